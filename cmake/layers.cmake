@@ -1,0 +1,85 @@
+# One CMake target per layer, and each target exposes its own headers only: they are linked, one by one, into an
+# include directory of the target's own. A file that includes a layer it does not depend on does not build.
+#
+#   gaios_layer(NAME HEADERS h... [SOURCES cc...] [DEPENDS targets...] [PRIVATE_DEPENDS targets...])
+#
+# makes target gaios_NAME (alias gaios::NAME), whose headers are included as "gaios/<folder>/<file>".
+
+set(GAIOS_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
+    -Wcast-qual -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
+set(GAIOS_CODEGEN -fno-omit-frame-pointer -march=x86-64-v2)
+if(GAIOS_SANITIZE)
+  list(APPEND GAIOS_CODEGEN -fsanitize=${GAIOS_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GAIOS_SANITIZE})
+  if(GAIOS_SANITIZE MATCHES "thread")
+    list(APPEND GAIOS_WARNINGS -Wno-tsan)
+  endif()
+endif()
+
+function(gaios_compile_settings target)
+  target_compile_options(${target} PRIVATE ${GAIOS_WARNINGS} ${GAIOS_CODEGEN})
+endfunction()
+
+function(gaios_layer name)
+  cmake_parse_arguments(LAYER "" "" "HEADERS;SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  set(target gaios_${name})
+  set(include_dir ${CMAKE_BINARY_DIR}/include/${name})
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  foreach(header ${LAYER_HEADERS})
+    set(link ${include_dir}/gaios/${folder}/${header})
+    get_filename_component(link_dir ${link} DIRECTORY)
+    file(MAKE_DIRECTORY ${link_dir})
+    file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR}/${header} ${link} SYMBOLIC)
+    get_filename_component(install_dir gaios/${folder}/${header} DIRECTORY)
+    install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${install_dir})
+  endforeach()
+  if(LAYER_SOURCES)
+    add_library(${target} STATIC ${LAYER_SOURCES})
+    set(scope PUBLIC)
+    gaios_compile_settings(${target})
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(gaios::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_compile_features(${target} ${scope} cxx_std_20)
+  target_include_directories(${target} ${scope} $<BUILD_INTERFACE:${include_dir}>
+                             $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(${target} ${scope} ${LAYER_DEPENDS})
+  if(LAYER_PRIVATE_DEPENDS)
+    target_link_libraries(${target} PRIVATE ${LAYER_PRIVATE_DEPENDS})
+  endif()
+  install(TARGETS ${target} EXPORT gaiosTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  set_property(GLOBAL APPEND PROPERTY GAIOS_LAYERS ${target})
+endfunction()
+
+# gaios_program(NAME SOURCES cc... DEPENDS targets...): an executable in bin/.
+function(gaios_program name)
+  cmake_parse_arguments(PROGRAM "INSTALL" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  gaios_compile_settings(${name})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${PROGRAM_DEPENDS})
+  if(PROGRAM_INSTALL)
+    install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endfunction()
+
+# gaios_test(NAME SOURCES cc... DEPENDS targets... [LABELS l...] [TIMEOUT s]): a GoogleTest program, each of its
+# tests a CTest of its own. GAIOS_SOURCE_DIR and GAIOS_BIN_DIR are defined for tests that read fixtures or run programs.
+function(gaios_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  gaios_compile_settings(${name})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${TEST_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE GAIOS_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                             GAIOS_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+endfunction()
