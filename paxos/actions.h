@@ -1,0 +1,78 @@
+#ifndef GAIOS_PAXOS_ACTIONS_H_
+#define GAIOS_PAXOS_ACTIONS_H_
+
+// What the core wants done: a bounded list, filled by one call into the core and carried out, in order, by whoever
+// joined it to a transport, before the next call. The core never does anything itself.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/paxos/message.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+enum class ActionKind : std::uint8_t {
+  kGrantTo,      // give `grant` on the own log to `peer`
+  kWrite,        // write `range` of the own log to the peer's
+  kWriteCommit,  // write `value` into the peer's commit word
+  kWriteProbe,   // write the probe word: its completion proves that the grant holds
+  kReadLog,      // read `range` of the peer's log into the own
+  kReadControl,  // read the peer's control region
+  kSend,         // send message number `value`
+  kAbandon,      // give up the granted path to the peer
+};
+
+struct Action {
+  ActionKind kind = ActionKind::kSend;
+  ReplicaId peer;
+  Incarnation acceptor;     // incarnation of the peer that the grant was given by
+  Grant grant;              // grant that the operation is under
+  Range range;              // kWrite, kReadLog
+  std::uint64_t value = 0;  // kWriteCommit: the position; kSend: index of the message
+  std::uint64_t token = 0;  // comes back with the completion
+};
+
+class Actions {
+ public:
+  // Enough for one call: a leader posts at most a write, a word and a read per peer and input, a campaign one message.
+  static constexpr std::size_t kCapacity = kMaxReplicas * 8;
+
+  void Push(const Action& action) {
+    GAIOS_CHECK(size_ < kCapacity, "more actions than one input may cause");
+    actions_[size_++] = action;
+  }
+  void PushMessage(ReplicaId to, const Message& message) {
+    GAIOS_CHECK(messages_size_ < messages_.size(), "more messages than one input may cause");
+    messages_[messages_size_] = message;
+    Action action;
+    action.kind = ActionKind::kSend;
+    action.peer = to;
+    action.value = messages_size_++;
+    Push(action);
+  }
+  [[nodiscard]] std::span<const Action> list() const { return {actions_.data(), size_}; }
+  [[nodiscard]] const Message& message(const Action& action) const {
+    GAIOS_CHECK(action.kind == ActionKind::kSend && action.value < messages_size_, "no such message");
+    return messages_[action.value];
+  }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  void Clear() {
+    size_ = 0;
+    messages_size_ = 0;
+  }
+
+ private:
+  std::size_t size_ = 0;
+  std::size_t messages_size_ = 0;
+  std::array<Action, kCapacity> actions_;
+  std::array<Message, kMaxReplicas * 2> messages_;
+};
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_ACTIONS_H_

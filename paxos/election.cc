@@ -1,0 +1,134 @@
+#include "gaios/paxos/election.h"
+
+#include <algorithm>
+
+namespace gaios::paxos {
+
+TimeNs Election::Jitter() {
+  // Staggered by id, so that even the first election of a group is seldom split, plus chance.
+  const TimeNs stagger = state_.options.election_jitter_ns / (2 * kMaxReplicas) * state_.self.id.value();
+  return stagger + state_.Random(std::max<TimeNs>(state_.options.election_jitter_ns / 2, 1));
+}
+
+bool Election::Suspects() const {
+  if (state_.leader_alive_ns == 0) {
+    return true;  // no leader was ever heard of
+  }
+  if (state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up) {
+    return true;  // its process is gone
+  }
+  return state_.now - state_.leader_alive_ns > state_.options.suspect_timeout_ns;
+}
+
+bool Election::Tick(Ballot promised) {
+  if (state_.now >= next_read_ns_) {
+    next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
+    for (const Member& voter : state_.options.configuration.voters()) {
+      if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
+        Action action;
+        action.kind = ActionKind::kReadControl;
+        action.peer = voter.id;
+        state_.actions.Push(action);
+      }
+    }
+  }
+  if (!Suspects()) {
+    Calm();
+    return false;
+  }
+  if (!suspecting_) {
+    suspecting_ = true;
+    campaign_at_ns_ = state_.now + Jitter();
+    state_.failover = {};
+    state_.failover.leader_last_alive_ns = state_.leader_alive_ns;
+    state_.failover.suspected_ns = state_.now;
+  }
+  if (asking_ && state_.now - asked_ns_ > state_.options.election_timeout_ns) {
+    BackOff();
+  }
+  if (asking_ || state_.now < campaign_at_ns_) {
+    return false;
+  }
+  Ask(promised);
+  return votes_.Decides(state_.options.configuration);
+}
+
+void Election::Ask(Ballot promised) {
+  state_.Saw(promised);
+  asking_ = true;
+  asked_ns_ = state_.now;
+  asked_ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
+  votes_.Reset();
+  refusals_.Reset();
+  votes_.Add(state_.options.configuration, state_.self);
+  Message question;
+  question.kind = MessageKind::kPreVote;
+  question.grant = {asked_ballot_, 0};
+  question.commit = state_.commit.position;
+  for (const Member& voter : state_.options.configuration.voters()) {
+    if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
+      state_.actions.PushMessage(voter.id, question);
+    }
+  }
+}
+
+void Election::OnControl(ReplicaId peer, Ballot heartbeat_ballot, std::uint64_t heartbeat_counter) {
+  PeerView& view = state_.peers[peer.value()];
+  const bool beat = view.seen && !heartbeat_ballot.none() && heartbeat_ballot.replica() == peer &&
+                    heartbeat_ballot.incarnation() == view.incarnation &&
+                    (heartbeat_ballot != view.heartbeat_ballot || heartbeat_counter != view.heartbeat_counter);
+  view.heartbeat_ballot = heartbeat_ballot;
+  view.heartbeat_counter = heartbeat_counter;
+  view.seen = true;
+  if (beat && state_.role != Role::kLeader) {
+    state_.leader = peer;
+    state_.has_leader = true;
+    state_.leader_alive_ns = state_.now;
+    Calm();
+  }
+}
+
+void Election::OnPreVote(ReplicaId from, const Message& question, Ballot promised) {
+  state_.Saw(promised);
+  const bool leading = state_.role == Role::kLeader;
+  const bool from_leader = state_.has_leader && state_.leader == from;
+  const bool can_obtain = question.commit >= state_.Retained();
+  Message reply;
+  reply.grant = question.grant;
+  reply.promised = promised;
+  reply.kind =
+      !leading && (Suspects() || from_leader) && can_obtain ? MessageKind::kPreVoteReply : MessageKind::kReject;
+  state_.actions.PushMessage(from, reply);
+}
+
+bool Election::OnPreVoteReply(ReplicaId from, const Message& reply) {
+  if (!asking_ || reply.grant.ballot != asked_ballot_) {
+    return false;
+  }
+  votes_.Add(state_.options.configuration, {from, state_.peers[from.value()].incarnation});
+  return votes_.Decides(state_.options.configuration);
+}
+
+void Election::OnReject(ReplicaId from, const Message& reject) {
+  state_.Saw(reject.promised);
+  if (!asking_ || reject.grant.ballot != asked_ballot_) {
+    return;
+  }
+  refusals_.Add(state_.options.configuration, {from, state_.peers[from.value()].incarnation});
+  if (state_.options.configuration.size() - refusals_.count() < state_.options.configuration.majority()) {
+    BackOff();
+  }
+}
+
+void Election::Calm() {
+  suspecting_ = false;
+  asking_ = false;
+}
+
+void Election::BackOff() {
+  asking_ = false;
+  suspecting_ = true;
+  campaign_at_ns_ = state_.now + state_.options.election_jitter_ns / 2 + Jitter();
+}
+
+}  // namespace gaios::paxos

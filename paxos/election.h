@@ -1,0 +1,61 @@
+#ifndef GAIOS_PAXOS_ELECTION_H_
+#define GAIOS_PAXOS_ELECTION_H_
+
+// When to campaign: suspicion from heartbeats, and the pre-vote that keeps one replica's trouble its own.
+//
+// A leader beats only while a majority acknowledges its writes. A follower reads the control region of every peer; a
+// beat of any leader is a sign of life, so a replica that is cut off from its leader's writes but can see it beat does
+// not disturb it. When there was none for the suspect timeout, or the leader's process is gone, the follower waits a
+// little, by chance, and asks the voters. Each agrees only if it sees no leader either, and if the candidate is not so
+// far behind that it could not obtain the log. A majority of yes starts phase 1.
+
+#include "gaios/paxos/message.h"
+#include "gaios/paxos/state.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+class Election {
+ public:
+  explicit Election(State& state) : state_(state) {}
+
+  // A follower's tick: reads heartbeats, suspects, asks. Returns true when the pre-vote is won: start phase 1.
+  [[nodiscard]] bool Tick(Ballot promised);
+
+  // A peer's control region has been read.
+  void OnControl(ReplicaId peer, Ballot heartbeat_ballot, std::uint64_t heartbeat_counter);
+
+  // Answers a pre-vote question.
+  void OnPreVote(ReplicaId from, const Message& question, Ballot promised);
+
+  // A yes. Returns true when the pre-vote is won.
+  [[nodiscard]] bool OnPreVoteReply(ReplicaId from, const Message& reply);
+
+  // A no: that voter sees a leader, or we are behind. When no majority is left to agree, ask again later.
+  void OnReject(ReplicaId from, const Message& reject);
+
+  // Somebody was granted our log, or a leader was heard: no campaign of ours for now.
+  void Calm();
+
+  // Phase 1 was lost or given up: wait, by chance, before the next pre-vote.
+  void BackOff();
+
+ private:
+  [[nodiscard]] bool Suspects() const;
+  [[nodiscard]] TimeNs Jitter();
+  void Ask(Ballot promised);
+
+  State& state_;
+  bool suspecting_ = false;
+  bool asking_ = false;
+  TimeNs next_read_ns_ = 0;
+  TimeNs campaign_at_ns_ = 0;
+  TimeNs asked_ns_ = 0;
+  Ballot asked_ballot_;
+  VoteCount votes_;
+  VoteCount refusals_;
+};
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_ELECTION_H_

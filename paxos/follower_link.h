@@ -1,0 +1,89 @@
+#ifndef GAIOS_PAXOS_FOLLOWER_LINK_H_
+#define GAIOS_PAXOS_FOLLOWER_LINK_H_
+
+// What a leader keeps of one follower: the grant it holds there, how far it has written and how far that is
+// acknowledged, and the operations under way in posting order. A value without behaviour of the protocol; Leader
+// decides.
+
+#include <array>
+#include <cstdint>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+struct FollowerLink {
+  enum class Stage : std::uint8_t {
+    kAbsent,   // no grant: never asked, or the path is gone; asked for again when the peer can be reached
+    kAsked,    // Prepare sent
+    kActive,   // granted: matched from its own commit, written to, its acks count
+    kFenced,   // it has promised somebody else: nothing more under this ballot
+    kBehind,   // our ring no longer holds what it lacks
+  };
+
+  // An operation under way.
+  struct Posted {
+    enum class Kind : std::uint8_t { kWrite, kCommitWord, kProbe };
+    Kind kind = Kind::kWrite;
+    Range range;              // kWrite: bytes that must not change before completion
+    std::uint64_t value = 0;  // kProbe: the round it proves
+    std::uint64_t token = 0;
+  };
+
+  Member member;
+  Stage stage = Stage::kAbsent;
+  Grant grant;
+  bool in_sync = false;
+  Position posted;        // end of what has been posted
+  Position acked;         // end of what has completed: accepted, under our ballot
+  Position word_posted;   // commit word as last posted
+  Position applied;       // as last read; 0 when unknown
+  TimeNs full_since_ns = 0;  // since when the ring has been full because of it; 0 when it is not
+  bool stalled = false;      // left the in-sync set, and has applied nothing since
+  TimeNs acked_ns = 0;    // when an operation last completed
+  TimeNs asked_ns = 0;
+  std::uint64_t probed = 0;  // latest probe round completed
+
+  [[nodiscard]] std::size_t under_way() const { return posted_count_; }
+  [[nodiscard]] bool room() const { return posted_count_ < kMaxPostedPerLink; }
+
+  std::uint64_t Push(Posted operation) {
+    GAIOS_CHECK(room(), "more operations than a link holds");
+    operation.token = ++last_token_;
+    posted_ring_[(posted_first_ + posted_count_++) % kMaxPostedPerLink] = operation;
+    return operation.token;
+  }
+  [[nodiscard]] const Posted& front() const {
+    GAIOS_CHECK(posted_count_ > 0, "no operation under way");
+    return posted_ring_[posted_first_];
+  }
+  void Pop() {
+    posted_first_ = (posted_first_ + 1) % kMaxPostedPerLink;
+    --posted_count_;
+  }
+  // Forgets what is under way: its completions, if any, are told apart by their tokens.
+  void Forget() { posted_count_ = 0; }
+
+  // Lowest position that a posted write may still read, or `none` when there is none (P8).
+  [[nodiscard]] Position LowestPosted(Position none) const {
+    for (std::size_t i = 0; i < posted_count_; ++i) {
+      const Posted& operation = posted_ring_[(posted_first_ + i) % kMaxPostedPerLink];
+      if (operation.kind == Posted::Kind::kWrite) {
+        return operation.range.from;  // posted in order of position
+      }
+    }
+    return none;
+  }
+
+ private:
+  std::array<Posted, kMaxPostedPerLink> posted_ring_;
+  std::size_t posted_first_ = 0;
+  std::size_t posted_count_ = 0;
+  std::uint64_t last_token_ = 0;
+};
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_FOLLOWER_LINK_H_

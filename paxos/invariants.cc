@@ -1,0 +1,236 @@
+#include "gaios/paxos/invariants.h"
+
+#include <algorithm>
+
+namespace gaios::paxos {
+namespace {
+
+std::string Name(Member member) {
+  return "replica " + std::to_string(member.id.value()) + "." + std::to_string(member.incarnation.value());
+}
+std::string Name(Ballot ballot) {
+  return std::to_string(ballot.round()) + "/" + std::to_string(ballot.replica().value()) + "." +
+         std::to_string(ballot.incarnation().value());
+}
+std::string Name(Grant grant) { return "(" + Name(grant.ballot) + ", " + std::to_string(grant.number) + ")"; }
+std::string Name(Position position) { return std::to_string(position.value()); }
+std::string Name(Slot slot) { return std::to_string(slot.value()); }
+
+constexpr std::size_t kViolationsKept = 20;
+
+}  // namespace
+
+Invariants::Invariants(Configuration configuration) : configuration_(configuration) {}
+
+void Invariants::Fail(const char* invariant, const std::string& what) {
+  if (violations_.size() < kViolationsKept) {
+    violations_.push_back(std::string(invariant) + ": " + what);
+  }
+}
+
+void Invariants::OnPromise(Member acceptor, Grant grant) {
+  ++checks_;
+  if (!configuration_.IsVoter(acceptor)) {
+    Fail("P7", Name(acceptor) + " is no voter and promises " + Name(grant));
+  }
+  Grant& promised = promised_[acceptor];
+  if (grant < promised) {
+    Fail("P1", Name(acceptor) + " promises " + Name(grant) + " after " + Name(promised));
+  }
+  promised = std::max(promised, grant);
+}
+
+void Invariants::OnRemoteWrite(Member owner, Grant grant, Grant effective) {
+  ++checks_;
+  if (grant != effective) {
+    Fail("P2", "the log of " + Name(owner) + " changed under " + Name(grant) + " while " + Name(effective) + " held");
+  }
+}
+
+void Invariants::OnPostedBytesChanged(Member poster, Range range) {
+  Fail("P8", Name(poster) + " changed [" + Name(range.from) + ", " + Name(range.to) +
+                 ") while a posted write may still read it");
+}
+
+void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> voters, const Cursor& end) {
+  ++checks_;
+  std::set<ReplicaId> counted;
+  for (const Member& voter : voters) {
+    if (!configuration_.IsVoter(voter)) {
+      Fail("P7", Name(leader) + " counts the promise of " + Name(voter));
+    }
+    if (promised_[voter].ballot < ballot) {
+      Fail("P1", Name(leader) + " counts a promise of " + Name(ballot) + " that " + Name(voter) + " did not give");
+    }
+    counted.insert(voter.id);
+  }
+  if (counted.size() < configuration_.majority()) {
+    Fail("P4", Name(leader) + " leads " + Name(ballot) + " on the promises of a minority");
+  }
+  if (ballots_.contains(ballot)) {
+    Fail("P3", "ballot " + Name(ballot) + " is led twice");
+  }
+  // P4: the new leader's log holds every chosen entry, in the same bytes: walk it backwards by its checksums.
+  if (end.slot < chosen_to_) {
+    Fail("P4", "the log of " + Name(ballot) + " ends at slot " + Name(end.slot) + ", but " + Name(chosen_to_) +
+                   " is chosen");
+  }
+  std::uint64_t checksum = end.checksum;
+  for (Slot slot = end.slot; slot.value() > 0; slot = Slot(slot.value() - 1)) {
+    const auto before = previous_.find(checksum);
+    if (before == previous_.end() || before->second.first != slot) {
+      Fail("P3", "the log of " + Name(ballot) + " has an entry at slot " + Name(slot) + " that nobody proposed");
+      break;
+    }
+    const auto chosen = chosen_.find(slot);
+    if (chosen != chosen_.end() && chosen->second.checksum != checksum) {
+      Fail("P4", "the log of " + Name(ballot) + " has another value at slot " + Name(slot) + " than the chosen one");
+      break;
+    }
+    if (chosen != chosen_.end()) {
+      break;  // everything below is the same chain, checked when it was chosen
+    }
+    checksum = before->second.second;
+  }
+  BallotLog& log = ballots_[ballot];
+  log.leader = leader;
+  log.start = end;
+}
+
+void Invariants::OnAppend(Member leader, Ballot ballot, const Entry& entry) {
+  ++checks_;
+  const auto found = ballots_.find(ballot);
+  if (found == ballots_.end() || found->second.leader != leader) {
+    Fail("P3", Name(leader) + " appends under " + Name(ballot) + ", which it does not lead");
+    return;
+  }
+  BallotLog& log = found->second;
+  const Value value{entry.range.from, entry.range.to, entry.header.checksum, entry.ballot()};
+  if (!log.appended.emplace(entry.slot(), value).second) {
+    Fail("P3", "two values for slot " + Name(entry.slot()) + " under " + Name(ballot));
+  }
+  if (entry.ballot() != ballot) {
+    Fail("P3", "an entry is appended under " + Name(ballot) + " with another ballot");
+  }
+  const std::uint64_t before = log.appended.size() == 1 ? log.start.checksum
+                                                        : std::prev(log.appended.find(entry.slot()))->second.checksum;
+  if (log.appended.size() == 1) {
+    log.record_end = entry.range.to;
+    if (entry.kind() != EntryKind::kBallotRecord) {
+      Fail("P4", "the first entry of " + Name(ballot) + " is no ballot record");
+    }
+  }
+  by_checksum_[value.checksum] = value;
+  previous_[value.checksum] = {entry.slot(), before};
+  log.accepted[leader.id] = entry.range.to;
+  Choose(ballot, log);
+}
+
+void Invariants::OnAccept(Member leader, Ballot ballot, Member acceptor, Position position) {
+  ++checks_;
+  const auto found = ballots_.find(ballot);
+  if (found == ballots_.end() || found->second.leader != leader) {
+    Fail("P5", Name(leader) + " counts acceptance under " + Name(ballot) + ", which it does not lead");
+    return;
+  }
+  if (!configuration_.IsVoter(acceptor)) {
+    Fail("P7", Name(leader) + " counts acceptance by " + Name(acceptor));
+    return;
+  }
+  Position& accepted = found->second.accepted[acceptor.id];
+  accepted = std::max(accepted, position);
+  Choose(ballot, found->second);
+}
+
+void Invariants::Choose(Ballot ballot, BallotLog& log) {
+  std::vector<Position> reached;
+  for (const auto& [id, position] : log.accepted) {
+    reached.push_back(position);
+  }
+  if (reached.size() < configuration_.majority()) {
+    return;
+  }
+  std::ranges::sort(reached, std::greater<>());
+  const Position majority = reached[configuration_.majority() - 1];
+  if (log.record_end == Position() || majority < log.record_end) {
+    return;  // nothing counts before the ballot record
+  }
+  // Newly chosen: the appended entries up to `majority`, and whatever of the adopted prefix was not known as chosen.
+  Slot last = log.start.slot;
+  for (const auto& [slot, value] : log.appended) {
+    if (value.to <= majority) {
+      last = slot;
+    }
+  }
+  if (last <= chosen_to_) {
+    return;
+  }
+  std::uint64_t checksum = log.appended.at(last).checksum;
+  for (Slot slot = last; slot > chosen_to_; slot = Slot(slot.value() - 1)) {
+    const auto before = previous_.find(checksum);
+    if (before == previous_.end()) {
+      Fail("P3", "slot " + Name(slot) + " of " + Name(ballot) + " was proposed by nobody");
+      break;
+    }
+    chosen_[slot] = by_checksum_[checksum];
+    checksum = before->second.second;
+  }
+  if (chosen_to_.value() > 0 && chosen_.at(chosen_to_).checksum != checksum) {
+    Fail("P4", "what " + Name(ballot) + " chooses does not continue what was chosen up to slot " + Name(chosen_to_));
+  }
+  chosen_to_ = last;
+}
+
+void Invariants::OnCommit(Member replica, const Cursor& commit) {
+  ++checks_;
+  Position& committed = committed_[replica];
+  if (commit.position < committed) {
+    Fail("P5", "the commit of " + Name(replica) + " goes back from " + Name(committed) + " to " +
+                   Name(commit.position));
+  }
+  committed = commit.position;
+  const auto chosen = chosen_.find(commit.slot);
+  if (chosen == chosen_.end()) {
+    Fail("P5", Name(replica) + " commits slot " + Name(commit.slot) + ", which no majority has accepted");
+  } else if (chosen->second.checksum != commit.checksum || chosen->second.to != commit.position) {
+    Fail("P4", Name(replica) + " commits another value for slot " + Name(commit.slot) + " than the chosen one");
+  }
+}
+
+void Invariants::OnApply(Member replica, const Entry& entry) {
+  ++checks_;
+  auto& [slot, position] = applied_[replica];
+  if (entry.slot().value() != slot.value() + 1) {
+    Fail("P6", Name(replica) + " applies slot " + Name(entry.slot()) + " after " + Name(slot));
+  }
+  slot = entry.slot();
+  position = entry.range.to;
+  const auto [known, fresh] = applied_checksum_.emplace(entry.slot(), entry.header.checksum);
+  if (!fresh && known->second != entry.header.checksum) {
+    Fail("P6", Name(replica) + " applies another value for slot " + Name(slot) + " than others did");
+  }
+  const auto chosen = chosen_.find(entry.slot());
+  if (chosen == chosen_.end() || chosen->second.checksum != entry.header.checksum) {
+    Fail("P6", Name(replica) + " applies slot " + Name(slot) + " with a value that is not chosen");
+  }
+}
+
+void Invariants::OnReuse(Member leader, Position limit, std::span<const ReplicaId> in_sync) {
+  ++checks_;
+  if (in_sync.size() < configuration_.majority()) {
+    Fail("P8", "the in-sync set of " + Name(leader) + " is below a majority");
+  }
+  for (const Member& voter : configuration_.voters()) {
+    if (std::ranges::find(in_sync, voter.id) == in_sync.end()) {
+      continue;
+    }
+    const auto applied = applied_.find(voter);
+    const Position reached = applied == applied_.end() ? Position() : applied->second.second;
+    if (reached < limit) {
+      Fail("P8", Name(leader) + " overwrites up to " + Name(limit) + ", but " + Name(voter) + " has applied only up to " +
+                     Name(reached));
+    }
+  }
+}
+
+}  // namespace gaios::paxos

@@ -1,0 +1,83 @@
+#ifndef GAIOS_PAXOS_INVARIANTS_H_
+#define GAIOS_PAXOS_INVARIANTS_H_
+
+// The independent checker of P1-P8: watches the changes of state of every replica of a group at once, keeps its own
+// account of what was promised, proposed, accepted and chosen, and compares. It shares no code with the protocol but
+// the nouns, and decides for itself what is chosen. For tests and the simulator: it allocates, and is told of all
+// replicas by one thread.
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gaios/paxos/configuration.h"
+#include "gaios/paxos/observer.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+class Invariants final : public Observer {
+ public:
+  explicit Invariants(Configuration configuration);
+
+  void OnPromise(Member acceptor, Grant grant) override;
+  void OnLead(Member leader, Ballot ballot, std::span<const Member> voters, const Cursor& end) override;
+  void OnAppend(Member leader, Ballot ballot, const Entry& entry) override;
+  void OnAccept(Member leader, Ballot ballot, Member acceptor, Position position) override;
+  void OnCommit(Member replica, const Cursor& commit) override;
+  void OnApply(Member replica, const Entry& entry) override;
+  void OnReuse(Member leader, Position limit, std::span<const ReplicaId> in_sync) override;
+
+  // Told by a simulated transport, which alone can see it: bytes of `owner`'s log have changed by a write under
+  // `grant` while `effective` was the grant that owner had last made effective (P2), ...
+  void OnRemoteWrite(Member owner, Grant grant, Grant effective);
+  // ... and bytes that a posted write still reads have changed at the poster (P8).
+  void OnPostedBytesChanged(Member poster, Range range);
+
+  // Breaks of invariants so far, in words; each begins with its name. Empty is good.
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  [[nodiscard]] std::uint64_t chosen_entries() const { return chosen_.size(); }
+  [[nodiscard]] std::uint64_t checks() const { return checks_; }
+
+ private:
+  // An entry as far as it matters here: its bytes are told apart by their checksum, which covers position and prefix.
+  struct Value {
+    Position from;
+    Position to;
+    std::uint64_t checksum = 0;
+    Ballot ballot;
+    friend bool operator==(const Value&, const Value&) = default;
+  };
+  // The log of one ballot as its leader has it: what it started from, and what it appended.
+  struct BallotLog {
+    Member leader;
+    Cursor start;
+    std::map<Slot, Value> appended;
+    std::map<ReplicaId, Position> accepted;
+    Position record_end;
+  };
+
+  void Fail(const char* invariant, const std::string& what);
+  void Choose(Ballot ballot, BallotLog& log);
+
+  const Configuration configuration_;
+  std::map<Member, Grant> promised_;
+  std::map<Ballot, BallotLog> ballots_;
+  std::map<std::uint64_t, Value> by_checksum_;  // every entry ever proposed
+  std::map<std::uint64_t, std::pair<Slot, std::uint64_t>> previous_;  // checksum -> (slot, checksum of the one before)
+  std::map<Slot, Value> chosen_;
+  Slot chosen_to_;  // every slot up to here is chosen
+  std::map<Member, Position> committed_;
+  std::map<Member, std::pair<Slot, Position>> applied_;
+  std::map<Slot, std::uint64_t> applied_checksum_;
+  std::vector<std::string> violations_;
+  std::uint64_t checks_ = 0;
+};
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_INVARIANTS_H_

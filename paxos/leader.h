@@ -1,0 +1,130 @@
+#ifndef GAIOS_PAXOS_LEADER_H_
+#define GAIOS_PAXOS_LEADER_H_
+
+// Phase 2 of the stable leader: commands are batched in place at the end of the own ring, ranges of it are written to
+// every follower that has granted its log, and what a majority has completed past the ballot record is committed.
+// Also what keeps that going: matching of followers' logs, the in-sync set and ring reuse, heartbeats, probes for
+// linearizable reads, and knowing when the leadership is lost.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "gaios/paxos/follower_link.h"
+#include "gaios/paxos/message.h"
+#include "gaios/paxos/recovery.h"
+#include "gaios/paxos/state.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+// Why a proposal was not taken. Nothing of it is in the log.
+enum class Refusal : std::uint8_t {
+  kNone,
+  kNotLeader,
+  kFull,      // the ring has no space that every in-sync replica has applied, or writers are too far ahead
+  kTooLarge,  // larger than an entry may be
+};
+
+// Where a proposal stands in the log. Committed when the slot is, unless the leadership epoch has changed before.
+struct Proposal {
+  Slot slot;
+  std::uint32_t index = 0;  // within the slot's batch
+};
+
+class Leader {
+ public:
+  explicit Leader(State& state) : state_(state) {}
+
+  // Phase 1 is won: appends the ballot record and starts writing. False when the ring has no room for the record, or no
+  // majority of the promises can be in sync: then this replica must not lead now.
+  [[nodiscard]] bool Start(const Recovery& recovery);
+
+  // The leadership is over: gives up every path, so that nothing reads our ring any more.
+  void Stop();
+
+  // ---- fast path ------------------------------------------------------------------------------------------------
+
+  // Space for one command of `bytes` at the end of the open batch; kept until Publish or the next Claim.
+  [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
+  // The claimed command is complete and becomes part of the log.
+  [[nodiscard]] Proposal Publish();
+  // Seals what has gathered and posts what can be posted.
+  void Flush();
+  // Returns false when the leadership is lost by it.
+  [[nodiscard]] bool OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
+
+  // ---- the rest -------------------------------------------------------------------------------------------------
+
+  void OnPromise(ReplicaId from, const Message& promise);
+  void OnReject(ReplicaId from, const Message& reject);
+  void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied);
+  void OnLinkDown(ReplicaId peer);
+  // Returns false when the leadership is lost: no majority has answered for the suspect timeout.
+  [[nodiscard]] bool Tick();
+
+  // A linearizable read asked for now may be answered from the state at `index` once ReadConfirmed() has reached
+  // `round`. Nothing before the ballot record is committed.
+  struct Read {
+    Position index;
+    std::uint64_t round = 0;
+  };
+  [[nodiscard]] std::optional<Read> StartRead();
+  [[nodiscard]] std::uint64_t ReadConfirmed() const;
+
+  [[nodiscard]] Ballot ballot() const { return ballot_; }
+  [[nodiscard]] bool record_committed() const { return state_.commit.position >= record_end_; }
+  // A majority has acknowledged something within the last quarter of the suspect timeout.
+  [[nodiscard]] bool has_quorum() const;
+  // A follower was fenced by a higher ballot that did not win: a campaign with a higher one takes it back.
+  [[nodiscard]] bool wants_takeback() const;
+  [[nodiscard]] const FollowerLink* follower(ReplicaId id) const;
+  [[nodiscard]] std::size_t in_sync_count() const;
+
+ private:
+  struct OpenBatch {
+    std::uint32_t payload_bytes = 0;
+    std::uint16_t commands = 0;
+    std::uint32_t claimed_bytes = 0;  // of the command being written
+    std::uint64_t time_ns = 0;
+  };
+
+  [[nodiscard]] FollowerLink* Find(ReplicaId id);
+  [[nodiscard]] std::span<FollowerLink> followers() { return {followers_.data(), followers_size_}; }
+  [[nodiscard]] std::span<const FollowerLink> followers() const { return {followers_.data(), followers_size_}; }
+  void Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
+  void SealBatch();
+  void FillToEndOfRing();
+  [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);
+  [[nodiscard]] Position ReuseLimit() const;
+  void PostTo(FollowerLink& follower);
+  void PostWord(FollowerLink& follower);
+  void AdvanceCommit();
+  void Activate(FollowerLink& follower, const Message& promise);
+  void Ask(FollowerLink& follower);
+  void Leave(FollowerLink& follower, FollowerLink::Stage stage);
+  void DropLaggards();
+  void ReadControl(const FollowerLink& follower);
+  [[nodiscard]] TimeNs MajorityHeardNs() const;
+  [[nodiscard]] bool CanStillReachMajority() const;
+
+  State& state_;
+  Ballot ballot_;
+  Position record_end_;
+  Position reuse_limit_;  // cached: positions below may be written
+  OpenBatch open_;
+  std::array<FollowerLink, kMaxReplicas> followers_;
+  std::size_t followers_size_ = 0;
+  std::uint64_t read_round_ = 0;  // latest probe round posted
+  bool read_asked_ = false;       // somebody waits for the next round
+  TimeNs next_beat_ns_ = 0;
+  TimeNs fenced_since_ns_ = 0;
+  TimeNs last_applied_read_ns_ = 0;
+  bool refused_full_ = false;  // a claim was refused since the last look at laggards
+};
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_LEADER_H_

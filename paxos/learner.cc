@@ -1,0 +1,40 @@
+#include "gaios/paxos/learner.h"
+
+#include <algorithm>
+
+namespace gaios::paxos {
+
+bool Learner::Learn(Ballot granted, Position commit_word) {
+  bool news = false;
+  // The leader writes nothing past what we have applied plus the ring; what stands there is of an older lap.
+  const Position horizon = state_.applied + state_.log.capacity();
+  for (int i = 0; i < kEntriesPerCall && state_.end.position < horizon; ++i) {
+    const std::optional<Entry> entry = state_.log.Next(state_.end);
+    if (!entry.has_value() || entry->range.to > horizon) {
+      break;
+    }
+    state_.end = Log::After(*entry);
+    if (state_.end.ballot == granted) {
+      hint_ = std::max(hint_, Position(entry->header.commit));
+    }
+    news = true;
+  }
+  if (state_.end.ballot != granted) {
+    return news;
+  }
+  const Position target = std::min(std::max(commit_word, hint_), state_.end.position);
+  if (target > state_.commit.position) {
+    state_.AdvanceCommit(target);
+    news = true;
+  }
+  return news;
+}
+
+void Learner::Rescan(Ballot granted) {
+  if (state_.end.ballot == granted) {
+    return;
+  }
+  state_.end = state_.log.ScanFrom(state_.commit, state_.applied + state_.log.capacity());
+}
+
+}  // namespace gaios::paxos

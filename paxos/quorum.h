@@ -1,0 +1,54 @@
+#ifndef GAIOS_PAXOS_QUORUM_H_
+#define GAIOS_PAXOS_QUORUM_H_
+
+// Counting. Pure functions and values; any thread.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/configuration.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+// The largest value that at least `majority` of `values` have reached.
+template <typename Value>
+[[nodiscard]] Value ReachedBy(std::size_t majority, std::span<const Value> values) {
+  GAIOS_CHECK(majority >= 1 && majority <= values.size() && values.size() <= kMaxReplicas, "no such majority");
+  std::array<Value, kMaxReplicas> sorted;
+  for (std::size_t i = 0; i < values.size(); ++i) {  // insertion, largest first: at most kMaxReplicas values
+    std::size_t at = i;
+    for (; at > 0 && sorted[at - 1] < values[i]; --at) {
+      sorted[at] = sorted[at - 1];
+    }
+    sorted[at] = values[i];
+  }
+  return sorted[majority - 1];
+}
+
+// Votes of distinct voters for one question.
+class VoteCount {
+ public:
+  void Reset() { voted_ = 0; }
+  // Counts `member` if it is a voter of `configuration` (P7); again is once.
+  void Add(const Configuration& configuration, Member member) {
+    if (configuration.IsVoter(member)) {
+      voted_ |= 1U << member.id.value();
+    }
+  }
+  [[nodiscard]] bool Has(ReplicaId id) const { return (voted_ & (1U << id.value())) != 0; }
+  [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(__builtin_popcount(voted_)); }
+  [[nodiscard]] bool Decides(const Configuration& configuration) const { return count() >= configuration.majority(); }
+
+ private:
+  std::uint32_t voted_ = 0;
+};
+static_assert(kMaxReplicas <= 32);
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_QUORUM_H_

@@ -1,0 +1,152 @@
+#include "gaios/paxos/recovery.h"
+
+#include <algorithm>
+
+#include "gaios/base/check.h"
+
+namespace gaios::paxos {
+
+Ballot Recovery::Start() {
+  stage_ = Stage::kFencing;
+  ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
+  state_.Saw(ballot_);
+  started_ns_ = state_.now;
+  promised_.Reset();
+  source_ = state_.self.id;
+  return ballot_;
+}
+
+Recovery::Progress Recovery::OnSelfGranted() {
+  GAIOS_CHECK(stage_ == Stage::kFencing, "a grant to ourselves outside of a campaign");
+  stage_ = Stage::kPreparing;
+  state_.failover.prepared_ns = state_.now;
+  Message own;
+  own.kind = MessageKind::kPromise;
+  own.grant = {ballot_, 1};
+  own.commit = state_.commit.position;
+  own.applied = state_.applied;
+  own.retained = state_.Retained();
+  own.valid_end = state_.end;
+  promise_[state_.self.id.value()] = own;
+  promised_.Add(state_.options.configuration, state_.self);
+  if (promised_.Decides(state_.options.configuration)) {
+    return Choose();
+  }
+  AskForPromises();
+  return Progress::kWaiting;
+}
+
+void Recovery::AskForPromises() {
+  asked_ns_ = state_.now;
+  Message prepare;
+  prepare.kind = MessageKind::kPrepare;
+  prepare.grant = {ballot_, 1};
+  for (const Member& voter : state_.options.configuration.voters()) {
+    if (!promised_.Has(voter.id) && state_.peers[voter.id.value()].link_up) {
+      state_.actions.PushMessage(voter.id, prepare);
+    }
+  }
+}
+
+Recovery::Progress Recovery::OnPromise(ReplicaId from, const Message& promise) {
+  if (stage_ != Stage::kPreparing || promise.grant != Grant{ballot_, 1}) {
+    return Progress::kWaiting;
+  }
+  promised_.Add(state_.options.configuration, {from, state_.peers[from.value()].incarnation});
+  if (promised_.Has(from)) {
+    promise_[from.value()] = promise;
+  }
+  return promised_.Decides(state_.options.configuration) ? Choose() : Progress::kWaiting;
+}
+
+Recovery::Progress Recovery::OnReject(const Message& reject) {
+  state_.Saw(reject.promised);
+  return stage_ != Stage::kIdle && reject.promised > ballot_ ? Progress::kLost : Progress::kWaiting;
+}
+
+Recovery::Progress Recovery::Choose() {
+  state_.failover.promised_ns = state_.now;
+  for (const Member& voter : state_.options.configuration.voters()) {
+    if (!promised_.Has(voter.id)) {
+      continue;
+    }
+    const Cursor& candidate = promise_[voter.id.value()].valid_end;
+    const Cursor& best = promise_[source_.value()].valid_end;
+    if (candidate.ballot > best.ballot ||
+        (candidate.ballot == best.ballot && candidate.position > best.position)) {
+      source_ = voter.id;
+    }
+  }
+  if (source_ == state_.self.id) {
+    return Finish();
+  }
+  const Position from = state_.commit.position;
+  const Position to = promise_[source_.value()].valid_end.position;
+  // Below the other's ring there is nothing left to read; and reading must not overwrite what we have yet to apply.
+  GAIOS_CHECK(to >= from, "P4: the log of the highest ballot lacks chosen entries");
+  if (promise_[source_.value()].retained > from || to > state_.applied + state_.log.capacity()) {
+    return Progress::kLost;
+  }
+  stage_ = Stage::kReading;
+  read_to_ = from;
+  if (from == to) {
+    return Finish();
+  }
+  ReadMore();
+  return Progress::kWaiting;
+}
+
+void Recovery::ReadMore() {
+  const Position to = promise_[source_.value()].valid_end.position;
+  Action action;
+  action.kind = ActionKind::kReadLog;
+  action.peer = source_;
+  action.acceptor = state_.peers[source_.value()].incarnation;
+  action.grant = {ballot_, 1};
+  action.range = {read_to_, std::min(to, read_to_ + kMaxWriteBytes)};
+  action.token = ++read_token_;
+  read_to_ = action.range.to;
+  state_.actions.Push(action);
+}
+
+Recovery::Progress Recovery::OnRead(bool done, std::uint64_t token) {
+  if (stage_ != Stage::kReading || token != read_token_) {
+    return Progress::kWaiting;
+  }
+  if (!done) {
+    return Progress::kLost;
+  }
+  if (read_to_ < promise_[source_.value()].valid_end.position) {
+    ReadMore();
+    return Progress::kWaiting;
+  }
+  return Finish();
+}
+
+Recovery::Progress Recovery::Finish() {
+  stage_ = Stage::kIdle;
+  const Cursor& adopted = promise_[source_.value()].valid_end;
+  state_.end = state_.log.ScanFrom(state_.commit, adopted.position);
+  if (state_.end != adopted) {
+    return Progress::kLost;  // the source has been granted to somebody else and changed under us
+  }
+  for (const Member& voter : state_.options.configuration.voters()) {
+    if (promised_.Has(voter.id) && promise_[voter.id.value()].commit > state_.commit.position) {
+      GAIOS_CHECK(promise_[voter.id.value()].commit <= state_.end.position, "P4: the adopted log lacks chosen entries");
+      state_.AdvanceCommit(promise_[voter.id.value()].commit);
+    }
+  }
+  return Progress::kAdopted;
+}
+
+Recovery::Progress Recovery::Tick() {
+  if (state_.now - started_ns_ > state_.options.election_timeout_ns) {
+    return Progress::kLost;
+  }
+  if (stage_ == Stage::kPreparing && state_.now - asked_ns_ > state_.options.heartbeat_interval_ns) {
+    AskForPromises();
+  }
+  return Progress::kWaiting;
+}
+
+}  // namespace gaios::paxos

@@ -1,0 +1,68 @@
+#ifndef GAIOS_PAXOS_RECOVERY_H_
+#define GAIOS_PAXOS_RECOVERY_H_
+
+// Phase 1 of a candidate: fence itself, gather a majority of promises, adopt one whole log.
+//
+// The adopted log is the one whose last valid entry has the highest ballot, the longest among equals: everything that
+// a majority accepted under any lower ballot is in it (P4). If it is not the candidate's own, its bytes are read from
+// the candidate's commit on, over whatever suffix stands there, and must then chain to exactly the end that was
+// promised. A candidate that cannot obtain it gives up.
+
+#include <array>
+#include <cstdint>
+
+#include "gaios/paxos/message.h"
+#include "gaios/paxos/state.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+class Recovery {
+ public:
+  explicit Recovery(State& state) : state_(state) {}
+
+  enum class Progress : std::uint8_t {
+    kWaiting,
+    kAdopted,  // state.end is the end of the adopted log, state.commit as far as any promise said
+    kLost,     // a higher ballot, or the log cannot be had: give up and try again later
+  };
+
+  // The ballot to campaign with: above all seen. Starts the campaign; the own log is to be granted to ourselves next.
+  [[nodiscard]] Ballot Start();
+
+  // Our own grant is effective: ask the others.
+  Progress OnSelfGranted();
+  Progress OnPromise(ReplicaId from, const Message& promise);
+  Progress OnReject(const Message& reject);
+  Progress OnRead(bool done, std::uint64_t token);
+  // Repeats what may have been lost; kLost after the election timeout.
+  Progress Tick();
+
+  [[nodiscard]] Ballot ballot() const { return ballot_; }
+  [[nodiscard]] bool adopted_own() const { return source_ == state_.self.id; }
+  [[nodiscard]] const VoteCount& promises() const { return promised_; }
+  [[nodiscard]] const Message& promise(ReplicaId id) const { return promise_[id.value()]; }
+
+ private:
+  enum class Stage : std::uint8_t { kIdle, kFencing, kPreparing, kReading };
+
+  void AskForPromises();
+  Progress Choose();
+  void ReadMore();
+  Progress Finish();
+
+  State& state_;
+  Stage stage_ = Stage::kIdle;
+  Ballot ballot_;
+  TimeNs started_ns_ = 0;
+  TimeNs asked_ns_ = 0;
+  VoteCount promised_;
+  std::array<Message, kMaxReplicas> promise_;
+  ReplicaId source_;
+  Position read_to_;  // log bytes below have been asked for
+  std::uint64_t read_token_ = 0;
+};
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_RECOVERY_H_

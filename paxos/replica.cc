@@ -1,0 +1,246 @@
+#include "gaios/paxos/replica.h"
+
+#include <algorithm>
+
+#include "gaios/base/check.h"
+
+namespace gaios::paxos {
+
+Replica::Replica(const Options& options, std::byte* memory, Observer* observer)
+    : state_(options, memory, observer), apply_(state_.commit) {}
+
+void Replica::Tick() {
+  switch (state_.role) {
+    case Role::kLearner:
+      return;
+    case Role::kFollower:
+      if (!acceptor_.granting()) {
+        learner_.Rescan(acceptor_.granted().ballot);
+      }
+      if (election_.Tick(acceptor_.promised().ballot)) {
+        Campaign();
+      }
+      return;
+    case Role::kCandidate:
+      After(recovery_.Tick());
+      return;
+    case Role::kLeader:
+      if (!leader_.Tick()) {
+        StepDown();
+      } else if (leader_.wants_takeback() && !acceptor_.granting()) {
+        leader_.Stop();
+        taking_back_ = true;
+        Campaign();
+      }
+      return;
+  }
+}
+
+void Replica::Campaign() {
+  state_.role = Role::kCandidate;
+  state_.has_leader = false;
+  acceptor_.Promise(state_.self.id, {recovery_.Start(), 1});
+}
+
+void Replica::After(Recovery::Progress progress) {
+  if (state_.role != Role::kCandidate || progress == Recovery::Progress::kWaiting) {
+    return;
+  }
+  if (progress == Recovery::Progress::kAdopted) {
+    if (!taking_back_ || !recovery_.adopted_own()) {
+      ++state_.leadership_epoch;
+    }
+    taking_back_ = false;
+    state_.role = Role::kLeader;
+    if (leader_.Start(recovery_)) {
+      state_.leader = state_.self.id;
+      state_.has_leader = true;
+      state_.leader_alive_ns = state_.now;
+      state_.failover.leading_ns = state_.now;
+      return;
+    }
+  }
+  StepDown();
+}
+
+void Replica::StepDown() {
+  if (state_.role == Role::kLeader) {
+    leader_.Stop();
+    ++state_.leadership_epoch;
+  } else if (state_.role == Role::kCandidate) {
+    for (const Member& voter : state_.options.configuration.voters()) {
+      if (voter.id != state_.self.id) {
+        Action action;
+        action.kind = ActionKind::kAbandon;
+        action.peer = voter.id;
+        state_.actions.Push(action);
+      }
+    }
+    if (taking_back_) {
+      taking_back_ = false;
+      ++state_.leadership_epoch;
+    }
+  }
+  state_.role = Role::kFollower;
+  if (state_.has_leader && state_.leader == state_.self.id) {
+    state_.has_leader = false;
+  }
+  learner_.Reset();
+  election_.BackOff();
+}
+
+void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) {
+  const bool known = from.value() < kMaxReplicas && from != state_.self.id && state_.voter &&
+                     state_.options.configuration.IsVoter({from, incarnation}) &&
+                     state_.peers[from.value()].incarnation == incarnation;
+  const std::optional<Message> message =
+      known ? DecodeMessage(bytes, state_.options.group) : std::optional<Message>();
+  if (!message.has_value()) {
+    ++state_.dropped_messages;  // P7 among others: what a forgetful incarnation says counts nowhere
+    return;
+  }
+  switch (message->kind) {
+    case MessageKind::kPreVote:
+      election_.OnPreVote(from, *message, acceptor_.promised().ballot);
+      return;
+    case MessageKind::kPreVoteReply:
+      if (state_.role == Role::kFollower && election_.OnPreVoteReply(from, *message)) {
+        election_.Calm();
+        Campaign();
+      }
+      return;
+    case MessageKind::kPrepare:
+      if (message->grant.ballot.replica() != from || message->grant.ballot.incarnation() != incarnation ||
+          message->grant.number == 0) {
+        ++state_.dropped_messages;
+        return;
+      }
+      if (acceptor_.Judge(from, message->grant) == Acceptor::Verdict::kHigher) {
+        // Having promised higher, we neither lead nor campaign below.
+        if (state_.role != Role::kFollower) {
+          StepDown();
+        }
+        election_.Calm();
+        learner_.Reset();
+        state_.leader = from;
+        state_.has_leader = true;
+        state_.leader_alive_ns = state_.now;
+        acceptor_.Promise(from, message->grant);
+      }
+      return;
+    case MessageKind::kPromise:
+      if (state_.role == Role::kCandidate) {
+        After(recovery_.OnPromise(from, *message));
+      } else if (state_.role == Role::kLeader) {
+        leader_.OnPromise(from, *message);
+      }
+      return;
+    case MessageKind::kReject:
+      state_.Saw(message->promised);
+      if (state_.role == Role::kFollower) {
+        election_.OnReject(from, *message);
+      } else if (state_.role == Role::kCandidate) {
+        After(recovery_.OnReject(*message));
+      } else if (state_.role == Role::kLeader) {
+        leader_.OnReject(from, *message);
+      }
+      return;
+  }
+}
+
+void Replica::OnGranted(Grant grant, std::byte* memory) {
+  state_.log.MoveTo(memory);
+  if (!acceptor_.OnGranted(grant)) {
+    return;
+  }
+  if (state_.role == Role::kCandidate && grant.ballot == recovery_.ballot()) {
+    After(recovery_.OnSelfGranted());
+  }
+}
+
+Range Replica::LiveRange(const std::byte* memory) {
+  GAIOS_CHECK(memory == state_.log.At(Position(0)), "the log that is fenced is the log we have");
+  // What completed under the old grant is in the memory by now, so it is in the chain. What no live peer lacks need
+  // not be kept for it.
+  state_.end = state_.log.ScanFrom(state_.commit, state_.commit.position + state_.log.capacity());
+  Position keep = state_.applied;
+  for (const Member& voter : state_.options.configuration.voters()) {
+    const PeerView& view = state_.peers[voter.id.value()];
+    if (voter.id != state_.self.id && view.link_up) {
+      keep = std::min(keep, view.seen ? view.commit : Position());
+    }
+  }
+  keep = std::max(keep, state_.Retained());
+  state_.kept_from = keep;
+  return {keep, std::max(keep, state_.end.position)};
+}
+
+void Replica::OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
+  if (state_.role == Role::kLeader && !leader_.OnCompletion(peer, done, fenced, token)) {
+    StepDown();
+  }
+}
+
+void Replica::OnLogRead(bool done, std::uint64_t token) {
+  if (state_.role == Role::kCandidate) {
+    After(recovery_.OnRead(done, token));
+  }
+}
+
+void Replica::OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied, Position retained,
+                        Ballot heartbeat_ballot, std::uint64_t heartbeat_counter) {
+  PeerView& view = state_.peers[peer.value()];
+  if (!view.link_up || incarnation != view.incarnation) {
+    return;
+  }
+  view.commit = std::max(view.commit, commit);
+  view.applied = std::max(view.applied, applied);
+  view.retained = std::max(view.retained, retained);
+  election_.OnControl(peer, heartbeat_ballot, heartbeat_counter);
+  if (state_.role == Role::kLeader) {
+    leader_.OnControl(peer, incarnation, view.commit, view.applied);
+  }
+}
+
+void Replica::OnLinkUp(ReplicaId peer, Incarnation incarnation) {
+  PeerView& view = state_.peers[peer.value()];
+  if (view.incarnation != incarnation) {
+    view = {};
+  }
+  view.incarnation = incarnation;
+  view.link_up = true;
+}
+
+void Replica::OnLinkDown(ReplicaId peer) {
+  state_.peers[peer.value()].link_up = false;
+  if (state_.role == Role::kLeader) {
+    leader_.OnLinkDown(peer);
+  }
+}
+
+std::optional<Entry> Replica::NextToApply() const {
+  if (apply_.position >= state_.commit.position) {
+    return std::nullopt;
+  }
+  return state_.log.Known(apply_);
+}
+
+void Replica::Applied(const Entry& entry) {
+  GAIOS_CHECK(entry.range.from == apply_.position && entry.range.to <= state_.commit.position,
+              "P6: entries are applied in order, and only committed ones");
+  apply_ = Log::After(entry);
+  state_.applied = apply_.position;
+  if (state_.observer != nullptr) {
+    state_.observer->OnApply(state_.self, entry);
+  }
+}
+
+std::optional<Leader::Read> Replica::StartRead() {
+  return state_.role == Role::kLeader ? leader_.StartRead() : std::nullopt;
+}
+
+std::optional<ReplicaId> Replica::leader() const {
+  return state_.has_leader ? std::optional(state_.leader) : std::nullopt;
+}
+
+}  // namespace gaios::paxos

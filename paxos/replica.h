@@ -1,0 +1,136 @@
+#ifndef GAIOS_PAXOS_REPLICA_H_
+#define GAIOS_PAXOS_REPLICA_H_
+
+// One replica of the protocol as a pure state machine: events and the time go in, actions come out. No I/O, no clock,
+// no threads, no allocation after construction.
+//
+// The caller joins it to a transport (rsm/engine does): it feeds in what the transport reports, then carries out
+// actions() in order and clears them, each time before the next call. It publishes commit(), applied(), retained(),
+// heartbeat_ballot() and heartbeat_counter() in the control region before it carries the actions out, so that a
+// leader's commit is visible before anything that rests on it. One thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "gaios/paxos/acceptor.h"
+#include "gaios/paxos/actions.h"
+#include "gaios/paxos/election.h"
+#include "gaios/paxos/leader.h"
+#include "gaios/paxos/learner.h"
+#include "gaios/paxos/message.h"
+#include "gaios/paxos/observer.h"
+#include "gaios/paxos/options.h"
+#include "gaios/paxos/recovery.h"
+#include "gaios/paxos/state.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+class Replica {
+ public:
+  // `memory` is the log as the transport has it now, zeroed. `observer` may be null and must outlive the replica.
+  Replica(const Options& options, std::byte* memory, Observer* observer);
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  // ---- time: monotonic, ns ----------------------------------------------------------------------------------------
+
+  void SetTime(TimeNs now) { state_.now = now; }
+  // Timers; to be called at least every heartbeat interval, several times as often for quick failover.
+  void Tick();
+
+  // ---- events of the transport --------------------------------------------------------------------------------------
+
+  void OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes);
+  void OnGranted(Grant grant, std::byte* memory);
+  // A write or word that the leader had posted has completed.
+  void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
+  void OnLogRead(bool done, std::uint64_t token);
+  void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied, Position retained,
+                 Ballot heartbeat_ballot, std::uint64_t heartbeat_counter);
+  void OnLinkUp(ReplicaId peer, Incarnation incarnation);
+  void OnLinkDown(ReplicaId peer);
+  // The bytes that a grant under way must carry over to new memory; `memory` is the log that is being fenced.
+  [[nodiscard]] Range LiveRange(const std::byte* memory);
+
+  // ---- the fast path ------------------------------------------------------------------------------------------------
+
+  // Leader: space for a command at the end of the log, and the command made part of it. See Leader.
+  [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
+    if (state_.role != Role::kLeader) {
+      refusal = Refusal::kNotLeader;
+      return {};
+    }
+    return leader_.Claim(bytes, time_ns, refusal);
+  }
+  [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
+  // Leader: posts what has gathered. Follower: learns what has landed, up to the leader's `commit_word`; returns
+  // whether anything was new.
+  bool Advance(Position commit_word) {
+    if (state_.role == Role::kLeader) {
+      leader_.Flush();
+      return false;
+    }
+    return !acceptor_.granting() && state_.voter && learner_.Learn(acceptor_.granted().ballot, commit_word);
+  }
+
+  // The next committed entry that has not been applied, or nothing; call Applied() when the state machine has it.
+  [[nodiscard]] std::optional<Entry> NextToApply() const;
+  void Applied(const Entry& entry);
+
+  // A linearizable read; see Leader::StartRead. Nothing unless this is a leader with its ballot record committed.
+  [[nodiscard]] std::optional<Leader::Read> StartRead();
+  [[nodiscard]] std::uint64_t ReadConfirmed() const { return leader_.ReadConfirmed(); }
+
+  // ---- state --------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] Actions& actions() { return state_.actions; }
+  [[nodiscard]] Role role() const { return state_.role; }
+  [[nodiscard]] Member self() const { return state_.self; }
+  [[nodiscard]] const Options& options() const { return state_.options; }
+  [[nodiscard]] Position commit() const { return state_.commit.position; }
+  [[nodiscard]] Slot commit_slot() const { return state_.commit.slot; }
+  [[nodiscard]] const Cursor& commit_cursor() const { return state_.commit; }
+  [[nodiscard]] const Cursor& end_cursor() const { return state_.end; }
+  [[nodiscard]] Position applied() const { return state_.applied; }
+  [[nodiscard]] Slot applied_slot() const { return apply_.slot; }
+  [[nodiscard]] Position retained() const { return state_.Retained(); }
+  [[nodiscard]] Grant promised() const { return acceptor_.promised(); }
+  [[nodiscard]] Ballot heartbeat_ballot() const { return state_.heartbeat_ballot; }
+  [[nodiscard]] std::uint64_t heartbeat_counter() const { return state_.heartbeat_counter; }
+  // Who leads, as far as this replica knows; itself when it does.
+  [[nodiscard]] std::optional<ReplicaId> leader() const;
+  // Grows whenever proposals of this replica that were under way have become unknown.
+  [[nodiscard]] std::uint64_t leadership_epoch() const { return state_.leadership_epoch; }
+  // Leader: a majority acknowledges.
+  [[nodiscard]] bool has_quorum() const { return state_.role == Role::kLeader && leader_.has_quorum(); }
+  // Leader: its ballot record is committed, so everything before it is too.
+  [[nodiscard]] bool established() const { return state_.role == Role::kLeader && leader_.record_committed(); }
+  [[nodiscard]] const FollowerLink* follower(ReplicaId id) const {
+    return state_.role == Role::kLeader ? leader_.follower(id) : nullptr;
+  }
+  [[nodiscard]] const PeerView& peer(ReplicaId id) const { return state_.peers[id.value()]; }
+  [[nodiscard]] const FailoverTimes& failover() const { return state_.failover; }
+  [[nodiscard]] std::uint64_t dropped_messages() const { return state_.dropped_messages; }
+  [[nodiscard]] const Log& log() const { return state_.log; }
+
+ private:
+  void Campaign();
+  void StepDown();
+  void After(Recovery::Progress progress);
+
+  State state_;
+  Acceptor acceptor_{state_};
+  Election election_{state_};
+  Recovery recovery_{state_};
+  Leader leader_{state_};
+  Learner learner_{state_};
+  Cursor apply_;             // end of what the state machine has applied
+  bool taking_back_ = false;  // this campaign is a leader's own, for a higher ballot
+};
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_REPLICA_H_

@@ -1,0 +1,75 @@
+#include "gaios/paxos/state.h"
+
+#include <algorithm>
+
+#include "gaios/base/check.h"
+
+namespace gaios::paxos {
+
+std::string_view RoleName(Role role) {
+  switch (role) {
+    case Role::kLearner:
+      return "learner";
+    case Role::kFollower:
+      return "follower";
+    case Role::kCandidate:
+      return "candidate";
+    case Role::kLeader:
+      return "leader";
+  }
+  GAIOS_CHECK(false, "no such role");
+  return "";
+}
+
+State::State(const Options& replica_options, std::byte* memory, Observer* state_observer)
+    : options(replica_options),
+      self{replica_options.self, replica_options.incarnation},
+      voter(replica_options.configuration.IsVoter(self)),
+      log(memory, replica_options.capacity_bytes, replica_options.group),
+      commit(StartOfLog(replica_options.group)),
+      end(commit),
+      role(voter ? Role::kFollower : Role::kLearner),
+      observer(state_observer),
+      random_(replica_options.seed * 0x9e3779b97f4a7c15ULL + replica_options.self.value() + 1) {
+  GAIOS_CHECK(self.id.value() < kMaxReplicas, "replica id out of bounds");
+  GAIOS_CHECK(self.incarnation.value() != 0 && self.incarnation.value() <= Ballot::kMaxIncarnation,
+              "incarnation out of bounds");
+}
+
+void State::AdvanceCommit(Position target) {
+  GAIOS_CHECK(target <= end.position, "P5: a commit must not pass the valid log");
+  Cursor cursor = commit;
+  while (cursor.position < target) {
+    const Entry entry = log.Known(cursor);
+    if (entry.range.to > target) {
+      break;
+    }
+    cursor = Log::After(entry);
+  }
+  if (cursor.position == commit.position) {
+    return;
+  }
+  GAIOS_CHECK(cursor.position > commit.position, "P5: a commit position never decreases");
+  commit = cursor;
+  if (observer != nullptr) {
+    observer->OnCommit(self, commit);
+  }
+}
+
+Position State::Retained() const {
+  const std::uint64_t reach = end.position.value();
+  const Position ring(reach > log.capacity() ? reach - log.capacity() : 0);
+  return std::max(kept_from, ring);
+}
+
+std::uint64_t State::Random(std::uint64_t bound) {
+  // splitmix64; the slight bias of the remainder does not matter for jitter.
+  random_ += 0x9e3779b97f4a7c15ULL;
+  std::uint64_t z = random_;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  z ^= z >> 31;
+  return bound == 0 ? 0 : z % bound;
+}
+
+}  // namespace gaios::paxos

@@ -1,0 +1,100 @@
+#ifndef GAIOS_PAXOS_STATE_H_
+#define GAIOS_PAXOS_STATE_H_
+
+// What the parts of one replica share: its log and the cursors into it, what it has promised, what it knows of its
+// peers, and where its outputs go. Owned by Replica; the parts (acceptor, election, recovery, leader, learner) hold a
+// reference. One thread.
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "gaios/paxos/actions.h"
+#include "gaios/paxos/log.h"
+#include "gaios/paxos/observer.h"
+#include "gaios/paxos/options.h"
+#include "gaios/paxos/quorum.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::paxos {
+
+enum class Role : std::uint8_t {
+  kLearner,    // this incarnation is not a voter: it neither promises nor campaigns (P7)
+  kFollower,   // promises, and learns from whoever it granted its log to
+  kCandidate,  // gathers promises, or the log it adopts
+  kLeader,     // its ballot record is in its log; it may not be committed yet
+};
+
+[[nodiscard]] std::string_view RoleName(Role role);
+
+// What is known of another replica, whatever its role. Learned from its link and its control region.
+struct PeerView {
+  bool link_up = false;
+  Incarnation incarnation;          // of its process, as the link said
+  Position commit;                  // as last read
+  Position applied;                 // as last read
+  Position retained;                // as last read
+  Ballot heartbeat_ballot;          // as last read
+  std::uint64_t heartbeat_counter = 0;
+  bool seen = false;                // its control region has been read in this incarnation
+};
+
+// When the steps of the last failover that this replica won happened. Zero: has not happened.
+struct FailoverTimes {
+  TimeNs leader_last_alive_ns = 0;
+  TimeNs suspected_ns = 0;
+  TimeNs prepared_ns = 0;      // Prepare sent: own log fenced
+  TimeNs promised_ns = 0;      // a majority has promised
+  TimeNs leading_ns = 0;       // log adopted, ballot record appended
+  TimeNs first_commit_ns = 0;  // ballot record committed
+};
+
+struct State {
+  State(const Options& replica_options, std::byte* memory, Observer* state_observer);
+
+  const Options options;
+  const Member self;
+  const bool voter;
+  Log log;
+  Cursor commit;        // end of the prefix known to be chosen
+  Cursor end;           // end of the valid log; for a leader, where the next entry goes
+  Position applied;     // end of what the state machine has applied; at most commit
+  Position kept_from;   // bytes below were not carried over by the last grant
+  Role role;
+  ReplicaId leader;     // valid when has_leader
+  bool has_leader = false;
+  std::uint32_t highest_round = 0;  // of any ballot seen
+  TimeNs now = 0;
+  TimeNs leader_alive_ns = 0;       // when a leader last gave a sign of life
+  std::uint64_t leadership_epoch = 1;  // grows when proposals that are under way become unknown
+  std::uint64_t heartbeat_counter = 0;
+  Ballot heartbeat_ballot;
+  std::uint64_t dropped_messages = 0;  // noise: from no voter, or out of place
+  std::array<PeerView, kMaxReplicas> peers;
+  FailoverTimes failover;
+  Actions actions;
+  Observer* const observer;  // may be null
+
+  // The ballot has been seen somewhere: a campaign must go above it.
+  void Saw(Ballot ballot) { highest_round = std::max(highest_round, ballot.round()); }
+
+  // Moves the own commit forward along the chain to the last entry that ends at or before `target` (P5).
+  void AdvanceCommit(Position target);
+
+  // Oldest position the log still holds, as far as this replica knows.
+  [[nodiscard]] Position Retained() const;
+
+  [[nodiscard]] bool IsVoter(ReplicaId id) const {
+    return options.configuration.IsVoter({id, peers[id.value()].incarnation});
+  }
+
+  // Deterministic chance: a number below `bound`.
+  [[nodiscard]] std::uint64_t Random(std::uint64_t bound);
+
+ private:
+  std::uint64_t random_;
+};
+
+}  // namespace gaios::paxos
+
+#endif  // GAIOS_PAXOS_STATE_H_

@@ -1,0 +1,149 @@
+#include "gaios/rsm/engine.h"
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/message.h"
+
+namespace gaios::rsm {
+
+using paxos::Action;
+using paxos::ActionKind;
+using transport::ControlWord;
+using transport::LogWord;
+using transport::Outcome;
+using transport::Post;
+
+Engine::Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer)
+    : transport_(transport), core_(options, transport.log(), observer) {
+  GAIOS_CHECK(transport.capacity() == options.capacity_bytes, "core and transport must agree on the capacity");
+}
+
+bool Engine::Poll(paxos::TimeNs now_ns) {
+  core_.SetTime(now_ns);
+  if (now_ns >= next_tick_ns_) {
+    next_tick_ns_ = now_ns + kTickIntervalNs;
+    core_.Tick();
+    CarryOut();
+  }
+  const bool learned = core_.Advance(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
+  CarryOut();
+  const std::size_t events = transport_.Poll(*this);
+  return learned || events > 0;
+}
+
+void Engine::CarryOut() {
+  Publish();
+  paxos::Actions& actions = core_.actions();
+  while (!actions.empty()) {
+    // An operation that cannot be posted is a path that is gone: the core hears of it like of any other failure, once
+    // the actions of this round are done.
+    std::array<Action, paxos::Actions::kCapacity> failed;
+    std::size_t failed_size = 0;
+    for (const Action& action : actions.list()) {
+      if (Perform(action) != Post::kPosted) {
+        failed[failed_size++] = action;
+      }
+    }
+    actions.Clear();
+    for (std::size_t i = 0; i < failed_size; ++i) {
+      if (failed[i].kind == ActionKind::kReadLog) {
+        core_.OnLogRead(false, failed[i].token);
+      } else if (failed[i].kind != ActionKind::kReadControl) {
+        core_.OnWritten(failed[i].peer, false, false, failed[i].token);
+      }
+    }
+    Publish();
+  }
+}
+
+Post Engine::Perform(const Action& action) {
+  switch (action.kind) {
+    case ActionKind::kGrantTo:
+      transport_.GrantTo(action.peer, action.grant);
+      return Post::kPosted;
+    case ActionKind::kWrite:
+      return transport_.Write(action.peer, action.grant, action.acceptor, action.range, action.token);
+    case ActionKind::kWriteCommit:
+      return transport_.WriteWord(action.peer, action.grant, action.acceptor, LogWord::kCommit, action.value,
+                                  action.token);
+    case ActionKind::kWriteProbe:
+      return transport_.WriteWord(action.peer, action.grant, action.acceptor, LogWord::kProbe, action.token,
+                                  action.token);
+    case ActionKind::kReadLog:
+      return transport_.ReadLog(action.peer, action.grant, action.acceptor, action.range, action.token);
+    case ActionKind::kReadControl:
+      return transport_.ReadControl(action.peer);
+    case ActionKind::kSend: {
+      std::array<std::byte, paxos::kEncodedMessageBytes> bytes;
+      paxos::EncodeMessage(core_.actions().message(action), core_.options().group, bytes);
+      transport_.Send(action.peer, bytes);
+      return Post::kPosted;
+    }
+    case ActionKind::kAbandon:
+      transport_.Abandon(action.peer);
+      return Post::kPosted;
+  }
+  GAIOS_CHECK(false, "no such action");
+  return Post::kDown;
+}
+
+void Engine::PublishIfChanged(ControlWord word, std::uint64_t value) {
+  std::uint64_t& last = published_[static_cast<std::size_t>(word)];
+  if (last != value) {
+    last = value;
+    transport_.Publish(word, value);
+  }
+}
+
+void Engine::Publish() {
+  PublishIfChanged(ControlWord::kCommit, core_.commit().value());
+  PublishIfChanged(ControlWord::kApplied, core_.applied().value());
+  PublishIfChanged(ControlWord::kRetained, core_.retained().value());
+  PublishIfChanged(ControlWord::kHeartbeatBallot, core_.heartbeat_ballot().packed());
+  PublishIfChanged(ControlWord::kHeartbeatCounter, core_.heartbeat_counter());
+}
+
+void Engine::OnCompletion(const transport::Completion& completion) {
+  const bool done = completion.outcome == Outcome::kDone;
+  if (completion.operation == transport::Operation::kReadLog) {
+    core_.OnLogRead(done, completion.token);
+  } else {
+    core_.OnWritten(completion.peer, done, completion.outcome == Outcome::kFenced, completion.token);
+  }
+  CarryOut();
+}
+
+void Engine::OnControl(paxos::ReplicaId peer, Outcome outcome, const transport::ControlView& view) {
+  if (outcome != Outcome::kDone) {
+    return;
+  }
+  core_.OnControl(peer, view.incarnation, paxos::Position(view.word(ControlWord::kCommit)),
+                  paxos::Position(view.word(ControlWord::kApplied)),
+                  paxos::Position(view.word(ControlWord::kRetained)),
+                  paxos::Ballot::FromPacked(view.word(ControlWord::kHeartbeatBallot)),
+                  view.word(ControlWord::kHeartbeatCounter));
+  CarryOut();
+}
+
+void Engine::OnMessage(paxos::ReplicaId from, paxos::Incarnation incarnation, std::span<const std::byte> bytes) {
+  core_.OnMessage(from, incarnation, bytes);
+  CarryOut();
+}
+
+void Engine::OnGranted(paxos::Grant grant) {
+  core_.OnGranted(grant, transport_.log());
+  CarryOut();
+}
+
+void Engine::OnLinkUp(paxos::ReplicaId peer, paxos::Incarnation incarnation) {
+  core_.OnLinkUp(peer, incarnation);
+  CarryOut();
+}
+
+void Engine::OnLinkDown(paxos::ReplicaId peer) {
+  core_.OnLinkDown(peer);
+  CarryOut();
+}
+
+paxos::Range Engine::LiveRange(const std::byte* log) { return core_.LiveRange(log); }
+
+}  // namespace gaios::rsm

@@ -1,0 +1,59 @@
+#ifndef GAIOS_RSM_ENGINE_H_
+#define GAIOS_RSM_ENGINE_H_
+
+// Joins the pure core to a transport: feeds it what the transport reports, publishes its state, carries out its
+// actions. Simulator, tests and production run this same code. One thread; no call blocks; nothing allocates.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "gaios/paxos/replica.h"
+#include "gaios/transport/transport.h"
+
+namespace gaios::rsm {
+
+class Engine final : private transport::EventHandler {
+ public:
+  // `transport` must outlive the engine and be driven by it alone. `observer` may be null.
+  Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // One turn: timers when due, posting or learning, then what the transport has to report. `now_ns` is monotonic.
+  // Returns whether anything happened.
+  bool Poll(paxos::TimeNs now_ns);
+
+  // To be called after every use of core() that may cause actions.
+  void CarryOut();
+
+  [[nodiscard]] paxos::Replica& core() { return core_; }
+  [[nodiscard]] const paxos::Replica& core() const { return core_; }
+
+  // How often the core's timers run, ns.
+  static constexpr paxos::TimeNs kTickIntervalNs = 1'000'000;
+
+ private:
+  void OnCompletion(const transport::Completion& completion) override;
+  void OnControl(paxos::ReplicaId peer, transport::Outcome outcome, const transport::ControlView& view) override;
+  void OnMessage(paxos::ReplicaId from, paxos::Incarnation incarnation, std::span<const std::byte> bytes) override;
+  void OnGranted(paxos::Grant grant) override;
+  void OnLinkUp(paxos::ReplicaId peer, paxos::Incarnation incarnation) override;
+  void OnLinkDown(paxos::ReplicaId peer) override;
+  paxos::Range LiveRange(const std::byte* log) override;
+
+  // Puts into the control region what has changed. A commit is published before anything that rests on it is done.
+  void Publish();
+  void PublishIfChanged(transport::ControlWord word, std::uint64_t value);
+  [[nodiscard]] transport::Post Perform(const paxos::Action& action);
+
+  transport::Transport& transport_;
+  paxos::Replica core_;
+  paxos::TimeNs next_tick_ns_ = 0;
+  std::array<std::uint64_t, transport::kControlWords> published_ = {};
+};
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_ENGINE_H_

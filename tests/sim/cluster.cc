@@ -1,0 +1,127 @@
+#include "tests/sim/cluster.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gaios::sim {
+namespace {
+
+constexpr std::uint64_t kMs = 1'000'000;
+
+}  // namespace
+
+Cluster::Cluster(const ClusterOptions& options)
+    : options_(options),
+      invariants_(paxos::Configuration::Bootstrap(options.world.replicas)),
+      world_(options.world),
+      members_(options.world.replicas) {
+  world_.on_remote_write = [this](paxos::Member owner, paxos::Grant grant, paxos::Grant effective) {
+    invariants_.OnRemoteWrite(owner, grant, effective);
+  };
+  world_.on_posted_bytes_changed = [this](paxos::Member poster, paxos::Range range) {
+    invariants_.OnPostedBytesChanged(poster, range);
+  };
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    Start(ReplicaId(static_cast<std::uint8_t>(i)));
+  }
+}
+
+void Cluster::Start(ReplicaId id) {
+  paxos::Options options;
+  options.self = id;
+  options.incarnation = world_.incarnation(id);
+  options.group = paxos::GroupId(42);
+  options.configuration = paxos::Configuration::Bootstrap(members_.size());
+  options.capacity_bytes = options_.world.capacity_bytes;
+  options.max_batch_bytes = options_.max_batch_bytes;
+  options.pipeline_depth = options_.pipeline_depth;
+  // Later replicas wait longer, so that scripts can tell who will campaign first.
+  options.election_jitter_ns = 20 * kMs * id.value();
+  options.seed = options_.world.seed;
+  Member& started = member(id);
+  started = Member();
+  started.engine = std::make_unique<rsm::Engine>(options, world_.transport(id), &invariants_);
+}
+
+void Cluster::Kill(ReplicaId id) { world_.Kill(id); }
+
+void Cluster::Restart(ReplicaId id) {
+  world_.Restart(id);
+  Start(id);
+}
+
+void Cluster::Apply(Member& member) {
+  while (const std::optional<paxos::Entry> entry = member.engine->core().NextToApply()) {
+    if (entry->kind() == paxos::EntryKind::kBatch) {
+      std::size_t at = 0;
+      for (int i = 0; i < entry->header.commands; ++i) {
+        std::uint32_t length = 0;
+        std::memcpy(&length, entry->payload.data() + at, sizeof(length));
+        member.applied.emplace_back(reinterpret_cast<const char*>(entry->payload.data() + at + sizeof(length)), length);
+        at += (sizeof(length) + length + 7) / 8 * 8;
+      }
+    }
+    member.engine->core().Applied(*entry);
+  }
+  member.engine->CarryOut();
+}
+
+void Cluster::Step(std::uint64_t limit_ns) {
+  bool active = false;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const ReplicaId id(static_cast<std::uint8_t>(i));
+    if (!world_.alive(id) || members_[i].paused) {
+      continue;
+    }
+    active = members_[i].engine->Poll(world_.now_ns()) || active;
+    if (!members_[i].frozen) {
+      Apply(members_[i]);
+    }
+  }
+  if (active) {
+    return;  // something happened: let it be answered before time goes on
+  }
+  const std::uint64_t tick = world_.now_ns() + rsm::Engine::kTickIntervalNs;
+  world_.AdvanceTo(std::max(world_.now_ns(), std::min({tick, world_.NextEventNs(), limit_ns})));
+}
+
+void Cluster::RunFor(std::uint64_t ns) {
+  RunUntil([] { return false; }, ns);
+}
+
+Cluster::Proposed Cluster::Propose(ReplicaId id, std::string_view command) {
+  Proposed result;
+  paxos::Replica& core = member(id).engine->core();
+  const auto length = static_cast<std::uint32_t>(command.size());
+  const auto bytes = static_cast<std::uint32_t>(sizeof(length) + length);
+  const std::span<std::byte> space = core.Claim(bytes, world_.now_ns(), result.refusal);
+  result.epoch = core.leadership_epoch();
+  if (result.refusal != paxos::Refusal::kNone) {
+    return result;
+  }
+  std::memcpy(space.data(), &length, sizeof(length));
+  std::memcpy(space.data() + sizeof(length), command.data(), length);
+  result.proposal = core.Publish();
+  return result;
+}
+
+bool Cluster::Committed(ReplicaId id, const Proposed& proposed) const {
+  return proposed.refusal == paxos::Refusal::kNone && core(id).leadership_epoch() == proposed.epoch &&
+         core(id).established() && core(id).commit_slot() >= proposed.proposal.slot;
+}
+
+bool Cluster::Unknown(ReplicaId id, const Proposed& proposed) const {
+  return proposed.refusal == paxos::Refusal::kNone && core(id).leadership_epoch() != proposed.epoch;
+}
+
+std::optional<ReplicaId> Cluster::leader() const {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const ReplicaId id(static_cast<std::uint8_t>(i));
+    if (world_.alive(id) && core(id).established() && core(id).has_quorum()) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace gaios::sim

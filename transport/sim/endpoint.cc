@@ -1,0 +1,203 @@
+#include "gaios/transport/sim/endpoint.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/limits.h"
+
+namespace gaios::transport::sim {
+
+std::size_t Endpoint::capacity() const { return world_.options_.capacity_bytes; }
+
+std::byte* Endpoint::log() { return world_.node(self_).log.base; }
+
+std::uint64_t Endpoint::ReadLogWord(LogWord which) const {
+  return world_.node(self_).words[static_cast<std::size_t>(which)];
+}
+
+void Endpoint::Publish(ControlWord which, std::uint64_t value) {
+  world_.node(self_).control.words[static_cast<std::size_t>(which)] = value;
+}
+
+void Endpoint::GrantTo(ReplicaId to, Grant grant) {
+  World::Node& node = world_.node(self_);
+  if (grant == node.asked) {
+    return;  // held, or under way
+  }
+  GAIOS_CHECK(grant > node.asked, "P1: a grant below an earlier one");
+  GAIOS_CHECK(!node.fencing, "a grant is under way");
+  node.asked = grant;
+  node.control.promised = grant;
+  node.holder = to;
+  node.fencing = true;
+  node.fenced_at_ns = world_.now_ns_ + world_.Random(world_.options_.max_fence_ns + 1);
+  // The clock must get there even if nothing else happens.
+  auto wake = std::make_shared<World::Operation>();
+  wake->kind = World::Operation::Kind::kFence;
+  wake->from = self_;
+  wake->to = self_;
+  world_.Schedule({node.fenced_at_ns, 0, wake, {}, true});
+}
+
+void Endpoint::FinishFence(EventHandler& handler) {
+  World::Node& node = world_.node(self_);
+  if (!node.fencing || world_.now_ns_ < node.fenced_at_ns) {
+    return;
+  }
+  node.fencing = false;
+  if (world_.options_.move_log) {
+    const Range live = handler.LiveRange(node.log.base);
+    GAIOS_CHECK(live.size() <= capacity(), "more live bytes than the ring has");
+    std::fill(node.spare.storage.begin(), node.spare.storage.end(), std::byte{0xee});
+    world_.CopyRange(node.spare.base, node.log.base, live);
+    std::swap(node.log, node.spare);
+  }
+  node.effective = node.asked;
+  std::fill(std::begin(node.words), std::end(node.words), 0);
+  if (node.holder != self_) {
+    World::Link& link = world_.link(node.holder, self_);
+    link.path = node.asked;
+    link.has_path = link.up;
+  }
+  World::Event event;
+  event.kind = World::Event::Kind::kGranted;
+  event.grant = node.asked;
+  node.inbox.push_back(event);
+}
+
+bool Endpoint::HasPath(ReplicaId peer, Grant grant) {
+  const World::Link& link = world_.link(self_, peer);
+  return link.up && link.has_path && link.path == grant;
+}
+
+Post Endpoint::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) {
+  GAIOS_CHECK(!range.empty() && range.size() <= capacity(), "a write of no bytes, or of more than the ring has");
+  if (!HasPath(peer, grant)) {
+    return Post::kDown;
+  }
+  if (world_.link(self_, peer).posted.size() >= paxos::kMaxPostedPerLink) {
+    return Post::kFull;
+  }
+  auto operation = std::make_shared<World::Operation>();
+  operation->kind = World::Operation::Kind::kWrite;
+  operation->from = self_;
+  operation->to = peer;
+  operation->acceptor = acceptor;
+  operation->grant = grant;
+  operation->range = range;
+  operation->token = token;
+  operation->bytes.resize(capacity());
+  world_.CopyRange(operation->bytes.data(), log(), range);
+  world_.Post(operation);
+  return Post::kPosted;
+}
+
+Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
+                         std::uint64_t token) {
+  if (!HasPath(peer, grant)) {
+    return Post::kDown;
+  }
+  if (world_.link(self_, peer).posted.size() >= paxos::kMaxPostedPerLink) {
+    return Post::kFull;
+  }
+  auto operation = std::make_shared<World::Operation>();
+  operation->kind = World::Operation::Kind::kWord;
+  operation->from = self_;
+  operation->to = peer;
+  operation->acceptor = acceptor;
+  operation->grant = grant;
+  operation->word = which;
+  operation->value = value;
+  operation->token = token;
+  world_.Post(operation);
+  return Post::kPosted;
+}
+
+Post Endpoint::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) {
+  if (!HasPath(peer, grant)) {
+    return Post::kDown;
+  }
+  if (world_.link(self_, peer).posted.size() >= paxos::kMaxPostedPerLink) {
+    return Post::kFull;
+  }
+  auto operation = std::make_shared<World::Operation>();
+  operation->kind = World::Operation::Kind::kRead;
+  operation->from = self_;
+  operation->to = peer;
+  operation->acceptor = acceptor;
+  operation->grant = grant;
+  operation->range = range;
+  operation->token = token;
+  world_.Post(operation);
+  return Post::kPosted;
+}
+
+Post Endpoint::ReadControl(ReplicaId peer) {
+  if (!world_.link(self_, peer).up) {
+    return Post::kDown;
+  }
+  auto operation = std::make_shared<World::Operation>();
+  operation->kind = World::Operation::Kind::kControl;
+  operation->from = self_;
+  operation->to = peer;
+  world_.Post(operation);
+  return Post::kPosted;
+}
+
+void Endpoint::Send(ReplicaId peer, std::span<const std::byte> message) {
+  GAIOS_CHECK(message.size() <= paxos::kMaxMessageBytes, "a message larger than kMaxMessageBytes");
+  if (!world_.link(self_, peer).up) {
+    return;
+  }
+  const int copies = world_.Random(1000) < world_.options_.duplicate_per_mille ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    auto operation = std::make_shared<World::Operation>();
+    operation->kind = World::Operation::Kind::kMessage;
+    operation->from = self_;
+    operation->to = peer;
+    operation->bytes.assign(message.begin(), message.end());
+    world_.Post(operation);
+  }
+}
+
+void Endpoint::Abandon(ReplicaId peer) {
+  World::Link& link = world_.link(self_, peer);
+  link.has_path = false;
+  world_.FailPath(self_, peer, Outcome::kDown);
+}
+
+std::size_t Endpoint::Poll(EventHandler& handler) {
+  World::Node& node = world_.node(self_);
+  FinishFence(handler);
+  std::size_t events = 0;
+  // Only what is there now: events caused by handlers are for the next turn.
+  for (std::size_t left = node.inbox.size(); left > 0; --left) {
+    const World::Event event = std::move(node.inbox.front());
+    node.inbox.pop_front();
+    ++events;
+    switch (event.kind) {
+      case World::Event::Kind::kCompletion:
+        handler.OnCompletion(event.completion);
+        break;
+      case World::Event::Kind::kControl:
+        handler.OnControl(event.peer, event.outcome, event.view);
+        break;
+      case World::Event::Kind::kMessage:
+        handler.OnMessage(event.peer, event.incarnation, event.message);
+        break;
+      case World::Event::Kind::kGranted:
+        handler.OnGranted(event.grant);
+        break;
+      case World::Event::Kind::kLinkUp:
+        handler.OnLinkUp(event.peer, event.incarnation);
+        break;
+      case World::Event::Kind::kLinkDown:
+        handler.OnLinkDown(event.peer);
+        break;
+    }
+  }
+  return events;
+}
+
+}  // namespace gaios::transport::sim

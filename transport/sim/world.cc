@@ -1,0 +1,398 @@
+#include "gaios/transport/sim/world.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "gaios/base/check.h"
+#include "gaios/transport/sim/endpoint.h"
+
+namespace gaios::transport::sim {
+namespace {
+
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kPieceBytes = 8;
+constexpr std::size_t kMaxPieces = 12;
+constexpr std::size_t kAlignment = 64;
+
+}  // namespace
+
+World::World(const WorldOptions& options)
+    : options_(options), nodes_(options.replicas), links_(options.replicas * options.replicas), random_(options.seed) {
+  GAIOS_CHECK(options.min_delay_ns <= options.max_delay_ns, "delays the wrong way round");
+  for (std::size_t i = 0; i < options.replicas; ++i) {
+    Start(ReplicaId(static_cast<std::uint8_t>(i)));
+  }
+  UpdateLinks();
+}
+
+World::~World() = default;
+
+Transport& World::transport(ReplicaId id) { return *node(id).endpoint; }
+bool World::alive(ReplicaId id) const { return node(id).alive; }
+Incarnation World::incarnation(ReplicaId id) const { return node(id).incarnation; }
+
+World::Memory World::Allocate() const {
+  Memory memory;
+  memory.storage.resize(options_.capacity_bytes + kAlignment);
+  const auto address = reinterpret_cast<std::uintptr_t>(memory.storage.data());
+  memory.base = memory.storage.data() + ((kAlignment - address % kAlignment) % kAlignment);
+  return memory;
+}
+
+std::uint64_t World::Random(std::uint64_t bound) {
+  random_ += 0x9e3779b97f4a7c15ULL;
+  std::uint64_t z = random_;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  z ^= z >> 31;
+  return bound == 0 ? 0 : z % bound;
+}
+
+std::uint64_t World::Delay() {
+  return options_.min_delay_ns + Random(options_.max_delay_ns - options_.min_delay_ns + 1);
+}
+
+void World::Start(ReplicaId id) {
+  Node& started = node(id);
+  const Incarnation next(started.incarnation.value() + 1);
+  started = Node();
+  started.alive = true;
+  started.incarnation = next;
+  started.control.incarnation = next;
+  started.log = Allocate();
+  started.spare = Allocate();
+  started.endpoint = std::make_unique<Endpoint>(*this, id);
+}
+
+void World::Kill(ReplicaId id) {
+  node(id).alive = false;
+  node(id).inbox.clear();
+  UpdateLinks();
+}
+
+void World::Restart(ReplicaId id) {
+  GAIOS_CHECK(!node(id).alive, "only a dead replica can be restarted");
+  Start(id);
+  UpdateLinks();
+}
+
+void World::Cut(ReplicaId from, ReplicaId to) {
+  link(from, to).cut = true;
+  UpdateLinks();
+}
+
+void World::Heal(ReplicaId from, ReplicaId to) {
+  link(from, to).cut = false;
+  UpdateLinks();
+}
+
+void World::UpdateLinks() {
+  for (std::size_t a = 0; a < options_.replicas; ++a) {
+    for (std::size_t b = 0; b < options_.replicas; ++b) {
+      const ReplicaId from(static_cast<std::uint8_t>(a));
+      const ReplicaId to(static_cast<std::uint8_t>(b));
+      if (a == b) {
+        continue;
+      }
+      Link& there = link(from, to);
+      const bool up = node(from).alive && node(to).alive && !(there.cut && link(to, from).cut);
+      if (up == there.up) {
+        continue;
+      }
+      there.up = up;
+      Event event;
+      event.peer = to;
+      if (up) {
+        event.kind = Event::Kind::kLinkUp;
+        event.incarnation = node(to).incarnation;
+      } else {
+        event.kind = Event::Kind::kLinkDown;
+        there.has_path = false;
+        FailPath(from, to, Outcome::kDown);
+      }
+      if (node(from).alive) {
+        node(from).inbox.push_back(event);
+      }
+    }
+  }
+}
+
+Traffic World::TrafficOf(Operation::Kind kind) {
+  switch (kind) {
+    case Operation::Kind::kWrite:
+      return Traffic::kWrites;
+    case Operation::Kind::kWord:
+      return Traffic::kWords;
+    case Operation::Kind::kRead:
+      return Traffic::kReads;
+    case Operation::Kind::kControl:
+      return Traffic::kControl;
+    case Operation::Kind::kMessage:
+    case Operation::Kind::kFence:
+      return Traffic::kMessages;
+  }
+  return Traffic::kMessages;
+}
+
+void World::Schedule(const Due& due) {
+  Due scheduled = due;
+  scheduled.order = ++order_;
+  due_.push(scheduled);
+}
+
+void World::Post(const OperationPtr& operation) {
+  operation->poster = node(operation->from).incarnation;
+  Link& there = link(operation->from, operation->to);
+  if (operation->kind != Operation::Kind::kControl && operation->kind != Operation::Kind::kMessage) {
+    there.posted.push_back(operation);
+  }
+  if (operation->kind == Operation::Kind::kMessage && Random(1000) < options_.drop_per_mille) {
+    return;
+  }
+  const bool moves_bytes = operation->kind == Operation::Kind::kWrite || operation->kind == Operation::Kind::kRead;
+  std::uint64_t last = now_ns_ + Delay();
+  if (moves_bytes) {
+    // Cut at multiples of 8 bytes, at random places when torn, and shuffled by the time each piece lands at.
+    std::vector<Range> pieces = {operation->range};
+    if (options_.torn_writes) {
+      const std::size_t cuts = Random(kMaxPieces);
+      for (std::size_t i = 0; i < cuts; ++i) {
+        const std::size_t which = Random(pieces.size());
+        Range& piece = pieces[which];
+        if (piece.size() >= 2 * kPieceBytes) {
+          const Position middle = piece.from + (1 + Random(piece.size() / kPieceBytes - 1)) * kPieceBytes;
+          const Range rest{middle, piece.to};
+          piece.to = middle;
+          pieces.push_back(rest);
+        }
+      }
+    }
+    operation->pieces = pieces;
+    for (const Range& piece : pieces) {
+      const std::uint64_t at = options_.torn_writes ? now_ns_ + Delay() : last;
+      Schedule({at, 0, operation, piece, false});
+      last = std::max(last, at);
+    }
+    last += options_.torn_writes ? Random(options_.max_delay_ns) : 0;
+  }
+  Schedule({last, 0, operation, {}, true});
+}
+
+std::uint64_t World::NextEventNs() const { return due_.empty() ? kNever : due_.top().at_ns; }
+
+void World::AdvanceTo(std::uint64_t now_ns) {
+  GAIOS_CHECK(now_ns >= now_ns_, "time does not go back");
+  while (!due_.empty() && due_.top().at_ns <= now_ns) {
+    const Due due = due_.top();
+    due_.pop();
+    now_ns_ = std::max(now_ns_, due.at_ns);
+    Link& there = link(due.operation->from, due.operation->to);
+    if (due.operation->kind != Operation::Kind::kFence &&
+        there.holding.contains(TrafficOf(due.operation->kind)) && !due.operation->abandoned) {
+      there.held.push_back(due);
+      continue;
+    }
+    Happen(due);
+  }
+  now_ns_ = now_ns;
+}
+
+void World::Hold(Traffic traffic, ReplicaId from, ReplicaId to) { link(from, to).holding.insert(traffic); }
+
+void World::Release(Traffic traffic, ReplicaId from, ReplicaId to) {
+  Link& there = link(from, to);
+  there.holding.erase(traffic);
+  std::vector<Due> held;
+  held.swap(there.held);
+  for (const Due& due : held) {
+    if (TrafficOf(due.operation->kind) == traffic) {
+      Schedule({now_ns_, 0, due.operation, due.piece, due.finish});
+    } else {
+      there.held.push_back(due);
+    }
+  }
+}
+
+void World::DropHeld(Traffic traffic, ReplicaId from, ReplicaId to) {
+  Link& there = link(from, to);
+  std::erase_if(there.held, [traffic](const Due& due) { return TrafficOf(due.operation->kind) == traffic; });
+}
+
+void World::LandPart(ReplicaId from, ReplicaId to, std::uint64_t bytes, bool first) {
+  for (const Due& due : link(from, to).held) {
+    if (due.operation->kind == Operation::Kind::kWrite && !due.finish) {
+      GAIOS_CHECK(bytes <= due.piece.size(), "less is held than is to land");
+      const Position middle = due.piece.from + bytes;
+      LandWrite(*due.operation, first ? Range{due.piece.from, middle} : Range{middle, due.piece.to});
+      return;
+    }
+  }
+  GAIOS_CHECK(false, "no write is held there");
+}
+
+Outcome World::Check(const Operation& operation) {
+  const Node& owner = node(operation.to);
+  const Link& there = link(operation.from, operation.to);
+  if (operation.abandoned || there.cut || link(operation.to, operation.from).cut || !owner.alive) {
+    return Outcome::kDown;
+  }
+  if (owner.incarnation != operation.acceptor || owner.effective != operation.grant) {
+    return Outcome::kFenced;
+  }
+  return Outcome::kDone;
+}
+
+void World::CopyRange(std::byte* to, const std::byte* from, Range range) const {
+  const std::uint64_t mask = options_.capacity_bytes - 1;
+  for (Position p = range.from; p < range.to;) {
+    const std::uint64_t at = p.value() & mask;
+    const std::uint64_t size = std::min(range.to - p, options_.capacity_bytes - at);
+    std::memcpy(to + at, from + at, size);
+    p = p + size;
+  }
+}
+
+void World::LandWrite(Operation& operation, Range piece) {
+  const Outcome outcome = Check(operation);
+  if (outcome != Outcome::kDone) {
+    operation.outcome = operation.outcome == Outcome::kDone ? outcome : operation.outcome;
+    return;
+  }
+  const Node& poster = node(operation.from);
+  const std::byte* source = operation.bytes.data();
+  if (poster.alive && poster.incarnation == operation.poster) {
+    // What the NIC reads is what the ring holds now; it must be what was posted.
+    std::vector<std::byte> ring(options_.capacity_bytes);
+    std::vector<std::byte> posted(options_.capacity_bytes);
+    CopyRange(ring.data(), poster.log.base, piece);
+    CopyRange(posted.data(), source, piece);
+    if (ring != posted && on_posted_bytes_changed) {
+      on_posted_bytes_changed({operation.from, operation.poster}, piece);
+    }
+    source = poster.log.base;
+  }
+  Node& owner = node(operation.to);
+  CopyRange(owner.log.base, source, piece);
+  if (on_remote_write) {
+    on_remote_write({operation.to, owner.incarnation}, operation.grant, owner.effective);
+  }
+}
+
+void World::LandRead(Operation& operation, Range piece) {
+  const Outcome outcome = Check(operation);
+  if (outcome != Outcome::kDone) {
+    operation.outcome = operation.outcome == Outcome::kDone ? outcome : operation.outcome;
+    return;
+  }
+  Node& poster = node(operation.from);
+  if (poster.alive && poster.incarnation == operation.poster) {
+    CopyRange(poster.log.base, node(operation.to).log.base, piece);
+  }
+}
+
+void World::Happen(const Due& due) {
+  Operation& operation = *due.operation;
+  if (!due.finish) {
+    if (operation.kind == Operation::Kind::kWrite) {
+      LandWrite(operation, due.piece);
+    } else if (!operation.abandoned) {
+      LandRead(operation, due.piece);
+    }
+    return;
+  }
+  Finish(due.operation);
+}
+
+void World::Finish(const OperationPtr& operation) {
+  Link& there = link(operation->from, operation->to);
+  Node& target = node(operation->to);
+  switch (operation->kind) {
+    case Operation::Kind::kFence:
+      return;
+    case Operation::Kind::kMessage:
+      if (target.alive && there.up && !there.cut && node(operation->from).incarnation == operation->poster) {
+        Event event;
+        event.kind = Event::Kind::kMessage;
+        event.peer = operation->from;
+        event.incarnation = operation->poster;
+        event.message = operation->bytes;
+        target.inbox.push_back(event);
+      }
+      return;
+    case Operation::Kind::kControl: {
+      Event event;
+      event.kind = Event::Kind::kControl;
+      event.peer = operation->to;
+      event.outcome = there.up && !there.cut && !link(operation->to, operation->from).cut ? Outcome::kDone : Outcome::kDown;
+      event.view = target.control;
+      if (node(operation->from).alive && node(operation->from).incarnation == operation->poster) {
+        node(operation->from).inbox.push_back(event);
+      }
+      return;
+    }
+    case Operation::Kind::kWord: {
+      const Outcome outcome = Check(*operation);
+      if (outcome == Outcome::kDone) {
+        target.words[static_cast<std::size_t>(operation->word)] = operation->value;
+        if (on_remote_write) {
+          on_remote_write({operation->to, target.incarnation}, operation->grant, target.effective);
+        }
+      } else {
+        operation->outcome = outcome;
+      }
+      break;
+    }
+    case Operation::Kind::kWrite:
+    case Operation::Kind::kRead:
+      if (operation->outcome == Outcome::kDone && operation->abandoned) {
+        operation->outcome = Outcome::kDown;
+      }
+      break;
+  }
+  operation->finished = true;
+  while (!there.posted.empty() && there.posted.front()->finished) {
+    const OperationPtr front = there.posted.front();
+    there.posted.pop_front();
+    Deliver(*front);
+    if (front->outcome != Outcome::kDone) {
+      there.has_path = there.has_path && there.path != front->grant;
+      FailPath(front->from, front->to, front->outcome);
+    }
+  }
+}
+
+void World::Deliver(Operation& operation) {
+  Node& poster = node(operation.from);
+  if (!poster.alive || poster.incarnation != operation.poster) {
+    return;
+  }
+  Event event;
+  event.kind = Event::Kind::kCompletion;
+  event.completion.peer = operation.to;
+  event.completion.outcome = operation.outcome;
+  event.completion.grant = operation.grant;
+  event.completion.token = operation.token;
+  event.completion.operation = operation.kind == Operation::Kind::kWrite  ? transport::Operation::kWrite
+                               : operation.kind == Operation::Kind::kWord ? transport::Operation::kWriteWord
+                                                                          : transport::Operation::kReadLog;
+  poster.inbox.push_back(event);
+}
+
+void World::FailPath(ReplicaId from, ReplicaId to, Outcome outcome) {
+  Link& there = link(from, to);
+  std::deque<OperationPtr> failed;
+  failed.swap(there.posted);
+  const bool poster_dead = !node(from).alive;
+  for (const OperationPtr& operation : failed) {
+    if (poster_dead) {
+      continue;  // what it had posted may still land, like that of a NIC that outlives its process
+    }
+    operation->abandoned = true;
+    operation->outcome = outcome;
+    operation->finished = true;
+    Deliver(*operation);
+  }
+}
+
+}  // namespace gaios::transport::sim

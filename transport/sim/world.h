@@ -1,0 +1,212 @@
+#ifndef GAIOS_TRANSPORT_SIM_WORLD_H_
+#define GAIOS_TRANSPORT_SIM_WORLD_H_
+
+// The contract as events in a seeded scheduler: a World holds the memory of all replicas and every operation and
+// message under way, on a virtual clock. Any of them can be delayed, dropped, doubled, reordered, torn, held back or
+// lost with its path, by chance from the seed or by a test's own hand. One thread; a run is repeated by its seed and
+// its calls.
+//
+// Writes land in chunks of 8 bytes or more, in any order, at times of their own, read from the poster's ring when
+// they land; they complete in posting order. A fence takes effect some time after it was asked for, until when older
+// writes may still land. A killed replica's memory stays, and what it had posted may still land, as with a NIC that
+// outlives its process.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gaios/paxos/types.h"
+#include "gaios/transport/transport.h"
+
+namespace gaios::transport::sim {
+
+struct WorldOptions {
+  std::size_t replicas = 3;
+  std::size_t capacity_bytes = 4096;
+  std::uint64_t seed = 1;
+  // Operations and messages take between these, ns of virtual time.
+  std::uint64_t min_delay_ns = 1'000;
+  std::uint64_t max_delay_ns = 1'000;
+  // A fence takes up to this long to become effective, ns.
+  std::uint64_t max_fence_ns = 0;
+  // Chances in a thousand, for each message.
+  std::uint32_t drop_per_mille = 0;
+  std::uint32_t duplicate_per_mille = 0;
+  // Whether writes land in pieces and out of order.
+  bool torn_writes = false;
+  // Whether a grant moves the log to other memory, as shm does, with junk where no live byte is.
+  bool move_log = true;
+};
+
+// What a test may hold back.
+enum class Traffic : std::uint8_t { kWrites, kWords, kReads, kMessages, kControl };
+
+class Endpoint;
+
+class World {
+ public:
+  explicit World(const WorldOptions& options);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  [[nodiscard]] std::uint64_t now_ns() const { return now_ns_; }
+  // The replica's end of the contract, in its present incarnation. Owned by the world; dead after Kill.
+  [[nodiscard]] Transport& transport(ReplicaId id);
+
+  // ---- time -------------------------------------------------------------------------------------------------------
+
+  // Time of the next thing that happens by itself, or the largest number when nothing is under way.
+  [[nodiscard]] std::uint64_t NextEventNs() const;
+  // Moves the clock forward and lets happen what falls due.
+  void AdvanceTo(std::uint64_t now_ns);
+
+  // ---- faults -----------------------------------------------------------------------------------------------------
+
+  // The process dies: its links go down; what it had posted may still land.
+  void Kill(ReplicaId id);
+  // Started again with empty memory, in the next incarnation.
+  void Restart(ReplicaId id);
+  [[nodiscard]] bool alive(ReplicaId id) const;
+  [[nodiscard]] Incarnation incarnation(ReplicaId id) const;
+  // Nothing gets from `from` to `to` any more: messages are lost, operations fail as down. Links go down when both
+  // directions are cut.
+  void Cut(ReplicaId from, ReplicaId to);
+  void Heal(ReplicaId from, ReplicaId to);
+  // Holds back traffic posted by `from` to `to`, and lets it go again.
+  void Hold(Traffic traffic, ReplicaId from, ReplicaId to);
+  void Release(Traffic traffic, ReplicaId from, ReplicaId to);
+  // Of the held writes from `from` to `to`: lands the first `bytes` bytes of the oldest, or all but these.
+  void LandPart(ReplicaId from, ReplicaId to, std::uint64_t bytes, bool first);
+  // Loses what is held.
+  void DropHeld(Traffic traffic, ReplicaId from, ReplicaId to);
+
+  // ---- for checkers -----------------------------------------------------------------------------------------------
+
+  // A landed write has changed bytes: owner, grant of the write, grant effective at the owner.
+  std::function<void(paxos::Member, Grant, Grant)> on_remote_write;
+  // Bytes of a posted write have changed at the poster before it completed.
+  std::function<void(paxos::Member, Range)> on_posted_bytes_changed;
+
+ private:
+  friend class Endpoint;
+
+  struct Operation {
+    enum class Kind : std::uint8_t { kWrite, kWord, kRead, kControl, kMessage, kFence };
+    Kind kind = Kind::kWrite;
+    ReplicaId from;
+    ReplicaId to;
+    Incarnation poster;
+    Incarnation acceptor;
+    Grant grant;
+    Range range;
+    LogWord word = LogWord::kCommit;
+    std::uint64_t value = 0;
+    std::uint64_t token = 0;
+    std::vector<std::byte> bytes;  // kWrite: as they were when posted; kMessage: the message
+    std::vector<Range> pieces;     // kWrite, kRead: what has yet to land
+    Outcome outcome = Outcome::kDone;
+    ControlView view;
+    bool finished = false;
+    bool abandoned = false;
+  };
+  using OperationPtr = std::shared_ptr<Operation>;
+
+  struct Due {
+    std::uint64_t at_ns = 0;
+    std::uint64_t order = 0;
+    OperationPtr operation;
+    Range piece;
+    bool finish = false;
+    friend bool operator>(const Due& a, const Due& b) {
+      return std::pair(a.at_ns, a.order) > std::pair(b.at_ns, b.order);
+    }
+  };
+
+  struct Event {
+    enum class Kind : std::uint8_t { kCompletion, kControl, kMessage, kGranted, kLinkUp, kLinkDown };
+    Kind kind = Kind::kCompletion;
+    ReplicaId peer;
+    Incarnation incarnation;
+    Completion completion;
+    Outcome outcome = Outcome::kDone;
+    ControlView view;
+    std::vector<std::byte> message;
+    Grant grant;
+  };
+
+  struct Memory {
+    std::vector<std::byte> storage;
+    std::byte* base = nullptr;
+  };
+
+  struct Link {
+    std::deque<OperationPtr> posted;  // operations that complete in order
+    std::vector<Due> held;
+    std::set<Traffic> holding;
+    bool cut = false;
+    bool up = false;
+    Grant path;        // grant that `from` may write `to` under
+    bool has_path = false;
+  };
+
+  struct Node {
+    bool alive = false;
+    Incarnation incarnation;
+    Memory log;
+    Memory spare;
+    std::uint64_t words[kLogWords] = {};
+    ControlView control;
+    Grant effective;
+    bool fencing = false;
+    std::uint64_t fenced_at_ns = 0;
+    Grant asked;
+    ReplicaId holder;
+    std::deque<Event> inbox;
+    std::unique_ptr<Endpoint> endpoint;
+  };
+
+  [[nodiscard]] Node& node(ReplicaId id) { return nodes_.at(id.value()); }
+  [[nodiscard]] const Node& node(ReplicaId id) const { return nodes_.at(id.value()); }
+  [[nodiscard]] Link& link(ReplicaId from, ReplicaId to) {
+    return links_.at(from.value() * options_.replicas + to.value());
+  }
+  [[nodiscard]] Memory Allocate() const;
+  [[nodiscard]] std::uint64_t Random(std::uint64_t bound);
+  [[nodiscard]] std::uint64_t Delay();
+  [[nodiscard]] static Traffic TrafficOf(Operation::Kind kind);
+
+  void Start(ReplicaId id);
+  void ConnectAll(ReplicaId id);
+  void UpdateLinks();
+  void Post(const OperationPtr& operation);
+  void Schedule(const Due& due);
+  void Happen(const Due& due);
+  void LandWrite(Operation& operation, Range piece);
+  void LandRead(Operation& operation, Range piece);
+  void CopyRange(std::byte* to, const std::byte* from, Range range) const;
+  [[nodiscard]] Outcome Check(const Operation& operation);
+  void Finish(const OperationPtr& operation);
+  void Deliver(Operation& operation);
+  void FailPath(ReplicaId from, ReplicaId to, Outcome outcome);
+
+  const WorldOptions options_;
+  std::vector<Node> nodes_;
+  std::vector<Link> links_;
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  std::uint64_t now_ns_ = 1;
+  std::uint64_t order_ = 0;
+  std::uint64_t random_;
+};
+
+}  // namespace gaios::transport::sim
+
+#endif  // GAIOS_TRANSPORT_SIM_WORLD_H_
