@@ -16,11 +16,12 @@ namespace gaios::sim {
 namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
+constexpr std::uint64_t kMaxProposals = 1500;
 
 struct Outcome {
   std::uint64_t committed = 0;
   std::uint64_t leader_changes = 0;
-  std::uint64_t wraps = 0;
+  std::uint64_t converged = 0;
 };
 
 class FaultyRun {
@@ -123,7 +124,7 @@ class FaultyRun {
       if (!cluster_.alive(id) || cluster_.paused(id) || cluster_.core(id).role() != paxos::Role::kLeader) {
         continue;
       }
-      const std::size_t count = random_() % 4;
+      const std::size_t count = proposed_ < kMaxProposals && random_() % 4 == 0 ? random_() % 8 : 0;
       for (std::size_t n = 0; n < count; ++n) {
         const std::string text = "c" + std::to_string(++proposed_) + std::string(random_() % 120, 'x');
         const Cluster::Proposed taken = cluster_.Propose(id, text);
@@ -162,10 +163,10 @@ class FaultyRun {
 
   void Faults() {
     for (int turn = 0; turn < 300 && !::testing::Test::HasFailure(); ++turn) {
-      if (random_() % 6 == 0) {
+      if (random_() % 2 == 0) {
         OneFault();
       }
-      const std::uint64_t until = cluster_.world().now_ns() + (random_() % 8 == 0 ? 60 * kMs : 2 * kMs);
+      const std::uint64_t until = cluster_.world().now_ns() + (random_() % 4 == 0 ? 100 * kMs : 2 * kMs);
       while (cluster_.world().now_ns() < until) {
         Propose();
         cluster_.Step(until);
@@ -192,29 +193,54 @@ class FaultyRun {
         }
       }
     }
-    const bool led = cluster_.RunUntil([this] { return cluster_.leader().has_value(); }, 20'000 * kMs);
-    // A majority that lags behind the ring cannot be filled without snapshots: then there may be nobody to lead.
-    if (led) {
+    cluster_.RunFor(2'000 * kMs);
+    if (MajorityWithinTheRing()) {
       Cluster::Proposed last;
+      std::optional<ReplicaId> at;
       const bool committed = cluster_.RunUntil(
-          [this, &last] {
+          [this, &last, &at] {
+            if (at.has_value() && cluster_.Committed(*at, last)) {
+              return true;
+            }
             const auto leader = cluster_.leader();
-            if (!leader.has_value()) {
-              return false;
+            if (leader.has_value() && (at != leader || last.refusal != paxos::Refusal::kNone ||
+                                       cluster_.Unknown(*leader, last))) {
+              at = leader;
+              last = cluster_.Propose(*leader, "last" + std::to_string(++proposed_));
             }
-            if (last.epoch == 0 || last.refusal != paxos::Refusal::kNone || last_at_ != *leader ||
-                cluster_.Unknown(*leader, last)) {
-              last_at_ = *leader;
-              last = cluster_.Propose(*leader, "last");
-            }
-            return cluster_.Committed(*leader, last);
+            return false;
           },
           20'000 * kMs);
-      EXPECT_TRUE(committed) << "seed " << seed_ << ": a leader commits nothing after the faults have stopped";
+      EXPECT_TRUE(committed) << "seed " << seed_ << ": nothing commits after the faults have stopped";
+      ++outcome_.converged;
     }
     cluster_.RunFor(50 * kMs);
     Check();
     CheckHistories();
+  }
+
+  // A replica that the ring has passed by cannot be filled without snapshots: only while a majority of voters is within
+  // the ring of the best log must the group go on.
+  bool MajorityWithinTheRing() const {
+    std::optional<ReplicaId> best;
+    const auto votes = [this](ReplicaId id) {
+      return cluster_.alive(id) && cluster_.core(id).role() != paxos::Role::kLearner;
+    };
+    for (std::size_t i = 0; i < cluster_.size(); ++i) {
+      const ReplicaId id(static_cast<std::uint8_t>(i));
+      const auto end = [this](ReplicaId of) {
+        return std::pair(cluster_.core(of).end_cursor().ballot, cluster_.core(of).end_cursor().position);
+      };
+      if (votes(id) && (!best.has_value() || end(id) > end(*best))) {
+        best = id;
+      }
+    }
+    std::size_t within = 0;
+    for (std::size_t i = 0; i < cluster_.size(); ++i) {
+      const ReplicaId id(static_cast<std::uint8_t>(i));
+      within += votes(id) && cluster_.core(id).commit() >= cluster_.core(*best).retained() ? 1U : 0U;
+    }
+    return within > cluster_.size() / 2;
   }
 
   void CheckHistories() {
@@ -252,7 +278,6 @@ class FaultyRun {
   std::map<std::uint64_t, Waiting> waiting_;
   std::set<std::string> acknowledged_;
   std::optional<ReplicaId> last_leader_;
-  ReplicaId last_at_;
   Outcome outcome_;
 };
 
@@ -267,14 +292,20 @@ TEST(RandomFaults, InvariantsHoldAndNothingAcknowledgedIsLost) {
     const Outcome outcome = FaultyRun(seed).Play();
     total.committed += outcome.committed;
     total.leader_changes += outcome.leader_changes;
+    total.converged += outcome.converged;
     ASSERT_FALSE(HasFailure()) << "replay with GAIOS_SEED=" << seed;
   }
   RecordProperty("committed", static_cast<int>(total.committed));
   RecordProperty("leader_changes", static_cast<int>(total.leader_changes));
-  std::printf("%llu seeds, %llu commits, %llu leader changes\n", static_cast<unsigned long long>(seeds),
-              static_cast<unsigned long long>(total.committed), static_cast<unsigned long long>(total.leader_changes));
-  EXPECT_GT(total.committed, seeds * 20);
-  EXPECT_GT(total.leader_changes, seeds);
+  std::printf("%llu seeds, %llu commits, %llu leader changes, %llu converged\n",
+              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(total.committed),
+              static_cast<unsigned long long>(total.leader_changes),
+              static_cast<unsigned long long>(total.converged));
+  if (one == nullptr) {  // the runs are worth something
+    EXPECT_GT(total.committed, seeds * 100);
+    EXPECT_GT(total.leader_changes, seeds * 2);
+    EXPECT_GT(total.converged, seeds / 2);
+  }
 }
 
 }  // namespace
