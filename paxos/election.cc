@@ -20,6 +20,15 @@ bool Election::Suspects() const {
   return state_.now - state_.leader_alive_ns > state_.options.suspect_timeout_ns;
 }
 
+bool Election::MajorityReachable() const {
+  std::size_t reachable = 0;
+  for (const Member& voter : state_.options.configuration.voters()) {
+    const PeerView& peer = state_.peers[voter.id.value()];
+    reachable += voter == state_.self || (peer.link_up && peer.incarnation == voter.incarnation) ? 1U : 0U;
+  }
+  return reachable >= state_.options.configuration.majority();
+}
+
 bool Election::Tick(Ballot promised) {
   if (state_.now >= next_read_ns_) {
     next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
@@ -32,7 +41,7 @@ bool Election::Tick(Ballot promised) {
       }
     }
   }
-  if (!Suspects()) {
+  if (!Suspects() || !MajorityReachable()) {
     Calm();
     return false;
   }

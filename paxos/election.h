@@ -42,6 +42,8 @@ class Election {
 
  private:
   [[nodiscard]] bool Suspects() const;
+  // Asking makes sense: so many voters could answer.
+  [[nodiscard]] bool MajorityReachable() const;
   [[nodiscard]] TimeNs Jitter();
   void Ask(Ballot promised);
 

@@ -1,0 +1,88 @@
+#ifndef GAIOS_RSM_COMMAND_CODEC_H_
+#define GAIOS_RSM_COMMAND_CODEC_H_
+
+// How commands stand in the payload of a batch: an 8-byte header, 16 bytes of session when there is one, the command,
+// zeros up to the next multiple of 8. Written in place by the leader, read in place by everybody.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+
+namespace gaios::rsm {
+
+enum class CommandKind : std::uint8_t {
+  kUser = 1,         // of no session
+  kSession = 2,      // the user's, within a session
+  kOpenSession = 3,  // its slot and index name the session
+  kStateHash = 4,    // the leader's, to be compared
+};
+
+// A command's place in its session. Zero: no session.
+struct SessionCommand {
+  std::uint64_t session = 0;
+  std::uint64_t sequence = 0;
+};
+
+struct CommandHeader {
+  std::uint32_t length = 0;  // bytes of the command alone
+  std::uint8_t kind = 0;
+  std::uint8_t reserved[3] = {};
+};
+static_assert(sizeof(CommandHeader) == 8 && sizeof(SessionCommand) == 16);
+
+// Bytes in front of a command of this kind.
+[[nodiscard]] constexpr std::size_t CommandPrefixBytes(CommandKind kind) {
+  return sizeof(CommandHeader) + (kind == CommandKind::kSession ? sizeof(SessionCommand) : 0);
+}
+
+struct DecodedCommand {
+  CommandKind kind = CommandKind::kUser;
+  SessionCommand session;
+  std::span<const std::byte> bytes;
+};
+
+// Writes what stands in front of a command and returns where the command goes. `space` has room for both.
+inline std::span<std::byte> EncodeCommandPrefix(CommandKind kind, SessionCommand session, std::size_t length,
+                                                std::span<std::byte> space) {
+  CommandHeader header;
+  header.length = static_cast<std::uint32_t>(length);
+  header.kind = static_cast<std::uint8_t>(kind);
+  std::memcpy(space.data(), &header, sizeof(header));
+  if (kind == CommandKind::kSession) {
+    std::memcpy(space.data() + sizeof(header), &session, sizeof(session));
+  }
+  return space.subspan(CommandPrefixBytes(kind), length);
+}
+
+// Takes the first command off `payload`. Nothing when the bytes are no command: then they were not written by
+// EncodeCommandPrefix.
+inline std::optional<DecodedCommand> DecodeCommand(std::span<const std::byte>& payload) {
+  CommandHeader header;
+  if (payload.size() < sizeof(header)) {
+    return std::nullopt;
+  }
+  std::memcpy(&header, payload.data(), sizeof(header));
+  if (header.kind < static_cast<std::uint8_t>(CommandKind::kUser) ||
+      header.kind > static_cast<std::uint8_t>(CommandKind::kStateHash)) {
+    return std::nullopt;
+  }
+  DecodedCommand command;
+  command.kind = static_cast<CommandKind>(header.kind);
+  const std::size_t prefix = CommandPrefixBytes(command.kind);
+  const std::size_t padded = (prefix + header.length + 7) / 8 * 8;
+  if (padded > payload.size()) {
+    return std::nullopt;
+  }
+  if (command.kind == CommandKind::kSession) {
+    std::memcpy(&command.session, payload.data() + sizeof(header), sizeof(command.session));
+  }
+  command.bytes = payload.subspan(prefix, header.length);
+  payload = payload.subspan(padded);
+  return command;
+}
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_COMMAND_CODEC_H_

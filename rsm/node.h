@@ -1,0 +1,67 @@
+#ifndef GAIOS_RSM_NODE_H_
+#define GAIOS_RSM_NODE_H_
+
+// A replica opened from a config, with everything around it: its transport, its bootstrap marker, the port that
+// clients of this host come in by, and the counters that `gaios status` reads. This is what a program starts with;
+// Replica is for those who bring a transport of their own. One thread; Poll never blocks.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "gaios/base/clock.h"
+#include "gaios/rsm/client/client_port.h"
+#include "gaios/rsm/config.h"
+#include "gaios/rsm/counters.h"
+#include "gaios/rsm/replica.h"
+#include "gaios/rsm/state_machine.h"
+#include "gaios/transport/shm/shm_transport.h"
+
+namespace gaios::rsm {
+
+struct NodeOptions {
+  ApplyObserver* apply_observer = nullptr;  // must outlive the node
+};
+
+class Node {
+ public:
+  // Opens replica `self` of the group that `config` describes. The group must have been bootstrapped: a replica without
+  // a marker, or one that has been started before, has no memory of what it promised and does not vote; a notice says
+  // so. `state_machine` must outlive the node. Errors name what is wrong and what to do.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> Open(const Config& config, paxos::ReplicaId self,
+                                                                  StateMachine& state_machine,
+                                                                  const NodeOptions& options = {});
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node();
+
+  // One turn of the loop. Returns whether there was anything to do.
+  bool Poll();
+
+  [[nodiscard]] Replica& replica() { return *replica_; }
+  [[nodiscard]] const Replica& replica() const { return *replica_; }
+  // Sentences for the user since the last call: peers refused, a lost vote, a divergence.
+  [[nodiscard]] std::vector<std::string> TakeNotices();
+  // Bytes set aside at start: logs, spares, sessions, queues.
+  [[nodiscard]] std::size_t reserved_bytes() const;
+
+ private:
+  Node() = default;
+  void UpdateCounters(std::uint64_t now_ns);
+
+  std::unique_ptr<base::TscClock> clock_;
+  std::unique_ptr<transport::shm::ShmTransport> transport_;
+  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<ClientPort> port_;
+  std::unique_ptr<Counters> counters_;
+  std::vector<std::string> notices_;
+  std::uint64_t next_counters_ns_ = 0;
+  bool divergence_told_ = false;
+};
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_NODE_H_

@@ -1,0 +1,295 @@
+#include "gaios/rsm/replica.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "gaios/base/check.h"
+
+namespace gaios::rsm {
+namespace {
+
+using paxos::Refusal;
+
+constexpr std::size_t kHashesKept = 64;
+constexpr int kEntriesPerPoll = 32;
+
+struct StateHashCommand {
+  std::uint64_t commands = 0;
+  std::uint64_t hash = 0;
+};
+static_assert(sizeof(StateHashCommand) == 16);
+
+Taken FromRefusal(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kNone:
+      return Taken::kTaken;
+    case Refusal::kNotLeader:
+      return Taken::kNotLeader;
+    case Refusal::kFull:
+      return Taken::kFull;
+    case Refusal::kTooLarge:
+      return Taken::kTooLarge;
+  }
+  GAIOS_CHECK(false, "no such refusal");
+  return Taken::kNotLeader;
+}
+
+// Names a session by the place of the command that opened it, which no other command ever has.
+std::uint64_t SessionId(paxos::Slot slot, std::uint32_t index) { return (slot.value() << 16) | (index & 0xffff); }
+
+}  // namespace
+
+Replica::Replica(const ReplicaOptions& options, transport::Transport& transport, const base::Clock& clock,
+                 StateMachine& state_machine, paxos::Observer* observer, ApplyObserver* apply_observer)
+    : options_(options),
+      clock_(clock),
+      state_machine_(state_machine),
+      apply_observer_(apply_observer),
+      engine_(options.protocol, transport, observer),
+      sessions_(options.sessions),
+      max_command_bytes_(engine_.core().log().MaxPayloadBytes() - CommandPrefixBytes(CommandKind::kSession) - 8),
+      pending_(options.max_proposals),
+      epoch_(engine_.core().leadership_epoch()),
+      reply_memory_(kMaxReplyBytes),
+      wall_offset_ns_(base::WallClockNs() - clock.NowNs()),
+      hashes_(kHashesKept) {
+  GAIOS_CHECK(options.max_proposals > 0, "a replica needs room for proposals");
+}
+
+std::size_t Replica::reserved_bytes() const {
+  return pending_.size() * sizeof(Pending) + reply_memory_.size() + sessions_.reserved_bytes();
+}
+
+bool Replica::Poll() {
+  now_ns_ = clock_.NowNs();
+  const bool active = engine_.Poll(now_ns_);
+  const paxos::Position applied = engine_.core().applied();
+  if (engine_.core().leadership_epoch() != epoch_) {
+    ForgetProposals();
+  }
+  ApplyCommitted();
+  if (hash_due_ != 0) {
+    ProposeHash();
+  }
+  return active || engine_.core().applied() != applied;
+}
+
+// ---- proposing ------------------------------------------------------------------------------------------------------
+
+Taken Replica::ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
+                            std::span<std::byte>& command) {
+  if (bytes > max_command_bytes_) {
+    return Taken::kTooLarge;
+  }
+  if (pending_count_ == pending_.size()) {
+    return Taken::kFull;
+  }
+  if (engine_.core().leadership_epoch() != epoch_) {
+    ForgetProposals();
+  }
+  Refusal refusal = Refusal::kNone;
+  const auto size = static_cast<std::uint32_t>(CommandPrefixBytes(kind) + bytes);
+  const std::span<std::byte> space = engine_.core().Claim(size, StampNs(), refusal);
+  if (refusal != Refusal::kNone) {
+    return FromRefusal(refusal);
+  }
+  command = EncodeCommandPrefix(kind, session, bytes, space);
+  return Taken::kTaken;
+}
+
+Taken Replica::Claim(std::size_t bytes, std::span<std::byte>& command) {
+  return ClaimCommand(CommandKind::kUser, {}, bytes, command);
+}
+
+void Replica::Commit(ProposalListener& listener, std::uint64_t tag) {
+  const paxos::Proposal proposal = engine_.core().Publish();
+  Pending& pending = pending_[(pending_first_ + pending_count_) % pending_.size()];
+  pending = {proposal.slot, proposal.index, &listener, tag};
+  ++pending_count_;
+}
+
+Taken Replica::ProposeIn(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
+                         std::uint64_t tag) {
+  std::span<std::byte> space;
+  const Taken taken = ClaimCommand(session.session == 0 ? CommandKind::kUser : CommandKind::kSession, session,
+                                   command.size(), space);
+  if (taken == Taken::kTaken) {
+    if (!command.empty()) {
+      std::memcpy(space.data(), command.data(), command.size());
+    }
+    Commit(listener, tag);
+  }
+  return taken;
+}
+
+Taken Replica::OpenSession(ProposalListener& listener, std::uint64_t tag) {
+  std::span<std::byte> space;
+  const Taken taken = ClaimCommand(CommandKind::kOpenSession, {}, 0, space);
+  if (taken == Taken::kTaken) {
+    Commit(listener, tag);
+  }
+  return taken;
+}
+
+std::uint64_t Replica::StampNs() { return now_ns_ + wall_offset_ns_; }
+
+void Replica::ForgetProposals() {
+  epoch_ = engine_.core().leadership_epoch();
+  hash_due_ = 0;
+  // A listener may propose again, to be refused, but not be called for what it proposes here.
+  for (std::size_t left = pending_count_; left > 0; --left) {
+    const Pending pending = pending_[pending_first_];
+    pending_first_ = (pending_first_ + 1) % pending_.size();
+    --pending_count_;
+    if (pending.listener != nullptr) {
+      pending.listener->OnUnknown(pending.tag);
+    }
+  }
+}
+
+// ---- applying -------------------------------------------------------------------------------------------------------
+
+void Replica::ApplyCommitted() {
+  for (int i = 0; i < kEntriesPerPoll && !divergence_.has_value(); ++i) {
+    const std::optional<paxos::Entry> entry = engine_.core().NextToApply();
+    if (!entry.has_value()) {
+      break;
+    }
+    ApplyEntry(*entry);
+    // What follows from the commit may go out, and space be reused, only now that it is applied and published.
+    if (!divergence_.has_value()) {
+      engine_.core().Applied(*entry);
+    }
+  }
+  engine_.CarryOut();
+}
+
+void Replica::ApplyEntry(const paxos::Entry& entry) {
+  if (entry.kind() != paxos::EntryKind::kBatch) {
+    return;
+  }
+  // Time in the log never goes back, whatever the clocks of successive leaders say.
+  last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
+  std::span<const std::byte> payload = entry.payload;
+  for (std::uint32_t index = 0; index < entry.header.commands && !divergence_.has_value(); ++index) {
+    const std::optional<DecodedCommand> command = DecodeCommand(payload);
+    GAIOS_CHECK(command.has_value(), "a committed batch holds what its header says");
+    ApplyCommand(*command, entry, index);
+  }
+}
+
+void Replica::ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& entry, std::uint32_t index) {
+  Command command;
+  command.slot = entry.header.slot;
+  command.time_ns = last_time_ns_;
+  command.session = decoded.session.session;
+  command.sequence = decoded.session.sequence;
+  command.bytes = decoded.bytes;
+
+  Reply reply(reply_memory_);
+  std::span<const std::byte> answer;
+  Applied how = Applied::kApplied;
+  std::uint64_t session_id = 0;
+  bool run = false;
+  switch (decoded.kind) {
+    case CommandKind::kUser:
+      run = true;
+      break;
+    case CommandKind::kSession: {
+      std::span<const std::byte> kept;
+      switch (sessions_.Judge(decoded.session, last_time_ns_, kept)) {
+        case Sessions::Verdict::kRun:
+          run = true;
+          break;
+        case Sessions::Verdict::kDuplicate:
+          how = Applied::kDuplicate;
+          answer = kept;
+          break;
+        case Sessions::Verdict::kReplyForgotten:
+          how = Applied::kReplyForgotten;
+          break;
+        case Sessions::Verdict::kExpired:
+          how = Applied::kExpired;
+          break;
+        case Sessions::Verdict::kOutOfOrder:
+          how = Applied::kOutOfOrder;
+          break;
+      }
+      break;
+    }
+    case CommandKind::kOpenSession:
+      session_id = SessionId(entry.slot(), index);
+      if (!sessions_.Open(session_id, last_time_ns_)) {
+        session_id = 0;
+        how = Applied::kExpired;
+      }
+      answer = {reinterpret_cast<const std::byte*>(&session_id), sizeof(session_id)};
+      break;
+    case CommandKind::kStateHash:
+      CompareHash(decoded.bytes);
+      break;
+  }
+  if (run) {
+    state_machine_.Apply(command, reply);
+    answer = reply.bytes();
+    if (decoded.kind == CommandKind::kSession) {
+      sessions_.Finish(decoded.session, answer);
+    }
+    ++applied_commands_;
+    if (options_.hash_interval_commands != 0 && applied_commands_ % options_.hash_interval_commands == 0) {
+      TakeHash();
+    }
+  }
+  const bool users = decoded.kind == CommandKind::kUser || decoded.kind == CommandKind::kSession;
+  if (users && apply_observer_ != nullptr) {
+    apply_observer_->OnApplied(command, how, answer);
+  }
+  if (pending_count_ > 0) {
+    const Pending pending = pending_[pending_first_];
+    if (pending.slot == entry.slot() && pending.index == index) {
+      pending_first_ = (pending_first_ + 1) % pending_.size();
+      --pending_count_;
+      if (pending.listener != nullptr) {
+        pending.listener->OnCommitted(pending.tag, command.slot, how, answer);
+      }
+    }
+  }
+}
+
+// ---- divergence -----------------------------------------------------------------------------------------------------
+
+void Replica::TakeHash() {
+  hashes_[next_hash_ % kHashesKept] = {applied_commands_, state_machine_.StateHash()};
+  ++next_hash_;
+  if (leading()) {
+    hash_due_ = applied_commands_;
+  }
+}
+
+void Replica::ProposeHash() {
+  const StateHashAt& latest = hashes_[(next_hash_ - 1) % kHashesKept];
+  StateHashCommand command{latest.commands, latest.hash};
+  std::span<std::byte> space;
+  const Taken taken = ClaimCommand(CommandKind::kStateHash, {}, sizeof(command), space);
+  if (taken == Taken::kTaken) {
+    std::memcpy(space.data(), &command, sizeof(command));
+    static_cast<void>(engine_.core().Publish());  // nobody waits for it
+  }
+  if (taken != Taken::kFull) {
+    hash_due_ = 0;
+  }
+}
+
+void Replica::CompareHash(std::span<const std::byte> bytes) {
+  StateHashCommand leaders;
+  GAIOS_CHECK(bytes.size() == sizeof(leaders), "a state hash command holds a count and a hash");
+  std::memcpy(&leaders, bytes.data(), sizeof(leaders));
+  for (const StateHashAt& own : hashes_) {
+    if (own.commands == leaders.commands && own.commands != 0 && own.hash != leaders.hash) {
+      divergence_ = Divergence{own.commands, own.hash, leaders.hash};
+    }
+  }
+}
+
+}  // namespace gaios::rsm

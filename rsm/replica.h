@@ -1,0 +1,168 @@
+#ifndef GAIOS_RSM_REPLICA_H_
+#define GAIOS_RSM_REPLICA_H_
+
+// One replica of a user's state machine: the protocol, joined to a transport, applying what is committed.
+//
+// A replica is one non-blocking loop. Call Poll() from your own thread, as often as you can; everything happens inside
+// it, and listeners are called from it. Or let a ReplicaThread do that. One thread; nothing allocates, locks or makes
+// system calls on the way of a command.
+//
+// Only the leader takes proposals. Each one taken is answered by exactly one call of its listener: committed with its
+// reply, or unknown, when this replica lost the leadership before it could tell. Nothing is guessed: an unknown
+// command may have been committed, and may yet be.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "gaios/base/clock.h"
+#include "gaios/rsm/command_codec.h"
+#include "gaios/rsm/engine.h"
+#include "gaios/rsm/sessions.h"
+#include "gaios/rsm/state_machine.h"
+#include "gaios/transport/transport.h"
+
+namespace gaios::rsm {
+
+// What Propose says at once. Only kTaken is followed by a call of the listener.
+enum class [[nodiscard]] Taken : std::uint8_t {
+  kTaken,
+  kNotLeader,  // see Replica::leader() for whom to ask
+  kFull,       // the log or the queue of proposals under way has no room now: poll and try again
+  kTooLarge,   // larger than Replica::max_command_bytes()
+};
+
+// How a command that was committed fared in its session.
+enum class Applied : std::uint8_t {
+  kApplied,         // run now, with its reply
+  kDuplicate,       // had been run before; the reply is the one it had then
+  kReplyForgotten,  // had been run before; its reply is no longer kept
+  kExpired,         // its session is not known (any more): not run
+  kOutOfOrder,      // not the next number of its session: not run
+};
+
+// Hears what became of proposals, from within Poll (or, for those lost at once, never from within Propose).
+class ProposalListener {
+ public:
+  virtual ~ProposalListener() = default;
+  // `reply` is valid for the call.
+  virtual void OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how, std::span<const std::byte> reply) = 0;
+  virtual void OnUnknown(std::uint64_t tag) = 0;
+};
+
+// Sees every command as it is applied, in order, on every replica: for journals and tests. May be absent.
+class ApplyObserver {
+ public:
+  virtual ~ApplyObserver() = default;
+  virtual void OnApplied(const Command& command, Applied how, std::span<const std::byte> reply) = 0;
+};
+
+struct ReplicaOptions {
+  paxos::Options protocol;
+  // Proposals under way at once; one more is kFull.
+  std::size_t max_proposals = std::size_t{1} << 16;
+  SessionOptions sessions;
+  // The leader puts the hash of its state in the log every so many commands, and every replica compares. 0: never.
+  std::uint64_t hash_interval_commands = 10'000;
+};
+
+// A replica whose state differs from the leader's: it has stopped applying.
+struct Divergence {
+  std::uint64_t commands = 0;  // applied when the hashes were taken
+  std::uint64_t own_hash = 0;
+  std::uint64_t leader_hash = 0;
+};
+
+class Replica {
+ public:
+  // `transport`, `clock`, `state_machine`, and `observer` and `apply_observer` unless null, must outlive the replica.
+  Replica(const ReplicaOptions& options, transport::Transport& transport, const base::Clock& clock,
+          StateMachine& state_machine, paxos::Observer* observer = nullptr, ApplyObserver* apply_observer = nullptr);
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  // One turn of the loop. Returns whether there was anything to do.
+  bool Poll();
+
+  // Proposes a copy of `command`. `listener` is called once with `tag`, and must live until then.
+  Taken Propose(std::span<const std::byte> command, ProposalListener& listener, std::uint64_t tag) {
+    return ProposeIn(SessionCommand{}, command, listener, tag);
+  }
+  // The same within a client session: applied once, however often it is proposed.
+  Taken ProposeIn(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
+                  std::uint64_t tag);
+  // Opens a session; its id is the reply (8 bytes). It is forgotten when unused for long and others need the room.
+  Taken OpenSession(ProposalListener& listener, std::uint64_t tag);
+
+  // Without a copy: claim room in the log itself, write the command there, and commit to it before the next call of
+  // anything else.
+  Taken Claim(std::size_t bytes, std::span<std::byte>& command);
+  void Commit(ProposalListener& listener, std::uint64_t tag);
+
+  [[nodiscard]] bool leading() const { return engine_.core().established(); }
+  // Who leads, as far as this replica knows.
+  [[nodiscard]] std::optional<paxos::ReplicaId> leader() const { return engine_.core().leader(); }
+  [[nodiscard]] std::size_t max_command_bytes() const { return max_command_bytes_; }
+  [[nodiscard]] std::size_t proposals_under_way() const { return pending_count_; }
+  [[nodiscard]] std::uint64_t applied_commands() const { return applied_commands_; }
+  [[nodiscard]] const std::optional<Divergence>& divergence() const { return divergence_; }
+  [[nodiscard]] const paxos::Replica& core() const { return engine_.core(); }
+  [[nodiscard]] std::uint64_t state_hash() const { return state_machine_.StateHash(); }
+  [[nodiscard]] const Sessions& sessions() const { return sessions_; }
+  // Bytes that the replica itself has allocated; the transport's come on top.
+  [[nodiscard]] std::size_t reserved_bytes() const;
+
+ private:
+  struct Pending {
+    paxos::Slot slot;
+    std::uint32_t index = 0;
+    ProposalListener* listener = nullptr;
+    std::uint64_t tag = 0;
+  };
+  struct StateHashAt {
+    std::uint64_t commands = 0;
+    std::uint64_t hash = 0;
+  };
+
+  Taken ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes, std::span<std::byte>& command);
+  void ApplyCommitted();
+  void ApplyEntry(const paxos::Entry& entry);
+  void ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& entry, std::uint32_t index);
+  void ForgetProposals();
+  void TakeHash();
+  void CompareHash(std::span<const std::byte> bytes);
+  void ProposeHash();
+  [[nodiscard]] std::uint64_t StampNs();
+
+  const ReplicaOptions options_;
+  const base::Clock& clock_;
+  StateMachine& state_machine_;
+  ApplyObserver* const apply_observer_;
+  Engine engine_;
+  Sessions sessions_;
+  std::size_t max_command_bytes_;
+  std::vector<Pending> pending_;  // a ring, oldest first
+  std::size_t pending_first_ = 0;
+  std::size_t pending_count_ = 0;
+  std::uint64_t epoch_;           // leadership epoch that `pending_` belongs to
+  std::vector<std::byte> reply_memory_;
+  std::uint64_t applied_commands_ = 0;
+  std::uint64_t last_time_ns_ = 0;     // stamp of the last command applied
+  std::uint64_t wall_offset_ns_ = 0;   // wall clock minus monotonic clock
+  paxos::TimeNs now_ns_ = 0;
+  std::vector<StateHashAt> hashes_;    // the latest few, a ring
+  std::size_t next_hash_ = 0;
+  std::uint64_t hash_due_ = 0;         // commands at which the leader's last hash was taken but not yet proposed
+  std::optional<Divergence> divergence_;
+};
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_REPLICA_H_

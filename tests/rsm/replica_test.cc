@@ -1,0 +1,276 @@
+// rsm::Replica on the simulated transport: replies, sessions, what becomes of proposals when the leadership is lost,
+// backpressure, and replicas that diverge.
+
+#include "gaios/rsm/replica.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gaios/paxos/invariants.h"
+#include "gaios/transport/sim/world.h"
+
+namespace gaios::rsm {
+namespace {
+
+using paxos::ReplicaId;
+
+constexpr std::uint64_t kMs = 1'000'000;
+
+std::string Text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Appends every command to a text and replies with its number.
+class Journal final : public StateMachine {
+ public:
+  void Apply(const Command& command, Reply& reply) override {
+    commands.push_back(Text(command.bytes));
+    times.push_back(command.time_ns);
+    const std::string answer = std::to_string(commands.size());
+    ASSERT_TRUE(reply.Append(std::as_bytes(std::span(answer))));
+    hash = hash * 31 + command.bytes.size() + (diverge_at != 0 && commands.size() >= diverge_at ? 1 : 0);
+  }
+  [[nodiscard]] std::uint64_t StateHash() const override { return hash; }
+  [[nodiscard]] absl::Status Save(SnapshotSink&) const override { return absl::OkStatus(); }
+  [[nodiscard]] absl::Status Restore(SnapshotSource&) override { return absl::OkStatus(); }
+
+  std::vector<std::string> commands;
+  std::vector<std::uint64_t> times;
+  std::uint64_t hash = 1;
+  std::size_t diverge_at = 0;
+};
+
+class Listener final : public ProposalListener {
+ public:
+  void OnCommitted(std::uint64_t tag, std::uint64_t, Applied how, std::span<const std::byte> reply) override {
+    ++answers[tag];
+    hows[tag] = how;
+    replies[tag] = Text(reply);
+  }
+  void OnUnknown(std::uint64_t tag) override {
+    ++answers[tag];
+    unknown.push_back(tag);
+  }
+  std::map<std::uint64_t, int> answers;
+  std::map<std::uint64_t, Applied> hows;
+  std::map<std::uint64_t, std::string> replies;
+  std::vector<std::uint64_t> unknown;
+};
+
+class Group {
+ public:
+  explicit Group(std::size_t replicas, std::size_t capacity = 16384, std::uint64_t hash_interval = 0)
+      : invariants(paxos::Configuration::Bootstrap(replicas)), world(WorldOf(replicas, capacity)) {
+    for (std::size_t i = 0; i < replicas; ++i) {
+      ReplicaOptions options;
+      options.protocol.self = ReplicaId(static_cast<std::uint8_t>(i));
+      options.protocol.group = paxos::GroupId(7);
+      options.protocol.configuration = paxos::Configuration::Bootstrap(replicas);
+      options.protocol.capacity_bytes = capacity;
+      options.protocol.election_jitter_ns = 20 * kMs * i;
+      options.max_proposals = 64;
+      options.sessions.max_sessions = 4;
+      options.hash_interval_commands = hash_interval;
+      machines.push_back(std::make_unique<Journal>());
+      members.push_back(std::make_unique<Replica>(options, world.transport(options.protocol.self), clock, *machines[i],
+                                                  &invariants));
+    }
+  }
+  static transport::sim::WorldOptions WorldOf(std::size_t replicas, std::size_t capacity) {
+    transport::sim::WorldOptions options;
+    options.replicas = replicas;
+    options.capacity_bytes = capacity;
+    return options;
+  }
+  template <typename Done>
+  bool RunUntil(Done done, std::uint64_t limit_ms = 2000) {
+    const std::uint64_t end = world.now_ns() + limit_ms * kMs;
+    while (!done()) {
+      if (world.now_ns() >= end) {
+        return false;
+      }
+      bool active = false;
+      clock.SetNs(world.now_ns());
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        if (world.alive(ReplicaId(static_cast<std::uint8_t>(i))) && !stopped.contains(i)) {
+          active = members[i]->Poll() || active;
+        }
+      }
+      if (!active) {
+        world.AdvanceTo(std::min(world.now_ns() + kMs, std::max(world.now_ns(), world.NextEventNs())));
+      }
+    }
+    return true;
+  }
+  bool Lead(std::size_t which) {
+    return RunUntil([&] { return members[which]->leading() && members[which]->core().has_quorum(); });
+  }
+  Taken Propose(std::size_t which, const std::string& text, std::uint64_t tag) {
+    return members[which]->Propose(std::as_bytes(std::span(text)), listener, tag);
+  }
+  bool Settle() {
+    return RunUntil([&] {
+      for (const auto& member : members) {
+        if (member->applied_commands() != members[0]->applied_commands()) {
+          return false;
+        }
+      }
+      return true;
+    });
+  }
+
+  paxos::Invariants invariants;
+  transport::sim::World world;
+  base::ManualClock clock;
+  std::vector<std::unique_ptr<Journal>> machines;
+  std::vector<std::unique_ptr<Replica>> members;
+  Listener listener;
+  std::map<std::size_t, bool> stopped;
+};
+
+TEST(Replica, AnswersEachProposalWithItsReply) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  for (std::uint64_t tag = 1; tag <= 20; ++tag) {
+    ASSERT_EQ(group.Propose(0, "command " + std::to_string(tag), tag), Taken::kTaken);
+  }
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 20; }));
+  EXPECT_EQ(group.listener.replies[20], "20");
+  ASSERT_TRUE(group.RunUntil([&] { return group.machines[2]->commands.size() == 20; }));
+  EXPECT_EQ(group.machines[1]->commands, group.machines[0]->commands);
+  EXPECT_EQ(group.machines[1]->times, group.machines[0]->times);  // the leader's time, not one's own
+  EXPECT_TRUE(group.invariants.violations().empty());
+}
+
+TEST(Replica, ClaimWritesIntoTheLogItself) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  std::span<std::byte> space;
+  ASSERT_EQ(group.members[0]->Claim(5, space), Taken::kTaken);
+  std::memcpy(space.data(), "hello", 5);
+  group.members[0]->Commit(group.listener, 1);
+  ASSERT_TRUE(group.RunUntil([&] { return group.machines[1]->commands.size() == 1; }));
+  EXPECT_EQ(group.machines[1]->commands[0], "hello");
+  EXPECT_EQ(group.listener.answers[1], 1);
+}
+
+TEST(Replica, AFollowerRefusesAndNamesTheLeader) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->leader().has_value(); }));
+  EXPECT_EQ(group.Propose(1, "x", 1), Taken::kNotLeader);
+  EXPECT_EQ(group.members[1]->leader(), ReplicaId(0));
+  EXPECT_TRUE(group.listener.answers.empty());
+}
+
+TEST(Replica, TooLargeAndFullAreSaidAtOnce) {
+  Group group(3, 4096);
+  ASSERT_TRUE(group.Lead(0));
+  EXPECT_EQ(group.Propose(0, std::string(group.members[0]->max_command_bytes() + 1, 'x'), 1), Taken::kTooLarge);
+  ASSERT_EQ(group.Propose(0, std::string(group.members[0]->max_command_bytes(), 'x'), 2), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[2] == 1; }));
+  // Nobody polls: the ring fills, the rest is refused, and what was taken is answered once they poll again.
+  std::uint64_t taken = 0;
+  while (group.Propose(0, std::string(100, 'y'), 100 + taken) == Taken::kTaken) {
+    ++taken;
+  }
+  EXPECT_EQ(group.Propose(0, std::string(100, 'y'), 99), Taken::kFull);
+  EXPECT_GT(taken, 5U);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == taken + 1; }));
+  EXPECT_FALSE(group.listener.answers.contains(99));
+  EXPECT_TRUE(group.RunUntil([&] { return group.Propose(0, "z", 98) == Taken::kTaken; }));
+}
+
+TEST(Replica, AFullQueueOfProposalsIsFull) {
+  Group group(3, 65536);
+  ASSERT_TRUE(group.Lead(0));
+  for (std::uint64_t tag = 0; tag < 64; ++tag) {
+    ASSERT_EQ(group.Propose(0, "a", tag), Taken::kTaken);
+  }
+  EXPECT_EQ(group.Propose(0, "a", 64), Taken::kFull);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 64; }));
+  EXPECT_EQ(group.Propose(0, "a", 65), Taken::kTaken);
+}
+
+TEST(Replica, WhatIsUnderWayWhenTheLeadershipIsLostIsUnknownOnce) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  group.world.Hold(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
+  group.world.Hold(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(2));
+  for (std::uint64_t tag = 1; tag <= 3; ++tag) {
+    ASSERT_EQ(group.Propose(0, "held", tag), Taken::kTaken);
+  }
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.unknown.size() == 3; }));
+  EXPECT_EQ(group.members[0]->proposals_under_way(), 0U);
+  EXPECT_EQ(group.Propose(0, "late", 4), Taken::kNotLeader);
+  for (std::uint64_t tag = 1; tag <= 3; ++tag) {
+    EXPECT_EQ(group.listener.answers[tag], 1);
+  }
+}
+
+TEST(Replica, ACommandOfASessionRunsOnceAtWhateverLeader) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_EQ(group.members[0]->OpenSession(group.listener, 1), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1] == 1; }));
+  SessionCommand session;
+  std::memcpy(&session.session, group.listener.replies[1].data(), sizeof(session.session));
+  session.sequence = 1;
+  const std::string text = "pay";
+  ASSERT_EQ(group.members[0]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 2), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[2] == 1; }));
+  group.world.Kill(ReplicaId(0));
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->leading() || group.members[2]->leading(); }));
+  const std::size_t next = group.members[1]->leading() ? 1 : 2;
+  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 3), Taken::kTaken);
+  session.sequence = 3;
+  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 4), Taken::kTaken);
+  session.session = 12345;
+  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 5), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[5] == 1; }));
+  EXPECT_EQ(group.listener.hows[3], Applied::kDuplicate);
+  EXPECT_EQ(group.listener.replies[3], group.listener.replies[2]);
+  EXPECT_EQ(group.listener.hows[4], Applied::kOutOfOrder);
+  EXPECT_EQ(group.listener.hows[5], Applied::kExpired);
+  EXPECT_EQ(group.machines[next]->commands.size(), 1U);
+}
+
+TEST(Replica, OneThatDivergesIsFoundAndStopsApplying) {
+  Group group(3, 16384, 10);
+  group.machines[2]->diverge_at = 5;
+  ASSERT_TRUE(group.Lead(0));
+  for (std::uint64_t tag = 1; tag <= 30; ++tag) {
+    ASSERT_EQ(group.Propose(0, "c", tag), Taken::kTaken);
+  }
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[2]->divergence().has_value(); }));
+  EXPECT_EQ(group.members[2]->divergence()->commands % 10, 0U);
+  EXPECT_NE(group.members[2]->divergence()->own_hash, group.members[2]->divergence()->leader_hash);
+  EXPECT_FALSE(group.members[1]->divergence().has_value());
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 30; }));
+}
+
+TEST(Replica, AGroupOfOneCommitsAlone) {
+  Group group(1);
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_EQ(group.Propose(0, "alone", 1), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1] == 1; }));
+}
+
+TEST(Replica, TimeInTheLogDoesNotGoBack) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  for (std::uint64_t tag = 1; tag <= 50; ++tag) {
+    ASSERT_EQ(group.Propose(0, "t", tag), Taken::kTaken);
+    ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[tag] == 1; }));
+  }
+  EXPECT_TRUE(std::is_sorted(group.machines[0]->times.begin(), group.machines[0]->times.end()));
+  EXPECT_GT(group.machines[0]->times.front(), 1'600'000'000ULL * 1'000'000'000);  // ns since 1970
+}
+
+}  // namespace
+}  // namespace gaios::rsm
