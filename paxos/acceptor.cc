@@ -53,7 +53,7 @@ bool Acceptor::OnGranted(Grant grant) {
   granting_ = false;
   // The fence holds: nobody writes this log any more but the new holder, which has nothing to write before it has read
   // our Promise. What continues the committed prefix now is what was accepted here, and perhaps more.
-  state_.end = state_.log.ScanFrom(state_.commit, state_.commit.position + state_.log.capacity());
+  state_.Examine();
   if (waiting_.has_value()) {
     const Waiting next = *waiting_;
     waiting_.reset();

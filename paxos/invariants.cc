@@ -47,6 +47,11 @@ void Invariants::OnRemoteWrite(Member owner, Grant grant, Grant effective) {
   }
 }
 
+void Invariants::OnAcceptedBytesMissing(Member leader, Member acceptor, Position position) {
+  Fail("P5", Name(leader) + " counts " + Name(acceptor) + " up to " + Name(position) +
+                 ", but its log is not whole that far");
+}
+
 void Invariants::OnPostedBytesChanged(Member poster, Range range) {
   Fail("P8", Name(poster) + " changed [" + Name(range.from) + ", " + Name(range.to) +
                  ") while a posted write may still read it");

@@ -35,6 +35,8 @@ class Invariants final : public Observer {
   // Told by a simulated transport, which alone can see it: bytes of `owner`'s log have changed by a write under
   // `grant` while `effective` was the grant that owner had last made effective (P2), ...
   void OnRemoteWrite(Member owner, Grant grant, Grant effective);
+  // ... `leader` counts `acceptor` up to `position`, but the chain in its memory does not reach that far (P5), ...
+  void OnAcceptedBytesMissing(Member leader, Member acceptor, Position position);
   // ... and bytes that a posted write still reads have changed at the poster (P8).
   void OnPostedBytesChanged(Member poster, Range range);
 

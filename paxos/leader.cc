@@ -29,6 +29,7 @@ bool Leader::Start(const Recovery& recovery) {
   next_beat_ns_ = state_.now;
   fenced_since_ns_ = 0;
   record_end_ = state_.end.position + EntryBytes(0);
+  reach_ = record_end_;
 
   std::array<Member, kMaxReplicas> promised;
   std::size_t promised_size = 0;
@@ -67,7 +68,13 @@ bool Leader::Start(const Recovery& recovery) {
   return true;
 }
 
+Position Leader::Holds() const {
+  const std::uint64_t capacity = state_.log.capacity();
+  return std::max(state_.kept_from, Position(reach_.value() > capacity ? reach_.value() - capacity : 0));
+}
+
 void Leader::Stop() {
+  state_.kept_from = Holds();
   for (FollowerLink& follower : followers()) {
     if (follower.stage == FollowerLink::Stage::kActive) {
       Leave(follower, FollowerLink::Stage::kAbsent);
@@ -97,11 +104,13 @@ std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t time_ns, R
   }
   const std::uint64_t to_end = state_.log.BytesToEnd(state_.end.position);
   const bool wraps = entry_bytes > to_end;
-  if (!MakeRoom(wraps ? to_end + entry_bytes : entry_bytes)) {
+  const std::uint64_t needed_bytes = wraps ? to_end + entry_bytes : entry_bytes;
+  if (!MakeRoom(needed_bytes)) {
     refused_full_ = true;
     refusal = Refusal::kFull;
     return {};
   }
+  reach_ = std::max(reach_, state_.end.position + needed_bytes);
   if (wraps) {
     FillToEndOfRing();
   }
@@ -227,7 +236,7 @@ void Leader::PostTo(FollowerLink& follower) {
     return;
   }
   if (follower.posted < state_.end.position) {
-    if (follower.posted < state_.Retained()) {
+    if (follower.posted < Holds()) {
       Leave(follower, FollowerLink::Stage::kBehind);
       return;
     }
@@ -352,7 +361,7 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
   GAIOS_CHECK(promise.commit <= state_.end.position, "P4: a follower has committed what our log lacks");
   follower.applied = std::max(follower.applied, promise.applied);
   follower.acked_ns = state_.now;
-  if (promise.commit < state_.Retained()) {
+  if (promise.commit < Holds()) {
     Leave(follower, FollowerLink::Stage::kBehind);
     return;
   }
@@ -392,7 +401,7 @@ void Leader::OnControl(ReplicaId peer, Incarnation incarnation, Position commit,
     follower->full_since_ns = 0;
     follower->stalled = false;
   }
-  if (follower->stage == FollowerLink::Stage::kBehind && commit >= state_.Retained()) {
+  if (follower->stage == FollowerLink::Stage::kBehind && commit >= Holds()) {
     follower->stage = FollowerLink::Stage::kAbsent;
   }
   if (follower->stage == FollowerLink::Stage::kActive && !follower->in_sync &&

@@ -99,6 +99,8 @@ class Leader {
   void FillToEndOfRing();
   [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);
   [[nodiscard]] Position ReuseLimit() const;
+  // Oldest position that the ring still holds, claims included.
+  [[nodiscard]] Position Holds() const;
   void PostTo(FollowerLink& follower);
   void PostWord(FollowerLink& follower);
   void AdvanceCommit();
@@ -115,6 +117,7 @@ class Leader {
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
   OpenBatch open_;
+  Position reach_;  // end of the furthest claim: a capacity below it, the ring has been written over
   std::array<FollowerLink, kMaxReplicas> followers_;
   std::size_t followers_size_ = 0;
   std::uint64_t read_round_ = 0;  // latest probe round posted

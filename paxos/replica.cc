@@ -160,19 +160,9 @@ void Replica::OnGranted(Grant grant, std::byte* memory) {
 
 Range Replica::LiveRange(const std::byte* memory) {
   GAIOS_CHECK(memory == state_.log.At(Position(0)), "the log that is fenced is the log we have");
-  // What completed under the old grant is in the memory by now, so it is in the chain. What no live peer lacks need
-  // not be kept for it.
-  state_.end = state_.log.ScanFrom(state_.commit, state_.commit.position + state_.log.capacity());
-  Position keep = state_.applied;
-  for (const Member& voter : state_.options.configuration.voters()) {
-    const PeerView& view = state_.peers[voter.id.value()];
-    if (voter.id != state_.self.id && view.link_up) {
-      keep = std::min(keep, view.seen ? view.commit : Position());
-    }
-  }
-  keep = std::max(keep, state_.Retained());
-  state_.kept_from = keep;
-  return {keep, std::max(keep, state_.end.position)};
+  // What completed under the old grant is in the memory by now, so it is in the chain.
+  state_.Examine();
+  return {state_.kept_from, std::max(state_.kept_from, state_.end.position)};
 }
 
 void Replica::OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {

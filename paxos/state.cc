@@ -28,6 +28,7 @@ State::State(const Options& replica_options, std::byte* memory, Observer* state_
       log(memory, replica_options.capacity_bytes, replica_options.group),
       commit(StartOfLog(replica_options.group)),
       end(commit),
+      trail(commit, replica_options.capacity_bytes),
       role(voter ? Role::kFollower : Role::kLearner),
       observer(state_observer),
       random_(replica_options.seed * 0x9e3779b97f4a7c15ULL + replica_options.self.value() + 1) {
@@ -51,8 +52,27 @@ void State::AdvanceCommit(Position target) {
   }
   GAIOS_CHECK(cursor.position > commit.position, "P5: a commit position never decreases");
   commit = cursor;
+  trail.Note(commit);
   if (observer != nullptr) {
     observer->OnCommit(self, commit);
+  }
+}
+
+void State::Examine() {
+  end = log.ScanFrom(commit, commit.position + log.capacity());
+  Position wanted = applied;
+  for (const Member& other : options.configuration.voters()) {
+    const PeerView& view = peers[other.id.value()];
+    if (other.id != self.id && view.link_up) {
+      wanted = std::min(wanted, view.seen ? view.commit : Position());
+    }
+  }
+  kept_from = applied;  // never overwritten before it is applied
+  const std::uint64_t reach = end.position.value();
+  const Position ring(reach > log.capacity() ? reach - log.capacity() : 0);
+  const Cursor from = trail.Before(std::max(wanted, ring));
+  if (from.position < applied && from.position >= ring && log.ScanFrom(from, commit.position) == commit) {
+    kept_from = from.position;
   }
 }
 

@@ -5,6 +5,7 @@
 // peers, and where its outputs go. Owned by Replica; the parts (acceptor, election, recovery, leader, learner) hold a
 // reference. One thread.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "gaios/paxos/observer.h"
 #include "gaios/paxos/options.h"
 #include "gaios/paxos/quorum.h"
+#include "gaios/paxos/trail.h"
 #include "gaios/paxos/types.h"
 
 namespace gaios::paxos {
@@ -59,7 +61,8 @@ struct State {
   Cursor commit;        // end of the prefix known to be chosen
   Cursor end;           // end of the valid log; for a leader, where the next entry goes
   Position applied;     // end of what the state machine has applied; at most commit
-  Position kept_from;   // bytes below were not carried over by the last grant
+  Trail trail;          // where the commit has been
+  Position kept_from;   // bytes from here to the commit are known to be whole; below, nothing is
   Role role;
   ReplicaId leader;     // valid when has_leader
   bool has_leader = false;
@@ -81,7 +84,12 @@ struct State {
   // Moves the own commit forward along the chain to the last entry that ends at or before `target` (P5).
   void AdvanceCommit(Position target);
 
-  // Oldest position the log still holds, as far as this replica knows.
+  // The log has been fenced: nobody writes it now. Follows the chain to find the valid end, and how far back the log is
+  // whole, as far as any live peer may lack it.
+  void Examine();
+
+  // Oldest position from which the log is known to be whole. For a follower that is as of the last grant: its leader
+  // may since have overwritten what is applied.
   [[nodiscard]] Position Retained() const;
 
   [[nodiscard]] bool IsVoter(ReplicaId id) const {

@@ -40,6 +40,14 @@ TEST(Histogram, SmallValuesAreExact) {
   EXPECT_EQ(histogram.ValueAtPercentile(100), 2'000);
 }
 
+TEST(Histogram, APercentageWithoutAnExactBinaryFormDoesNotMoveTheRank) {
+  Histogram histogram;
+  histogram.RecordMany(1, 16'600);
+  histogram.RecordMany(2, 83'400);
+  EXPECT_EQ(histogram.ValueAtPercentile(16.6), 1);  // 16.6 * 100,000 / 100 is above 16,600 in floating point
+  EXPECT_EQ(histogram.ValueAtPercentile(16.601), 2);
+}
+
 TEST(Histogram, ClampsThePercentile) {
   Histogram histogram;
   histogram.Record(3);

@@ -42,7 +42,7 @@ TEST(IdleStrategy, AnUnknownNameIsAnsweredWithTheKnownOnes) {
     const auto parsed = ParseIdleStrategy(name);
     EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
     const std::string message(parsed.status().message());
-    EXPECT_THAT(message, testing::HasSubstr("\"" + std::string(name) + "\""));
+    EXPECT_THAT(message, testing::HasSubstr(testing::PrintToString(std::string(name))));
     EXPECT_THAT(message, testing::HasSubstr("spin, yield, back_off or block"));
   }
 }

@@ -40,7 +40,24 @@ void Cluster::Start(ReplicaId id) {
   options.seed = options_.world.seed;
   Member& started = member(id);
   started = Member();
-  started.engine = std::make_unique<rsm::Engine>(options, world_.transport(id), &invariants_);
+  started.engine = std::make_unique<rsm::Engine>(options, world_.transport(id), static_cast<paxos::Observer*>(this));
+}
+
+void Cluster::OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
+                       paxos::Position position) {
+  if (world_.alive(acceptor.id) && world_.incarnation(acceptor.id) == acceptor.incarnation) {
+    const paxos::Replica& holder = core(acceptor.id);
+    // Once it has promised more, its log may be another leader's already.
+    const paxos::Cursor whole = holder.log().ScanFrom(holder.commit_cursor(), position);
+    if (holder.promised().ballot == ballot && holder.commit() < position && whole.position < position) {
+      // A write may end within an entry: then the chain ends before that one.
+      const std::optional<paxos::Entry> next = core(leader.id).log().Next(whole);
+      if (!next.has_value() || next->range.to <= position) {
+        invariants_.OnAcceptedBytesMissing(leader, acceptor, position);
+      }
+    }
+  }
+  invariants_.OnAccept(leader, ballot, acceptor, position);
 }
 
 void Cluster::Kill(ReplicaId id) { world_.Kill(id); }

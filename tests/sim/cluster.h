@@ -27,7 +27,7 @@ struct ClusterOptions {
   std::size_t pipeline_depth = 4;
 };
 
-class Cluster {
+class Cluster : private paxos::Observer {
  public:
   explicit Cluster(const ClusterOptions& options);
 
@@ -81,6 +81,23 @@ class Cluster {
     bool paused = false;
     bool frozen = false;
   };
+
+  void OnPromise(paxos::Member acceptor, paxos::Grant grant) override { invariants_.OnPromise(acceptor, grant); }
+  void OnLead(paxos::Member leader, paxos::Ballot ballot, std::span<const paxos::Member> voters,
+              const paxos::Cursor& end) override {
+    invariants_.OnLead(leader, ballot, voters, end);
+  }
+  void OnAppend(paxos::Member leader, paxos::Ballot ballot, const paxos::Entry& entry) override {
+    invariants_.OnAppend(leader, ballot, entry);
+  }
+  // Before it counts, what is said to be accepted is looked for in the acceptor's memory.
+  void OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
+                paxos::Position position) override;
+  void OnCommit(paxos::Member replica, const paxos::Cursor& commit) override { invariants_.OnCommit(replica, commit); }
+  void OnApply(paxos::Member replica, const paxos::Entry& entry) override { invariants_.OnApply(replica, entry); }
+  void OnReuse(paxos::Member leader, paxos::Position limit, std::span<const ReplicaId> in_sync) override {
+    invariants_.OnReuse(leader, limit, in_sync);
+  }
 
   [[nodiscard]] Member& member(ReplicaId id) { return members_.at(id.value()); }
   void Start(ReplicaId id);
