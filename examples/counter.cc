@@ -1,27 +1,27 @@
-// A replicated counter: three replicas on one host, each a process, that agree on one number.
-//
-//   counter CONFIG.toml ID [N]   runs replica ID; while it leads, it adds 1 until it has done so N times, and prints
-//
-// Bootstrap the group once before (`gaios bootstrap --config CONFIG.toml`), then start one process for each replica.
+// A replicated counter: three replicas, each a process, agree on one number; a client adds to it.
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <string>
 
+#include "gaios/rsm/client/client.h"
+#include "gaios/rsm/marker.h"
 #include "gaios/rsm/node.h"
 
-class Counter final : public gaios::rsm::StateMachine {
+using namespace gaios;  // NOLINT(google-build-using-namespace): an example
+
+class Counter final : public rsm::StateMachine {
  public:
-  void Apply(const gaios::rsm::Command&, gaios::rsm::Reply& reply) override {
+  void Apply(const rsm::Command&, rsm::Reply& reply) override {
     ++value_;
-    static_cast<void>(reply.Append(std::as_bytes(std::span(&value_, 1))));
+    (void)reply.Append(std::as_bytes(std::span(&value_, 1)));
   }
   std::uint64_t StateHash() const override { return value_; }
-  absl::Status Save(gaios::rsm::SnapshotSink& sink) const override {
-    return sink.Append(std::as_bytes(std::span(&value_, 1)));
-  }
-  absl::Status Restore(gaios::rsm::SnapshotSource& source) override {
+  absl::Status Save(rsm::SnapshotSink& sink) const override { return sink.Append(std::as_bytes(std::span(&value_, 1))); }
+  absl::Status Restore(rsm::SnapshotSource& source) override {
     return source.Read(std::as_writable_bytes(std::span(&value_, 1)));
   }
 
@@ -29,27 +29,29 @@ class Counter final : public gaios::rsm::StateMachine {
   std::uint64_t value_ = 0;
 };
 
-struct Printer final : gaios::rsm::ProposalListener {
-  void OnCommitted(std::uint64_t, std::uint64_t slot, gaios::rsm::Applied, std::span<const std::byte> reply) override {
-    std::uint64_t value = 0;
-    std::memcpy(&value, reply.data(), sizeof(value));
-    std::printf("slot %lu: the counter is %lu\n", slot, value);
-    ++done;
+int main() {
+  char directory[] = "/dev/shm/gaios-counter-XXXXXX";
+  const auto config = rsm::ParseConfig("group = 'counter'\ntransport = 'shm'\nstate_machine = 'counter'\ncapacity_bytes = 1048576\n"
+                                       "directory = '" + std::string(mkdtemp(directory)) + "'\n"
+                                       "[[replica]]\nid = 0\n[[replica]]\nid = 1\n[[replica]]\nid = 2\n", "counter");
+  if (!config.ok()) return std::puts(config.status().ToString().c_str()), 2;
+  if (!rsm::Bootstrap(*config).ok()) return 2;  // once in the life of a group
+  pid_t children[3];
+  for (std::uint8_t id = 0; id < 3; ++id) {
+    if ((children[id] = fork()) != 0) continue;
+    Counter counter;
+    auto node = rsm::Node::Open(*config, paxos::ReplicaId(id), counter);
+    for (base::Idle idle(base::IdleStrategy::kBackOff); node.ok();) (*node)->Poll() ? idle.OnWork() : idle.OnIdle();
+    _exit(1);
   }
-  void OnUnknown(std::uint64_t) override { std::puts("unknown: the leadership was lost"), ++done; }
-  long done = 0;
-};
-
-int main(int argc, char** argv) {
-  const auto config = gaios::rsm::LoadConfig(argc > 2 ? argv[1] : "usage: counter CONFIG.toml ID [N]");
-  if (!config.ok()) return std::fprintf(stderr, "%s\n", config.status().ToString().c_str()), 2;
-  Counter counter;
-  Printer printer;
-  const gaios::paxos::ReplicaId self(static_cast<std::uint8_t>(std::atoi(argv[2])));
-  auto node = gaios::rsm::Node::Open(*config, self, counter);
-  if (!node.ok()) return std::fprintf(stderr, "%s\n", node.status().ToString().c_str()), 2;
-  for (long proposed = 0, wanted = argc > 3 ? std::atol(argv[3]) : 10; printer.done < wanted;) {
-    (*node)->Poll();
-    if (proposed < wanted && (*node)->replica().Propose({}, printer, 0) == gaios::rsm::Taken::kTaken) ++proposed;
+  const base::TscClock clock;
+  auto client = rsm::Client::Open({.directory = directory, .replicas = 3, .group = GroupIdOf(*config)}, clock);
+  std::uint64_t value = 0;
+  for (int i = 0; client.ok() && i < 10; ++i) {
+    const auto reply = (*client)->Call({});  // returns once a majority has it
+    if (reply.ok()) std::memcpy(&value, reply->data(), sizeof(value));
+    std::printf("the counter is %lu\n", value);
   }
+  for (const pid_t child : children) kill(child, SIGKILL);
+  return value == 10 ? 0 : 1;
 }

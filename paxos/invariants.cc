@@ -75,9 +75,11 @@ void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> vo
   if (ballots_.contains(ballot)) {
     Fail("P3", "ballot " + Name(ballot) + " is led twice");
   }
-  // P4: the new leader's log holds every chosen entry, in the same bytes: walk it backwards by its checksums.
-  if (end.slot < chosen_to_) {
-    Fail("P4", "the log of " + Name(ballot) + " ends at slot " + Name(end.slot) + ", but " + Name(chosen_to_) +
+  // P4: the new leader's log holds every entry chosen under a lower ballot, in the same bytes: walk it backwards by its
+  // checksums. What has been chosen under a higher one it need not have: it will find itself fenced.
+  const Slot chosen_below = ChosenBelow(ballot);
+  if (end.slot < chosen_below) {
+    Fail("P4", "the log of " + Name(ballot) + " ends at slot " + Name(end.slot) + ", but " + Name(chosen_below) +
                    " is chosen");
   }
   std::uint64_t checksum = end.checksum;
@@ -87,12 +89,10 @@ void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> vo
       Fail("P3", "the log of " + Name(ballot) + " has an entry at slot " + Name(slot) + " that nobody proposed");
       break;
     }
-    const auto chosen = chosen_.find(slot);
-    if (chosen != chosen_.end() && chosen->second.checksum != checksum) {
-      Fail("P4", "the log of " + Name(ballot) + " has another value at slot " + Name(slot) + " than the chosen one");
-      break;
-    }
-    if (chosen != chosen_.end()) {
+    if (slot <= chosen_below) {
+      if (chosen_.at(slot).checksum != checksum) {
+        Fail("P4", "the log of " + Name(ballot) + " has another value at slot " + Name(slot) + " than the chosen one");
+      }
       break;  // everything below is the same chain, checked when it was chosen
     }
     checksum = before->second.second;
@@ -167,7 +167,12 @@ void Invariants::Choose(Ballot ballot, BallotLog& log) {
       last = slot;
     }
   }
+  Slot& under = chosen_under_[ballot];
+  under = std::max(under, last);
   if (last <= chosen_to_) {
+    if (chosen_.at(last).checksum != log.appended.at(last).checksum) {
+      Fail("P4", Name(ballot) + " chooses another value for slot " + Name(last) + " than the chosen one");
+    }
     return;
   }
   std::uint64_t checksum = log.appended.at(last).checksum;
@@ -184,6 +189,14 @@ void Invariants::Choose(Ballot ballot, BallotLog& log) {
     Fail("P4", "what " + Name(ballot) + " chooses does not continue what was chosen up to slot " + Name(chosen_to_));
   }
   chosen_to_ = last;
+}
+
+Slot Invariants::ChosenBelow(Ballot ballot) const {
+  Slot last;
+  for (auto it = chosen_under_.begin(); it != chosen_under_.end() && it->first < ballot; ++it) {
+    last = std::max(last, it->second);
+  }
+  return last;
 }
 
 void Invariants::OnCommit(Member replica, const Cursor& commit) {

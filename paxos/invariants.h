@@ -65,6 +65,8 @@ class Invariants final : public Observer {
 
   void Fail(const char* invariant, const std::string& what);
   void Choose(Ballot ballot, BallotLog& log);
+  // The last slot that was chosen under a ballot below `ballot`, 0 when there is none.
+  [[nodiscard]] Slot ChosenBelow(Ballot ballot) const;
 
   const Configuration configuration_;
   std::map<Member, Grant> promised_;
@@ -72,6 +74,7 @@ class Invariants final : public Observer {
   std::map<std::uint64_t, Value> by_checksum_;  // every entry ever proposed
   std::map<std::uint64_t, std::pair<Slot, std::uint64_t>> previous_;  // checksum -> (slot, checksum of the one before)
   std::map<Slot, Value> chosen_;
+  std::map<Ballot, Slot> chosen_under_;  // the last slot that a majority is known to have accepted under the ballot
   Slot chosen_to_;  // every slot up to here is chosen
   std::map<Member, Position> committed_;
   std::map<Member, std::pair<Slot, Position>> applied_;

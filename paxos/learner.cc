@@ -23,9 +23,11 @@ bool Learner::Learn(Ballot granted, Position commit_word) {
     return news;
   }
   const Position target = std::min(std::max(commit_word, hint_), state_.end.position);
-  if (target > state_.commit.position) {
+  const Position before = state_.commit.position;
+  if (target > before) {
     state_.AdvanceCommit(target);
-    news = true;
+    // A target within an entry that has landed in part is no news, however often it is looked at.
+    news = news || state_.commit.position > before;
   }
   return news;
 }

@@ -82,7 +82,10 @@ class Replica {
 
   // A linearizable read; see Leader::StartRead. Nothing unless this is a leader with its ballot record committed.
   [[nodiscard]] std::optional<Leader::Read> StartRead();
-  [[nodiscard]] std::uint64_t ReadConfirmed() const { return leader_.ReadConfirmed(); }
+  // Rounds count within one leadership: a read whose leadership_epoch() has passed is never confirmed. 0 when not leading.
+  [[nodiscard]] std::uint64_t ReadConfirmed() const {
+    return state_.role == Role::kLeader ? leader_.ReadConfirmed() : 0;
+  }
 
   // ---- state --------------------------------------------------------------------------------------------------------
 

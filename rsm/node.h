@@ -45,12 +45,11 @@ class Node {
   [[nodiscard]] const Replica& replica() const { return *replica_; }
   // Sentences for the user since the last call: peers refused, a lost vote, a divergence.
   [[nodiscard]] std::vector<std::string> TakeNotices();
-  // Bytes set aside at start: logs, spares, sessions, queues.
+  // Bytes set aside at start: logs, spares, sessions, queues. Each client that connects adds its rings (2.5 MiB).
   [[nodiscard]] std::size_t reserved_bytes() const;
 
  private:
   Node() = default;
-  void UpdateCounters(std::uint64_t now_ns);
 
   std::unique_ptr<base::TscClock> clock_;
   std::unique_ptr<transport::shm::ShmTransport> transport_;
@@ -58,7 +57,6 @@ class Node {
   std::unique_ptr<ClientPort> port_;
   std::unique_ptr<Counters> counters_;
   std::vector<std::string> notices_;
-  std::uint64_t next_counters_ns_ = 0;
   bool divergence_told_ = false;
 };
 

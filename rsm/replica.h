@@ -114,6 +114,8 @@ class Replica {
   [[nodiscard]] std::uint64_t applied_commands() const { return applied_commands_; }
   [[nodiscard]] const std::optional<Divergence>& divergence() const { return divergence_; }
   [[nodiscard]] const paxos::Replica& core() const { return engine_.core(); }
+  // The time of the latest turn, on the clock's scale.
+  [[nodiscard]] paxos::TimeNs now_ns() const { return now_ns_; }
   [[nodiscard]] std::uint64_t state_hash() const { return state_machine_.StateHash(); }
   [[nodiscard]] const Sessions& sessions() const { return sessions_; }
   // Bytes that the replica itself has allocated; the transport's come on top.

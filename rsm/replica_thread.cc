@@ -53,7 +53,7 @@ Taken ReplicaThread::Submit(std::span<const std::byte> command, ThreadListener& 
   if (command.size() > kMaxQueuedCommandBytes) {
     return Taken::kTooLarge;
   }
-  Place place;
+  QueuedCommand place;
   place.listener = &listener;
   place.tag = tag;
   place.length = command.size();

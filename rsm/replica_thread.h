@@ -41,6 +41,14 @@ struct ReplicaThreadOptions {
   std::size_t queue_commands = 4096;  // a power of two; each reserves kMaxQueuedCommandBytes
 };
 
+// A command on its way to the replica's thread.
+struct QueuedCommand {
+  ThreadListener* listener = nullptr;
+  std::uint64_t tag = 0;
+  std::size_t length = 0;
+  std::array<std::byte, kMaxQueuedCommandBytes> bytes;
+};
+
 class ReplicaThread {
  public:
   // Starts the thread; the node is its own from now on. Fails when the cpu cannot be had.
@@ -60,13 +68,6 @@ class ReplicaThread {
   [[nodiscard]] std::uint64_t applied_commands() const { return applied_commands_.load(std::memory_order_acquire); }
 
  private:
-  struct Place {
-    ThreadListener* listener = nullptr;
-    std::uint64_t tag = 0;
-    std::size_t length = 0;
-    std::array<std::byte, kMaxQueuedCommandBytes> bytes;
-  };
-
   ReplicaThread(std::unique_ptr<Node> node, const ReplicaThreadOptions& options,
                 std::unique_ptr<base::Wakeup> wakeup);
   void Run();
@@ -75,8 +76,8 @@ class ReplicaThread {
   const ReplicaThreadOptions options_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<base::Wakeup> wakeup_;
-  base::MpscRing<Place> queue_;
-  Place next_;          // taken off the queue
+  base::MpscRing<QueuedCommand> queue_;
+  QueuedCommand next_;          // taken off the queue
   bool held_ = false;   // `next_` was refused as full and is tried again
   std::atomic<bool> stop_ = false;
   std::atomic<bool> leading_ = false;

@@ -8,6 +8,9 @@ namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
 
+// A candidate's wait is between id / 14 and id / 14 + 1 / 2 of its jitter: with these no two of them overlap.
+constexpr std::uint64_t kOrderlyJitterMs[] = {0, 14, 56, 168, 420};
+
 }  // namespace
 
 Cluster::Cluster(const ClusterOptions& options)
@@ -37,6 +40,9 @@ void Cluster::Start(ReplicaId id) {
   options.pipeline_depth = options_.pipeline_depth;
   // Later replicas wait longer, so that scripts can tell who will campaign first.
   options.election_jitter_ns = 20 * kMs * id.value();
+  if (options_.orderly_elections) {
+    options.election_jitter_ns = kOrderlyJitterMs[id.value()] * kMs;
+  }
   options.seed = options_.world.seed;
   Member& started = member(id);
   started = Member();
@@ -120,6 +126,16 @@ Cluster::Proposed Cluster::Propose(ReplicaId id, std::string_view command) {
   std::memcpy(space.data() + sizeof(length), command.data(), length);
   result.proposal = core.Publish();
   return result;
+}
+
+std::optional<Cluster::Reading> Cluster::StartRead(ReplicaId id) {
+  paxos::Replica& core = member(id).engine->core();
+  const std::optional<paxos::Leader::Read> read = core.StartRead();
+  return read.has_value() ? std::optional(Reading{*read, core.leadership_epoch()}) : std::nullopt;
+}
+
+bool Cluster::Confirmed(ReplicaId id, const Reading& reading) const {
+  return core(id).leadership_epoch() == reading.epoch && core(id).ReadConfirmed() >= reading.read.round;
 }
 
 bool Cluster::Committed(ReplicaId id, const Proposed& proposed) const {

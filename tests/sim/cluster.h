@@ -25,6 +25,8 @@ struct ClusterOptions {
   transport::sim::WorldOptions world;
   std::uint32_t max_batch_bytes = 1024;
   std::size_t pipeline_depth = 4;
+  // Whether the live replica with the lowest id always campaigns first, so that a script can tell who will lead.
+  bool orderly_elections = false;
 };
 
 class Cluster : private paxos::Observer {
@@ -53,6 +55,14 @@ class Cluster : private paxos::Observer {
     std::uint64_t epoch = 0;
   };
   Proposed Propose(ReplicaId id, std::string_view command);
+
+  // A linearizable read, and whether it may be answered now. Refused: nothing.
+  struct Reading {
+    paxos::Leader::Read read;
+    std::uint64_t epoch = 0;
+  };
+  std::optional<Reading> StartRead(ReplicaId id);
+  [[nodiscard]] bool Confirmed(ReplicaId id, const Reading& reading) const;
 
   void Kill(ReplicaId id);
   void Restart(ReplicaId id);

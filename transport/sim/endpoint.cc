@@ -23,7 +23,13 @@ void Endpoint::Publish(ControlWord which, std::uint64_t value) {
 void Endpoint::GrantTo(ReplicaId to, Grant grant) {
   World::Node& node = world_.node(self_);
   if (grant == node.asked) {
-    return;  // held, or under way
+    if (!node.fencing) {  // held: answered again, and nothing else
+      World::Event event;
+      event.kind = World::Event::Kind::kGranted;
+      event.grant = grant;
+      node.inbox.push_back(event);
+    }
+    return;
   }
   GAIOS_CHECK(grant > node.asked, "P1: a grant below an earlier one");
   GAIOS_CHECK(!node.fencing, "a grant is under way");
@@ -68,7 +74,7 @@ void Endpoint::FinishFence(EventHandler& handler) {
 
 bool Endpoint::HasPath(ReplicaId peer, Grant grant) {
   const World::Link& link = world_.link(self_, peer);
-  return link.up && link.has_path && link.path == grant;
+  return link.up && link.has_path && grant <= link.path;  // an earlier one will be told that it is fenced
 }
 
 Post Endpoint::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) {

@@ -1,0 +1,366 @@
+#include "gaios/rsm/config.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <set>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <toml++/toml.h>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/rsm/state_machine.h"
+
+namespace gaios::rsm {
+namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::uint64_t kNsPerS = 1'000'000'000;
+constexpr std::int64_t kMaxTimingMs = 600'000;
+constexpr std::size_t kMaxGroupBytes = 63;  // as long as the counters of a replica have room for
+constexpr std::uint64_t kSuspectPerHeartbeat = 4;
+constexpr std::int64_t kMinBatchBytes = 1024;
+
+std::string Listed(std::span<const std::string_view> names) {
+  std::string list;
+  for (const std::string_view name : names) {
+    list.append(list.empty() ? "" : ", ").append(name);
+  }
+  return list;
+}
+
+struct Bounds {
+  std::int64_t min;
+  std::int64_t max;
+};
+
+// One table of the file. The first thing that is wrong is kept; what is read after it are defaults.
+class Section {
+ public:
+  // `path` is empty for the top level. `table` may be null: a section left out.
+  Section(const toml::table* table, std::string path, std::string file, absl::Status& status)
+      : table_(table), path_(std::move(path)), file_(std::move(file)), status_(status) {}
+
+  // Every key must be one of `known`.
+  void AllowOnly(std::span<const std::string_view> known) {
+    if (table_ == nullptr) {
+      return;
+    }
+    for (const auto& [key, node] : *table_) {
+      if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
+        Fail(key.source().begin.line, key.str(),
+             absl::StrCat("is not a key", path_.empty() ? " of the top level" : "", "; known here are ",
+                          Listed(known)));
+      }
+    }
+  }
+
+  [[nodiscard]] std::string RequiredText(std::string_view key) {
+    const toml::node* const node = Find(key);
+    if (node == nullptr) {
+      Fail(table_ == nullptr ? 1 : LineOf(*table_), key, "is missing; it has no default");
+      return {};
+    }
+    const std::optional<std::string> value = node->value_exact<std::string>();
+    if (!value.has_value() || value->empty()) {
+      Fail(LineOf(*node), key, "must be a text in quotes, and not an empty one");
+      return {};
+    }
+    return *value;
+  }
+
+  [[nodiscard]] std::optional<std::int64_t> Integer(std::string_view key, Bounds bounds) {
+    const toml::node* const node = Find(key);
+    if (node == nullptr) {
+      return std::nullopt;
+    }
+    const std::optional<std::int64_t> value = node->value_exact<std::int64_t>();
+    if (!value.has_value()) {
+      Fail(LineOf(*node), key, "must be a whole number, without quotes or a decimal point");
+      return std::nullopt;
+    }
+    if (*value < bounds.min || *value > bounds.max) {
+      Fail(LineOf(*node), key,
+           absl::StrCat("is ", *value, "; it must be between ", bounds.min, " and ", bounds.max));
+      return std::nullopt;
+    }
+    return value;
+  }
+
+  // An integer times `scale`, stored in `value`, which keeps its default when the key is absent.
+  template <typename Number>
+  void Read(std::string_view key, Bounds bounds, std::uint64_t scale, Number& value) {
+    if (const std::optional<std::int64_t> read = Integer(key, bounds); read.has_value()) {
+      value = static_cast<Number>(static_cast<std::uint64_t>(*read) * scale);
+    }
+  }
+
+  [[nodiscard]] const toml::node* Find(std::string_view key) const {
+    return table_ == nullptr ? nullptr : table_->get(key);
+  }
+  // Where `key` stands, or where it is missing.
+  [[nodiscard]] std::uint32_t LineOf(std::string_view key) const {
+    const toml::node* const node = Find(key);
+    return node != nullptr ? LineOf(*node) : table_ != nullptr ? LineOf(*table_) : 1;
+  }
+  [[nodiscard]] static std::uint32_t LineOf(const toml::node& node) {
+    return std::max<std::uint32_t>(node.source().begin.line, 1);
+  }
+
+  void Fail(std::uint32_t line, std::string_view key, const std::string& what) {
+    if (status_.ok()) {
+      status_ = absl::InvalidArgumentError(absl::StrCat(file_, ":", std::max<std::uint32_t>(line, 1), ": ",
+                                                        path_, path_.empty() ? "" : ".", std::string(key), " ", what));
+    }
+  }
+  void FailAt(std::string_view key, const std::string& what) { Fail(LineOf(key), key, what); }
+
+ private:
+  const toml::table* const table_;
+  const std::string path_;
+  const std::string file_;
+  absl::Status& status_;
+};
+
+constexpr auto kTopKeys = std::to_array<std::string_view>(
+    {"group", "epoch", "transport", "directory", "capacity_bytes", "state_machine", "idle", "max_batch_bytes",
+     "timing", "sessions", "hash_interval_commands", "replica"});
+constexpr auto kTimingKeys =
+    std::to_array<std::string_view>({"heartbeat_interval_ms", "suspect_timeout_ms", "election_jitter_ms",
+                                     "election_timeout_ms", "drop_timeout_ms"});
+constexpr auto kSessionKeys =
+    std::to_array<std::string_view>({"max_sessions", "reply_kib", "idle_timeout_s"});
+constexpr auto kReplicaKeys = std::to_array<std::string_view>({"id", "cpu"});
+
+// The table of a section, null when it is left out or is not a table, which is an error.
+const toml::table* Subtable(Section& top, const std::string& key) {
+  const toml::node* const node = top.Find(key);
+  if (node != nullptr && !node->is_table()) {
+    top.FailAt(key, absl::StrCat("must be a section: [", key, "]"));
+  }
+  return node == nullptr ? nullptr : node->as_table();
+}
+
+void ReadTop(Section& top, Config& config) {
+  top.AllowOnly(kTopKeys);
+  config.group = top.RequiredText("group");
+  if (config.group.size() > kMaxGroupBytes) {
+    top.FailAt("group", absl::StrCat("has ", config.group.size(), " bytes; at most ", kMaxGroupBytes));
+  }
+  top.Read("epoch", {1, std::numeric_limits<std::uint32_t>::max()}, 1, config.epoch);
+  if (const std::string transport = top.RequiredText("transport"); transport != "shm") {
+    top.FailAt("transport",
+               absl::StrCat("is \"", transport, "\"; this build has \"shm\", for replicas on one host"));
+  }
+  config.directory = top.RequiredText("directory");
+
+  top.Read("capacity_bytes", {paxos::kMinCapacityBytes, paxos::kMaxCapacityBytes}, 1, config.capacity_bytes);
+  if (!std::has_single_bit(config.capacity_bytes)) {
+    top.FailAt("capacity_bytes",
+               absl::StrCat("is ", config.capacity_bytes, ", which is no power of two; the nearest are ",
+                            std::bit_floor(config.capacity_bytes), " and ", std::bit_ceil(config.capacity_bytes)));
+  }
+
+  const std::string machine = top.RequiredText("state_machine");
+  if (machine == StateMachineKindName(StateMachineKind::kCounter)) {
+    config.state_machine = StateMachineKind::kCounter;
+  } else if (machine != StateMachineKindName(StateMachineKind::kOrderBook)) {
+    top.FailAt("state_machine", absl::StrCat("is \"", machine, "\"; known are \"order-book\" and \"counter\""));
+  }
+  if (top.Find("idle") != nullptr) {
+    const absl::StatusOr<base::IdleStrategy> idle = base::ParseIdleStrategy(top.RequiredText("idle"));
+    if (idle.ok()) {
+      config.idle = *idle;
+    } else {
+      top.FailAt("idle", absl::StrCat("is not known: ", idle.status().message()));
+    }
+  }
+  top.Read("max_batch_bytes", {kMinBatchBytes, paxos::kMaxEntryPayloadBytes}, 1, config.max_batch_bytes);
+  top.Read("hash_interval_commands", {0, std::numeric_limits<std::int64_t>::max()}, 1,
+           config.hash_interval_commands);
+}
+
+void ReadTiming(Section& timing, Config& config) {
+  timing.AllowOnly(kTimingKeys);
+  timing.Read("heartbeat_interval_ms", {1, kMaxTimingMs}, kNsPerMs, config.heartbeat_interval_ns);
+  timing.Read("suspect_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.suspect_timeout_ns);
+  timing.Read("election_jitter_ms", {1, kMaxTimingMs}, kNsPerMs, config.election_jitter_ns);
+  timing.Read("election_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.election_timeout_ns);
+  timing.Read("drop_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.drop_timeout_ns);
+
+  const std::uint64_t heartbeat_ms = config.heartbeat_interval_ns / kNsPerMs;
+  if (config.suspect_timeout_ns < kSuspectPerHeartbeat * config.heartbeat_interval_ns) {
+    timing.FailAt("suspect_timeout_ms",
+                  absl::StrCat("is ", config.suspect_timeout_ns / kNsPerMs, " with a heartbeat_interval_ms of ",
+                               heartbeat_ms, "; it must be at least ", kSuspectPerHeartbeat,
+                               " heartbeats, so raise it to ", kSuspectPerHeartbeat * heartbeat_ms, " or more"));
+  }
+  if (config.election_timeout_ns < config.election_jitter_ns) {
+    timing.FailAt("election_timeout_ms",
+                  absl::StrCat("is ", config.election_timeout_ns / kNsPerMs,
+                               ", less than election_jitter_ms: a candidate would give up before it starts; "
+                               "raise it to ",
+                               config.election_jitter_ns / kNsPerMs, " or more"));
+  }
+  if (config.drop_timeout_ns < config.heartbeat_interval_ns) {
+    timing.FailAt("drop_timeout_ms",
+                  absl::StrCat("is ", config.drop_timeout_ns / kNsPerMs,
+                               ", less than heartbeat_interval_ms, in which a follower's progress is looked at; "
+                               "raise it to ",
+                               heartbeat_ms, " or more"));
+  }
+}
+
+void ReadSessions(Section& sessions, Config& config) {
+  sessions.AllowOnly(kSessionKeys);
+  sessions.Read("max_sessions", {1, 65'536}, 1, config.max_sessions);
+  sessions.Read("reply_kib", {kMaxReplyBytes >> 10, 65'536}, 1024, config.reply_bytes);
+  sessions.Read("idle_timeout_s", {1, 86'400}, kNsPerS, config.session_idle_timeout_ns);
+}
+
+void ReadReplicas(Section& top, const std::string& file, absl::Status& status, Config& config) {
+  const toml::node* const node = top.Find("replica");
+  const toml::array* const list = node == nullptr ? nullptr : node->as_array();
+  if (list == nullptr || list->empty() || !list->is_array_of_tables()) {
+    top.FailAt("replica", node == nullptr ? "is missing; add a section [[replica]] with an id for each replica"
+                                          : "must be sections of their own: [[replica]], each with an id");
+    return;
+  }
+  if (list->size() > paxos::kMaxReplicas) {
+    top.FailAt("replica", absl::StrCat("stands ", list->size(), " times; a group has at most ",
+                                       paxos::kMaxReplicas, " replicas"));
+    return;
+  }
+  std::set<std::int64_t> ids;
+  for (const toml::node& element : *list) {
+    Section section(element.as_table(), "replica", file, status);
+    section.AllowOnly(kReplicaKeys);
+    if (section.Find("id") == nullptr) {
+      section.FailAt("id", absl::StrCat("is missing; replicas are numbered 0 to ", list->size() - 1));
+      return;
+    }
+    const auto last = static_cast<std::int64_t>(list->size()) - 1;
+    const std::optional<std::int64_t> id = section.Integer("id", {0, last});
+    const std::optional<std::int64_t> cpu = section.Integer("cpu", {0, 4095});
+    if (!id.has_value()) {
+      return;
+    }
+    if (!ids.insert(*id).second) {
+      section.FailAt("id", absl::StrCat("is ", *id, " a second time; replicas are numbered 0 to ", last,
+                                        ", each number once"));
+      return;
+    }
+    ReplicaConfig replica;
+    replica.id = paxos::ReplicaId(static_cast<std::uint8_t>(*id));
+    if (cpu.has_value()) {
+      replica.cpu = static_cast<int>(*cpu);
+    }
+    config.replicas.push_back(replica);
+  }
+  std::sort(config.replicas.begin(), config.replicas.end(),
+            [](const ReplicaConfig& a, const ReplicaConfig& b) { return a.id < b.id; });
+}
+
+void Warn(const std::string& file, Config& config) {
+  const std::size_t replicas = config.replicas.size();
+  if (replicas == 1) {
+    config.warnings.push_back(absl::StrCat(
+        file, ": a group of one replica commits alone and loses everything when it dies; use 3 to survive a death"));
+  } else if (replicas % 2 == 0) {
+    config.warnings.push_back(absl::StrCat(file, ": a group of ", replicas,
+                                           " replicas survives no more deaths than one of ", replicas - 1,
+                                           " and needs one more acknowledgement; use ", replicas - 1, " or ",
+                                           replicas + 1));
+  }
+}
+
+absl::StatusOr<Config> FromTable(const toml::table& table, const std::string& name) {
+  Config config;
+  absl::Status status;
+  Section top(&table, "", name, status);
+  ReadTop(top, config);
+  Section timing(Subtable(top, "timing"), "timing", name, status);
+  ReadTiming(timing, config);
+  Section sessions(Subtable(top, "sessions"), "sessions", name, status);
+  ReadSessions(sessions, config);
+  ReadReplicas(top, name, status, config);
+  if (!status.ok()) {
+    return status;
+  }
+  Warn(name, config);
+  return config;
+}
+
+}  // namespace
+
+std::string_view StateMachineKindName(StateMachineKind kind) {
+  return kind == StateMachineKind::kOrderBook ? "order-book" : "counter";
+}
+
+absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view name) {
+  try {
+    return FromTable(toml::parse(text, name), std::string(name));
+  } catch (const toml::parse_error& error) {
+    return absl::InvalidArgumentError(absl::StrCat(std::string(name), ":", error.source().begin.line, ":",
+                                                   error.source().begin.column, ": not valid TOML: ",
+                                                   std::string(error.description())));
+  }
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) {
+    const int error = errno;
+    const std::string text = absl::StrCat("cannot read config ", path, ": ",
+                                          std::generic_category().message(error),
+                                          "; name an existing file that this user may read");
+    return error == ENOENT ? absl::NotFoundError(text) : absl::UnavailableError(text);
+  }
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (file.bad()) {
+    return absl::UnavailableError(absl::StrCat("reading config ", path, " failed; is it a file?"));
+  }
+  return ParseConfig(text, path);
+}
+
+paxos::GroupId GroupIdOf(const Config& config) {
+  // The epoch has a fixed width, so no name can make up for it.
+  std::string identity(sizeof(config.epoch), '\0');
+  for (std::size_t i = 0; i < sizeof(config.epoch); ++i) {
+    identity[i] = static_cast<char>(config.epoch >> (8 * i));
+  }
+  identity += config.group;
+  return paxos::GroupId(XXH3_64bits(identity.data(), identity.size()));
+}
+
+paxos::Options ProtocolOptions(const Config& config, paxos::ReplicaId self, paxos::Incarnation incarnation) {
+  GAIOS_CHECK(self.value() < config.replicas.size(), "a replica of the config");
+  paxos::Options options;
+  options.self = self;
+  options.incarnation = incarnation;
+  options.group = GroupIdOf(config);
+  options.configuration = paxos::Configuration::Bootstrap(config.replicas.size());
+  options.capacity_bytes = config.capacity_bytes;
+  options.max_batch_bytes = config.max_batch_bytes;
+  options.heartbeat_interval_ns = config.heartbeat_interval_ns;
+  options.suspect_timeout_ns = config.suspect_timeout_ns;
+  options.election_jitter_ns = config.election_jitter_ns;
+  options.election_timeout_ns = config.election_timeout_ns;
+  options.drop_timeout_ns = config.drop_timeout_ns;
+  // Another for each life of each replica, so that no two draw the same jitter for ever.
+  options.seed = options.group.value() ^ paxos::Ballot(1, self, incarnation).packed();
+  return options;
+}
+
+}  // namespace gaios::rsm

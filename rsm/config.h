@@ -1,0 +1,75 @@
+#ifndef GAIOS_RSM_CONFIG_H_
+#define GAIOS_RSM_CONFIG_H_
+
+// What a group is made of, as a TOML file says it. Every replica and every client of the group reads the same file.
+//
+// Reading is strict: a key that means nothing, a missing one, a wrong type, a value out of range or two values that do
+// not go together are errors, each naming file, line, key and what to write instead. What is allowed but unwise becomes
+// a warning. Durations carry their unit in the key. Plain values; any thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "gaios/base/idle.h"
+#include "gaios/paxos/options.h"
+#include "gaios/paxos/types.h"
+
+namespace gaios::rsm {
+
+enum class StateMachineKind : std::uint8_t { kOrderBook, kCounter };
+[[nodiscard]] std::string_view StateMachineKindName(StateMachineKind kind);  // as in the file
+
+struct ReplicaConfig {
+  paxos::ReplicaId id;
+  std::optional<int> cpu;  // its loop is pinned there
+};
+
+struct Config {
+  std::string group;
+  std::uint32_t epoch = 1;  // a later one is another group, made by an operator's decision
+  std::string directory;    // absolute, or relative to the working directory of the process
+  std::uint64_t capacity_bytes = std::uint64_t{1} << 26;
+  StateMachineKind state_machine = StateMachineKind::kOrderBook;
+  base::IdleStrategy idle = base::IdleStrategy::kBackOff;
+  std::uint32_t max_batch_bytes = 32U << 10;
+
+  // [timing]
+  std::uint64_t heartbeat_interval_ns = 5'000'000;
+  std::uint64_t suspect_timeout_ns = 100'000'000;
+  std::uint64_t election_jitter_ns = 10'000'000;
+  std::uint64_t election_timeout_ns = 100'000'000;
+  std::uint64_t drop_timeout_ns = 200'000'000;
+
+  // [sessions]
+  std::size_t max_sessions = 256;
+  std::size_t reply_bytes = std::size_t{32} << 10;  // kept for each session
+  std::uint64_t session_idle_timeout_ns = 60'000'000'000;
+
+  std::uint64_t hash_interval_commands = 10'000;  // 0: never
+
+  std::vector<ReplicaConfig> replicas;  // [[replica]], in the order of their ids, which are 0, 1, ...
+
+  std::vector<std::string> warnings;  // sentences for the user
+};
+
+// `name` stands for the file in errors. Errors are InvalidArgument.
+[[nodiscard]] absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view name);
+// NotFound when there is no such file.
+[[nodiscard]] absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+// The identity of the group in its epoch; differs for any other name or epoch.
+[[nodiscard]] paxos::GroupId GroupIdOf(const Config& config);
+
+// `self` must be a replica of `config`.
+[[nodiscard]] paxos::Options ProtocolOptions(const Config& config, paxos::ReplicaId self,
+                                             paxos::Incarnation incarnation);
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_CONFIG_H_

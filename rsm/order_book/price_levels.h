@@ -1,0 +1,127 @@
+#ifndef GAIOS_RSM_ORDER_BOOK_PRICE_LEVELS_H_
+#define GAIOS_RSM_ORDER_BOOK_PRICE_LEVELS_H_
+
+// The price levels of one side of one book, best first, and the memory in which all books keep theirs.
+//
+// Prices are sparse: a side may have thousands of levels over a range of millions of ticks, so neither an
+// array by price nor a list to walk will do. Levels are found through a B+ tree with 20 prices to a node (two
+// nodes deep up to a few hundred levels) and linked to their neighbours, so that the best, the next best and
+// a walk in order of price need no tree. (A hash table from price to level in front of the tree was measured:
+// it costs more cache misses than it saves.) Both sides use one code: a level's key is its price for asks and
+// its negated price for bids, so the smallest key is the best on either.
+//
+// Memory is bounded by the number of levels alone: every node but a root stays at least 8 full, whatever the
+// past. So there is always room for a level, and running out of orders is the only way to run out.
+//
+// Not synchronised.
+
+#include <cstddef>
+#include <cstdint>
+
+#include <absl/status/statusor.h>
+
+#include "gaios/rsm/order_book/commands.h"
+#include "gaios/rsm/order_book/handle.h"
+#include "gaios/rsm/order_book/pool.h"
+
+namespace gaios::order_book {
+
+// The queue of the orders at one price.
+struct alignas(64) Level {
+  std::int64_t key;
+  Quantity quantity;  // lots of all its orders
+  OrderHandle first;
+  OrderHandle last;
+  std::uint32_t orders;
+  LevelHandle next;  // worse by price, or the next free level of the pool
+  LevelHandle previous;
+};
+static_assert(sizeof(Level) == 64);
+
+[[nodiscard]] constexpr std::int64_t KeyOf(Side side, Price price) {
+  return side == Side::kBuy ? -price : price;
+}
+[[nodiscard]] constexpr Price PriceOf(Side side, std::int64_t key) {
+  return side == Side::kBuy ? -key : key;
+}
+
+// A node of the tree. In a leaf, children are levels and keys theirs; above, children are nodes and keys[i]
+// divides what is in child i - 1 (smaller) from what is in child i; keys[0] is kLowestKey there. Unused keys
+// are kNoKey.
+struct alignas(64) PriceNode {
+  static constexpr std::uint32_t kFanout = 20;
+  static constexpr std::uint32_t kMinimum = 8;
+  static constexpr std::int64_t kNoKey = INT64_MAX;
+  static constexpr std::int64_t kLowestKey = INT64_MIN;
+
+  std::int64_t keys[kFanout];
+  std::uint32_t children[kFanout];
+  std::uint32_t count;
+  NodeHandle next;  // the next free node of the pool
+};
+static_assert(sizeof(PriceNode) == 256);
+// Two nodes that are not to be merged can be evened out, and both halves of a split are full enough.
+static_assert(PriceNode::kFanout / 2 >= PriceNode::kMinimum);
+
+// The number of keys below `key`. Looks at every place: a fixed loop without branches beats a search with
+// surprises.
+[[nodiscard]] inline std::uint32_t CountBelow(const PriceNode& node, std::int64_t key) {
+  std::uint32_t count = 0;
+  for (const std::int64_t each : node.keys) {
+    count += each < key ? 1U : 0U;
+  }
+  return count;
+}
+
+// Which child of an inner node has the keys around `key`.
+[[nodiscard]] inline std::uint32_t ChildOf(const PriceNode& inner, std::int64_t key) {
+  const std::uint32_t not_above = CountBelow(inner, key + 1);
+  return not_above == 0 ? 0 : not_above - 1;
+}
+
+struct LevelMemory {
+  Pool<Level, LevelHandle> levels;
+  Pool<PriceNode, NodeHandle> nodes;
+
+  // Room for `max_levels` levels in up to `max_sides` trees.
+  [[nodiscard]] static absl::StatusOr<LevelMemory> Make(std::uint32_t max_levels, std::uint32_t max_sides);
+};
+
+// One side. Its levels and nodes are in the LevelMemory that every call is given.
+class PriceLevels {
+ public:
+  [[nodiscard]] LevelHandle best() const { return best_; }
+  [[nodiscard]] NodeHandle root() const { return root_; }
+  [[nodiscard]] std::uint32_t height() const { return height_; }  // 0: empty, 1: the root is a leaf
+
+  // The level of this key; makes an empty one when there is none.
+  [[nodiscard]] LevelHandle FindOrInsert(std::int64_t key, LevelMemory& memory);
+
+  // Takes out a level of this side.
+  void Erase(LevelHandle level, LevelMemory& memory);
+
+ private:
+  // The way from the root to a leaf: at each height the node and which of its children was taken.
+  struct Path {
+    // Each node but the root has at least kMinimum children: 8^10 levels are more than 32 bits can count.
+    static constexpr std::uint32_t kMaxHeight = 12;
+    NodeHandle nodes[kMaxHeight];
+    std::uint32_t children[kMaxHeight];
+  };
+
+  // Descends to the leaf of `key`, which ends up in path.nodes[height_ - 1].
+  void Descend(std::int64_t key, const LevelMemory& memory, Path& path) const;
+  LevelHandle Insert(std::int64_t key, std::uint32_t place, const Path& path, LevelMemory& memory);
+  void InsertChild(const Path& path, std::uint32_t depth, std::uint32_t place, std::int64_t key,
+                   std::uint32_t child, LevelMemory& memory);
+  void RemoveChild(const Path& path, std::uint32_t depth, std::uint32_t place, LevelMemory& memory);
+
+  NodeHandle root_;
+  LevelHandle best_;
+  std::uint32_t height_ = 0;
+};
+static_assert(sizeof(PriceLevels) == 12);
+
+}  // namespace gaios::order_book
+
+#endif  // GAIOS_RSM_ORDER_BOOK_PRICE_LEVELS_H_

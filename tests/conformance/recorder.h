@@ -1,0 +1,108 @@
+#ifndef GAIOS_TESTS_CONFORMANCE_RECORDER_H_
+#define GAIOS_TESTS_CONFORMANCE_RECORDER_H_
+
+// An EventHandler that writes down what it is told, and an Endpoint over a Transport in this process made
+// with it: what a backend whose replicas are objects needs, and what runs at the far end where they are
+// processes.
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "gaios/transport/transport.h"
+
+#include "tests/conformance/backend.h"
+
+namespace gaios::transport::conformance {
+
+class Recorder final : public EventHandler {
+ public:
+  void SetLiveRange(Range range) { live_ = range; }
+  [[nodiscard]] std::vector<Event> Take() { return std::exchange(events_, {}); }
+
+  void OnCompletion(const Completion& completion) override {
+    Event& event = Add(Event::Kind::kCompletion, completion.peer);
+    event.completion = completion;
+  }
+  void OnControl(ReplicaId peer, Outcome outcome, const ControlView& view) override {
+    Event& event = Add(Event::Kind::kControl, peer);
+    event.outcome = outcome;
+    event.control = view;
+  }
+  void OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) override {
+    Event& event = Add(Event::Kind::kMessage, from);
+    event.incarnation = incarnation;
+    event.bytes.assign(bytes.begin(), bytes.end());
+  }
+  void OnGranted(Grant grant) override { Add(Event::Kind::kGranted, ReplicaId()).grant = grant; }
+  void OnLinkUp(ReplicaId peer, Incarnation incarnation) override {
+    Add(Event::Kind::kLinkUp, peer).incarnation = incarnation;
+  }
+  void OnLinkDown(ReplicaId peer) override { Add(Event::Kind::kLinkDown, peer); }
+  Range LiveRange(const std::byte* /*log*/) override { return live_; }
+
+ private:
+  Event& Add(Event::Kind kind, ReplicaId peer) {
+    events_.emplace_back();
+    events_.back().kind = kind;
+    events_.back().peer = peer;
+    return events_.back();
+  }
+
+  Range live_;
+  std::vector<Event> events_;
+};
+
+// Does not own the transport.
+class LocalEndpoint : public Endpoint {
+ public:
+  explicit LocalEndpoint(Transport& transport) : transport_(transport) {}
+
+  void FillLog(Position at, const Bytes& bytes) override {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      transport_.log()[(at + i).value() % transport_.capacity()] = bytes[i];
+    }
+  }
+  Bytes LogBytes(Range range) override {
+    Bytes bytes(range.size());
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      bytes[i] = transport_.log()[(range.from + i).value() % transport_.capacity()];
+    }
+    return bytes;
+  }
+  std::uint64_t ReadLogWord(LogWord which) override { return transport_.ReadLogWord(which); }
+  void Publish(ControlWord which, std::uint64_t value) override { transport_.Publish(which, value); }
+  void GrantTo(ReplicaId to, Grant grant) override { transport_.GrantTo(to, grant); }
+  void SetLiveRange(Range range) override { recorder_.SetLiveRange(range); }
+  Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override {
+    return transport_.Write(peer, grant, acceptor, range, token);
+  }
+  Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
+                 std::uint64_t token) override {
+    return transport_.WriteWord(peer, grant, acceptor, which, value, token);
+  }
+  Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override {
+    return transport_.ReadLog(peer, grant, acceptor, range, token);
+  }
+  Post ReadControl(ReplicaId peer) override { return transport_.ReadControl(peer); }
+  void Send(ReplicaId peer, const Bytes& message) override { transport_.Send(peer, message); }
+  void Abandon(ReplicaId peer) override { transport_.Abandon(peer); }
+  std::vector<Event> Poll() override {
+    transport_.Poll(recorder_);
+    return recorder_.Take();
+  }
+  // A backend that can hold writers overrides both.
+  void WriteAndHold(HoldPoint /*point*/, ReplicaId /*peer*/, Grant /*grant*/, Incarnation /*acceptor*/,
+                    Range /*range*/, std::uint64_t /*token*/) override {}
+  std::vector<Event> Release() override { return {}; }
+
+ private:
+  Transport& transport_;
+  Recorder recorder_;
+};
+
+}  // namespace gaios::transport::conformance
+
+#endif  // GAIOS_TESTS_CONFORMANCE_RECORDER_H_

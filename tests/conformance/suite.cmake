@@ -1,0 +1,10 @@
+# include()d by the tests of each backend. The suite is sources and no library: the linker would leave out tests that
+# nothing refers to. A backend's test program lists them beside its own instantiation.
+set(GAIOS_CONFORMANCE_SUITE
+    ${CMAKE_CURRENT_LIST_DIR}/suite.cc
+    ${CMAKE_CURRENT_LIST_DIR}/granting_suite.cc
+    ${CMAKE_CURRENT_LIST_DIR}/holding_suite.cc
+    ${CMAKE_CURRENT_LIST_DIR}/reading_suite.cc
+    ${CMAKE_CURRENT_LIST_DIR}/writing_suite.cc)
+# For backends whose replicas are processes.
+set(GAIOS_CONFORMANCE_PROCESS ${CMAKE_CURRENT_LIST_DIR}/process_endpoint.cc)

@@ -1,0 +1,203 @@
+// Writing: where bytes go, in which order operations complete, and how those that fail do.
+
+#include <algorithm>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/conformance/suite.h"
+
+namespace gaios::transport::conformance {
+namespace {
+
+const Range kRange = MakeRange(256, 512);
+
+TEST_P(ConformanceTest, OperationsCompleteInPostingOrderAndNameWhatWasPosted) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  Forget(kWriter);
+  constexpr std::uint64_t kRounds = 5;
+  for (std::uint64_t i = 0; i < kRounds; ++i) {
+    const Range range = MakeRange(i * 64, i * 64 + 64);
+    ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, range, 1000 + 3 * i), Post::kPosted);
+    ASSERT_EQ(at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, i, 1001 + 3 * i),
+              Post::kPosted);
+    ASSERT_EQ(at(kWriter).ReadLog(kAcceptor, grant, kFirstLife, MakeRange(2048, 2112), 1002 + 3 * i),
+              Post::kPosted);
+  }
+  std::vector<Completion> completions;
+  ASSERT_TRUE(PumpUntil([&] {
+    completions.clear();
+    for (const Event& event : reported(kWriter)) {
+      if (event.kind == Event::Kind::kCompletion) {
+        completions.push_back(event.completion);
+      }
+    }
+    return completions.size() == 3 * kRounds;
+  }));
+  constexpr Operation kOrder[] = {Operation::kWrite, Operation::kWriteWord, Operation::kReadLog};
+  for (std::size_t i = 0; i < completions.size(); ++i) {
+    EXPECT_EQ(completions[i].token, 1000 + i);
+    EXPECT_EQ(completions[i].operation, kOrder[i % 3]);
+    EXPECT_EQ(completions[i].peer, kAcceptor);
+    EXPECT_EQ(completions[i].grant, grant);
+    EXPECT_EQ(completions[i].outcome, Outcome::kDone);
+  }
+}
+
+TEST_P(ConformanceTest, AWriteWrapsAroundTheEndOfTheRing) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  const Range range = MakeRange(3 * 4096 - 320, 3 * 4096 + 192);
+  at(kWriter).FillLog(range.from, Pattern(range.size(), 4));
+  ASSERT_EQ(WriteAndWait(kWriter, grant, range), Outcome::kDone);
+  EXPECT_EQ(at(kAcceptor).LogBytes(range), Pattern(range.size(), 4));
+  // In the ring's own terms: the tail of the range stands at its beginning.
+  const Bytes whole = Pattern(range.size(), 4);
+  EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 192)), Bytes(whole.begin() + 320, whole.end()));
+}
+
+TEST_P(ConformanceTest, AWriteChangesNothingOutsideItsRange) {
+  StartGroup();
+  at(kAcceptor).FillLog(Position(0), Pattern(4096, 9));
+  at(kAcceptor).SetLiveRange(MakeRange(0, 4096));
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  at(kWriter).FillLog(kRange.from, Pattern(kRange.size(), 4));
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  Bytes expected = Pattern(4096, 9);
+  const Bytes written = Pattern(kRange.size(), 4);
+  std::copy(written.begin(), written.end(), expected.begin() + 256);
+  EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 4096)), expected);
+}
+
+TEST_P(ConformanceTest, ALogWordIsWrittenWhole) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  for (const std::uint64_t value : {std::uint64_t{1}, ~std::uint64_t{0}, std::uint64_t{0x0123456789abcdef}}) {
+    const std::uint64_t token = NextToken();
+    ASSERT_EQ(at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kCommit, value, token),
+              Post::kPosted);
+    ASSERT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDone);
+    EXPECT_EQ(at(kAcceptor).ReadLogWord(LogWord::kCommit), value);
+    EXPECT_EQ(at(kAcceptor).ReadLogWord(LogWord::kProbe), 0U);
+  }
+}
+
+TEST_P(ConformanceTest, ALinkTakesABoundedNumberOfOperationsAndMoreAfterAPoll) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  std::uint64_t posted = 0;
+  Post result = Post::kPosted;
+  while ((result = at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, 5000 + posted)) == Post::kPosted) {
+    ++posted;
+    ASSERT_LE(posted, paxos::kMaxPostedPerLink);
+  }
+  EXPECT_EQ(result, Post::kFull);
+  EXPECT_EQ(at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, 1, 1), Post::kFull);
+  EXPECT_EQ(at(kWriter).ReadLog(kAcceptor, grant, kFirstLife, kRange, 1), Post::kFull);
+  const Completion last = AwaitCompletion(kWriter, 5000 + posted - 1);
+  EXPECT_EQ(last.outcome, Outcome::kDone);
+  EXPECT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+}
+
+TEST_P(ConformanceTest, WithoutAGrantThereIsNoPath) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  EXPECT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, 1), Post::kDown);
+  EXPECT_EQ(at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, 1, 1), Post::kDown);
+  EXPECT_EQ(at(kWriter).ReadLog(kAcceptor, grant, kFirstLife, kRange, 1), Post::kDown);
+  // Nor for a rival of the one who has it.
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  EXPECT_EQ(at(kRival).Write(kAcceptor, grant, kFirstLife, kRange, 1), Post::kDown);
+}
+
+TEST_P(ConformanceTest, AfterAFailureLaterOperationsUnderTheSameGrantFailToo) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  Give(kAcceptor, kRival, MakeGrant(2, kRival));
+  for (int i = 0; i < 6; ++i) {
+    const std::uint64_t token = NextToken();
+    const Post post = i % 3 == 0 ? at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token)
+                      : i % 3 == 1
+                          ? at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, 1, token)
+                          : at(kWriter).ReadLog(kAcceptor, grant, kFirstLife, kRange, token);
+    // A backend may know by now, and say so at once.
+    if (post == Post::kPosted) {
+      const Completion completion = AwaitCompletion(kWriter, token);
+      EXPECT_NE(completion.outcome, Outcome::kDone);
+    } else {
+      EXPECT_EQ(post, Post::kDown);
+    }
+  }
+  EXPECT_EQ(at(kAcceptor).ReadLogWord(LogWord::kProbe), 0U);
+}
+
+TEST_P(ConformanceTest, AWriteThatNamesAnEarlierLifeOfTheAcceptorNeverCompletes) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  Kill(kAcceptor);
+  Start({.id = kAcceptor, .incarnation = kSecondLife});
+  AwaitLink(kWriter, kAcceptor, kSecondLife);
+  AwaitLink(kAcceptor, kWriter, kFirstLife);
+  at(kWriter).FillLog(kRange.from, Pattern(kRange.size(), 3));
+  // The very same grant, given by another life, is another grant.
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, MakeRange(1024, 1088), kSecondLife), Outcome::kDone);
+  const std::uint64_t token = NextToken();
+  if (at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token) == Post::kPosted) {
+    const Completion completion = AwaitCompletion(kWriter, token);
+    EXPECT_EQ(completion.outcome, Outcome::kFenced);
+  }
+  EXPECT_NE(at(kAcceptor).LogBytes(kRange), Pattern(kRange.size(), 3));
+}
+
+TEST_P(ConformanceTest, WhatIsUnderWayWhenTheAcceptorDiesSaysSo) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  Kill(kAcceptor);
+  const std::uint64_t token = NextToken();
+  if (at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token) == Post::kPosted) {
+    // Before the death is noticed a write may still complete; it is never left without an answer.
+    (void)AwaitCompletion(kWriter, token);
+  }
+  Await(kWriter, "the end of its link",
+        [](const Event& event) { return event.kind == Event::Kind::kLinkDown && event.peer == kAcceptor; });
+  EXPECT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, NextToken()), Post::kDown);
+  EXPECT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kDown);
+}
+
+TEST_P(ConformanceTest, AnAbandonedPathCompletesAsDownAndTheNextGrantOpensAnother) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token), Post::kPosted);
+  at(kWriter).Abandon(kAcceptor);
+  const Completion completion = AwaitCompletion(kWriter, token);
+  EXPECT_EQ(completion.outcome, Outcome::kDown);
+  EXPECT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, NextToken()), Post::kDown);
+  // The link itself stays.
+  EXPECT_EQ(LookAt(kWriter, kAcceptor).outcome, Outcome::kDone);
+  const Grant next = MakeGrant(1, kWriter, 2);
+  Give(kAcceptor, kWriter, next);
+  EXPECT_EQ(WriteAndWait(kWriter, next, kRange), Outcome::kDone);
+}
+
+}  // namespace
+}  // namespace gaios::transport::conformance

@@ -1,0 +1,324 @@
+// The client against real replicas and ports: what it reports for each command, and how often each is applied, when
+// leaders change, die or fall silent, sessions expire and windows fill.
+
+#include "gaios/rsm/client/client.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "tests/rsm/client/local_group.h"
+
+namespace gaios::rsm {
+namespace {
+
+using test::Answers;
+using test::Bytes;
+using test::kMs;
+using test::LocalGroup;
+
+// Whether no command stands twice in what the replicas have applied, and `tag`s up to `last` stand there in order.
+void ExpectAppliedOnce(const std::vector<std::string>& applied) {
+  const std::set<std::string> distinct(applied.begin(), applied.end());
+  EXPECT_EQ(distinct.size(), applied.size());
+}
+
+TEST(Client, CommitsAndRepliesInOrder) {
+  LocalGroup group({});
+  Answers answers;
+  const auto client = group.NewClient();
+  for (std::uint64_t tag = 1; tag <= 50; ++tag) {
+    ASSERT_EQ(client->Submit(Bytes("command " + std::to_string(tag)), tag), Submitted::kSubmitted);
+  }
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_TRUE(answers.EachOnce(1, 50));
+  EXPECT_TRUE(std::is_sorted(answers.order.begin(), answers.order.end()));
+  EXPECT_EQ(answers.replies[7], "re command 7");
+  EXPECT_EQ(answers.hows[7], Applied::kApplied);
+  EXPECT_GT(answers.slots[7], 0U);
+  EXPECT_EQ(group.machines[0]->commands.size(), 50U);
+  EXPECT_EQ(client->counters().sent, 50U);
+  EXPECT_EQ(client->counters().sessions_opened, 1U);
+}
+
+TEST(Client, FullWindowIsAReturnedStatus) {
+  LocalGroup group({});
+  Answers answers;
+  ClientOptions options = group.ForClients();
+  options.window = 4;
+  const auto client = group.NewClient(options);
+  for (std::uint64_t tag = 1; tag <= 4; ++tag) {
+    ASSERT_EQ(client->Submit(Bytes("c"), tag), Submitted::kSubmitted);
+  }
+  EXPECT_EQ(client->Submit(Bytes("c"), 5), Submitted::kFull);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_EQ(client->Submit(Bytes("c"), 5), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_TRUE(answers.EachOnce(1, 5));
+  EXPECT_TRUE(answers.unknown.empty());
+}
+
+TEST(Client, ListenerMaySubmit) {
+  LocalGroup group({});
+  Answers answers;
+  const auto client = group.NewClient();
+  std::uint64_t next = 1;
+  const auto submit = [&](std::uint64_t) {
+    if (next <= 500) {
+      ASSERT_EQ(client->Submit(Bytes("chained " + std::to_string(next)), next), Submitted::kSubmitted);
+      ++next;
+    }
+  };
+  answers.then = submit;
+  submit(0);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return next == 501 && client->outstanding() == 0; }));
+  EXPECT_TRUE(answers.EachOnce(1, 500));
+  EXPECT_EQ(group.machines[0]->commands.size(), 500U);
+}
+
+TEST(Client, TooLargeIsToldAtOnceOnceTheGroupsLimitIsKnown) {
+  LocalGroup::Options small;
+  small.capacity_bytes = 16384;  // a quarter of it is the largest payload
+  LocalGroup group(small);
+  Answers answers;
+  ClientOptions options = group.ForClients();
+  options.max_command_bytes = 8192;
+  const auto client = group.NewClient(options);
+  EXPECT_EQ(client->Submit(Bytes(std::string(8193, 'x')), 1), Submitted::kTooLarge);
+  // The limit of the group is not known yet: this one is found out to be too large by the leader, and is not applied.
+  ASSERT_EQ(client->Submit(Bytes(std::string(8192, 'x')), 2), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_TRUE(answers.unknown.contains(2));
+  EXPECT_EQ(client->Submit(Bytes(std::string(8192, 'x')), 3), Submitted::kTooLarge);
+  ASSERT_EQ(client->Submit(Bytes("fits"), 4), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_EQ(answers.hows[4], Applied::kApplied);
+  EXPECT_EQ(group.machines[0]->commands, std::vector<std::string>{"fits"});
+}
+
+TEST(Client, LargestRepliesComeWholeThroughASmallRing) {
+  LocalGroup::Options options;
+  options.port.response_ring_bytes = 64U << 10;  // room for two of them
+  LocalGroup group(options);
+  Answers answers;
+  const auto client = group.NewClient();
+  for (std::uint64_t tag = 1; tag <= 300;) {
+    while (tag <= 300 && client->Submit(Bytes("big " + std::to_string(kMaxReplyBytes - tag)), tag) ==
+                             Submitted::kSubmitted) {
+      ++tag;
+    }
+    ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() < 32; }));
+  }
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_TRUE(answers.EachOnce(1, 300));
+  for (std::uint64_t tag = 1; tag <= 300; ++tag) {
+    ASSERT_EQ(answers.replies[tag], std::string(kMaxReplyBytes - tag, 'b'));
+  }
+  EXPECT_EQ(client->counters().sent, 300U);
+}
+
+TEST(Client, FindsTheLeaderThroughAFollower) {
+  LocalGroup::Options options;
+  options.replicas = 3;
+  LocalGroup group(options);
+  ASSERT_TRUE(group.WaitLeader());
+  for (int turn = 0; turn < 3; ++turn) {
+    Answers answers;
+    const auto client = group.NewClient();
+    ASSERT_EQ(client->Submit(Bytes("find " + std::to_string(turn)), 1), Submitted::kSubmitted);
+    ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+    EXPECT_EQ(answers.hows[1], Applied::kApplied);
+    EXPECT_EQ(client->target(), LocalGroup::Id(group.Leader()));
+    EXPECT_TRUE(client->ready());
+  }
+}
+
+TEST(Client, AppliesEachCommandOnceThroughAKilledLeader) {
+  LocalGroup::Options options;
+  options.replicas = 3;
+  LocalGroup group(options);
+  ASSERT_TRUE(group.WaitLeader());
+  Answers answers;
+  const auto client = group.NewClient();
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->ready(); }));
+  std::uint64_t next = 1;
+  const auto feed = [&] {
+    while (next <= 2000 && client->Submit(Bytes("command " + std::to_string(next)), next) == Submitted::kSubmitted) {
+      ++next;
+    }
+    return answers.order.size() >= 700;
+  };
+  ASSERT_TRUE(group.Run(*client, answers, feed));
+  const std::size_t killed = group.Leader();
+  ASSERT_LT(killed, 3U);
+  ASSERT_GT(client->outstanding(), 0U);
+  group.Kill(killed);
+  ASSERT_TRUE(group.Run(*client, answers, [&] {
+    feed();
+    return next == 2001 && client->outstanding() == 0;
+  }));
+  EXPECT_TRUE(answers.EachOnce(1, 2000));
+  EXPECT_TRUE(answers.unknown.empty());
+  const std::size_t leader = group.Leader();
+  ASSERT_LT(leader, 3U);
+  const std::vector<std::string>& applied = group.machines[leader]->commands;
+  EXPECT_EQ(applied.size(), 2000U);
+  ExpectAppliedOnce(applied);
+  for (std::size_t i = 0; i < applied.size(); ++i) {
+    ASSERT_EQ(applied[i], "command " + std::to_string(i + 1));
+  }
+  EXPECT_EQ(client->counters().sessions_opened, 1U);
+  EXPECT_GE(client->counters().lost_connections, 1U);
+}
+
+TEST(Client, LeavesALeaderThatIsStoppedAndAppliesOnce) {
+  LocalGroup::Options options;
+  options.replicas = 3;
+  LocalGroup group(options);
+  ASSERT_TRUE(group.WaitLeader());
+  Answers answers;
+  const auto client = group.NewClient();
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->ready(); }));
+  const std::size_t stopped = group.Leader();
+  group.stopped.insert(stopped);
+  for (std::uint64_t tag = 1; tag <= 20; ++tag) {
+    ASSERT_EQ(client->Submit(Bytes("command " + std::to_string(tag)), tag), Submitted::kSubmitted);
+  }
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_GE(client->counters().silences, 1U);
+  // The old leader wakes up with requests in its ring.
+  group.stopped.clear();
+  ASSERT_TRUE(group.Run(*client, answers, [&] {
+    return std::all_of(group.machines.begin(), group.machines.end(),
+                       [](const auto& machine) { return machine->commands.size() >= 20; });
+  }));
+  const std::uint64_t settle_ns = group.clock().NowNs() + 300 * kMs;
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return group.clock().NowNs() >= settle_ns; }));
+  EXPECT_TRUE(answers.EachOnce(1, 20));
+  EXPECT_TRUE(answers.unknown.empty());
+  for (const auto& machine : group.machines) {
+    EXPECT_EQ(machine->commands.size(), 20U);
+    ExpectAppliedOnce(machine->commands);
+  }
+}
+
+TEST(Client, SendsAgainOverANewConnectionAndAppliesOnce) {
+  LocalGroup group({});
+  Answers answers;
+  const auto client = group.NewClient();
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->ready(); }));
+  for (std::uint64_t tag = 1; tag <= 10; ++tag) {
+    ASSERT_EQ(client->Submit(Bytes("command " + std::to_string(tag)), tag), Submitted::kSubmitted);
+  }
+  // The replica takes and applies all of it, but the port with its rings is gone before the client looks.
+  ASSERT_TRUE(group.Run([&] { return group.machines[0]->commands.size() == 10; }));
+  group.ports[0].reset();
+  client->Poll(answers);
+  // Answers that were in the ring count even so: take them away by losing the connection under new commands.
+  ASSERT_TRUE(answers.EachOnce(1, 10));
+  group.OpenPort(0);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->ready(); }));
+  EXPECT_EQ(client->counters().lost_connections, 1U);
+  EXPECT_EQ(client->counters().sessions_opened, 1U) << "the session goes on over a new connection";
+  ASSERT_EQ(client->Submit(Bytes("command 11"), 11), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_EQ(answers.hows[11], Applied::kApplied);
+  EXPECT_EQ(group.machines[0]->commands.size(), 11U);
+}
+
+TEST(Client, NoAnswerInTimeIsUnknownAndTheNextSessionWorks) {
+  LocalGroup::Options options;
+  options.replicas = 3;
+  LocalGroup group(options);
+  ASSERT_TRUE(group.WaitLeader());
+  Answers answers;
+  ClientOptions client_options = group.ForClients();
+  client_options.operation_timeout_ns = 200 * kMs;
+  const auto client = group.NewClient(client_options);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->ready(); }));
+  // The leader alone takes the commands and cannot commit them.
+  const std::size_t leader = group.Leader();
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (i != leader) {
+      group.world().Cut(LocalGroup::Id(leader), LocalGroup::Id(i));
+      group.world().Cut(LocalGroup::Id(i), LocalGroup::Id(leader));
+      group.stopped.insert(i);
+    }
+  }
+  for (std::uint64_t tag = 1; tag <= 5; ++tag) {
+    ASSERT_EQ(client->Submit(Bytes("command " + std::to_string(tag)), tag), Submitted::kSubmitted);
+  }
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_TRUE(answers.EachOnce(1, 5));
+  EXPECT_EQ(answers.unknown.size(), 5U);
+  EXPECT_EQ(client->session(), 0U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (i != leader) {
+      group.world().Heal(LocalGroup::Id(leader), LocalGroup::Id(i));
+      group.world().Heal(LocalGroup::Id(i), LocalGroup::Id(leader));
+    }
+  }
+  group.stopped.clear();
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->ready(); }));
+  ASSERT_EQ(client->Submit(Bytes("later"), 6), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_EQ(answers.hows[6], Applied::kApplied);
+  EXPECT_TRUE(answers.EachOnce(1, 6)) << "nothing is answered twice, whatever became of it";
+  for (const auto& machine : group.machines) {
+    ExpectAppliedOnce(machine->commands);
+  }
+}
+
+TEST(Client, ExpiredSessionIsUnknownAndReplaced) {
+  LocalGroup::Options options;
+  options.max_sessions = 1;
+  options.session_idle_timeout_ns = 50 * kMs;
+  LocalGroup group(options);
+  Answers answers;
+  const auto first = group.NewClient();
+  ASSERT_EQ(first->Submit(Bytes("first"), 1), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*first, answers, [&] { return first->outstanding() == 0; }));
+  // Another client has no room at first, and takes the place when that has been idle for long.
+  Answers others;
+  const auto second = group.NewClient();
+  ASSERT_EQ(second->Submit(Bytes("second"), 1), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*second, others, [&] { return second->outstanding() == 0; }));
+  EXPECT_EQ(others.hows[1], Applied::kApplied);
+  // The first finds out with its next command, which is not run and is not guessed about.
+  ASSERT_EQ(first->Submit(Bytes("late"), 2), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*first, answers, [&] { return first->outstanding() == 0; }));
+  EXPECT_TRUE(answers.unknown.contains(2));
+  EXPECT_EQ(first->counters().sessions_expired, 1U);
+  ASSERT_EQ(first->Submit(Bytes("again"), 3), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*first, answers, [&] { return first->outstanding() == 0; }));
+  EXPECT_EQ(answers.hows[3], Applied::kApplied);
+  EXPECT_EQ(group.machines[0]->commands, (std::vector<std::string>{"first", "second", "again"}));
+}
+
+TEST(Client, ConnectsWhenReplicasStartLater) {
+  LocalGroup group({});
+  group.ports[0].reset();
+  Answers answers;
+  const auto client = group.NewClient();
+  ASSERT_EQ(client->Submit(Bytes("early"), 1), Submitted::kSubmitted);
+  ASSERT_FALSE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }, 5)) << "nobody to ask";
+  EXPECT_TRUE(answers.count.empty());
+}
+
+TEST(Client, OptionsThatMakeNoSenseAreNamed) {
+  const base::ManualClock clock;
+  ClientOptions options;
+  options.directory = "/nowhere";
+  EXPECT_EQ(Client::Open(options, clock).status().code(), absl::StatusCode::kInvalidArgument);
+  options.replicas = 3;
+  options.window = Sessions::kWindow + 1;
+  EXPECT_NE(Client::Open(options, clock).status().message().find("window"), absl::string_view::npos);
+  options.window = 1;
+  options.directory = std::string(200, 'd');
+  EXPECT_NE(Client::Open(options, clock).status().message().find("shorter directory"), absl::string_view::npos);
+}
+
+}  // namespace
+}  // namespace gaios::rsm

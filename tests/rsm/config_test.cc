@@ -1,0 +1,216 @@
+#include "gaios/rsm/config.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace gaios::rsm {
+namespace {
+
+const std::string kMinimal = R"(group = "book"
+transport = "shm"
+directory = "/tmp/book"
+state_machine = "counter"
+[[replica]]
+id = 0
+[[replica]]
+id = 1
+[[replica]]
+id = 2
+)";
+
+TEST(Config, DefaultsAreThoseOfTheProtocol) {
+  const absl::StatusOr<Config> config = ParseConfig(kMinimal, "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->group, "book");
+  EXPECT_EQ(config->epoch, 1U);
+  EXPECT_EQ(config->directory, "/tmp/book");
+  EXPECT_EQ(config->state_machine, StateMachineKind::kCounter);
+  EXPECT_EQ(config->idle, base::IdleStrategy::kBackOff);
+  EXPECT_EQ(config->replicas.size(), 3U);
+  EXPECT_TRUE(config->warnings.empty());
+
+  const paxos::Options defaults;
+  const paxos::Options options = ProtocolOptions(*config, paxos::ReplicaId(1), paxos::Incarnation(1));
+  EXPECT_EQ(options.capacity_bytes, defaults.capacity_bytes);
+  EXPECT_EQ(options.max_batch_bytes, defaults.max_batch_bytes);
+  EXPECT_EQ(options.heartbeat_interval_ns, defaults.heartbeat_interval_ns);
+  EXPECT_EQ(options.suspect_timeout_ns, defaults.suspect_timeout_ns);
+  EXPECT_EQ(options.election_jitter_ns, defaults.election_jitter_ns);
+  EXPECT_EQ(options.election_timeout_ns, defaults.election_timeout_ns);
+  EXPECT_EQ(options.drop_timeout_ns, defaults.drop_timeout_ns);
+  EXPECT_EQ(options.self, paxos::ReplicaId(1));
+  EXPECT_EQ(options.group, GroupIdOf(*config));
+  EXPECT_EQ(options.configuration.size(), 3U);
+}
+
+TEST(Config, EveryKeyIsRead) {
+  const absl::StatusOr<Config> config = ParseConfig(R"(
+group = "book"
+epoch = 7
+transport = "shm"
+directory = "/dev/shm/x"
+capacity_bytes = 1_048_576
+state_machine = "order-book"
+idle = "spin"
+max_batch_bytes = 4096
+hash_interval_commands = 0
+[timing]
+heartbeat_interval_ms = 2
+suspect_timeout_ms = 8
+election_jitter_ms = 3
+election_timeout_ms = 30
+drop_timeout_ms = 40
+[sessions]
+max_sessions = 9
+reply_kib = 64
+idle_timeout_s = 5
+[[replica]]
+id = 2
+[[replica]]
+id = 0
+cpu = 3
+[[replica]]
+id = 1
+)",
+                                                    "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->epoch, 7U);
+  EXPECT_EQ(config->capacity_bytes, 1U << 20);
+  EXPECT_EQ(config->state_machine, StateMachineKind::kOrderBook);
+  EXPECT_EQ(config->idle, base::IdleStrategy::kSpin);
+  EXPECT_EQ(config->max_batch_bytes, 4096U);
+  EXPECT_EQ(config->hash_interval_commands, 0U);
+  EXPECT_EQ(config->heartbeat_interval_ns, 2'000'000U);
+  EXPECT_EQ(config->suspect_timeout_ns, 8'000'000U);
+  EXPECT_EQ(config->election_jitter_ns, 3'000'000U);
+  EXPECT_EQ(config->election_timeout_ns, 30'000'000U);
+  EXPECT_EQ(config->drop_timeout_ns, 40'000'000U);
+  EXPECT_EQ(config->max_sessions, 9U);
+  EXPECT_EQ(config->reply_bytes, 64U << 10);
+  EXPECT_EQ(config->session_idle_timeout_ns, 5'000'000'000U);
+  ASSERT_EQ(config->replicas.size(), 3U);
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(config->replicas[i].id, paxos::ReplicaId(i));
+  }
+  EXPECT_EQ(config->replicas[0].cpu, 3);
+  EXPECT_FALSE(config->replicas[1].cpu.has_value());
+}
+
+// `text` with the first `from` replaced.
+std::string With(std::string text, const std::string& from, const std::string& to) {
+  text.replace(text.find(from), from.size(), to);
+  return text;
+}
+
+struct Wrong {
+  const char* name;
+  std::string text;
+  std::vector<std::string> says;
+};
+
+class ConfigError : public testing::TestWithParam<Wrong> {};
+
+TEST_P(ConfigError, NamesFileLineKeyAndFix) {
+  const absl::Status status = ParseConfig(GetParam().text, "conf/a.toml").status();
+  ASSERT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  for (const std::string& part : GetParam().says) {
+    EXPECT_NE(std::string(status.message()).find(part), std::string::npos) << part << " is not in: " << status;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Config, ConfigError,
+    testing::Values(
+        Wrong{"NotToml", "group = \n", {"conf/a.toml:1:", "not valid TOML"}},
+        Wrong{"UnknownKey", "grup = \"x\"\n" + kMinimal, {"conf/a.toml:1: grup is not a key", "group, epoch"}},
+        Wrong{"UnknownTimingKey", kMinimal + "[timing]\nheartbeat_ms = 3\n",
+              {"conf/a.toml:12: timing.heartbeat_ms is not a key", "heartbeat_interval_ms"}},
+        Wrong{"UnknownSessionKey", kMinimal + "[sessions]\nsize = 3\n", {":12: sessions.size", "reply_kib"}},
+        Wrong{"UnknownReplicaKey", With(kMinimal, "id = 1\n", "id = 1\ncore = 3\n"),
+              {":9: replica.core is not a key", "id, cpu"}},
+        Wrong{"MissingGroup", With(kMinimal, "group = \"book\"\n", ""), {"conf/a.toml:1: group is missing"}},
+        Wrong{"MissingTransport", With(kMinimal, "transport = \"shm\"\n", ""), {"transport is missing"}},
+        Wrong{"MissingDirectory", With(kMinimal, "directory = \"/tmp/book\"\n", ""), {"directory is missing"}},
+        Wrong{"MissingMachine", With(kMinimal, "state_machine = \"counter\"\n", ""), {"state_machine is missing"}},
+        Wrong{"NoReplicas", kMinimal.substr(0, kMinimal.find("[[")), {"replica is missing", "[[replica]]"}},
+        Wrong{"ReplicaIsNoList", kMinimal.substr(0, kMinimal.find("[[")) + "replica = 3\n",
+              {":5: replica must be sections"}},
+        Wrong{"EmptyGroup", With(kMinimal, "\"book\"", "\"\""), {":1: group must be a text"}},
+        Wrong{"LongGroup", With(kMinimal, "\"book\"", "\"" + std::string(64, 'g') + "\""), {":1: group has 64 bytes"}},
+        Wrong{"WrongType", With(kMinimal, "\"book\"", "5"), {":1: group must be a text in quotes"}},
+        Wrong{"NumberAsText", "epoch = \"1\"\n" + kMinimal, {":1: epoch must be a whole number"}},
+        Wrong{"NumberAsFloat", "epoch = 1.0\n" + kMinimal, {":1: epoch must be a whole number"}},
+        Wrong{"EpochZero", "epoch = 0\n" + kMinimal, {":1: epoch is 0; it must be between 1 and"}},
+        Wrong{"OtherTransport", With(kMinimal, "\"shm\"", "\"verbs\""), {":2: transport is \"verbs\"; this build has"}},
+        Wrong{"OtherMachine", With(kMinimal, "\"counter\"", "\"abacus\""), {":4: state_machine", "order-book"}},
+        Wrong{"OtherIdle", "idle = \"nap\"\n" + kMinimal, {":1: idle", "back_off"}},
+        Wrong{"OddCapacity", "capacity_bytes = 1_000_000\n" + kMinimal,
+              {":1: capacity_bytes", "no power of two", "524288", "1048576"}},
+        Wrong{"SmallCapacity", "capacity_bytes = 64\n" + kMinimal, {":1: capacity_bytes is 64", "4096"}},
+        Wrong{"LargeBatch", "max_batch_bytes = 1_000_000\n" + kMinimal, {":1: max_batch_bytes is 1000000"}},
+        Wrong{"NegativeHashInterval", "hash_interval_commands = -1\n" + kMinimal, {":1: hash_interval_commands is -1"}},
+        Wrong{"QuickSuspicion", kMinimal + "[timing]\nheartbeat_interval_ms = 10\nsuspect_timeout_ms = 39\n",
+              {":13: timing.suspect_timeout_ms is 39", "40 or more"}},
+        Wrong{"SlowHeartbeat", kMinimal + "[timing]\nheartbeat_interval_ms = 50\n",
+              {":11: timing.suspect_timeout_ms is 100", "200 or more"}},
+        Wrong{"ShortElection", kMinimal + "[timing]\nelection_timeout_ms = 5\n",
+              {":12: timing.election_timeout_ms is 5", "10 or more"}},
+        Wrong{"QuickDrop", kMinimal + "[timing]\ndrop_timeout_ms = 2\n", {":12: timing.drop_timeout_ms is 2"}},
+        Wrong{"TimingIsNoTable", "timing = 3\n" + kMinimal, {":1: timing must be a section: [timing]"}},
+        Wrong{"SmallReplies", kMinimal + "[sessions]\nreply_kib = 4\n", {":12: sessions.reply_kib is 4", "16"}},
+        Wrong{"DuplicateId", With(kMinimal, "id = 2", "id = 1"), {":10: replica.id is 1 a second time", "0 to 2"}},
+        Wrong{"IdOutOfRange", With(kMinimal, "id = 2", "id = 3"), {":10: replica.id is 3", "between 0 and 2"}},
+        Wrong{"MissingId", With(kMinimal, "id = 1\n", "cpu = 1\n"), {"replica.id is missing", "0 to 2"}},
+        Wrong{"TooManyReplicas",
+              kMinimal + "[[replica]]\nid=3\n[[replica]]\nid=4\n[[replica]]\nid=5\n[[replica]]\nid=6\n[[replica]]\nid=7\n",
+              {"replica stands 8 times", "at most 7"}}),
+    [](const testing::TestParamInfo<Wrong>& wrong) { return wrong.param.name; });
+
+TEST(Config, EvenAndSingleGroupsAreAllowedWithAWarning) {
+  const absl::StatusOr<Config> two = ParseConfig(kMinimal.substr(0, kMinimal.rfind("[[")), "a.toml");
+  ASSERT_TRUE(two.ok()) << two.status();
+  ASSERT_EQ(two->warnings.size(), 1U);
+  EXPECT_NE(two->warnings[0].find("survives no more deaths"), std::string::npos);
+  const absl::StatusOr<Config> one =
+      ParseConfig(kMinimal.substr(0, kMinimal.find("[[", kMinimal.find("id = 0"))), "a.toml");
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_EQ(one->warnings.size(), 1U);
+  EXPECT_NE(one->warnings[0].find("one replica"), std::string::npos);
+}
+
+TEST(Config, GroupIdDependsOnNameAndEpoch) {
+  Config config;
+  config.group = "book";
+  const paxos::GroupId id = GroupIdOf(config);
+  EXPECT_EQ(GroupIdOf(config), id);
+  config.epoch = 2;
+  EXPECT_NE(GroupIdOf(config), id);
+  config.epoch = 1;
+  config.group = "book2";
+  EXPECT_NE(GroupIdOf(config), id);
+}
+
+TEST(Config, SamplesAreGood) {
+  std::size_t samples = 0;
+  for (const auto& file : std::filesystem::directory_iterator(GAIOS_SOURCE_DIR "/hw-config/examples")) {
+    if (file.path().extension() == ".toml") {
+      const absl::StatusOr<Config> config = LoadConfig(file.path().string());
+      EXPECT_TRUE(config.ok()) << config.status();
+      ++samples;
+    }
+  }
+  EXPECT_GT(samples, 0U);
+}
+
+TEST(Config, MissingFileIsNamed) {
+  const absl::Status status = LoadConfig("/nowhere/a.toml").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.message().find("/nowhere/a.toml"), absl::string_view::npos);
+  EXPECT_FALSE(LoadConfig("/").ok());
+}
+
+}  // namespace
+}  // namespace gaios::rsm

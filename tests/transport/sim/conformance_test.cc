@@ -1,0 +1,64 @@
+// The conformance suite on the simulated world: calm, and with torn and delayed writes, slow fences and a log that
+// moves at each grant.
+
+#include <array>
+#include <memory>
+
+#include "gaios/transport/sim/world.h"
+#include "tests/conformance/recorder.h"
+#include "tests/conformance/suite.h"
+
+namespace gaios::transport::conformance {
+namespace {
+
+class SimBackend final : public Backend {
+ public:
+  explicit SimBackend(const sim::WorldOptions& options) : options_(options) {}
+
+  Endpoint& Start(const EndpointOptions& options) override {
+    if (world_ == nullptr) {
+      options_.replicas = options.replicas;
+      options_.capacity_bytes = options.capacity;
+      world_ = std::make_unique<sim::World>(options_);
+    }
+    if (!world_->alive(options.id)) {
+      world_->Restart(options.id);
+    }
+    std::unique_ptr<LocalEndpoint>& endpoint = endpoints_.at(options.id.value());
+    endpoint = std::make_unique<LocalEndpoint>(world_->transport(options.id));
+    return *endpoint;
+  }
+  void Kill(ReplicaId id) override { world_->Kill(id); }
+  void Advance() override {
+    if (world_ != nullptr) {
+      world_->AdvanceTo(world_->now_ns() + options_.max_delay_ns / 4 + 1);
+    }
+  }
+  // In one world everybody fits together.
+  [[nodiscard]] bool ChecksPeers() const override { return false; }
+
+ private:
+  sim::WorldOptions options_;
+  std::unique_ptr<sim::World> world_;
+  std::array<std::unique_ptr<LocalEndpoint>, paxos::kMaxReplicas> endpoints_;
+};
+
+sim::WorldOptions Calm() { return {}; }
+
+sim::WorldOptions Rough() {
+  sim::WorldOptions options;
+  options.max_delay_ns = 50'000;
+  options.max_fence_ns = 100'000;
+  options.torn_writes = true;
+  options.move_log = false;
+  return options;
+}
+
+const BackendFactory kCalm = {.name = "calm", .make = [] { return std::make_unique<SimBackend>(Calm()); }};
+const BackendFactory kRough = {.name = "rough", .make = [] { return std::make_unique<SimBackend>(Rough()); }};
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Sim, ConformanceTest, testing::Values(kCalm, kRough), NameOf);
+
+}  // namespace gaios::transport::conformance
