@@ -20,7 +20,9 @@ class Counter final : public rsm::StateMachine {
     (void)reply.Append(std::as_bytes(std::span(&value_, 1)));
   }
   std::uint64_t StateHash() const override { return value_; }
-  absl::Status Save(rsm::SnapshotSink& sink) const override { return sink.Append(std::as_bytes(std::span(&value_, 1))); }
+  absl::Status Save(rsm::SnapshotSink& sink) const override {
+    return sink.Append(std::as_bytes(std::span(&value_, 1)));
+  }
   absl::Status Restore(rsm::SnapshotSource& source) override {
     return source.Read(std::as_writable_bytes(std::span(&value_, 1)));
   }
@@ -31,9 +33,13 @@ class Counter final : public rsm::StateMachine {
 
 int main() {
   char directory[] = "/dev/shm/gaios-counter-XXXXXX";
-  const auto config = rsm::ParseConfig("group = 'counter'\ntransport = 'shm'\nstate_machine = 'counter'\ncapacity_bytes = 1048576\n"
-                                       "directory = '" + std::string(mkdtemp(directory)) + "'\n"
-                                       "[[replica]]\nid = 0\n[[replica]]\nid = 1\n[[replica]]\nid = 2\n", "counter");
+  const auto config = rsm::ParseConfig(
+      "group = 'counter'\ntransport = 'shm'\nstate_machine = 'counter'\ncapacity_bytes = 1048576\n"
+      "directory = '" +
+          std::string(mkdtemp(directory)) +
+          "'\n"
+          "[[replica]]\nid = 0\n[[replica]]\nid = 1\n[[replica]]\nid = 2\n",
+      "counter");
   if (!config.ok()) return std::puts(config.status().ToString().c_str()), 2;
   if (!rsm::Bootstrap(*config).ok()) return 2;  // once in the life of a group
   pid_t children[3];
@@ -41,11 +47,13 @@ int main() {
     if ((children[id] = fork()) != 0) continue;
     Counter counter;
     auto node = rsm::Node::Open(*config, paxos::ReplicaId(id), counter);
-    for (base::Idle idle(base::IdleStrategy::kBackOff); node.ok();) (*node)->Poll() ? idle.OnWork() : idle.OnIdle();
+    for (base::Idle idle(base::IdleStrategy::kBackOff); node.ok();)
+      (*node)->Poll() ? idle.OnWork() : idle.OnIdle();
     _exit(1);
   }
   const base::TscClock clock;
-  auto client = rsm::Client::Open({.directory = directory, .replicas = 3, .group = GroupIdOf(*config)}, clock);
+  auto client =
+      rsm::Client::Open({.directory = directory, .replicas = 3, .group = GroupIdOf(*config)}, clock);
   std::uint64_t value = 0;
   for (int i = 0; client.ok() && i < 10; ++i) {
     const auto reply = (*client)->Call({});  // returns once a majority has it

@@ -51,8 +51,9 @@ void Acceptor::Begin(ReplicaId to, Grant grant) {
 bool Acceptor::OnGranted(Grant grant) {
   GAIOS_CHECK(granting_ && grant == promised_, "P2: a grant that was not asked for");
   granting_ = false;
-  // The fence holds: nobody writes this log any more but the new holder, which has nothing to write before it has read
-  // our Promise. What continues the committed prefix now is what was accepted here, and perhaps more.
+  // The fence holds: nobody writes this log any more but the new holder, which has nothing to write before it
+  // has read our Promise. What continues the committed prefix now is what was accepted here, and perhaps
+  // more.
   state_.Examine();
   if (waiting_.has_value()) {
     const Waiting next = *waiting_;

@@ -3,9 +3,10 @@
 
 // The acceptor of one replica: promises ballots and grants its log, one grant at a time.
 //
-// A promise is given in three steps: the grant is published and every earlier one fenced (by the transport), the fence
-// becomes effective (OnGranted), and only then is the log read for its valid end and the Promise sent. A higher
-// Prepare that comes in between waits; a duplicate of the last one is answered with the same Promise again.
+// A promise is given in three steps: the grant is published and every earlier one fenced (by the transport),
+// the fence becomes effective (OnGranted), and only then is the log read for its valid end and the Promise
+// sent. A higher Prepare that comes in between waits; a duplicate of the last one is answered with the same
+// Promise again.
 
 #include <optional>
 
@@ -30,8 +31,8 @@ class Acceptor {
   // Promises `grant` and starts granting the log to `to`, now or after the grant under way. P1.
   void Promise(ReplicaId to, Grant grant);
 
-  // The transport has made the grant effective and the log has been moved to its memory. Returns true when the grant
-  // was this replica's own; otherwise the Promise has been sent.
+  // The transport has made the grant effective and the log has been moved to its memory. Returns true when
+  // the grant was this replica's own; otherwise the Promise has been sent.
   [[nodiscard]] bool OnGranted(Grant grant);
 
   // The highest grant promised, effective or not.

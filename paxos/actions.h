@@ -1,8 +1,8 @@
 #ifndef GAIOS_PAXOS_ACTIONS_H_
 #define GAIOS_PAXOS_ACTIONS_H_
 
-// What the core wants done: a bounded list, filled by one call into the core and carried out, in order, by whoever
-// joined it to a transport, before the next call. The core never does anything itself.
+// What the core wants done: a bounded list, filled by one call into the core and carried out, in order, by
+// whoever joined it to a transport, before the next call. The core never does anything itself.
 
 #include <array>
 #include <cstddef>
@@ -39,7 +39,8 @@ struct Action {
 
 class Actions {
  public:
-  // Enough for one call: a leader posts at most a write, a word and a read per peer and input, a campaign one message.
+  // Enough for one call: a leader posts at most a write, a word and a read per peer and input, a campaign one
+  // message.
   static constexpr std::size_t kCapacity = kMaxReplicas * 8;
 
   void Push(const Action& action) {

@@ -83,9 +83,10 @@ void Election::Ask(Ballot promised) {
 
 void Election::OnControl(ReplicaId peer, Ballot heartbeat_ballot, std::uint64_t heartbeat_counter) {
   PeerView& view = state_.peers[peer.value()];
-  const bool beat = view.seen && !heartbeat_ballot.none() && heartbeat_ballot.replica() == peer &&
-                    heartbeat_ballot.incarnation() == view.incarnation &&
-                    (heartbeat_ballot != view.heartbeat_ballot || heartbeat_counter != view.heartbeat_counter);
+  const bool beat =
+      view.seen && !heartbeat_ballot.none() && heartbeat_ballot.replica() == peer &&
+      heartbeat_ballot.incarnation() == view.incarnation &&
+      (heartbeat_ballot != view.heartbeat_ballot || heartbeat_counter != view.heartbeat_counter);
   view.heartbeat_ballot = heartbeat_ballot;
   view.heartbeat_counter = heartbeat_counter;
   view.seen = true;
@@ -105,8 +106,8 @@ void Election::OnPreVote(ReplicaId from, const Message& question, Ballot promise
   Message reply;
   reply.grant = question.grant;
   reply.promised = promised;
-  reply.kind =
-      !leading && (Suspects() || from_leader) && can_obtain ? MessageKind::kPreVoteReply : MessageKind::kReject;
+  reply.kind = !leading && (Suspects() || from_leader) && can_obtain ? MessageKind::kPreVoteReply
+                                                                     : MessageKind::kReject;
   state_.actions.PushMessage(from, reply);
 }
 

@@ -3,11 +3,12 @@
 
 // When to campaign: suspicion from heartbeats, and the pre-vote that keeps one replica's trouble its own.
 //
-// A leader beats only while a majority acknowledges its writes. A follower reads the control region of every peer; a
-// beat of any leader is a sign of life, so a replica that is cut off from its leader's writes but can see it beat does
-// not disturb it. When there was none for the suspect timeout, or the leader's process is gone, the follower waits a
-// little, by chance, and asks the voters. Each agrees only if it sees no leader either, and if the candidate is not so
-// far behind that it could not obtain the log. A majority of yes starts phase 1.
+// A leader beats only while a majority acknowledges its writes. A follower reads the control region of every
+// peer; a beat of any leader is a sign of life, so a replica that is cut off from its leader's writes but can
+// see it beat does not disturb it. When there was none for the suspect timeout, or the leader's process is
+// gone, the follower waits a little, by chance, and asks the voters. Each agrees only if it sees no leader
+// either, and if the candidate is not so far behind that it could not obtain the log. A majority of yes
+// starts phase 1.
 
 #include "gaios/paxos/message.h"
 #include "gaios/paxos/state.h"
@@ -19,7 +20,8 @@ class Election {
  public:
   explicit Election(State& state) : state_(state) {}
 
-  // A follower's tick: reads heartbeats, suspects, asks. Returns true when the pre-vote is won: start phase 1.
+  // A follower's tick: reads heartbeats, suspects, asks. Returns true when the pre-vote is won: start
+  // phase 1.
   [[nodiscard]] bool Tick(Ballot promised);
 
   // A peer's control region has been read.

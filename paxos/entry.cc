@@ -12,8 +12,8 @@ Cursor StartOfLog(GroupId group) {
   return cursor;
 }
 
-std::uint64_t EntryChecksum(const std::byte* entry, const EntryHeader& header, Position position, GroupId group,
-                            std::uint64_t previous) {
+std::uint64_t EntryChecksum(const std::byte* entry, const EntryHeader& header, Position position,
+                            GroupId group, std::uint64_t previous) {
   constexpr std::size_t kSkipped = sizeof(header.checksum);
   const std::uint64_t body = XXH3_64bits(entry + kSkipped, EntryBytes(header.length) - kSkipped);
   const std::uint64_t chained[4] = {body, position.value(), group.value(), previous};

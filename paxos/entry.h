@@ -1,11 +1,12 @@
 #ifndef GAIOS_PAXOS_ENTRY_H_
 #define GAIOS_PAXOS_ENTRY_H_
 
-// The byte format of a log entry: a 48-byte header, the payload, zeros up to the next multiple of kEntryAlignment.
+// The byte format of a log entry: a 48-byte header, the payload, zeros up to the next multiple of
+// kEntryAlignment.
 //
 //   offset  size
-//        0     8  checksum   XXH3-64 over the rest, then mixed with the position, the group and the previous checksum
-//        8     8  slot       number of the entry, previous slot + 1
+//        0     8  checksum   XXH3-64 over the rest, then mixed with the position, the group and the previous
+//        checksum 8     8  slot       number of the entry, previous slot + 1
 //       16     8  ballot     packed ballot under which the entry was first proposed; never changed afterwards
 //       24     8  commit     position the proposer knew to be committed when it wrote the entry
 //       32     8  time_ns    the proposer's wall clock
@@ -13,9 +14,10 @@
 //       44     2  kind       EntryKind
 //       46     2  commands   number of commands in the payload
 //
-// All fields are little-endian. Because the checksum covers the previous entry's, an entry is valid only as the
-// continuation of a valid prefix: bytes may land in any order, and a stale entry at the right place is never taken
-// for a new one. An entry never straddles the end of the ring: filler, chained like the rest, takes what is left.
+// All fields are little-endian. Because the checksum covers the previous entry's, an entry is valid only as
+// the continuation of a valid prefix: bytes may land in any order, and a stale entry at the right place is
+// never taken for a new one. An entry never straddles the end of the ring: filler, chained like the rest,
+// takes what is left.
 
 #include <bit>
 #include <cstddef>
@@ -27,7 +29,8 @@
 
 namespace gaios::paxos {
 
-static_assert(std::endian::native == std::endian::little, "the log format is little-endian and written in place");
+static_assert(std::endian::native == std::endian::little,
+              "the log format is little-endian and written in place");
 
 enum class EntryKind : std::uint16_t {
   kFiller = 1,        // takes the rest of the ring before a wrap; payload zero
@@ -46,7 +49,8 @@ struct EntryHeader {
   std::uint16_t commands = 0;
 };
 static_assert(sizeof(EntryHeader) == 48 && alignof(EntryHeader) == 8);
-static_assert(sizeof(EntryHeader) <= kEntryAlignment, "a ballot record takes one unit and never needs filler");
+static_assert(sizeof(EntryHeader) <= kEntryAlignment,
+              "a ballot record takes one unit and never needs filler");
 
 // Bytes an entry with `payload_bytes` takes in the ring.
 [[nodiscard]] constexpr std::uint64_t EntryBytes(std::uint64_t payload_bytes) {
@@ -65,10 +69,10 @@ struct Cursor {
 // The cursor before the first entry of a group's log.
 [[nodiscard]] Cursor StartOfLog(GroupId group);
 
-// Checksum of the entry at `entry` (header with every field but the checksum set, payload of header.length bytes and
-// its padding behind it) at `position`, continuing an entry with checksum `previous`.
-[[nodiscard]] std::uint64_t EntryChecksum(const std::byte* entry, const EntryHeader& header, Position position,
-                                          GroupId group, std::uint64_t previous);
+// Checksum of the entry at `entry` (header with every field but the checksum set, payload of header.length
+// bytes and its padding behind it) at `position`, continuing an entry with checksum `previous`.
+[[nodiscard]] std::uint64_t EntryChecksum(const std::byte* entry, const EntryHeader& header,
+                                          Position position, GroupId group, std::uint64_t previous);
 
 }  // namespace gaios::paxos
 

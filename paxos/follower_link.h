@@ -2,8 +2,8 @@
 #define GAIOS_PAXOS_FOLLOWER_LINK_H_
 
 // What a leader keeps of one follower: the grant it holds there, how far it has written and how far that is
-// acknowledged, and the operations under way in posting order. A value without behaviour of the protocol; Leader
-// decides.
+// acknowledged, and the operations under way in posting order. A value without behaviour of the protocol;
+// Leader decides.
 
 #include <array>
 #include <cstdint>
@@ -16,11 +16,11 @@ namespace gaios::paxos {
 
 struct FollowerLink {
   enum class Stage : std::uint8_t {
-    kAbsent,   // no grant: never asked, or the path is gone; asked for again when the peer can be reached
-    kAsked,    // Prepare sent
-    kActive,   // granted: matched from its own commit, written to, its acks count
-    kFenced,   // it has promised somebody else: nothing more under this ballot
-    kBehind,   // our ring no longer holds what it lacks
+    kAbsent,  // no grant: never asked, or the path is gone; asked for again when the peer can be reached
+    kAsked,   // Prepare sent
+    kActive,  // granted: matched from its own commit, written to, its acks count
+    kFenced,  // it has promised somebody else: nothing more under this ballot
+    kBehind,  // our ring no longer holds what it lacks
   };
 
   // An operation under way.
@@ -36,15 +36,19 @@ struct FollowerLink {
   Stage stage = Stage::kAbsent;
   Grant grant;
   bool in_sync = false;
-  Position posted;        // end of what has been posted
-  Position acked;         // end of what has completed: accepted, under our ballot
-  Position word_posted;   // commit word as last posted
-  Position applied;       // as last read; 0 when unknown
+  Position posted;           // end of what has been posted
+  Position acked;            // end of what has completed: accepted, under our ballot
+  Position word_posted;      // commit word as last posted
+  Position applied;          // as last read; 0 when unknown
   TimeNs full_since_ns = 0;  // since when the ring has been full because of it; 0 when it is not
   bool stalled = false;      // left the in-sync set, and has applied nothing since
-  TimeNs acked_ns = 0;    // when an operation last completed
+  TimeNs acked_ns = 0;       // when an operation last completed
   TimeNs asked_ns = 0;
   std::uint64_t probed = 0;  // latest probe round completed
+
+  // Tokens are drawn from above `first`: never those of an earlier leadership, whose completions may yet come
+  // in.
+  void NumberFrom(std::uint64_t first) { last_token_ = first; }
 
   [[nodiscard]] std::size_t under_way() const { return posted_count_; }
   [[nodiscard]] bool room() const { return posted_count_ < kMaxPostedPerLink; }
@@ -58,6 +62,9 @@ struct FollowerLink {
   [[nodiscard]] const Posted& front() const {
     GAIOS_CHECK(posted_count_ > 0, "no operation under way");
     return posted_ring_[posted_first_];
+  }
+  [[nodiscard]] bool IsUnderWay(std::uint64_t token) const {
+    return posted_count_ > 0 && token >= front().token && token <= last_token_;
   }
   void Pop() {
     posted_first_ = (posted_first_ + 1) % kMaxPostedPerLink;

@@ -12,9 +12,15 @@ std::string Name(Ballot ballot) {
   return std::to_string(ballot.round()) + "/" + std::to_string(ballot.replica().value()) + "." +
          std::to_string(ballot.incarnation().value());
 }
-std::string Name(Grant grant) { return "(" + Name(grant.ballot) + ", " + std::to_string(grant.number) + ")"; }
-std::string Name(Position position) { return std::to_string(position.value()); }
-std::string Name(Slot slot) { return std::to_string(slot.value()); }
+std::string Name(Grant grant) {
+  return "(" + Name(grant.ballot) + ", " + std::to_string(grant.number) + ")";
+}
+std::string Name(Position position) {
+  return std::to_string(position.value());
+}
+std::string Name(Slot slot) {
+  return std::to_string(slot.value());
+}
 
 constexpr std::size_t kViolationsKept = 20;
 
@@ -43,7 +49,8 @@ void Invariants::OnPromise(Member acceptor, Grant grant) {
 void Invariants::OnRemoteWrite(Member owner, Grant grant, Grant effective) {
   ++checks_;
   if (grant != effective) {
-    Fail("P2", "the log of " + Name(owner) + " changed under " + Name(grant) + " while " + Name(effective) + " held");
+    Fail("P2", "the log of " + Name(owner) + " changed under " + Name(grant) + " while " + Name(effective) +
+                   " held");
   }
 }
 
@@ -65,7 +72,8 @@ void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> vo
       Fail("P7", Name(leader) + " counts the promise of " + Name(voter));
     }
     if (promised_[voter].ballot < ballot) {
-      Fail("P1", Name(leader) + " counts a promise of " + Name(ballot) + " that " + Name(voter) + " did not give");
+      Fail("P1",
+           Name(leader) + " counts a promise of " + Name(ballot) + " that " + Name(voter) + " did not give");
     }
     counted.insert(voter.id);
   }
@@ -75,23 +83,26 @@ void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> vo
   if (ballots_.contains(ballot)) {
     Fail("P3", "ballot " + Name(ballot) + " is led twice");
   }
-  // P4: the new leader's log holds every entry chosen under a lower ballot, in the same bytes: walk it backwards by its
-  // checksums. What has been chosen under a higher one it need not have: it will find itself fenced.
+  // P4: the new leader's log holds every entry chosen under a lower ballot, in the same bytes: walk it
+  // backwards by its checksums. What has been chosen under a higher one it need not have: it will find itself
+  // fenced.
   const Slot chosen_below = ChosenBelow(ballot);
   if (end.slot < chosen_below) {
-    Fail("P4", "the log of " + Name(ballot) + " ends at slot " + Name(end.slot) + ", but " + Name(chosen_below) +
-                   " is chosen");
+    Fail("P4", "the log of " + Name(ballot) + " ends at slot " + Name(end.slot) + ", but " +
+                   Name(chosen_below) + " is chosen");
   }
   std::uint64_t checksum = end.checksum;
   for (Slot slot = end.slot; slot.value() > 0; slot = Slot(slot.value() - 1)) {
     const auto before = previous_.find(checksum);
     if (before == previous_.end() || before->second.first != slot) {
-      Fail("P3", "the log of " + Name(ballot) + " has an entry at slot " + Name(slot) + " that nobody proposed");
+      Fail("P3",
+           "the log of " + Name(ballot) + " has an entry at slot " + Name(slot) + " that nobody proposed");
       break;
     }
     if (slot <= chosen_below) {
       if (chosen_.at(slot).checksum != checksum) {
-        Fail("P4", "the log of " + Name(ballot) + " has another value at slot " + Name(slot) + " than the chosen one");
+        Fail("P4", "the log of " + Name(ballot) + " has another value at slot " + Name(slot) +
+                       " than the chosen one");
       }
       break;  // everything below is the same chain, checked when it was chosen
     }
@@ -117,8 +128,9 @@ void Invariants::OnAppend(Member leader, Ballot ballot, const Entry& entry) {
   if (entry.ballot() != ballot) {
     Fail("P3", "an entry is appended under " + Name(ballot) + " with another ballot");
   }
-  const std::uint64_t before = log.appended.size() == 1 ? log.start.checksum
-                                                        : std::prev(log.appended.find(entry.slot()))->second.checksum;
+  const std::uint64_t before = log.appended.size() == 1
+                                   ? log.start.checksum
+                                   : std::prev(log.appended.find(entry.slot()))->second.checksum;
   if (log.appended.size() == 1) {
     log.record_end = entry.range.to;
     if (entry.kind() != EntryKind::kBallotRecord) {
@@ -160,7 +172,8 @@ void Invariants::Choose(Ballot ballot, BallotLog& log) {
   if (log.record_end == Position() || majority < log.record_end) {
     return;  // nothing counts before the ballot record
   }
-  // Newly chosen: the appended entries up to `majority`, and whatever of the adopted prefix was not known as chosen.
+  // Newly chosen: the appended entries up to `majority`, and whatever of the adopted prefix was not known as
+  // chosen.
   Slot last = log.start.slot;
   for (const auto& [slot, value] : log.appended) {
     if (value.to <= majority) {
@@ -186,7 +199,8 @@ void Invariants::Choose(Ballot ballot, BallotLog& log) {
     checksum = before->second.second;
   }
   if (chosen_to_.value() > 0 && chosen_.at(chosen_to_).checksum != checksum) {
-    Fail("P4", "what " + Name(ballot) + " chooses does not continue what was chosen up to slot " + Name(chosen_to_));
+    Fail("P4", "what " + Name(ballot) + " chooses does not continue what was chosen up to slot " +
+                   Name(chosen_to_));
   }
   chosen_to_ = last;
 }
@@ -211,7 +225,8 @@ void Invariants::OnCommit(Member replica, const Cursor& commit) {
   if (chosen == chosen_.end()) {
     Fail("P5", Name(replica) + " commits slot " + Name(commit.slot) + ", which no majority has accepted");
   } else if (chosen->second.checksum != commit.checksum || chosen->second.to != commit.position) {
-    Fail("P4", Name(replica) + " commits another value for slot " + Name(commit.slot) + " than the chosen one");
+    Fail("P4",
+         Name(replica) + " commits another value for slot " + Name(commit.slot) + " than the chosen one");
   }
 }
 
@@ -245,8 +260,8 @@ void Invariants::OnReuse(Member leader, Position limit, std::span<const ReplicaI
     const auto applied = applied_.find(voter);
     const Position reached = applied == applied_.end() ? Position() : applied->second.second;
     if (reached < limit) {
-      Fail("P8", Name(leader) + " overwrites up to " + Name(limit) + ", but " + Name(voter) + " has applied only up to " +
-                     Name(reached));
+      Fail("P8", Name(leader) + " overwrites up to " + Name(limit) + ", but " + Name(voter) +
+                     " has applied only up to " + Name(reached));
     }
   }
 }

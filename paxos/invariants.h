@@ -1,10 +1,10 @@
 #ifndef GAIOS_PAXOS_INVARIANTS_H_
 #define GAIOS_PAXOS_INVARIANTS_H_
 
-// The independent checker of P1-P8: watches the changes of state of every replica of a group at once, keeps its own
-// account of what was promised, proposed, accepted and chosen, and compares. It shares no code with the protocol but
-// the nouns, and decides for itself what is chosen. For tests and the simulator: it allocates, and is told of all
-// replicas by one thread.
+// The independent checker of P1-P8: watches the changes of state of every replica of a group at once, keeps
+// its own account of what was promised, proposed, accepted and chosen, and compares. It shares no code with
+// the protocol but the nouns, and decides for itself what is chosen. For tests and the simulator: it
+// allocates, and is told of all replicas by one thread.
 
 #include <cstdint>
 #include <map>
@@ -32,10 +32,11 @@ class Invariants final : public Observer {
   void OnApply(Member replica, const Entry& entry) override;
   void OnReuse(Member leader, Position limit, std::span<const ReplicaId> in_sync) override;
 
-  // Told by a simulated transport, which alone can see it: bytes of `owner`'s log have changed by a write under
-  // `grant` while `effective` was the grant that owner had last made effective (P2), ...
+  // Told by a simulated transport, which alone can see it: bytes of `owner`'s log have changed by a write
+  // under `grant` while `effective` was the grant that owner had last made effective (P2), ...
   void OnRemoteWrite(Member owner, Grant grant, Grant effective);
-  // ... `leader` counts `acceptor` up to `position`, but the chain in its memory does not reach that far (P5), ...
+  // ... `leader` counts `acceptor` up to `position`, but the chain in its memory does not reach that far
+  // (P5), ...
   void OnAcceptedBytesMissing(Member leader, Member acceptor, Position position);
   // ... and bytes that a posted write still reads have changed at the poster (P8).
   void OnPostedBytesChanged(Member poster, Range range);
@@ -46,7 +47,8 @@ class Invariants final : public Observer {
   [[nodiscard]] std::uint64_t checks() const { return checks_; }
 
  private:
-  // An entry as far as it matters here: its bytes are told apart by their checksum, which covers position and prefix.
+  // An entry as far as it matters here: its bytes are told apart by their checksum, which covers position and
+  // prefix.
   struct Value {
     Position from;
     Position to;
@@ -72,10 +74,12 @@ class Invariants final : public Observer {
   std::map<Member, Grant> promised_;
   std::map<Ballot, BallotLog> ballots_;
   std::map<std::uint64_t, Value> by_checksum_;  // every entry ever proposed
-  std::map<std::uint64_t, std::pair<Slot, std::uint64_t>> previous_;  // checksum -> (slot, checksum of the one before)
+  std::map<std::uint64_t, std::pair<Slot, std::uint64_t>>
+      previous_;  // checksum -> (slot, checksum of the one before)
   std::map<Slot, Value> chosen_;
-  std::map<Ballot, Slot> chosen_under_;  // the last slot that a majority is known to have accepted under the ballot
-  Slot chosen_to_;  // every slot up to here is chosen
+  std::map<Ballot, Slot>
+      chosen_under_;  // the last slot that a majority is known to have accepted under the ballot
+  Slot chosen_to_;    // every slot up to here is chosen
   std::map<Member, Position> committed_;
   std::map<Member, std::pair<Slot, Position>> applied_;
   std::map<Slot, std::uint64_t> applied_checksum_;

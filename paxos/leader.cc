@@ -9,8 +9,8 @@
 namespace gaios::paxos {
 namespace {
 
-// Ring bytes that proposals leave to ballot records: leaders may follow each other this often before anything is
-// applied in between.
+// Ring bytes that proposals leave to ballot records: leaders may follow each other this often before anything
+// is applied in between.
 constexpr std::uint64_t kReservedBytes = 16 * kEntryAlignment;
 static_assert(kReservedBytes <= kMinCapacityBytes / 4);
 
@@ -44,10 +44,16 @@ bool Leader::Start(const Recovery& recovery) {
     follower.grant = {ballot_, 1};
     follower.stage = FollowerLink::Stage::kAsked;
     follower.asked_ns = state_.now;
+    follower.NumberFrom(static_cast<std::uint64_t>(ballot_.round()) << 32);
     if (recovery.promises().Has(voter.id)) {
-      GAIOS_CHECK(state_.peers[voter.id.value()].incarnation == voter.incarnation || !state_.peers[voter.id.value()].link_up,
-                  "P7: a promise of an incarnation that is no voter");
       promised[promised_size++] = voter;
+      const PeerView& peer = state_.peers[voter.id.value()];
+      if (!peer.link_up || peer.incarnation != voter.incarnation) {
+        // It has died since. Its promise holds: the dead promise nobody else. But there is nobody to write
+        // to.
+        follower.stage = FollowerLink::Stage::kAbsent;
+        continue;
+      }
       Activate(follower, recovery.promise(voter.id));
       follower.in_sync = follower.stage == FollowerLink::Stage::kActive &&
                          follower.applied + state_.log.capacity() >= record_end_;
@@ -86,7 +92,8 @@ void Leader::Stop() {
   state_.heartbeat_ballot = Ballot();
 }
 
-// ---- appending ------------------------------------------------------------------------------------------------------
+// ---- appending
+// ------------------------------------------------------------------------------------------------------
 
 std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
   if (bytes > state_.log.MaxPayloadBytes() - kCommandAlignment) {
@@ -96,8 +103,8 @@ std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t time_ns, R
   const std::uint32_t aligned = (bytes + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
   std::uint64_t entry_bytes = EntryBytes(open_.payload_bytes + aligned);
   if (open_.commands > 0 &&
-      (open_.payload_bytes + aligned > state_.options.max_batch_bytes || open_.commands == kMaxCommandsPerBatch ||
-       entry_bytes > state_.log.BytesToEnd(state_.end.position) ||
+      (open_.payload_bytes + aligned > state_.options.max_batch_bytes ||
+       open_.commands == kMaxCommandsPerBatch || entry_bytes > state_.log.BytesToEnd(state_.end.position) ||
        open_.payload_bytes + aligned > state_.log.MaxPayloadBytes())) {
     SealBatch();
     entry_bytes = EntryBytes(aligned);
@@ -159,7 +166,8 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
         in_sync[size++] = follower.member.id;
       }
     }
-    state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()), {in_sync.data(), size});
+    state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()),
+                             {in_sync.data(), size});
   }
   EntryHeader header;
   header.commit = state_.commit.position.value();
@@ -194,7 +202,8 @@ Position Leader::ReuseLimit() const {
   return lowest + state_.log.capacity();
 }
 
-// ---- writing --------------------------------------------------------------------------------------------------------
+// ---- writing
+// --------------------------------------------------------------------------------------------------------
 
 void Leader::Flush() {
   if (open_.commands > 0) {
@@ -278,8 +287,8 @@ void Leader::PostWord(FollowerLink& follower) {
 
 bool Leader::OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
   FollowerLink* const follower = Find(peer);
-  if (follower == nullptr || follower->stage != FollowerLink::Stage::kActive || follower->under_way() == 0 ||
-      follower->front().token != token) {
+  if (follower == nullptr || follower->stage != FollowerLink::Stage::kActive ||
+      !follower->IsUnderWay(token)) {
     return true;  // of a path that was given up
   }
   if (!done) {
@@ -291,6 +300,7 @@ bool Leader::OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t 
     return CanStillReachMajority();
   }
   const FollowerLink::Posted operation = follower->front();
+  GAIOS_CHECK(operation.token == token, "operations on a link complete in posting order");
   follower->Pop();
   follower->acked_ns = state_.now;
   switch (operation.kind) {
@@ -318,7 +328,8 @@ void Leader::AdvanceCommit() {
     accepted[size++] = follower.stage == FollowerLink::Stage::kActive ? follower.acked : Position();
   }
   GAIOS_CHECK(size == state_.options.configuration.size(), "P7: quorums are over the configuration");
-  const Position reached = ReachedBy<Position>(state_.options.configuration.majority(), {accepted.data(), size});
+  const Position reached =
+      ReachedBy<Position>(state_.options.configuration.majority(), {accepted.data(), size});
   // Nothing counts as accepted under our ballot before the ballot record itself is.
   if (reached < record_end_ || reached <= state_.commit.position) {
     return;
@@ -329,7 +340,8 @@ void Leader::AdvanceCommit() {
   }
 }
 
-// ---- followers ------------------------------------------------------------------------------------------------------
+// ---- followers
+// ------------------------------------------------------------------------------------------------------
 
 FollowerLink* Leader::Find(ReplicaId id) {
   for (FollowerLink& follower : followers()) {
@@ -351,7 +363,8 @@ const FollowerLink* Leader::follower(ReplicaId id) const {
 
 void Leader::OnPromise(ReplicaId from, const Message& promise) {
   FollowerLink* const follower = Find(from);
-  if (follower == nullptr || promise.grant != follower->grant || follower->stage != FollowerLink::Stage::kAsked) {
+  if (follower == nullptr || promise.grant != follower->grant ||
+      follower->stage != FollowerLink::Stage::kAsked) {
     return;  // late or doubled
   }
   Activate(*follower, promise);
@@ -365,8 +378,8 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
     Leave(follower, FollowerLink::Stage::kBehind);
     return;
   }
-  // From its own commit, never from its end: what it holds beyond may be another leader's. The bytes between are
-  // written again; where they are equal already that changes nothing.
+  // From its own commit, never from its end: what it holds beyond may be another leader's. The bytes between
+  // are written again; where they are equal already that changes nothing.
   follower.stage = FollowerLink::Stage::kActive;
   follower.posted = promise.commit;
   follower.acked = promise.commit;
@@ -466,8 +479,8 @@ void Leader::DropLaggards() {
     const Position holds = std::min(follower.in_sync ? follower.applied : state_.end.position,
                                     follower.LowestPosted(state_.end.position));
     // It is in the way when the smallest proposal would not fit because of it.
-    const bool in_the_way =
-        full && state_.end.position + (kReservedBytes + 2 * kEntryAlignment) > holds + (state_.log.capacity() * 3 / 4);
+    const bool in_the_way = full && state_.end.position + (kReservedBytes + 2 * kEntryAlignment) >
+                                        holds + (state_.log.capacity() * 3 / 4);
     if (!in_the_way) {
       follower.full_since_ns = 0;
       continue;
@@ -484,12 +497,14 @@ void Leader::DropLaggards() {
     }
     follower.in_sync = false;
     follower.stalled = true;
+    follower.asked_ns = state_.now;
     follower.full_since_ns = 0;
     Leave(follower, FollowerLink::Stage::kAbsent);
   }
 }
 
-// ---- time -----------------------------------------------------------------------------------------------------------
+// ---- time
+// -----------------------------------------------------------------------------------------------------------
 
 TimeNs Leader::MajorityHeardNs() const {
   std::array<TimeNs, kMaxReplicas> heard;
@@ -519,7 +534,8 @@ bool Leader::CanStillReachMajority() const {
 }
 
 bool Leader::wants_takeback() const {
-  if (!record_committed() || !has_quorum() || state_.now - fenced_since_ns_ < state_.options.suspect_timeout_ns) {
+  if (!record_committed() || !has_quorum() ||
+      state_.now - fenced_since_ns_ < state_.options.suspect_timeout_ns) {
     return false;
   }
   return std::ranges::any_of(followers(), [this](const FollowerLink& follower) {
@@ -538,12 +554,16 @@ bool Leader::Tick() {
       if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() == 0) {
         PostWord(follower);  // its completion says that the grant still holds
       }
-      const bool ask = follower.stage == FollowerLink::Stage::kAsked ||
-                       (follower.stage == FollowerLink::Stage::kAbsent && !follower.stalled);
-      if (ask && state_.now - follower.asked_ns > 2 * state_.options.heartbeat_interval_ns) {
+      const bool ask =
+          follower.stage == FollowerLink::Stage::kAsked || follower.stage == FollowerLink::Stage::kAbsent;
+      // One that was dropped may hang again: it is tried now and then, until it is seen to apply.
+      const TimeNs pause_ns =
+          follower.stalled ? 5 * state_.options.drop_timeout_ns : 2 * state_.options.heartbeat_interval_ns;
+      if (ask && state_.now - follower.asked_ns > pause_ns) {
         Ask(follower);
       }
-      if (follower.stage == FollowerLink::Stage::kActive && follower.probed < read_round_ && follower.under_way() == 0) {
+      if (follower.stage == FollowerLink::Stage::kActive && follower.probed < read_round_ &&
+          follower.under_way() == 0) {
         read_asked_ = true;
       }
     }

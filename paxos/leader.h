@@ -1,10 +1,10 @@
 #ifndef GAIOS_PAXOS_LEADER_H_
 #define GAIOS_PAXOS_LEADER_H_
 
-// Phase 2 of the stable leader: commands are batched in place at the end of the own ring, ranges of it are written to
-// every follower that has granted its log, and what a majority has completed past the ballot record is committed.
-// Also what keeps that going: matching of followers' logs, the in-sync set and ring reuse, heartbeats, probes for
-// linearizable reads, and knowing when the leadership is lost.
+// Phase 2 of the stable leader: commands are batched in place at the end of the own ring, ranges of it are
+// written to every follower that has granted its log, and what a majority has completed past the ballot
+// record is committed. Also what keeps that going: matching of followers' logs, the in-sync set and ring
+// reuse, heartbeats, probes for linearizable reads, and knowing when the leadership is lost.
 
 #include <array>
 #include <cstddef>
@@ -28,7 +28,8 @@ enum class Refusal : std::uint8_t {
   kTooLarge,  // larger than an entry may be
 };
 
-// Where a proposal stands in the log. Committed when the slot is, unless the leadership epoch has changed before.
+// Where a proposal stands in the log. Committed when the slot is, unless the leadership epoch has changed
+// before.
 struct Proposal {
   Slot slot;
   std::uint32_t index = 0;  // within the slot's batch
@@ -38,14 +39,21 @@ class Leader {
  public:
   explicit Leader(State& state) : state_(state) {}
 
-  // Phase 1 is won: appends the ballot record and starts writing. False when the ring has no room for the record, or no
-  // majority of the promises can be in sync: then this replica must not lead now.
+  // Phase 1 is won: appends the ballot record and starts writing. False when the ring has no room for the
+  // record, or no majority of the promises can be in sync: then this replica must not lead now.
   [[nodiscard]] bool Start(const Recovery& recovery);
 
+  // Makes an entry of what has been published, so that it outlives a change of ballot.
+  void Seal() {
+    if (open_.commands > 0) {
+      SealBatch();
+    }
+  }
   // The leadership is over: gives up every path, so that nothing reads our ring any more.
   void Stop();
 
-  // ---- fast path ------------------------------------------------------------------------------------------------
+  // ---- fast path
+  // ------------------------------------------------------------------------------------------------
 
   // Space for one command of `bytes` at the end of the open batch; kept until Publish or the next Claim.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
@@ -56,7 +64,8 @@ class Leader {
   // Returns false when the leadership is lost by it.
   [[nodiscard]] bool OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
 
-  // ---- the rest -------------------------------------------------------------------------------------------------
+  // ---- the rest
+  // -------------------------------------------------------------------------------------------------
 
   void OnPromise(ReplicaId from, const Message& promise);
   void OnReject(ReplicaId from, const Message& reject);
@@ -65,8 +74,8 @@ class Leader {
   // Returns false when the leadership is lost: no majority has answered for the suspect timeout.
   [[nodiscard]] bool Tick();
 
-  // A linearizable read asked for now may be answered from the state at `index` once ReadConfirmed() has reached
-  // `round`. Nothing before the ballot record is committed.
+  // A linearizable read asked for now may be answered from the state at `index` once ReadConfirmed() has
+  // reached `round`. Nothing before the ballot record is committed.
   struct Read {
     Position index;
     std::uint64_t round = 0;
@@ -93,7 +102,9 @@ class Leader {
 
   [[nodiscard]] FollowerLink* Find(ReplicaId id);
   [[nodiscard]] std::span<FollowerLink> followers() { return {followers_.data(), followers_size_}; }
-  [[nodiscard]] std::span<const FollowerLink> followers() const { return {followers_.data(), followers_size_}; }
+  [[nodiscard]] std::span<const FollowerLink> followers() const {
+    return {followers_.data(), followers_size_};
+  }
   void Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
   void SealBatch();
   void FillToEndOfRing();

@@ -11,8 +11,8 @@ namespace gaios::paxos {
 // Voters and learners of one group.
 inline constexpr std::size_t kMaxReplicas = 7;
 
-// Entries start and end at multiples of this; header included. A cache line, so that the writes of two entries
-// never share one.
+// Entries start and end at multiples of this; header included. A cache line, so that the writes of two
+// entries never share one.
 inline constexpr std::size_t kEntryAlignment = 64;
 
 // Largest payload of an entry (a batch of commands), bytes.

@@ -22,7 +22,8 @@ EntryHeader LoadHeader(const std::byte* from) {
 }
 
 bool IsKnownKind(std::uint16_t kind) {
-  return kind >= static_cast<std::uint16_t>(EntryKind::kFiller) && kind <= static_cast<std::uint16_t>(EntryKind::kBatch);
+  return kind >= static_cast<std::uint16_t>(EntryKind::kFiller) &&
+         kind <= static_cast<std::uint16_t>(EntryKind::kBatch);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #ifndef GAIOS_PAXOS_LOG_H_
 #define GAIOS_PAXOS_LOG_H_
 
-// The ring of entries in one replica's memory, read as a chain. A Log holds no protocol state: cursors say where a
-// chain has got to, the Log says whether the bytes there continue it. The memory is the transport's and may be
-// written by a peer at any moment; a header is therefore copied before it is looked at, and an entry counts only when
-// its checksum, over everything, continues the chain.
+// The ring of entries in one replica's memory, read as a chain. A Log holds no protocol state: cursors say
+// where a chain has got to, the Log says whether the bytes there continue it. The memory is the transport's
+// and may be written by a peer at any moment; a header is therefore copied before it is looked at, and an
+// entry counts only when its checksum, over everything, continues the chain.
 
 #include <cstddef>
 #include <cstdint>
@@ -29,8 +29,8 @@ struct Entry {
 
 class Log {
  public:
-  // `capacity` is a power of two between kMinCapacityBytes and kMaxCapacityBytes; `memory` holds that many bytes,
-  // aligned to kEntryAlignment.
+  // `capacity` is a power of two between kMinCapacityBytes and kMaxCapacityBytes; `memory` holds that many
+  // bytes, aligned to kEntryAlignment.
   Log(std::byte* memory, std::uint64_t capacity, GroupId group);
 
   // The ring has moved: a grant gave it fresh memory with the same live bytes.
@@ -39,9 +39,12 @@ class Log {
   [[nodiscard]] std::uint64_t capacity() const { return capacity_; }
   [[nodiscard]] GroupId group() const { return group_; }
   [[nodiscard]] std::byte* At(Position position) const { return memory_ + (position.value() & mask_); }
-  [[nodiscard]] std::uint64_t BytesToEnd(Position position) const { return capacity_ - (position.value() & mask_); }
+  [[nodiscard]] std::uint64_t BytesToEnd(Position position) const {
+    return capacity_ - (position.value() & mask_);
+  }
 
-  // Largest payload an entry of this log may have, bytes: a quarter of the ring at most, so that a few always fit.
+  // Largest payload an entry of this log may have, bytes: a quarter of the ring at most, so that a few always
+  // fit.
   [[nodiscard]] std::uint32_t MaxPayloadBytes() const;
 
   // The valid entry that continues `at`, or nothing. Reads the whole entry.
@@ -53,12 +56,13 @@ class Log {
   // The cursor behind `entry`, which continues the one it was found at.
   [[nodiscard]] static Cursor After(const Entry& entry);
 
-  // Follows the chain from `at` as far as it is valid, or to `limit`, looking at no position a capacity past `at`.
+  // Follows the chain from `at` as far as it is valid, or to `limit`, looking at no position a capacity past
+  // `at`.
   [[nodiscard]] Cursor ScanFrom(Cursor at, Position limit) const;
 
-  // Writes header and padding around a payload that stands in place already (at At(at.position) + sizeof(EntryHeader))
-  // and returns the cursor behind the new entry. `header` has length, kind, commands, commit and time_ns set; slot,
-  // ballot and checksum are filled in.
+  // Writes header and padding around a payload that stands in place already (at At(at.position) +
+  // sizeof(EntryHeader)) and returns the cursor behind the new entry. `header` has length, kind, commands,
+  // commit and time_ns set; slot, ballot and checksum are filled in.
   Cursor Seal(const Cursor& at, Ballot ballot, EntryHeader header);
 
  private:

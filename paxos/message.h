@@ -3,11 +3,11 @@
 
 // The few messages of the protocol; everything else is one-sided. One layout serves them all:
 //
-//   PreVote       candidate -> voter   would you agree that there is no leader? (ballot: the one it would use)
-//   PreVoteReply  voter -> candidate   yes; a voter that disagrees answers with Reject
-//   Prepare       proposer -> acceptor  promise (ballot, number) and grant me your log
-//   Promise       acceptor -> proposer  promised and granted: own commit, applied, retained, valid end, last ballot
-//   Reject        acceptor -> proposer  no: `promised` is what I have promised, or there is a live leader
+//   PreVote       candidate -> voter   would you agree that there is no leader? (ballot: the one it would
+//   use) PreVoteReply  voter -> candidate   yes; a voter that disagrees answers with Reject Prepare proposer
+//   -> acceptor  promise (ballot, number) and grant me your log Promise       acceptor -> proposer  promised
+//   and granted: own commit, applied, retained, valid end, last ballot Reject        acceptor -> proposer no:
+//   `promised` is what I have promised, or there is a live leader
 //
 // Messages may be lost, doubled and late; none is trusted for more than what it says.
 
@@ -32,12 +32,12 @@ enum class MessageKind : std::uint8_t {
 
 struct Message {
   MessageKind kind = MessageKind::kPreVote;
-  Grant grant;            // what it is about: ballot and grant number
-  Ballot promised;        // Reject: the sender's promised ballot
-  Position commit;        // PreVote, Promise: the sender's commit
-  Position applied;       // Promise: applied by the sender's state machine
-  Position retained;      // Promise: oldest position the sender's log holds
-  Cursor valid_end;       // Promise: end of the sender's valid log, with the ballot of its last valid entry
+  Grant grant;        // what it is about: ballot and grant number
+  Ballot promised;    // Reject: the sender's promised ballot
+  Position commit;    // PreVote, Promise: the sender's commit
+  Position applied;   // Promise: applied by the sender's state machine
+  Position retained;  // Promise: oldest position the sender's log holds
+  Cursor valid_end;   // Promise: end of the sender's valid log, with the ballot of its last valid entry
 
   friend bool operator==(const Message&, const Message&) = default;
 };

@@ -1,9 +1,9 @@
 #ifndef GAIOS_PAXOS_OBSERVER_H_
 #define GAIOS_PAXOS_OBSERVER_H_
 
-// The changes of state that the invariants are about, told as they happen. The core calls its observer, when it has
-// one, at the moment of each change; invariants.h has the one that checks P1-P8 across all replicas. In production
-// there is none, and the core is the same.
+// The changes of state that the invariants are about, told as they happen. The core calls its observer, when
+// it has one, at the moment of each change; invariants.h has the one that checks P1-P8 across all replicas.
+// In production there is none, and the core is the same.
 
 #include "gaios/paxos/entry.h"
 #include "gaios/paxos/log.h"
@@ -26,7 +26,8 @@ class Observer {
   virtual void OnCommit(Member replica, const Cursor& commit) = 0;
   // `replica` has applied `entry` (P6).
   virtual void OnApply(Member replica, const Entry& entry) = 0;
-  // `leader` is about to reuse ring space: everything below `limit` is overwritten; `in_sync` is its in-sync set (P8).
+  // `leader` is about to reuse ring space: everything below `limit` is overwritten; `in_sync` is its in-sync
+  // set (P8).
   virtual void OnReuse(Member leader, Position limit, std::span<const ReplicaId> in_sync) = 0;
 };
 

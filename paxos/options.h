@@ -13,16 +13,18 @@ namespace gaios::paxos {
 
 struct Options {
   ReplicaId self;
-  // This life of the process. Not the incarnation `configuration` names for `self`: then the replica has forgotten what
-  // it promised, never votes, and is a learner (P7).
+  // This life of the process. Not the incarnation `configuration` names for `self`: then the replica has
+  // forgotten what it promised, never votes, and is a learner (P7).
   Incarnation incarnation = Incarnation(1);
   GroupId group;
   Configuration configuration;
 
-  // Bytes of the ring, equal on all replicas. Larger rings ride out longer pauses of followers and cost memory.
+  // Bytes of the ring, equal on all replicas. Larger rings ride out longer pauses of followers and cost
+  // memory.
   std::uint64_t capacity_bytes = std::uint64_t{1} << 26;
 
-  // Payload of one entry, bytes. Larger batches cost latency of the first command in them and save work per command.
+  // Payload of one entry, bytes. Larger batches cost latency of the first command in them and save work per
+  // command.
   std::uint32_t max_batch_bytes = 32U << 10;
 
   // Writes under way on one link before commands gather into larger ones.
@@ -31,8 +33,8 @@ struct Options {
   // How often a leader beats and a follower looks, ns.
   TimeNs heartbeat_interval_ns = 5'000'000;
 
-  // Silence after which a follower agrees that its leader is gone, ns. Must be well above the longest time that a
-  // process of this machine is descheduled for; smaller fails over faster and more often for nothing.
+  // Silence after which a follower agrees that its leader is gone, ns. Must be well above the longest time
+  // that a process of this machine is descheduled for; smaller fails over faster and more often for nothing.
   TimeNs suspect_timeout_ns = 100'000'000;
 
   // A candidate waits up to this long, by chance, so that two seldom start together, ns.
@@ -41,8 +43,8 @@ struct Options {
   // After this long a candidate gives up and tries again later, ns.
   TimeNs election_timeout_ns = 100'000'000;
 
-  // A follower that applies nothing for this long while the ring is full because of it leaves the in-sync set, as long
-  // as a majority stays in it, ns.
+  // A follower that applies nothing for this long while the ring is full because of it leaves the in-sync
+  // set, as long as a majority stays in it, ns.
   TimeNs drop_timeout_ns = 200'000'000;
 
   // Source of the jitter. The core draws from nothing else, so a run is repeated by its inputs and this.

@@ -18,7 +18,8 @@ namespace gaios::paxos {
 // The largest value that at least `majority` of `values` have reached.
 template <typename Value>
 [[nodiscard]] Value ReachedBy(std::size_t majority, std::span<const Value> values) {
-  GAIOS_CHECK(majority >= 1 && majority <= values.size() && values.size() <= kMaxReplicas, "no such majority");
+  GAIOS_CHECK(majority >= 1 && majority <= values.size() && values.size() <= kMaxReplicas,
+              "no such majority");
   std::array<Value, kMaxReplicas> sorted;
   for (std::size_t i = 0; i < values.size(); ++i) {  // insertion, largest first: at most kMaxReplicas values
     std::size_t at = i;
@@ -42,7 +43,9 @@ class VoteCount {
   }
   [[nodiscard]] bool Has(ReplicaId id) const { return (voted_ & (1U << id.value())) != 0; }
   [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(__builtin_popcount(voted_)); }
-  [[nodiscard]] bool Decides(const Configuration& configuration) const { return count() >= configuration.majority(); }
+  [[nodiscard]] bool Decides(const Configuration& configuration) const {
+    return count() >= configuration.majority();
+  }
 
  private:
   std::uint32_t voted_ = 0;

@@ -29,7 +29,7 @@ Recovery::Progress Recovery::OnSelfGranted() {
   own.valid_end = state_.end;
   promise_[state_.self.id.value()] = own;
   promised_.Add(state_.options.configuration, state_.self);
-  if (promised_.Decides(state_.options.configuration)) {
+  if (Enough()) {
     return Choose();
   }
   AskForPromises();
@@ -56,7 +56,7 @@ Recovery::Progress Recovery::OnPromise(ReplicaId from, const Message& promise) {
   if (promised_.Has(from)) {
     promise_[from.value()] = promise;
   }
-  return promised_.Decides(state_.options.configuration) ? Choose() : Progress::kWaiting;
+  return Enough() ? Choose() : Progress::kWaiting;
 }
 
 Recovery::Progress Recovery::OnReject(const Message& reject) {
@@ -64,25 +64,48 @@ Recovery::Progress Recovery::OnReject(const Message& reject) {
   return stage_ != Stage::kIdle && reject.promised > ballot_ ? Progress::kLost : Progress::kWaiting;
 }
 
-Recovery::Progress Recovery::Choose() {
-  state_.failover.promised_ns = state_.now;
+ReplicaId Recovery::Best() const {
+  ReplicaId best = state_.self.id;
   for (const Member& voter : state_.options.configuration.voters()) {
     if (!promised_.Has(voter.id)) {
       continue;
     }
     const Cursor& candidate = promise_[voter.id.value()].valid_end;
-    const Cursor& best = promise_[source_.value()].valid_end;
-    if (candidate.ballot > best.ballot ||
-        (candidate.ballot == best.ballot && candidate.position > best.position)) {
-      source_ = voter.id;
+    const Cursor& so_far = promise_[best.value()].valid_end;
+    if (candidate.ballot > so_far.ballot ||
+        (candidate.ballot == so_far.ballot && candidate.position > so_far.position)) {
+      best = voter.id;
     }
   }
+  return best;
+}
+
+bool Recovery::Enough() const {
+  if (!promised_.Decides(state_.options.configuration)) {
+    return false;
+  }
+  // Below this our ring will hold nothing once the ballot record is in it.
+  const std::uint64_t reach = promise_[Best().value()].valid_end.position.value() + EntryBytes(0);
+  const std::uint64_t capacity = state_.log.capacity();
+  const Position floor = std::max(state_.kept_from, Position(reach > capacity ? reach - capacity : 0));
+  std::size_t can_follow = 0;
+  for (const Member& voter : state_.options.configuration.voters()) {
+    const bool within = promised_.Has(voter.id) && promise_[voter.id.value()].commit >= floor;
+    can_follow += within || voter.id == state_.self.id ? 1U : 0U;
+  }
+  return can_follow >= state_.options.configuration.majority();
+}
+
+Recovery::Progress Recovery::Choose() {
+  state_.failover.promised_ns = state_.now;
+  source_ = Best();
   if (source_ == state_.self.id) {
     return Finish();
   }
   const Position from = state_.commit.position;
   const Position to = promise_[source_.value()].valid_end.position;
-  // Below the other's ring there is nothing left to read; and reading must not overwrite what we have yet to apply.
+  // Below the other's ring there is nothing left to read; and reading must not overwrite what we have yet to
+  // apply.
   GAIOS_CHECK(to >= from, "P4: the log of the highest ballot lacks chosen entries");
   if (promise_[source_.value()].retained > from || to > state_.applied + state_.log.capacity()) {
     return Progress::kLost;
@@ -132,7 +155,8 @@ Recovery::Progress Recovery::Finish() {
   }
   for (const Member& voter : state_.options.configuration.voters()) {
     if (promised_.Has(voter.id) && promise_[voter.id.value()].commit > state_.commit.position) {
-      GAIOS_CHECK(promise_[voter.id.value()].commit <= state_.end.position, "P4: the adopted log lacks chosen entries");
+      GAIOS_CHECK(promise_[voter.id.value()].commit <= state_.end.position,
+                  "P4: the adopted log lacks chosen entries");
       state_.AdvanceCommit(promise_[voter.id.value()].commit);
     }
   }

@@ -3,10 +3,10 @@
 
 // Phase 1 of a candidate: fence itself, gather a majority of promises, adopt one whole log.
 //
-// The adopted log is the one whose last valid entry has the highest ballot, the longest among equals: everything that
-// a majority accepted under any lower ballot is in it (P4). If it is not the candidate's own, its bytes are read from
-// the candidate's commit on, over whatever suffix stands there, and must then chain to exactly the end that was
-// promised. A candidate that cannot obtain it gives up.
+// The adopted log is the one whose last valid entry has the highest ballot, the longest among equals:
+// everything that a majority accepted under any lower ballot is in it (P4). If it is not the candidate's own,
+// its bytes are read from the candidate's commit on, over whatever suffix stands there, and must then chain
+// to exactly the end that was promised. A candidate that cannot obtain it gives up.
 
 #include <array>
 #include <cstdint>
@@ -27,7 +27,8 @@ class Recovery {
     kLost,     // a higher ballot, or the log cannot be had: give up and try again later
   };
 
-  // The ballot to campaign with: above all seen. Starts the campaign; the own log is to be granted to ourselves next.
+  // The ballot to campaign with: above all seen. Starts the campaign; the own log is to be granted to
+  // ourselves next.
   [[nodiscard]] Ballot Start();
 
   // Our own grant is effective: ask the others.
@@ -47,6 +48,10 @@ class Recovery {
   enum class Stage : std::uint8_t { kIdle, kFencing, kPreparing, kReading };
 
   void AskForPromises();
+  // The promise to adopt: of the highest ballot, the longest among equals.
+  [[nodiscard]] ReplicaId Best() const;
+  // A majority has promised, and a majority can follow with what our ring will hold. More promises may mend the latter.
+  [[nodiscard]] bool Enough() const;
   Progress Choose();
   void ReadMore();
   Progress Finish();

@@ -28,6 +28,7 @@ void Replica::Tick() {
       if (!leader_.Tick()) {
         StepDown();
       } else if (leader_.wants_takeback() && !acceptor_.granting()) {
+        leader_.Seal();
         leader_.Stop();
         taking_back_ = true;
         Campaign();
@@ -177,8 +178,8 @@ void Replica::OnLogRead(bool done, std::uint64_t token) {
   }
 }
 
-void Replica::OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied, Position retained,
-                        Ballot heartbeat_ballot, std::uint64_t heartbeat_counter) {
+void Replica::OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied,
+                        Position retained, Ballot heartbeat_ballot, std::uint64_t heartbeat_counter) {
   PeerView& view = state_.peers[peer.value()];
   if (!view.link_up || incarnation != view.incarnation) {
     return;

@@ -1,13 +1,13 @@
 #ifndef GAIOS_PAXOS_REPLICA_H_
 #define GAIOS_PAXOS_REPLICA_H_
 
-// One replica of the protocol as a pure state machine: events and the time go in, actions come out. No I/O, no clock,
-// no threads, no allocation after construction.
+// One replica of the protocol as a pure state machine: events and the time go in, actions come out. No I/O,
+// no clock, no threads, no allocation after construction.
 //
-// The caller joins it to a transport (rsm/engine does): it feeds in what the transport reports, then carries out
-// actions() in order and clears them, each time before the next call. It publishes commit(), applied(), retained(),
-// heartbeat_ballot() and heartbeat_counter() in the control region before it carries the actions out, so that a
-// leader's commit is visible before anything that rests on it. One thread.
+// The caller joins it to a transport (rsm/engine does): it feeds in what the transport reports, then carries
+// out actions() in order and clears them, each time before the next call. It publishes commit(), applied(),
+// retained(), heartbeat_ballot() and heartbeat_counter() in the control region before it carries the actions
+// out, so that a leader's commit is visible before anything that rests on it. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -30,32 +30,36 @@ namespace gaios::paxos {
 
 class Replica {
  public:
-  // `memory` is the log as the transport has it now, zeroed. `observer` may be null and must outlive the replica.
+  // `memory` is the log as the transport has it now, zeroed. `observer` may be null and must outlive the
+  // replica.
   Replica(const Options& options, std::byte* memory, Observer* observer);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
-  // ---- time: monotonic, ns ----------------------------------------------------------------------------------------
+  // ---- time: monotonic, ns
+  // ----------------------------------------------------------------------------------------
 
   void SetTime(TimeNs now) { state_.now = now; }
   // Timers; to be called at least every heartbeat interval, several times as often for quick failover.
   void Tick();
 
-  // ---- events of the transport --------------------------------------------------------------------------------------
+  // ---- events of the transport
+  // --------------------------------------------------------------------------------------
 
   void OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes);
   void OnGranted(Grant grant, std::byte* memory);
   // A write or word that the leader had posted has completed.
   void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
   void OnLogRead(bool done, std::uint64_t token);
-  void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied, Position retained,
-                 Ballot heartbeat_ballot, std::uint64_t heartbeat_counter);
+  void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied,
+                 Position retained, Ballot heartbeat_ballot, std::uint64_t heartbeat_counter);
   void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
   // The bytes that a grant under way must carry over to new memory; `memory` is the log that is being fenced.
   [[nodiscard]] Range LiveRange(const std::byte* memory);
 
-  // ---- the fast path ------------------------------------------------------------------------------------------------
+  // ---- the fast path
+  // ------------------------------------------------------------------------------------------------
 
   // Leader: space for a command at the end of the log, and the command made part of it. See Leader.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
@@ -66,8 +70,8 @@ class Replica {
     return leader_.Claim(bytes, time_ns, refusal);
   }
   [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
-  // Leader: posts what has gathered. Follower: learns what has landed, up to the leader's `commit_word`; returns
-  // whether anything was new.
+  // Leader: posts what has gathered. Follower: learns what has landed, up to the leader's `commit_word`;
+  // returns whether anything was new.
   bool Advance(Position commit_word) {
     if (state_.role == Role::kLeader) {
       leader_.Flush();
@@ -76,18 +80,22 @@ class Replica {
     return !acceptor_.granting() && state_.voter && learner_.Learn(acceptor_.granted().ballot, commit_word);
   }
 
-  // The next committed entry that has not been applied, or nothing; call Applied() when the state machine has it.
+  // The next committed entry that has not been applied, or nothing; call Applied() when the state machine has
+  // it.
   [[nodiscard]] std::optional<Entry> NextToApply() const;
   void Applied(const Entry& entry);
 
-  // A linearizable read; see Leader::StartRead. Nothing unless this is a leader with its ballot record committed.
+  // A linearizable read; see Leader::StartRead. Nothing unless this is a leader with its ballot record
+  // committed.
   [[nodiscard]] std::optional<Leader::Read> StartRead();
-  // Rounds count within one leadership: a read whose leadership_epoch() has passed is never confirmed. 0 when not leading.
+  // Rounds count within one leadership: a read whose leadership_epoch() has passed is never confirmed. 0 when
+  // not leading.
   [[nodiscard]] std::uint64_t ReadConfirmed() const {
     return state_.role == Role::kLeader ? leader_.ReadConfirmed() : 0;
   }
 
-  // ---- state --------------------------------------------------------------------------------------------------------
+  // ---- state
+  // --------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] Actions& actions() { return state_.actions; }
   [[nodiscard]] Role role() const { return state_.role; }
@@ -110,7 +118,9 @@ class Replica {
   // Leader: a majority acknowledges.
   [[nodiscard]] bool has_quorum() const { return state_.role == Role::kLeader && leader_.has_quorum(); }
   // Leader: its ballot record is committed, so everything before it is too.
-  [[nodiscard]] bool established() const { return state_.role == Role::kLeader && leader_.record_committed(); }
+  [[nodiscard]] bool established() const {
+    return state_.role == Role::kLeader && leader_.record_committed();
+  }
   [[nodiscard]] const FollowerLink* follower(ReplicaId id) const {
     return state_.role == Role::kLeader ? leader_.follower(id) : nullptr;
   }
@@ -130,7 +140,7 @@ class Replica {
   Recovery recovery_{state_};
   Leader leader_{state_};
   Learner learner_{state_};
-  Cursor apply_;             // end of what the state machine has applied
+  Cursor apply_;              // end of what the state machine has applied
   bool taking_back_ = false;  // this campaign is a leader's own, for a higher ballot
 };
 

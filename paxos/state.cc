@@ -67,13 +67,18 @@ void State::Examine() {
       wanted = std::min(wanted, view.seen ? view.commit : Position());
     }
   }
-  kept_from = applied;  // never overwritten before it is applied
   const std::uint64_t reach = end.position.value();
   const Position ring(reach > log.capacity() ? reach - log.capacity() : 0);
-  const Cursor from = trail.Before(std::max(wanted, ring));
-  if (from.position < applied && from.position >= ring && log.ScanFrom(from, commit.position) == commit) {
-    kept_from = from.position;
+  // Back from the commit, one stretch after the other, as far as anybody may lack it and it is whole.
+  Cursor whole = commit;
+  for (std::size_t back = 0; back < trail.size() && whole.position > wanted; ++back) {
+    const Cursor& from = trail.Back(back);
+    if (from.position < ring || log.ScanFrom(from, whole.position) != whole) {
+      break;
+    }
+    whole = from;
   }
+  kept_from = std::min(applied, whole.position);  // never overwritten before it is applied
 }
 
 Position State::Retained() const {

@@ -1,9 +1,9 @@
 #ifndef GAIOS_PAXOS_STATE_H_
 #define GAIOS_PAXOS_STATE_H_
 
-// What the parts of one replica share: its log and the cursors into it, what it has promised, what it knows of its
-// peers, and where its outputs go. Owned by Replica; the parts (acceptor, election, recovery, leader, learner) hold a
-// reference. One thread.
+// What the parts of one replica share: its log and the cursors into it, what it has promised, what it knows
+// of its peers, and where its outputs go. Owned by Replica; the parts (acceptor, election, recovery, leader,
+// learner) hold a reference. One thread.
 
 #include <algorithm>
 #include <array>
@@ -32,13 +32,13 @@ enum class Role : std::uint8_t {
 // What is known of another replica, whatever its role. Learned from its link and its control region.
 struct PeerView {
   bool link_up = false;
-  Incarnation incarnation;          // of its process, as the link said
-  Position commit;                  // as last read
-  Position applied;                 // as last read
-  Position retained;                // as last read
-  Ballot heartbeat_ballot;          // as last read
+  Incarnation incarnation;  // of its process, as the link said
+  Position commit;          // as last read
+  Position applied;         // as last read
+  Position retained;        // as last read
+  Ballot heartbeat_ballot;  // as last read
   std::uint64_t heartbeat_counter = 0;
-  bool seen = false;                // its control region has been read in this incarnation
+  bool seen = false;  // its control region has been read in this incarnation
 };
 
 // When the steps of the last failover that this replica won happened. Zero: has not happened.
@@ -58,17 +58,17 @@ struct State {
   const Member self;
   const bool voter;
   Log log;
-  Cursor commit;        // end of the prefix known to be chosen
-  Cursor end;           // end of the valid log; for a leader, where the next entry goes
-  Position applied;     // end of what the state machine has applied; at most commit
-  Trail trail;          // where the commit has been
-  Position kept_from;   // bytes from here to the commit are known to be whole; below, nothing is
+  Cursor commit;       // end of the prefix known to be chosen
+  Cursor end;          // end of the valid log; for a leader, where the next entry goes
+  Position applied;    // end of what the state machine has applied; at most commit
+  Trail trail;         // where the commit has been
+  Position kept_from;  // bytes from here to the commit are known to be whole; below, nothing is
   Role role;
-  ReplicaId leader;     // valid when has_leader
+  ReplicaId leader;  // valid when has_leader
   bool has_leader = false;
   std::uint32_t highest_round = 0;  // of any ballot seen
   TimeNs now = 0;
-  TimeNs leader_alive_ns = 0;       // when a leader last gave a sign of life
+  TimeNs leader_alive_ns = 0;          // when a leader last gave a sign of life
   std::uint64_t leadership_epoch = 1;  // grows when proposals that are under way become unknown
   std::uint64_t heartbeat_counter = 0;
   Ballot heartbeat_ballot;
@@ -84,12 +84,12 @@ struct State {
   // Moves the own commit forward along the chain to the last entry that ends at or before `target` (P5).
   void AdvanceCommit(Position target);
 
-  // The log has been fenced: nobody writes it now. Follows the chain to find the valid end, and how far back the log is
-  // whole, as far as any live peer may lack it.
+  // The log has been fenced: nobody writes it now. Follows the chain to find the valid end, and how far back
+  // the log is whole, as far as any live peer may lack it.
   void Examine();
 
-  // Oldest position from which the log is known to be whole. For a follower that is as of the last grant: its leader
-  // may since have overwritten what is applied.
+  // Oldest position from which the log is known to be whole. For a follower that is as of the last grant: its
+  // leader may since have overwritten what is applied.
   [[nodiscard]] Position Retained() const;
 
   [[nodiscard]] bool IsVoter(ReplicaId id) const {

@@ -1,13 +1,13 @@
 #ifndef GAIOS_PAXOS_TRAIL_H_
 #define GAIOS_PAXOS_TRAIL_H_
 
-// Cursors that the commit has passed, about evenly spaced over one ring, so that a replica can later prove what of its
-// log it still holds.
+// Cursors that the commit has passed, about evenly spaced over one ring, so that a replica can later prove
+// what of its log it still holds.
 //
-// Below the applied position a log may be overwritten at any time: the leader reuses what every in-sync replica has
-// applied, and bytes land before they are learned of. What a new leader writes to a follower that lags must be what was
-// chosen, so before anything below the applied position is relied on, the chain is followed from one of these cursors
-// to the commit, with every checksum.
+// Below the applied position a log may be overwritten at any time: the leader reuses what every in-sync
+// replica has applied, and bytes land before they are learned of. What a new leader writes to a follower that
+// lags must be what was chosen, so before anything below the applied position is relied on, the chain is
+// followed from one of these cursors to the commit, with every checksum.
 
 #include <array>
 #include <cstddef>
@@ -24,29 +24,19 @@ class Trail {
 
   // The commit has reached `commit`.
   void Note(const Cursor& commit) {
-    if (commit.position - Latest().position >= spacing_) {
+    if (commit.position - Back(0).position >= spacing_) {
       Push(commit);
     }
   }
 
-  // The latest kept cursor at or before `position`, or else the oldest.
-  [[nodiscard]] const Cursor& Before(Position position) const {
-    const std::size_t kept = count_ < kCursors ? count_ : kCursors;
-    for (std::size_t back = 1; back < kept; ++back) {
-      const Cursor& cursor = cursors_[(count_ - back) % kCursors];
-      if (cursor.position <= position) {
-        return cursor;
-      }
-    }
-    return cursors_[(count_ - kept) % kCursors];
-  }
+  // The cursors that are kept, latest first: Back(0) to Back(size() - 1).
+  [[nodiscard]] std::size_t size() const { return count_ < kCursors ? count_ : kCursors; }
+  [[nodiscard]] const Cursor& Back(std::size_t back) const { return cursors_[(count_ - 1 - back) % kCursors]; }
 
  private:
   static constexpr std::size_t kCursors = 64;
 
   void Push(const Cursor& cursor) { cursors_[count_++ % kCursors] = cursor; }
-  [[nodiscard]] const Cursor& Latest() const { return cursors_[(count_ - 1) % kCursors]; }
-
   std::array<Cursor, kCursors> cursors_;
   std::size_t count_ = 0;
   std::uint64_t spacing_;

@@ -33,7 +33,8 @@ using Incarnation = Named<struct IncarnationTag, std::uint32_t>;
 // Identity of a group and its epoch; entries and messages of another group are never taken for ours.
 using GroupId = Named<struct GroupIdTag, std::uint64_t>;
 
-// The number of an entry in the log, from 1. A slot holds one entry: a batch of commands, or a record of the protocol.
+// The number of an entry in the log, from 1. A slot holds one entry: a batch of commands, or a record of the
+// protocol.
 using Slot = Named<struct SlotTag, std::uint64_t>;
 
 // A byte offset in the log; only grows. Position p lives at p % capacity of the ring.
@@ -60,15 +61,16 @@ struct Range {
   friend constexpr bool operator==(const Range&, const Range&) = default;
 };
 
-// (round, replica, incarnation) packed into 64 bits, compared in that order: unique to one life of one proposer,
-// totally ordered, and small enough to be stored and read as one word. Zero is "none".
+// (round, replica, incarnation) packed into 64 bits, compared in that order: unique to one life of one
+// proposer, totally ordered, and small enough to be stored and read as one word. Zero is "none".
 class Ballot {
  public:
   static constexpr std::uint32_t kMaxIncarnation = (1U << 24) - 1;
 
   constexpr Ballot() = default;
   constexpr Ballot(std::uint32_t round, ReplicaId replica, Incarnation incarnation)
-      : packed_((static_cast<std::uint64_t>(round) << 32) | (static_cast<std::uint64_t>(replica.value()) << 24) |
+      : packed_((static_cast<std::uint64_t>(round) << 32) |
+                (static_cast<std::uint64_t>(replica.value()) << 24) |
                 (incarnation.value() & kMaxIncarnation)) {}
   static constexpr Ballot FromPacked(std::uint64_t packed) {
     Ballot ballot;
@@ -90,8 +92,9 @@ class Ballot {
   std::uint64_t packed_ = 0;
 };
 
-// Write access to one acceptor's log: the promise of `ballot` made physical. Grants of an acceptor are ordered by
-// (ballot, number); a re-grant under one ballot (a new path, a link that came back) is the next number.
+// Write access to one acceptor's log: the promise of `ballot` made physical. Grants of an acceptor are
+// ordered by (ballot, number); a re-grant under one ballot (a new path, a link that came back) is the next
+// number.
 struct Grant {
   Ballot ballot;
   std::uint64_t number = 0;

@@ -1,8 +1,8 @@
 #ifndef GAIOS_RSM_COMMAND_CODEC_H_
 #define GAIOS_RSM_COMMAND_CODEC_H_
 
-// How commands stand in the payload of a batch: an 8-byte header, 16 bytes of session when there is one, the command,
-// zeros up to the next multiple of 8. Written in place by the leader, read in place by everybody.
+// How commands stand in the payload of a batch: an 8-byte header, 16 bytes of session when there is one, the
+// command, zeros up to the next multiple of 8. Written in place by the leader, read in place by everybody.
 
 #include <cstddef>
 #include <cstdint>

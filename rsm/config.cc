@@ -1,7 +1,5 @@
 #include "gaios/rsm/config.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -17,6 +15,7 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <toml++/toml.h>
+#include <xxhash.h>
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/limits.h"
@@ -120,8 +119,9 @@ class Section {
 
   void Fail(std::uint32_t line, std::string_view key, const std::string& what) {
     if (status_.ok()) {
-      status_ = absl::InvalidArgumentError(absl::StrCat(file_, ":", std::max<std::uint32_t>(line, 1), ": ",
-                                                        path_, path_.empty() ? "" : ".", std::string(key), " ", what));
+      status_ =
+          absl::InvalidArgumentError(absl::StrCat(file_, ":", std::max<std::uint32_t>(line, 1), ": ", path_,
+                                                  path_.empty() ? "" : ".", std::string(key), " ", what));
     }
   }
   void FailAt(std::string_view key, const std::string& what) { Fail(LineOf(key), key, what); }
@@ -167,16 +167,18 @@ void ReadTop(Section& top, Config& config) {
 
   top.Read("capacity_bytes", {paxos::kMinCapacityBytes, paxos::kMaxCapacityBytes}, 1, config.capacity_bytes);
   if (!std::has_single_bit(config.capacity_bytes)) {
-    top.FailAt("capacity_bytes",
-               absl::StrCat("is ", config.capacity_bytes, ", which is no power of two; the nearest are ",
-                            std::bit_floor(config.capacity_bytes), " and ", std::bit_ceil(config.capacity_bytes)));
+    top.FailAt(
+        "capacity_bytes",
+        absl::StrCat("is ", config.capacity_bytes, ", which is no power of two; the nearest are ",
+                     std::bit_floor(config.capacity_bytes), " and ", std::bit_ceil(config.capacity_bytes)));
   }
 
   const std::string machine = top.RequiredText("state_machine");
   if (machine == StateMachineKindName(StateMachineKind::kCounter)) {
     config.state_machine = StateMachineKind::kCounter;
   } else if (machine != StateMachineKindName(StateMachineKind::kOrderBook)) {
-    top.FailAt("state_machine", absl::StrCat("is \"", machine, "\"; known are \"order-book\" and \"counter\""));
+    top.FailAt("state_machine",
+               absl::StrCat("is \"", machine, "\"; known are \"order-book\" and \"counter\""));
   }
   if (top.Find("idle") != nullptr) {
     const absl::StatusOr<base::IdleStrategy> idle = base::ParseIdleStrategy(top.RequiredText("idle"));
@@ -201,10 +203,11 @@ void ReadTiming(Section& timing, Config& config) {
 
   const std::uint64_t heartbeat_ms = config.heartbeat_interval_ns / kNsPerMs;
   if (config.suspect_timeout_ns < kSuspectPerHeartbeat * config.heartbeat_interval_ns) {
-    timing.FailAt("suspect_timeout_ms",
-                  absl::StrCat("is ", config.suspect_timeout_ns / kNsPerMs, " with a heartbeat_interval_ms of ",
-                               heartbeat_ms, "; it must be at least ", kSuspectPerHeartbeat,
-                               " heartbeats, so raise it to ", kSuspectPerHeartbeat * heartbeat_ms, " or more"));
+    timing.FailAt(
+        "suspect_timeout_ms",
+        absl::StrCat("is ", config.suspect_timeout_ns / kNsPerMs, " with a heartbeat_interval_ms of ",
+                     heartbeat_ms, "; it must be at least ", kSuspectPerHeartbeat,
+                     " heartbeats, so raise it to ", kSuspectPerHeartbeat * heartbeat_ms, " or more"));
   }
   if (config.election_timeout_ns < config.election_jitter_ns) {
     timing.FailAt("election_timeout_ms",
@@ -214,11 +217,12 @@ void ReadTiming(Section& timing, Config& config) {
                                config.election_jitter_ns / kNsPerMs, " or more"));
   }
   if (config.drop_timeout_ns < config.heartbeat_interval_ns) {
-    timing.FailAt("drop_timeout_ms",
-                  absl::StrCat("is ", config.drop_timeout_ns / kNsPerMs,
-                               ", less than heartbeat_interval_ms, in which a follower's progress is looked at; "
-                               "raise it to ",
-                               heartbeat_ms, " or more"));
+    timing.FailAt(
+        "drop_timeout_ms",
+        absl::StrCat("is ", config.drop_timeout_ns / kNsPerMs,
+                     ", less than heartbeat_interval_ms, in which a follower's progress is looked at; "
+                     "raise it to ",
+                     heartbeat_ms, " or more"));
   }
 }
 
@@ -233,8 +237,9 @@ void ReadReplicas(Section& top, const std::string& file, absl::Status& status, C
   const toml::node* const node = top.Find("replica");
   const toml::array* const list = node == nullptr ? nullptr : node->as_array();
   if (list == nullptr || list->empty() || !list->is_array_of_tables()) {
-    top.FailAt("replica", node == nullptr ? "is missing; add a section [[replica]] with an id for each replica"
-                                          : "must be sections of their own: [[replica]], each with an id");
+    top.FailAt("replica", node == nullptr
+                              ? "is missing; add a section [[replica]] with an id for each replica"
+                              : "must be sections of their own: [[replica]], each with an id");
     return;
   }
   if (list->size() > paxos::kMaxReplicas) {
@@ -275,13 +280,13 @@ void ReadReplicas(Section& top, const std::string& file, absl::Status& status, C
 void Warn(const std::string& file, Config& config) {
   const std::size_t replicas = config.replicas.size();
   if (replicas == 1) {
-    config.warnings.push_back(absl::StrCat(
-        file, ": a group of one replica commits alone and loses everything when it dies; use 3 to survive a death"));
+    config.warnings.push_back(absl::StrCat(file,
+                                           ": a group of one replica commits alone and loses everything when "
+                                           "it dies; use 3 to survive a death"));
   } else if (replicas % 2 == 0) {
-    config.warnings.push_back(absl::StrCat(file, ": a group of ", replicas,
-                                           " replicas survives no more deaths than one of ", replicas - 1,
-                                           " and needs one more acknowledgement; use ", replicas - 1, " or ",
-                                           replicas + 1));
+    config.warnings.push_back(absl::StrCat(
+        file, ": a group of ", replicas, " replicas survives no more deaths than one of ", replicas - 1,
+        " and needs one more acknowledgement; use ", replicas - 1, " or ", replicas + 1));
   }
 }
 
@@ -313,8 +318,8 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view name)
     return FromTable(toml::parse(text, name), std::string(name));
   } catch (const toml::parse_error& error) {
     return absl::InvalidArgumentError(absl::StrCat(std::string(name), ":", error.source().begin.line, ":",
-                                                   error.source().begin.column, ": not valid TOML: ",
-                                                   std::string(error.description())));
+                                                   error.source().begin.column,
+                                                   ": not valid TOML: ", std::string(error.description())));
   }
 }
 
@@ -322,9 +327,9 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file.is_open()) {
     const int error = errno;
-    const std::string text = absl::StrCat("cannot read config ", path, ": ",
-                                          std::generic_category().message(error),
-                                          "; name an existing file that this user may read");
+    const std::string text =
+        absl::StrCat("cannot read config ", path, ": ", std::generic_category().message(error),
+                     "; name an existing file that this user may read");
     return error == ENOENT ? absl::NotFoundError(text) : absl::UnavailableError(text);
   }
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -1,11 +1,12 @@
 #ifndef GAIOS_RSM_CONFIG_H_
 #define GAIOS_RSM_CONFIG_H_
 
-// What a group is made of, as a TOML file says it. Every replica and every client of the group reads the same file.
+// What a group is made of, as a TOML file says it. Every replica and every client of the group reads the same
+// file.
 //
-// Reading is strict: a key that means nothing, a missing one, a wrong type, a value out of range or two values that do
-// not go together are errors, each naming file, line, key and what to write instead. What is allowed but unwise becomes
-// a warning. Durations carry their unit in the key. Plain values; any thread.
+// Reading is strict: a key that means nothing, a missing one, a wrong type, a value out of range or two
+// values that do not go together are errors, each naming file, line, key and what to write instead. What is
+// allowed but unwise becomes a warning. Durations carry their unit in the key. Plain values; any thread.
 
 #include <cstddef>
 #include <cstdint>

@@ -41,7 +41,8 @@ struct CounterFile {
 static_assert(offsetof(CounterFile, ended) == 104 && offsetof(CounterFile, words) == 120);
 static_assert(sizeof(CounterFile) == 120 + sizeof(CounterData));
 
-// Attempts to find the generations equal, before a reader takes what is there: the writer is stopped amid an update.
+// Attempts to find the generations equal, before a reader takes what is there: the writer is stopped amid an
+// update.
 constexpr int kAttempts = 10'000;
 
 absl::Status Failure(const char* what, const std::string& path) {
@@ -52,7 +53,8 @@ absl::Status Failure(const char* what, const std::string& path) {
 std::uint64_t StartOf(std::uint64_t pid) {
   std::ifstream stat(absl::StrCat("/proc/", pid, "/stat"));
   const std::string text{std::istreambuf_iterator<char>(stat), std::istreambuf_iterator<char>()};
-  // The name in parentheses may hold anything; the state, third, follows the last of them, the start is the 22nd.
+  // The name in parentheses may hold anything; the state, third, follows the last of them, the start is the
+  // 22nd.
   std::size_t at = text.rfind(')');
   if (at == std::string::npos || at + 2 >= text.size() || text[at + 2] == 'Z') {
     return 0;
@@ -169,7 +171,9 @@ absl::StatusOr<std::unique_ptr<Counters>> Counters::Create(const std::string& pa
       new Counters(std::exchange(mapping.memory, MAP_FAILED), identity.reserved_bytes));
 }
 
-Counters::~Counters() { munmap(memory_, sizeof(CounterFile)); }
+Counters::~Counters() {
+  munmap(memory_, sizeof(CounterFile));
+}
 
 void Counters::Write(const Replica& replica, std::uint64_t now_ns) {
   next_ns_ = now_ns + kIntervalNs;
@@ -253,8 +257,7 @@ void Counters::NoteFailover(const paxos::Replica& core) {
   failover.fence_ns = Since(times.suspected_ns, times.promised_ns);
   failover.recover_ns = Since(times.promised_ns, times.leading_ns);
   failover.first_commit_ns = Since(times.leading_ns, times.first_commit_ns);
-  failover.total_ns =
-      failover.detect_ns + failover.fence_ns + failover.recover_ns + failover.first_commit_ns;
+  failover.total_ns = failover.detect_ns + failover.fence_ns + failover.recover_ns + failover.first_commit_ns;
 }
 
 absl::StatusOr<CounterSnapshot> ReadCounters(const std::string& path) {
@@ -271,9 +274,10 @@ absl::StatusOr<CounterSnapshot> ReadCounters(const std::string& path) {
   if (fstat(mapping.fd, &status) != 0) {
     return Failure("examine", path);
   }
-  const absl::Status foreign = absl::DataLossError(absl::StrCat(
-      path, " is not a counters file of version ", Counters::kVersion,
-      ": it was written by another version of gaios, or by something else; use the gaios that the replica runs"));
+  const absl::Status foreign =
+      absl::DataLossError(absl::StrCat(path, " is not a counters file of version ", Counters::kVersion,
+                                       ": it was written by another version of gaios, or by something else; "
+                                       "use the gaios that the replica runs"));
   if (status.st_size != static_cast<off_t>(sizeof(CounterFile))) {
     return foreign;
   }

@@ -1,17 +1,17 @@
 #ifndef GAIOS_RSM_COUNTERS_H_
 #define GAIOS_RSM_COUNTERS_H_
 
-// What a replica tells of itself while it runs: a page of numbers in a file beside its socket, which anybody who may
-// read the file can look at without the replica noticing. `gaios status` does.
+// What a replica tells of itself while it runs: a page of numbers in a file beside its socket, which anybody
+// who may read the file can look at without the replica noticing. `gaios status` does.
 //
-// The layout is fixed and versioned; every number is one 64-bit word, little-endian. The writer, the replica's own
-// loop, refreshes it at most every kIntervalNs with plain relaxed stores between two generation words; a reader that
-// finds the generations equal around its copy has numbers of one moment (a sequence lock). A process that dies leaves
-// its file behind: readers tell by the process id and the time at which that process was started. The next life of the
-// replica replaces the file.
+// The layout is fixed and versioned; every number is one 64-bit word, little-endian. The writer, the
+// replica's own loop, refreshes it at most every kIntervalNs with plain relaxed stores between two generation
+// words; a reader that finds the generations equal around its copy has numbers of one moment (a sequence
+// lock). A process that dies leaves its file behind: readers tell by the process id and the time at which
+// that process was started. The next life of the replica replaces the file.
 //
-// Threads: a Counters belongs to the thread of its replica; ReadCounters is for anybody. Update makes no system call
-// and allocates nothing. Times are in nanoseconds, positions in bytes of the log.
+// Threads: a Counters belongs to the thread of its replica; ReadCounters is for anybody. Update makes no
+// system call and allocates nothing. Times are in nanoseconds, positions in bytes of the log.
 
 #include <array>
 #include <cstddef>
@@ -44,19 +44,20 @@ enum class LinkState : std::uint64_t {
 
 struct LinkCounters {
   std::uint64_t peer = 0;
-  std::uint64_t state = 0;       // a LinkState
-  std::uint64_t acked = 0;       // leader: position it has accepted; else 0
-  std::uint64_t applied = 0;     // position it has applied, as last read
-  std::uint64_t lag_bytes = 0;   // from what it has applied to the end of our log
-  std::uint64_t rtt_ns = 0;      // 0: this path does not measure it
-  std::uint64_t loss = 0;        // packets lost; 0 on shared memory
-  std::uint64_t switches = 0;    // changes of path; 0 with one path
+  std::uint64_t state = 0;      // a LinkState
+  std::uint64_t acked = 0;      // leader: position it has accepted; else 0
+  std::uint64_t applied = 0;    // position it has applied, as last read
+  std::uint64_t lag_bytes = 0;  // from what it has applied to the end of our log
+  std::uint64_t rtt_ns = 0;     // 0: this path does not measure it
+  std::uint64_t loss = 0;       // packets lost; 0 on shared memory
+  std::uint64_t switches = 0;   // changes of path; 0 with one path
 };
 
 // A fail-over that this replica won, by its steps; each is the time since the end of the step before.
 struct FailoverCounters {
-  std::uint64_t ballot = 0;           // packed, that it leads under since
-  std::uint64_t detect_ns = 0;        // the old leader's last sign of life to suspicion; 0 when there was no old leader
+  std::uint64_t ballot = 0;  // packed, that it leads under since
+  std::uint64_t detect_ns =
+      0;  // the old leader's last sign of life to suspicion; 0 when there was no old leader
   std::uint64_t fence_ns = 0;         // to a majority of promises
   std::uint64_t recover_ns = 0;       // to a log adopted, with the ballot record in it
   std::uint64_t first_commit_ns = 0;  // to the ballot record committed
@@ -67,38 +68,39 @@ struct CounterData {
   static constexpr std::size_t kFailovers = 8;
 
   std::uint64_t incarnation = 0;
-  std::uint64_t role = 0;              // a paxos::Role
-  std::uint64_t voter = 0;             // 0: this incarnation has forgotten what it promised and counts nowhere
-  std::uint64_t ballot = 0;            // packed; the highest promised
-  std::uint64_t leader_plus_one = 0;   // 0: not known
-  std::uint64_t commit = 0;            // position
+  std::uint64_t role = 0;             // a paxos::Role
+  std::uint64_t voter = 0;            // 0: this incarnation has forgotten what it promised and counts nowhere
+  std::uint64_t ballot = 0;           // packed; the highest promised
+  std::uint64_t leader_plus_one = 0;  // 0: not known
+  std::uint64_t commit = 0;           // position
   std::uint64_t commit_slot = 0;
-  std::uint64_t applied = 0;           // position
+  std::uint64_t applied = 0;  // position
   std::uint64_t applied_slot = 0;
-  std::uint64_t durable = 0;           // position; 0 in memory mode
-  std::uint64_t in_sync = 0;           // leader: bit per replica of the in-sync set, itself included; else 0
-  std::uint64_t no_quorum = 0;         // it cannot reach a majority, or leads and hears of none
-  std::uint64_t reserved_bytes = 0;    // of memory, the transport's included
+  std::uint64_t durable = 0;         // position; 0 in memory mode
+  std::uint64_t in_sync = 0;         // leader: bit per replica of the in-sync set, itself included; else 0
+  std::uint64_t no_quorum = 0;       // it cannot reach a majority, or leads and hears of none
+  std::uint64_t reserved_bytes = 0;  // of memory, the transport's included
   std::uint64_t applied_commands = 0;
-  std::uint64_t state_hash = 0;        // of the state machine,
-  std::uint64_t hashed_commands = 0;   // after so many commands
-  std::uint64_t diverged = 0;          // its state is not the leader's, and it has stopped:
+  std::uint64_t state_hash = 0;       // of the state machine,
+  std::uint64_t hashed_commands = 0;  // after so many commands
+  std::uint64_t diverged = 0;         // its state is not the leader's, and it has stopped:
   std::uint64_t divergence_commands = 0;
   std::uint64_t divergence_own_hash = 0;
   std::uint64_t divergence_leader_hash = 0;
-  std::uint64_t updated_ns = 0;        // the replica's monotonic clock
+  std::uint64_t updated_ns = 0;  // the replica's monotonic clock
   std::uint64_t links_count = 0;
   std::array<LinkCounters, paxos::kMaxReplicas - 1> links;
-  std::uint64_t failovers_count = 0;   // in all; the latest kFailovers are kept, number i at i % kFailovers
+  std::uint64_t failovers_count = 0;  // in all; the latest kFailovers are kept, number i at i % kFailovers
   std::array<FailoverCounters, kFailovers> failovers;
 };
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
 static_assert(sizeof(LinkCounters) == 64 && sizeof(FailoverCounters) == 48);
-static_assert(offsetof(CounterData, links) == 22 * 8 && offsetof(CounterData, failovers) == 22 * 8 + 6 * 64 + 8);
+static_assert(offsetof(CounterData, links) == 22 * 8 &&
+              offsetof(CounterData, failovers) == 22 * 8 + 6 * 64 + 8);
 
 // What does not change in the life of a process.
 struct CounterIdentity {
-  std::string group;           // at most kMaxGroupBytes
+  std::string group;  // at most kMaxGroupBytes
   paxos::ReplicaId replica;
   std::uint64_t reserved_bytes = 0;
 };
@@ -106,8 +108,9 @@ struct CounterIdentity {
 struct CounterSnapshot {
   CounterIdentity identity;
   std::uint64_t pid = 0;
-  bool running = false;     // the process that wrote this still is
-  bool consistent = false;  // the numbers are of one moment; false only when the process died or stopped amid an update
+  bool running = false;  // the process that wrote this still is
+  bool consistent =
+      false;  // the numbers are of one moment; false only when the process died or stopped amid an update
   CounterData data;
 };
 
@@ -154,8 +157,8 @@ class Counters {
   std::uint64_t noted_commit_ns_ = 0;  // first commit of the latest fail-over that was noted
 };
 
-// NotFound: there is no such file, so the replica has not been started. DataLoss: the file is not one of counters, or
-// of another version.
+// NotFound: there is no such file, so the replica has not been started. DataLoss: the file is not one of
+// counters, or of another version.
 [[nodiscard]] absl::StatusOr<CounterSnapshot> ReadCounters(const std::string& path);
 
 }  // namespace gaios::rsm

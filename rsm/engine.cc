@@ -14,7 +14,8 @@ using transport::Post;
 
 Engine::Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer)
     : transport_(transport), core_(options, transport.log(), observer) {
-  GAIOS_CHECK(transport.capacity() == options.capacity_bytes, "core and transport must agree on the capacity");
+  GAIOS_CHECK(transport.capacity() == options.capacity_bytes,
+              "core and transport must agree on the capacity");
 }
 
 bool Engine::Poll(paxos::TimeNs now_ns) {
@@ -25,8 +26,9 @@ bool Engine::Poll(paxos::TimeNs now_ns) {
     CarryOut();
   }
   const bool learned = core_.Advance(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
-  CarryOut();
+  CarryOutIfAny();
   const std::size_t events = transport_.Poll(*this);
+  Publish();
   return learned || events > 0;
 }
 
@@ -34,21 +36,23 @@ void Engine::CarryOut() {
   Publish();
   paxos::Actions& actions = core_.actions();
   while (!actions.empty()) {
-    // An operation that cannot be posted is a path that is gone: the core hears of it like of any other failure, once
-    // the actions of this round are done.
-    std::array<Action, paxos::Actions::kCapacity> failed;
+    // An operation that cannot be posted is a path that is gone: the core hears of it like of any other
+    // failure, once the actions of this round are done.
     std::size_t failed_size = 0;
     for (const Action& action : actions.list()) {
-      if (Perform(action) != Post::kPosted) {
-        failed[failed_size++] = action;
+      if (Perform(action) != Post::kPosted) [[unlikely]] {
+        failed_[failed_size++] = action;
       }
     }
     actions.Clear();
+    if (failed_size == 0) [[likely]] {
+      return;
+    }
     for (std::size_t i = 0; i < failed_size; ++i) {
-      if (failed[i].kind == ActionKind::kReadLog) {
-        core_.OnLogRead(false, failed[i].token);
-      } else if (failed[i].kind != ActionKind::kReadControl) {
-        core_.OnWritten(failed[i].peer, false, false, failed[i].token);
+      if (failed_[i].kind == ActionKind::kReadLog) {
+        core_.OnLogRead(false, failed_[i].token);
+      } else if (failed_[i].kind != ActionKind::kReadControl) {
+        core_.OnWritten(failed_[i].peer, false, false, failed_[i].token);
       }
     }
     Publish();
@@ -86,14 +90,6 @@ Post Engine::Perform(const Action& action) {
   return Post::kDown;
 }
 
-void Engine::PublishIfChanged(ControlWord word, std::uint64_t value) {
-  std::uint64_t& last = published_[static_cast<std::size_t>(word)];
-  if (last != value) {
-    last = value;
-    transport_.Publish(word, value);
-  }
-}
-
 void Engine::Publish() {
   PublishIfChanged(ControlWord::kCommit, core_.commit().value());
   PublishIfChanged(ControlWord::kApplied, core_.applied().value());
@@ -109,7 +105,7 @@ void Engine::OnCompletion(const transport::Completion& completion) {
   } else {
     core_.OnWritten(completion.peer, done, completion.outcome == Outcome::kFenced, completion.token);
   }
-  CarryOut();
+  CarryOutIfAny();
 }
 
 void Engine::OnControl(paxos::ReplicaId peer, Outcome outcome, const transport::ControlView& view) {
@@ -124,7 +120,8 @@ void Engine::OnControl(paxos::ReplicaId peer, Outcome outcome, const transport::
   CarryOut();
 }
 
-void Engine::OnMessage(paxos::ReplicaId from, paxos::Incarnation incarnation, std::span<const std::byte> bytes) {
+void Engine::OnMessage(paxos::ReplicaId from, paxos::Incarnation incarnation,
+                       std::span<const std::byte> bytes) {
   core_.OnMessage(from, incarnation, bytes);
   CarryOut();
 }
@@ -144,6 +141,8 @@ void Engine::OnLinkDown(paxos::ReplicaId peer) {
   CarryOut();
 }
 
-paxos::Range Engine::LiveRange(const std::byte* log) { return core_.LiveRange(log); }
+paxos::Range Engine::LiveRange(const std::byte* log) {
+  return core_.LiveRange(log);
+}
 
 }  // namespace gaios::rsm

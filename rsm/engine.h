@@ -1,8 +1,9 @@
 #ifndef GAIOS_RSM_ENGINE_H_
 #define GAIOS_RSM_ENGINE_H_
 
-// Joins the pure core to a transport: feeds it what the transport reports, publishes its state, carries out its
-// actions. Simulator, tests and production run this same code. One thread; no call blocks; nothing allocates.
+// Joins the pure core to a transport: feeds it what the transport reports, publishes its state, carries out
+// its actions. Simulator, tests and production run this same code. One thread; no call blocks; nothing
+// allocates.
 
 #include <array>
 #include <cstddef>
@@ -21,8 +22,8 @@ class Engine final : private transport::EventHandler {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // One turn: timers when due, posting or learning, then what the transport has to report. `now_ns` is monotonic.
-  // Returns whether anything happened.
+  // One turn: timers when due, posting or learning, then what the transport has to report. `now_ns` is
+  // monotonic. Returns whether anything happened.
   bool Poll(paxos::TimeNs now_ns);
 
   // To be called after every use of core() that may cause actions.
@@ -36,22 +37,39 @@ class Engine final : private transport::EventHandler {
 
  private:
   void OnCompletion(const transport::Completion& completion) override;
-  void OnControl(paxos::ReplicaId peer, transport::Outcome outcome, const transport::ControlView& view) override;
-  void OnMessage(paxos::ReplicaId from, paxos::Incarnation incarnation, std::span<const std::byte> bytes) override;
+  void OnControl(paxos::ReplicaId peer, transport::Outcome outcome,
+                 const transport::ControlView& view) override;
+  void OnMessage(paxos::ReplicaId from, paxos::Incarnation incarnation,
+                 std::span<const std::byte> bytes) override;
   void OnGranted(paxos::Grant grant) override;
   void OnLinkUp(paxos::ReplicaId peer, paxos::Incarnation incarnation) override;
   void OnLinkDown(paxos::ReplicaId peer) override;
   paxos::Range LiveRange(const std::byte* log) override;
 
-  // Puts into the control region what has changed. A commit is published before anything that rests on it is done.
+  // Puts into the control region what has changed. A commit is published before anything that rests on it is
+  // done.
   void Publish();
-  void PublishIfChanged(transport::ControlWord word, std::uint64_t value);
+  void PublishIfChanged(transport::ControlWord word, std::uint64_t value) {
+    std::uint64_t& last = published_[static_cast<std::size_t>(word)];
+    if (last != value) {
+      last = value;
+      transport_.Publish(word, value);
+    }
+  }
+  // On the fast path: what has changed is published at the latest when Poll returns, so nothing need be done as
+  // long as nothing rests on it.
+  void CarryOutIfAny() {
+    if (!core_.actions().empty()) {
+      CarryOut();
+    }
+  }
   [[nodiscard]] transport::Post Perform(const paxos::Action& action);
 
   transport::Transport& transport_;
   paxos::Replica core_;
   paxos::TimeNs next_tick_ns_ = 0;
   std::array<std::uint64_t, transport::kControlWords> published_ = {};
+  std::array<paxos::Action, paxos::Actions::kCapacity> failed_;  // within CarryOut: what could not be posted
 };
 
 }  // namespace gaios::rsm

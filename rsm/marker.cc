@@ -27,7 +27,8 @@ constexpr mode_t kOwnerOnly = 0600;
 constexpr mode_t kOwnerOnlyDirectory = 0700;
 
 absl::Status FileError(const char* what, const std::string& path, int error) {
-  return absl::UnavailableError(absl::StrCat("cannot ", what, " ", path, ": ", std::generic_category().message(error),
+  return absl::UnavailableError(absl::StrCat("cannot ", what, " ", path, ": ",
+                                             std::generic_category().message(error),
                                              "; check that this user may write to the group's directory"));
 }
 
@@ -84,7 +85,8 @@ absl::Status SyncDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
-// The file at `path` is the old one or the whole new one, whatever happens, and the new one once this has returned.
+// The file at `path` is the old one or the whole new one, whatever happens, and the new one once this has
+// returned.
 absl::Status WriteAtomically(const std::string& directory, const std::string& path, std::string_view text) {
   const std::string unfinished = path + ".new";
   {
@@ -189,7 +191,8 @@ absl::StatusOr<std::uint32_t> DrawLearnerIncarnation() {
 
 absl::Status CreateDirectory(const std::string& directory) {
   std::error_code error;
-  const std::filesystem::path parent = std::filesystem::absolute(directory, error).lexically_normal().parent_path();
+  const std::filesystem::path parent =
+      std::filesystem::absolute(directory, error).lexically_normal().parent_path();
   std::filesystem::create_directories(parent, error);
   // The group's own directory is private: sockets and markers of replicas are in it.
   if (error || (::mkdir(directory.c_str(), kOwnerOnlyDirectory) != 0 && errno != EEXIST)) {
@@ -215,8 +218,10 @@ absl::Status Bootstrap(const Config& config) {
     if (::lstat(path.c_str(), &facts) == 0) {
       return absl::AlreadyExistsError(absl::StrCat(
           path, " exists: group \"", config.group,
-          "\" has been bootstrapped, or a replica was started before it was. A second bootstrap would let replicas "
-          "vote that have forgotten what they promised, and what was committed could be lost. If this group is "
+          "\" has been bootstrapped, or a replica was started before it was. A second bootstrap would let "
+          "replicas "
+          "vote that have forgotten what they promised, and what was committed could be lost. If this group "
+          "is "
           "given up for good, stop its replicas, then raise epoch in the config and use another directory"));
     }
     if (errno != ENOENT) {
@@ -257,10 +262,11 @@ absl::StatusOr<Start> TakeIncarnation(const Config& config, ReplicaId id) {
     if (!status.ok()) {
       return status;
     }
-    return Start{paxos::Incarnation(*drawn), false,
-                 absl::StrCat("replica ", id.value(), " does not vote: its bootstrap marker ", path,
-                              text->has_value() ? absl::StrCat(" was unreadable (now ", aside, ")") : " is missing",
-                              ", so it cannot know what it has promised before; it waits to be readmitted")};
+    return Start{
+        paxos::Incarnation(*drawn), false,
+        absl::StrCat("replica ", id.value(), " does not vote: its bootstrap marker ", path,
+                     text->has_value() ? absl::StrCat(" was unreadable (now ", aside, ")") : " is missing",
+                     ", so it cannot know what it has promised before; it waits to be readmitted")};
   }
   if (const absl::Status status = CheckIsOurs(*marker, config, id, path); !status.ok()) {
     return status;

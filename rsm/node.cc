@@ -35,7 +35,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Open(const Config& config, paxos::Re
   shm.capacity = config.capacity_bytes;
   shm.replicas = config.replicas.size();
   shm.clock = node->clock_.get();
-  absl::StatusOr<std::unique_ptr<transport::shm::ShmTransport>> transport = transport::shm::ShmTransport::Open(shm);
+  absl::StatusOr<std::unique_ptr<transport::shm::ShmTransport>> transport =
+      transport::shm::ShmTransport::Open(shm);
   if (!transport.ok()) {
     return transport.status();
   }
@@ -47,8 +48,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Open(const Config& config, paxos::Re
   replica.sessions.reply_bytes = config.reply_bytes;
   replica.sessions.idle_timeout_ns = config.session_idle_timeout_ns;
   replica.hash_interval_commands = config.hash_interval_commands;
-  node->replica_ = std::make_unique<Replica>(replica, *node->transport_, *node->clock_, state_machine, nullptr,
-                                             options.apply_observer);
+  node->replica_ = std::make_unique<Replica>(replica, *node->transport_, *node->clock_, state_machine,
+                                             nullptr, options.apply_observer);
 
   absl::StatusOr<std::unique_ptr<ClientPort>> opened =
       ClientPort::Open(config.directory, self, shm.group_id, ClientPortOptions(), *node->clock_);
@@ -77,10 +78,10 @@ bool Node::Poll() {
   if (replica_->divergence().has_value() && !divergence_told_) {
     divergence_told_ = true;
     const Divergence& divergence = *replica_->divergence();
-    notices_.push_back("the state of this replica differs from the leader's after " +
-                       std::to_string(divergence.commands) +
-                       " commands: it has stopped applying. The state machine is not deterministic, or its memory is "
-                       "damaged; compare the replicas' journals, then replace this one");
+    notices_.push_back(
+        "the state of this replica differs from the leader's after " + std::to_string(divergence.commands) +
+        " commands: it has stopped applying. The state machine is not deterministic, or its memory is "
+        "damaged; compare the replicas' journals, then replace this one");
   }
   return asked || worked;
 }

@@ -1,9 +1,9 @@
 #ifndef GAIOS_RSM_NODE_H_
 #define GAIOS_RSM_NODE_H_
 
-// A replica opened from a config, with everything around it: its transport, its bootstrap marker, the port that
-// clients of this host come in by, and the counters that `gaios status` reads. This is what a program starts with;
-// Replica is for those who bring a transport of their own. One thread; Poll never blocks.
+// A replica opened from a config, with everything around it: its transport, its bootstrap marker, the port
+// that clients of this host come in by, and the counters that `gaios status` reads. This is what a program
+// starts with; Replica is for those who bring a transport of their own. One thread; Poll never blocks.
 
 #include <cstdint>
 #include <memory>
@@ -28,9 +28,10 @@ struct NodeOptions {
 
 class Node {
  public:
-  // Opens replica `self` of the group that `config` describes. The group must have been bootstrapped: a replica without
-  // a marker, or one that has been started before, has no memory of what it promised and does not vote; a notice says
-  // so. `state_machine` must outlive the node. Errors name what is wrong and what to do.
+  // Opens replica `self` of the group that `config` describes. The group must have been bootstrapped: a
+  // replica without a marker, or one that has been started before, has no memory of what it promised and does
+  // not vote; a notice says so. `state_machine` must outlive the node. Errors name what is wrong and what to
+  // do.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> Open(const Config& config, paxos::ReplicaId self,
                                                                   StateMachine& state_machine,
                                                                   const NodeOptions& options = {});
@@ -45,7 +46,8 @@ class Node {
   [[nodiscard]] const Replica& replica() const { return *replica_; }
   // Sentences for the user since the last call: peers refused, a lost vote, a divergence.
   [[nodiscard]] std::vector<std::string> TakeNotices();
-  // Bytes set aside at start: logs, spares, sessions, queues. Each client that connects adds its rings (2.5 MiB).
+  // Bytes set aside at start: logs, spares, sessions, queues. Each client that connects adds its rings (2.5
+  // MiB).
   [[nodiscard]] std::size_t reserved_bytes() const;
 
  private:

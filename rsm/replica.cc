@@ -36,7 +36,9 @@ Taken FromRefusal(Refusal refusal) {
 }
 
 // Names a session by the place of the command that opened it, which no other command ever has.
-std::uint64_t SessionId(paxos::Slot slot, std::uint32_t index) { return (slot.value() << 16) | (index & 0xffff); }
+std::uint64_t SessionId(paxos::Slot slot, std::uint32_t index) {
+  return (slot.value() << 16) | (index & 0xffff);
+}
 
 }  // namespace
 
@@ -48,12 +50,14 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       apply_observer_(apply_observer),
       engine_(options.protocol, transport, observer),
       sessions_(options.sessions),
-      max_command_bytes_(engine_.core().log().MaxPayloadBytes() - CommandPrefixBytes(CommandKind::kSession) - 8),
+      max_command_bytes_(engine_.core().log().MaxPayloadBytes() - CommandPrefixBytes(CommandKind::kSession) -
+                         8),
       pending_(options.max_proposals),
       epoch_(engine_.core().leadership_epoch()),
       reply_memory_(kMaxReplyBytes),
       wall_offset_ns_(base::WallClockNs() - clock.NowNs()),
-      hashes_(kHashesKept) {
+      hashes_(kHashesKept),
+      next_hash_at_(options.hash_interval_commands) {
   GAIOS_CHECK(options.max_proposals > 0, "a replica needs room for proposals");
 }
 
@@ -75,7 +79,8 @@ bool Replica::Poll() {
   return active || engine_.core().applied() != applied;
 }
 
-// ---- proposing ------------------------------------------------------------------------------------------------------
+// ---- proposing
+// ------------------------------------------------------------------------------------------------------
 
 Taken Replica::ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
                             std::span<std::byte>& command) {
@@ -104,13 +109,14 @@ Taken Replica::Claim(std::size_t bytes, std::span<std::byte>& command) {
 
 void Replica::Commit(ProposalListener& listener, std::uint64_t tag) {
   const paxos::Proposal proposal = engine_.core().Publish();
-  Pending& pending = pending_[(pending_first_ + pending_count_) % pending_.size()];
+  const std::size_t place = pending_first_ + pending_count_;
+  Pending& pending = pending_[place < pending_.size() ? place : place - pending_.size()];
   pending = {proposal.slot, proposal.index, &listener, tag};
   ++pending_count_;
 }
 
-Taken Replica::ProposeIn(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
-                         std::uint64_t tag) {
+Taken Replica::ProposeIn(SessionCommand session, std::span<const std::byte> command,
+                         ProposalListener& listener, std::uint64_t tag) {
   std::span<std::byte> space;
   const Taken taken = ClaimCommand(session.session == 0 ? CommandKind::kUser : CommandKind::kSession, session,
                                    command.size(), space);
@@ -132,7 +138,9 @@ Taken Replica::OpenSession(ProposalListener& listener, std::uint64_t tag) {
   return taken;
 }
 
-std::uint64_t Replica::StampNs() { return now_ns_ + wall_offset_ns_; }
+std::uint64_t Replica::StampNs() {
+  return now_ns_ + wall_offset_ns_;
+}
 
 void Replica::ForgetProposals() {
   epoch_ = engine_.core().leadership_epoch();
@@ -140,7 +148,7 @@ void Replica::ForgetProposals() {
   // A listener may propose again, to be refused, but not be called for what it proposes here.
   for (std::size_t left = pending_count_; left > 0; --left) {
     const Pending pending = pending_[pending_first_];
-    pending_first_ = (pending_first_ + 1) % pending_.size();
+    pending_first_ = pending_first_ + 1 < pending_.size() ? pending_first_ + 1 : 0;
     --pending_count_;
     if (pending.listener != nullptr) {
       pending.listener->OnUnknown(pending.tag);
@@ -148,7 +156,8 @@ void Replica::ForgetProposals() {
   }
 }
 
-// ---- applying -------------------------------------------------------------------------------------------------------
+// ---- applying
+// -------------------------------------------------------------------------------------------------------
 
 void Replica::ApplyCommitted() {
   for (int i = 0; i < kEntriesPerPoll && !divergence_.has_value(); ++i) {
@@ -157,7 +166,8 @@ void Replica::ApplyCommitted() {
       break;
     }
     ApplyEntry(*entry);
-    // What follows from the commit may go out, and space be reused, only now that it is applied and published.
+    // What follows from the commit may go out, and space be reused, only now that it is applied and
+    // published.
     if (!divergence_.has_value()) {
       engine_.core().Applied(*entry);
     }
@@ -237,7 +247,8 @@ void Replica::ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& en
       sessions_.Finish(decoded.session, answer);
     }
     ++applied_commands_;
-    if (options_.hash_interval_commands != 0 && applied_commands_ % options_.hash_interval_commands == 0) {
+    if (applied_commands_ == next_hash_at_) {
+      next_hash_at_ += options_.hash_interval_commands;
       TakeHash();
     }
   }
@@ -248,7 +259,7 @@ void Replica::ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& en
   if (pending_count_ > 0) {
     const Pending pending = pending_[pending_first_];
     if (pending.slot == entry.slot() && pending.index == index) {
-      pending_first_ = (pending_first_ + 1) % pending_.size();
+      pending_first_ = pending_first_ + 1 < pending_.size() ? pending_first_ + 1 : 0;
       --pending_count_;
       if (pending.listener != nullptr) {
         pending.listener->OnCommitted(pending.tag, command.slot, how, answer);
@@ -257,7 +268,8 @@ void Replica::ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& en
   }
 }
 
-// ---- divergence -----------------------------------------------------------------------------------------------------
+// ---- divergence
+// -----------------------------------------------------------------------------------------------------
 
 void Replica::TakeHash() {
   hashes_[next_hash_ % kHashesKept] = {applied_commands_, state_machine_.StateHash()};

@@ -3,13 +3,13 @@
 
 // One replica of a user's state machine: the protocol, joined to a transport, applying what is committed.
 //
-// A replica is one non-blocking loop. Call Poll() from your own thread, as often as you can; everything happens inside
-// it, and listeners are called from it. Or let a ReplicaThread do that. One thread; nothing allocates, locks or makes
-// system calls on the way of a command.
+// A replica is one non-blocking loop. Call Poll() from your own thread, as often as you can; everything
+// happens inside it, and listeners are called from it. Or let a ReplicaThread do that. One thread; nothing
+// allocates, locks or makes system calls on the way of a command.
 //
-// Only the leader takes proposals. Each one taken is answered by exactly one call of its listener: committed with its
-// reply, or unknown, when this replica lost the leadership before it could tell. Nothing is guessed: an unknown
-// command may have been committed, and may yet be.
+// Only the leader takes proposals. Each one taken is answered by exactly one call of its listener: committed
+// with its reply, or unknown, when this replica lost the leadership before it could tell. Nothing is guessed:
+// an unknown command may have been committed, and may yet be.
 
 #include <cstddef>
 #include <cstdint>
@@ -53,7 +53,8 @@ class ProposalListener {
  public:
   virtual ~ProposalListener() = default;
   // `reply` is valid for the call.
-  virtual void OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how, std::span<const std::byte> reply) = 0;
+  virtual void OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how,
+                           std::span<const std::byte> reply) = 0;
   virtual void OnUnknown(std::uint64_t tag) = 0;
 };
 
@@ -69,7 +70,8 @@ struct ReplicaOptions {
   // Proposals under way at once; one more is kFull.
   std::size_t max_proposals = std::size_t{1} << 16;
   SessionOptions sessions;
-  // The leader puts the hash of its state in the log every so many commands, and every replica compares. 0: never.
+  // The leader puts the hash of its state in the log every so many commands, and every replica compares. 0:
+  // never.
   std::uint64_t hash_interval_commands = 10'000;
 };
 
@@ -82,9 +84,11 @@ struct Divergence {
 
 class Replica {
  public:
-  // `transport`, `clock`, `state_machine`, and `observer` and `apply_observer` unless null, must outlive the replica.
+  // `transport`, `clock`, `state_machine`, and `observer` and `apply_observer` unless null, must outlive the
+  // replica.
   Replica(const ReplicaOptions& options, transport::Transport& transport, const base::Clock& clock,
-          StateMachine& state_machine, paxos::Observer* observer = nullptr, ApplyObserver* apply_observer = nullptr);
+          StateMachine& state_machine, paxos::Observer* observer = nullptr,
+          ApplyObserver* apply_observer = nullptr);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
@@ -98,11 +102,12 @@ class Replica {
   // The same within a client session: applied once, however often it is proposed.
   Taken ProposeIn(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
                   std::uint64_t tag);
-  // Opens a session; its id is the reply (8 bytes). It is forgotten when unused for long and others need the room.
+  // Opens a session; its id is the reply (8 bytes). It is forgotten when unused for long and others need the
+  // room.
   Taken OpenSession(ProposalListener& listener, std::uint64_t tag);
 
-  // Without a copy: claim room in the log itself, write the command there, and commit to it before the next call of
-  // anything else.
+  // Without a copy: claim room in the log itself, write the command there, and commit to it before the next
+  // call of anything else.
   Taken Claim(std::size_t bytes, std::span<std::byte>& command);
   void Commit(ProposalListener& listener, std::uint64_t tag);
 
@@ -133,7 +138,8 @@ class Replica {
     std::uint64_t hash = 0;
   };
 
-  Taken ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes, std::span<std::byte>& command);
+  Taken ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
+                     std::span<std::byte>& command);
   void ApplyCommitted();
   void ApplyEntry(const paxos::Entry& entry);
   void ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& entry, std::uint32_t index);
@@ -153,15 +159,16 @@ class Replica {
   std::vector<Pending> pending_;  // a ring, oldest first
   std::size_t pending_first_ = 0;
   std::size_t pending_count_ = 0;
-  std::uint64_t epoch_;           // leadership epoch that `pending_` belongs to
+  std::uint64_t epoch_;  // leadership epoch that `pending_` belongs to
   std::vector<std::byte> reply_memory_;
   std::uint64_t applied_commands_ = 0;
-  std::uint64_t last_time_ns_ = 0;     // stamp of the last command applied
-  std::uint64_t wall_offset_ns_ = 0;   // wall clock minus monotonic clock
+  std::uint64_t last_time_ns_ = 0;    // stamp of the last command applied
+  std::uint64_t wall_offset_ns_ = 0;  // wall clock minus monotonic clock
   paxos::TimeNs now_ns_ = 0;
-  std::vector<StateHashAt> hashes_;    // the latest few, a ring
+  std::vector<StateHashAt> hashes_;  // the latest few, a ring
   std::size_t next_hash_ = 0;
-  std::uint64_t hash_due_ = 0;         // commands at which the leader's last hash was taken but not yet proposed
+  std::uint64_t next_hash_at_;   // commands at which the next is taken; 0: never
+  std::uint64_t hash_due_ = 0;  // commands at which the leader's last hash was taken but not yet proposed
   std::optional<Divergence> divergence_;
 };
 

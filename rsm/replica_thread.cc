@@ -70,7 +70,8 @@ Taken ReplicaThread::Submit(std::span<const std::byte> command, ThreadListener& 
 bool ReplicaThread::TakeCommands() {
   bool took = false;
   while (held_ || queue_.TryPop(next_)) {
-    const Taken taken = node_->replica().Propose({next_.bytes.data(), next_.length}, *next_.listener, next_.tag);
+    const Taken taken =
+        node_->replica().Propose({next_.bytes.data(), next_.length}, *next_.listener, next_.tag);
     held_ = taken == Taken::kFull;
     if (held_) {
       break;  // backpressure: the queue fills, and Submit says so

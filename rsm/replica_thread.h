@@ -1,9 +1,9 @@
 #ifndef GAIOS_RSM_REPLICA_THREAD_H_
 #define GAIOS_RSM_REPLICA_THREAD_H_
 
-// Runs a node on a thread of its own, pinned if asked, for applications that have no loop to call Poll from. Commands
-// come in through a bounded lock-free queue from any number of threads. For the lowest latency call Node::Poll from
-// your own loop instead: then there is no hop between threads.
+// Runs a node on a thread of its own, pinned if asked, for applications that have no loop to call Poll from.
+// Commands come in through a bounded lock-free queue from any number of threads. For the lowest latency call
+// Node::Poll from your own loop instead: then there is no hop between threads.
 
 #include <array>
 #include <atomic>
@@ -52,20 +52,22 @@ struct QueuedCommand {
 class ReplicaThread {
  public:
   // Starts the thread; the node is its own from now on. Fails when the cpu cannot be had.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<ReplicaThread>> Start(std::unique_ptr<Node> node,
-                                                                            const ReplicaThreadOptions& options);
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<ReplicaThread>> Start(
+      std::unique_ptr<Node> node, const ReplicaThreadOptions& options);
   ReplicaThread(const ReplicaThread&) = delete;
   ReplicaThread& operator=(const ReplicaThread&) = delete;
   // Stops and joins the thread. Commands still in the queue are refused.
   ~ReplicaThread();
 
-  // Any thread. kFull: the queue is full, try again. kTooLarge: over kMaxQueuedCommandBytes. Whether this replica leads is
-  // found out by its thread, which tells `listener`.
+  // Any thread. kFull: the queue is full, try again. kTooLarge: over kMaxQueuedCommandBytes. Whether this
+  // replica leads is found out by its thread, which tells `listener`.
   Taken Submit(std::span<const std::byte> command, ThreadListener& listener, std::uint64_t tag);
 
   // Any thread: as of a moment ago.
   [[nodiscard]] bool leading() const { return leading_.load(std::memory_order_acquire); }
-  [[nodiscard]] std::uint64_t applied_commands() const { return applied_commands_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint64_t applied_commands() const {
+    return applied_commands_.load(std::memory_order_acquire);
+  }
 
  private:
   ReplicaThread(std::unique_ptr<Node> node, const ReplicaThreadOptions& options,
@@ -77,7 +79,7 @@ class ReplicaThread {
   std::unique_ptr<Node> node_;
   std::unique_ptr<base::Wakeup> wakeup_;
   base::MpscRing<QueuedCommand> queue_;
-  QueuedCommand next_;          // taken off the queue
+  QueuedCommand next_;  // taken off the queue
   bool held_ = false;   // `next_` was refused as full and is tried again
   std::atomic<bool> stop_ = false;
   std::atomic<bool> leading_ = false;

@@ -91,7 +91,8 @@ bool Sessions::Open(std::uint64_t id, std::uint64_t time_ns) {
   return true;
 }
 
-Sessions::Verdict Sessions::Judge(SessionCommand command, std::uint64_t time_ns, std::span<const std::byte>& reply) {
+Sessions::Verdict Sessions::Judge(SessionCommand command, std::uint64_t time_ns,
+                                  std::span<const std::byte>& reply) {
   Session* const session = Find(command.session);
   if (session == nullptr) {
     return Verdict::kExpired;
@@ -113,7 +114,8 @@ Sessions::Verdict Sessions::Judge(SessionCommand command, std::uint64_t time_ns,
 
 void Sessions::Finish(SessionCommand command, std::span<const std::byte> reply) {
   Session* const session = Find(command.session);
-  GAIOS_CHECK(session != nullptr && command.sequence == session->last_sequence + 1, "a command that was not to be run");
+  GAIOS_CHECK(session != nullptr && command.sequence == session->last_sequence + 1,
+              "a command that was not to be run");
   session->last_sequence = command.sequence;
   KeptReply& kept = session->replies[command.sequence % kWindow];
   kept = {};

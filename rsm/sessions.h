@@ -1,9 +1,9 @@
 #ifndef GAIOS_RSM_SESSIONS_H_
 #define GAIOS_RSM_SESSIONS_H_
 
-// Client sessions: part of the replicated state, so that a command that a client sends again, to whatever leader, is
-// run once. Each session runs its commands in the order of their numbers and keeps the replies to the latest ones.
-// Deterministic: depends on the log alone. One thread; allocates at construction only.
+// Client sessions: part of the replicated state, so that a command that a client sends again, to whatever
+// leader, is run once. Each session runs its commands in the order of their numbers and keeps the replies to
+// the latest ones. Deterministic: depends on the log alone. One thread; allocates at construction only.
 
 #include <array>
 #include <cstddef>
@@ -26,7 +26,8 @@ struct SessionOptions {
 
 class Sessions {
  public:
-  // Commands that a client may have under way in one session; so many replies are kept, as far as memory goes.
+  // Commands that a client may have under way in one session; so many replies are kept, as far as memory
+  // goes.
   static constexpr std::size_t kWindow = 64;
 
   enum class Verdict : std::uint8_t { kRun, kDuplicate, kReplyForgotten, kExpired, kOutOfOrder };
@@ -36,8 +37,10 @@ class Sessions {
   // Opens session `id`, which nobody has had before. False when there is no room for it.
   [[nodiscard]] bool Open(std::uint64_t id, std::uint64_t time_ns);
 
-  // What is to be done with a command. For kDuplicate, `reply` is the one it had. kRun is to be followed by Finish.
-  [[nodiscard]] Verdict Judge(SessionCommand command, std::uint64_t time_ns, std::span<const std::byte>& reply);
+  // What is to be done with a command. For kDuplicate, `reply` is the one it had. kRun is to be followed by
+  // Finish.
+  [[nodiscard]] Verdict Judge(SessionCommand command, std::uint64_t time_ns,
+                              std::span<const std::byte>& reply);
   void Finish(SessionCommand command, std::span<const std::byte> reply);
 
   [[nodiscard]] std::size_t size() const { return open_; }

@@ -16,10 +16,10 @@ namespace gaios::rsm {
 
 // One committed command, as every replica sees it.
 struct Command {
-  std::uint64_t slot = 0;      // slot of its batch in the log
-  std::uint64_t time_ns = 0;   // wall clock of the leader when it was proposed, ns since 1970; never decreases
-  std::uint64_t session = 0;   // client session, 0 for none
-  std::uint64_t sequence = 0;  // number within the session, from 1
+  std::uint64_t slot = 0;     // slot of its batch in the log
+  std::uint64_t time_ns = 0;  // wall clock of the leader when it was proposed, ns since 1970; never decreases
+  std::uint64_t session = 0;  // client session, 0 for none
+  std::uint64_t sequence = 0;        // number within the session, from 1
   std::span<const std::byte> bytes;  // valid during Apply only
 };
 
@@ -72,21 +72,21 @@ class SnapshotSource {
   [[nodiscard]] virtual absl::Status Read(std::span<std::byte> bytes) = 0;
 };
 
-// The determinism contract. Apply is called once for each committed command, in log order, on every replica; equal
-// state and equal command must give equal state and equal reply, on every machine and in every run. So Apply takes
-// its time from the command and from nowhere else, and its outcome must not rest on clocks, randomness, threads,
-// addresses, iteration order of hashed containers, uninitialised memory, floating-point settings or locale. Apply
-// must not fail: a command that makes no sense gets a reply that says so. Replicas compare StateHash every so many
-// commands, and one that diverges is named.
+// The determinism contract. Apply is called once for each committed command, in log order, on every replica;
+// equal state and equal command must give equal state and equal reply, on every machine and in every run. So
+// Apply takes its time from the command and from nowhere else, and its outcome must not rest on clocks,
+// randomness, threads, addresses, iteration order of hashed containers, uninitialised memory, floating-point
+// settings or locale. Apply must not fail: a command that makes no sense gets a reply that says so. Replicas
+// compare StateHash every so many commands, and one that diverges is named.
 //
-// Threads: every call comes from the replica's thread. Apply is on the fast path: it should not allocate, lock or
-// make system calls.
+// Threads: every call comes from the replica's thread. Apply is on the fast path: it should not allocate,
+// lock or make system calls.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
   virtual void Apply(const Command& command, Reply& reply) = 0;
-  // A hash of the whole state, cheap enough to be asked for every few thousand commands; equal states have equal
-  // hashes whatever road led to them.
+  // A hash of the whole state, cheap enough to be asked for every few thousand commands; equal states have
+  // equal hashes whatever road led to them.
   [[nodiscard]] virtual std::uint64_t StateHash() const = 0;
   [[nodiscard]] virtual absl::Status Save(SnapshotSink& sink) const = 0;
   // Replaces the state by the snapshot's, or fails and leaves the state as it was.

@@ -3,27 +3,35 @@
 
 // The contract between the protocol and the memory of its peers: the fenced log.
 //
-// Every replica owns a log (a ring of bytes plus two words, writable by the holder of the latest grant and by nobody
-// else) and a control region (words written by their owner alone, readable by every peer). A Transport is one
-// replica's end of it. The two sentences every backend must keep, and that tests/conformance checks on each:
+// Every replica owns a log (a ring of bytes plus two words, writable by the holder of the latest grant and by
+// nobody else) and a control region (words written by their owner alone, readable by every peer). A Transport
+// is one replica's end of it. The two sentences every backend must keep, and that tests/conformance checks on
+// each:
 //
-//   Accept.  If a write under grant g completes as kDone, its bytes were in the acceptor's log, and the acceptor's
+//   Accept.  If a write under grant g completes as kDone, its bytes were in the acceptor's log, and the
+//   acceptor's
 //            incarnation was alive, before the acceptor gave any later grant.
-//   Promise. Once OnGranted has been called at the acceptor, no write under any earlier grant changes its log.
+//   Promise. Once OnGranted has been called at the acceptor, no write under any earlier grant changes its
+//   log.
 //
 // And:
-//   - operations posted on one link complete in posting order; each names its grant and the acceptor's incarnation;
-//   - a failed operation says kFenced or kDown, never nothing; after one that failed, later ones of that link under
+//   - operations posted on one link complete in posting order; each names its grant and the acceptor's
+//   incarnation;
+//   - a failed operation says kFenced or kDown, never nothing; after one that failed, later ones of that link
+//   under
 //     the same grant fail too;
-//   - the bytes of [from, to) are read from the poster's ring at any time between post and completion: they must not
+//   - the bytes of [from, to) are read from the poster's ring at any time between post and completion: they
+//   must not
 //     change in between (P8);
-//   - reads return bytes held at some moment between post and completion, with no atomicity beyond 8 aligned bytes;
+//   - reads return bytes held at some moment between post and completion, with no atomicity beyond 8 aligned
+//   bytes;
 //   - messages may be lost, doubled or late, never altered; they come from a peer whose group, version and
 //     incarnation were checked;
-//   - Grant is idempotent: asking again for the grant that is held neither fences again nor disturbs its holder.
+//   - Grant is idempotent: asking again for the grant that is held neither fences again nor disturbs its
+//   holder.
 //
-// Threads: a Transport belongs to one thread, which calls everything. No call blocks. Nothing allocates after start-up
-// on Write, WriteWord, ReadControl and Poll.
+// Threads: a Transport belongs to one thread, which calls everything. No call blocks. Nothing allocates after
+// start-up on Write, WriteWord, ReadControl and Poll.
 
 #include <cstddef>
 #include <cstdint>
@@ -60,8 +68,8 @@ enum class LogWord : std::uint8_t {
 };
 inline constexpr std::size_t kLogWords = 2;
 
-// The words a replica publishes to its peers by Publish(). Incarnation and promised grant stand beside them and are
-// written by the transport itself, at start and in Grant.
+// The words a replica publishes to its peers by Publish(). Incarnation and promised grant stand beside them
+// and are written by the transport itself, at start and in Grant.
 enum class ControlWord : std::uint8_t {
   kCommit,            // own commit, a position
   kApplied,           // applied by the state machine, a position
@@ -99,13 +107,15 @@ class EventHandler {
   // `view` is valid for the call and meaningful when the outcome is kDone.
   virtual void OnControl(ReplicaId peer, Outcome outcome, const ControlView& view) = 0;
   virtual void OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) = 0;
-  // The grant asked for by Grant() is effective. Transport::log() may have moved; its live bytes are in place.
+  // The grant asked for by Grant() is effective. Transport::log() may have moved; its live bytes are in
+  // place.
   virtual void OnGranted(Grant grant) = 0;
-  // A peer's process can be reached (again), or no longer. An up link has no granted path until that peer grants one.
+  // A peer's process can be reached (again), or no longer. An up link has no granted path until that peer
+  // grants one.
   virtual void OnLinkUp(ReplicaId peer, Incarnation incarnation) = 0;
   virtual void OnLinkDown(ReplicaId peer) = 0;
-  // Asked while a grant is being given, after the promise is visible to every writer: the bytes of the log at `log`
-  // that must survive. A backend that keeps its log in place need not ask.
+  // Asked while a grant is being given, after the promise is visible to every writer: the bytes of the log at
+  // `log` that must survive. A backend that keeps its log in place need not ask.
   virtual Range LiveRange(const std::byte* log) = 0;
 };
 
@@ -113,38 +123,44 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  // ---- owner side -----------------------------------------------------------------------------------------------
+  // ---- owner side
+  // -----------------------------------------------------------------------------------------------
 
   [[nodiscard]] virtual std::size_t capacity() const = 0;  // bytes, a power of two
-  [[nodiscard]] virtual std::byte* log() = 0;              // 64-byte aligned; position p is at log()[p % capacity()]
+  [[nodiscard]] virtual std::byte* log() = 0;  // 64-byte aligned; position p is at log()[p % capacity()]
   [[nodiscard]] virtual std::uint64_t ReadLogWord(LogWord which) const = 0;
-  // Stores a word of the own control region, for peers to read. Release order: what was stored before is visible to
-  // whoever sees it.
+  // Stores a word of the own control region, for peers to read. Release order: what was stored before is
+  // visible to whoever sees it.
   virtual void Publish(ControlWord which, std::uint64_t value) = 0;
-  // Publishes `grant` as promised, fences every earlier one, and gives `to` write access to the log (its log words set
-  // to zero). Answered by OnGranted from a later Poll. `to` may be the replica itself: then nobody writes from outside.
-  // `grant` must be higher than every earlier one (P1) or equal to the latest, and no other grant may be under way.
+  // Publishes `grant` as promised, fences every earlier one, and gives `to` write access to the log (its log
+  // words set to zero). Answered by OnGranted from a later Poll. `to` may be the replica itself: then nobody
+  // writes from outside. `grant` must be higher than every earlier one (P1) or equal to the latest, and no
+  // other grant may be under way.
   virtual void GrantTo(ReplicaId to, Grant grant) = 0;
 
-  // ---- peer side ------------------------------------------------------------------------------------------------
+  // ---- peer side
+  // ------------------------------------------------------------------------------------------------
 
   // Copies bytes [range.from, range.to) of the own log to the same positions of `peer`'s.
   virtual Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) = 0;
-  virtual Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
-                         std::uint64_t token) = 0;
+  virtual Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
+                         std::uint64_t value, std::uint64_t token) = 0;
   // Copies bytes of `peer`'s log to the same positions of the own one. The grant must be held.
-  virtual Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) = 0;
+  virtual Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
+                       std::uint64_t token) = 0;
   // Reads `peer`'s control region; needs no grant. Answered by OnControl.
   virtual Post ReadControl(ReplicaId peer) = 0;
   // At most paxos::kMaxMessageBytes. Never waits; a message that cannot be sent is lost.
   virtual void Send(ReplicaId peer, std::span<const std::byte> message) = 0;
-  // Gives up the granted path to `peer`: operations under way on it complete as kDown, and no memory of ours is read for
-  // it any more once this returns. The link itself stays; the next grant opens a new path.
+  // Gives up the granted path to `peer`: operations under way on it complete as kDown, and no memory of ours
+  // is read for it any more once this returns. The link itself stays; the next grant opens a new path.
   virtual void Abandon(ReplicaId peer) = 0;
 
-  // ---- progress -------------------------------------------------------------------------------------------------
+  // ---- progress
+  // -------------------------------------------------------------------------------------------------
 
-  // Makes posted operations take their course and reports what happened. Returns the number of events reported.
+  // Makes posted operations take their course and reports what happened. Returns the number of events
+  // reported.
   virtual std::size_t Poll(EventHandler& handler) = 0;
 };
 

@@ -3,14 +3,14 @@
 
 // A queue of byte records in memory that two processes share and that neither trusts the other with.
 //
-// One process writes, one reads. Each keeps its own index to itself and only publishes it; what it sees of the other's
-// is checked before it is believed: an index may grow, not past what it follows, in steps of 8. One that does anything
-// else makes the ring broken, for good. So the worst that a process can do to its peer through a ring is to feed it
-// records of any content.
+// One process writes, one reads. Each keeps its own index to itself and only publishes it; what it sees of
+// the other's is checked before it is believed: an index may grow, not past what it follows, in steps of 8.
+// One that does anything else makes the ring broken, for good. So the worst that a process can do to its peer
+// through a ring is to feed it records of any content.
 //
-// A record is an 8-byte header and the bytes, padded to a multiple of 8, never across the end of the ring: a filler
-// takes the rest of a lap. Indices count bytes since the start and only grow. A full ring is a null pointer, an empty
-// one an enum value; nothing waits, nothing allocates. Each end belongs to one thread.
+// A record is an 8-byte header and the bytes, padded to a multiple of 8, never across the end of the ring: a
+// filler takes the rest of a lap. Indices count bytes since the start and only grow. A full ring is a null
+// pointer, an empty one an enum value; nothing waits, nothing allocates. Each end belongs to one thread.
 
 #include <atomic>
 #include <bit>
@@ -29,7 +29,8 @@ struct RingIndexes {
   alignas(base::kCacheLineBytes) std::atomic<std::uint64_t> tail{0};  // stored by the writer alone
   alignas(base::kCacheLineBytes) std::atomic<std::uint64_t> head{0};  // stored by the reader alone
 };
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free && sizeof(RingIndexes) == 2 * base::kCacheLineBytes);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
+              sizeof(RingIndexes) == 2 * base::kCacheLineBytes);
 
 inline constexpr std::size_t kRecordAlignment = 8;
 
@@ -56,8 +57,8 @@ class RingWriter {
     GAIOS_CHECK(base::IsPowerOfTwo(memory.size()) && memory.size() >= 64, "a ring is a power of two long");
   }
 
-  // The place of a record of `bytes` bytes, to be filled before Commit(); null when there is no room, or the ring is
-  // broken.
+  // The place of a record of `bytes` bytes, to be filled before Commit(); null when there is no room, or the
+  // ring is broken.
   [[nodiscard]] std::byte* Claim(std::size_t bytes) {
     const std::size_t size = RecordBytes(bytes);
     const std::size_t offset = static_cast<std::size_t>(tail_) & (memory_.size() - 1);
@@ -124,8 +125,8 @@ class RingReader {
     GAIOS_CHECK(base::IsPowerOfTwo(memory.size()) && memory.size() >= 64, "a ring is a power of two long");
   }
 
-  // The oldest record, in place; the writer can still change its bytes, so whatever is decided by them must be copied
-  // first.
+  // The oldest record, in place; the writer can still change its bytes, so whatever is decided by them must
+  // be copied first.
   [[nodiscard]] Next Front(std::span<const std::byte>& record) {
     // At most a filler and a record; one look at each.
     for (int look = 0; look < 2; ++look) {

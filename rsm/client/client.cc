@@ -34,22 +34,26 @@ class OneAnswer final : public ClientListener {
 
 absl::Status CheckOptions(const ClientOptions& options) {
   if (options.replicas < 1 || options.replicas > paxos::kMaxReplicas) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("ClientOptions.replicas is ", options.replicas, "; a group has 1 to ", paxos::kMaxReplicas));
+    return absl::InvalidArgumentError(absl::StrCat("ClientOptions.replicas is ", options.replicas,
+                                                   "; a group has 1 to ", paxos::kMaxReplicas));
   }
   if (options.window < 1 || options.window > Sessions::kWindow) {
     return absl::InvalidArgumentError(
         absl::StrCat("ClientOptions.window is ", options.window, "; it must be 1 to ", Sessions::kWindow));
   }
   if (options.max_command_bytes < 1 || options.max_command_bytes > paxos::kMaxEntryPayloadBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("ClientOptions.max_command_bytes is ", options.max_command_bytes,
-                                                   "; it must be 1 to ", paxos::kMaxEntryPayloadBytes));
+    return absl::InvalidArgumentError(absl::StrCat("ClientOptions.max_command_bytes is ",
+                                                   options.max_command_bytes, "; it must be 1 to ",
+                                                   paxos::kMaxEntryPayloadBytes));
   }
-  if (options.operation_timeout_ns == 0 || options.answer_timeout_ns == 0 || options.connect_interval_ns == 0) {
-    return absl::InvalidArgumentError("a timeout or interval of ClientOptions is 0; leave it out for its default");
+  if (options.operation_timeout_ns == 0 || options.answer_timeout_ns == 0 ||
+      options.connect_interval_ns == 0) {
+    return absl::InvalidArgumentError(
+        "a timeout or interval of ClientOptions is 0; leave it out for its default");
   }
   for (std::size_t i = 0; i < options.replicas; ++i) {
-    const std::string path = ClientSocketPath(options.directory, paxos::ReplicaId(static_cast<std::uint8_t>(i)));
+    const std::string path =
+        ClientSocketPath(options.directory, paxos::ReplicaId(static_cast<std::uint8_t>(i)));
     if (absl::Status status = transport::shm::CheckSocketPath(path); !status.ok()) {
       return status;
     }
@@ -75,11 +79,13 @@ Client::Client(const ClientOptions& options, const base::Clock& clock)
       heard_ns_(clock.NowNs()) {
   connections_.reserve(options.replicas);
   for (std::size_t i = 0; i < options.replicas; ++i) {
-    connections_.emplace_back(options.directory, paxos::ReplicaId(static_cast<std::uint8_t>(i)), options.group);
+    connections_.emplace_back(options.directory, paxos::ReplicaId(static_cast<std::uint8_t>(i)),
+                              options.group);
   }
 }
 
-// ---- submitting -------------------------------------------------------------------------------------------------------
+// ---- submitting
+// -------------------------------------------------------------------------------------------------------
 
 Submitted Client::Submit(std::span<const std::byte> command, std::uint64_t tag) {
   if (command.size() > max_command_bytes_) {
@@ -115,7 +121,8 @@ bool Client::SendNext(std::uint64_t now_ns) {
   header.session = session_;
   header.sequence = front_sequence_ + sent_;
   header.kind = RequestKind::kCommand;
-  const std::span<const std::byte> command(memory_.data() + at * options_.max_command_bytes, places_[at].bytes);
+  const std::span<const std::byte> command(memory_.data() + at * options_.max_command_bytes,
+                                           places_[at].bytes);
   if (!connections_[target_].Send(header, command)) {
     return false;
   }
@@ -143,7 +150,8 @@ void Client::Send(std::uint64_t now_ns) {
   }
 }
 
-// ---- polling ----------------------------------------------------------------------------------------------------------
+// ---- polling
+// ----------------------------------------------------------------------------------------------------------
 
 bool Client::Poll(ClientListener& listener) {
   GAIOS_CHECK(!polling_, "Poll() was called by its listener");
@@ -221,7 +229,8 @@ bool Client::TakeResponses(ClientListener& listener, std::uint64_t now_ns) {
   return worked;
 }
 
-void Client::Answered(const ShmConnection::Response& response, ClientListener& listener, std::uint64_t now_ns) {
+void Client::Answered(const ShmConnection::Response& response, ClientListener& listener,
+                      std::uint64_t now_ns) {
   switch (response.header.status) {
     case ResponseStatus::kCommitted:
       if (opening_) {
@@ -303,7 +312,8 @@ void Client::Redirected(std::uint8_t leader, std::uint64_t now_ns) {
   }
 }
 
-// ---- streams and sessions ---------------------------------------------------------------------------------------------
+// ---- streams and sessions
+// ---------------------------------------------------------------------------------------------
 
 void Client::RestartStream() {
   expected_ = next_request_;
@@ -340,16 +350,18 @@ std::uint64_t Client::PopFront() {
   return tag;
 }
 
-// ---- one at a time ----------------------------------------------------------------------------------------------------
+// ---- one at a time
+// ----------------------------------------------------------------------------------------------------
 
 absl::StatusOr<std::vector<std::byte>> Client::Call(std::span<const std::byte> command) {
   if (count_ != 0) {
-    return absl::FailedPreconditionError("Call() while commands of Submit() are under way; poll until they are answered");
+    return absl::FailedPreconditionError(
+        "Call() while commands of Submit() are under way; poll until they are answered");
   }
   const std::uint64_t sent_before = counters_.sent;
   if (Submit(command, 0) != Submitted::kSubmitted) {
-    return absl::InvalidArgumentError(absl::StrCat("a command of ", command.size(), " bytes; at most ",
-                                                   max_command_bytes_, " are taken"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a command of ", command.size(), " bytes; at most ", max_command_bytes_, " are taken"));
   }
   OneAnswer answer;
   base::Idle idle(base::IdleStrategy::kYield);
@@ -365,15 +377,17 @@ absl::StatusOr<std::vector<std::byte>> Client::Call(std::span<const std::byte> c
     case OneAnswer::Outcome::kReplied:
       return std::move(answer.bytes);
     case OneAnswer::Outcome::kReplyForgotten:
-      return absl::UnknownError("the command was applied, but its reply is no longer kept; do not send it again");
+      return absl::UnknownError(
+          "the command was applied, but its reply is no longer kept; do not send it again");
     case OneAnswer::Outcome::kUnknown:
       break;
   }
   const std::uint64_t waited_ms = options_.operation_timeout_ns / kNsPerMs;
   if (counters_.sent != sent_before) {
-    return absl::UnknownError(absl::StrCat("no answer within ", waited_ms,
-                                           " ms: the command may have been applied, or may yet be; look at the "
-                                           "state before sending it again"));
+    return absl::UnknownError(
+        absl::StrCat("no answer within ", waited_ms,
+                     " ms, or none that counts because the session had expired: the command may have "
+                     "been applied, or may yet be; look at the state before sending it again"));
   }
   std::string why;
   for (const ShmConnection& connection : connections_) {

@@ -1,18 +1,18 @@
 #ifndef GAIOS_RSM_CLIENT_CLIENT_H_
 #define GAIOS_RSM_CLIENT_CLIENT_H_
 
-// A client of a replicated state machine. It finds the leader, follows it when it changes, and has every command
-// applied at most once: commands are numbered within a session that is itself part of the replicated state, kept until
-// answered, and sent again under the same number whenever an answer may have been lost.
+// A client of a replicated state machine. It finds the leader, follows it when it changes, and has every
+// command applied at most once: commands are numbered within a session that is itself part of the replicated
+// state, kept until answered, and sent again under the same number whenever an answer may have been lost.
 //
-// Each command that Submit() takes is answered by exactly one call of the listener, in the order of submission:
-// committed, with its reply; or unknown, when no answer came within the operation timeout or the session is no longer
-// known. Unknown means just that: the command may have been applied, may yet be, or may never be. All that was under way
-// in that session is then unknown, and later commands go into a new one.
+// Each command that Submit() takes is answered by exactly one call of the listener, in the order of
+// submission: committed, with its reply; or unknown, when no answer came within the operation timeout or the
+// session is no longer known. Unknown means just that: the command may have been applied, may yet be, or may
+// never be. All that was under way in that session is then unknown, and later commands go into a new one.
 //
-// Poll() must be called often; it does the work and calls the listener, which may Submit(). It never blocks, and makes
-// system calls only while connecting and, every kCheckIntervalNs, to see whether the replica still lives. Nothing
-// allocates after Open but connecting. One thread.
+// Poll() must be called often; it does the work and calls the listener, which may Submit(). It never blocks,
+// and makes system calls only while connecting and, every kCheckIntervalNs, to see whether the replica still
+// lives. Nothing allocates after Open but connecting. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -61,8 +61,8 @@ enum class [[nodiscard]] Submitted : std::uint8_t {
 class ClientListener {
  public:
   virtual ~ClientListener() = default;
-  // `how` is kApplied, kDuplicate (the answer to an earlier sending was lost; `reply` is what it said, `slot` the
-  // later one) or kReplyForgotten (the same, without the reply). `reply` is valid for the call.
+  // `how` is kApplied, kDuplicate (the answer to an earlier sending was lost; `reply` is what it said, `slot`
+  // the later one) or kReplyForgotten (the same, without the reply). `reply` is valid for the call.
   virtual void OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how,
                            std::span<const std::byte> reply) = 0;
   virtual void OnUnknown(std::uint64_t tag) = 0;
@@ -72,10 +72,10 @@ struct ClientCounters {
   std::uint64_t submitted = 0;
   std::uint64_t committed = 0;
   std::uint64_t unknown = 0;
-  std::uint64_t sent = 0;              // commands sent, repetitions included
-  std::uint64_t redirected = 0;        // answers that the replica does not lead
+  std::uint64_t sent = 0;        // commands sent, repetitions included
+  std::uint64_t redirected = 0;  // answers that the replica does not lead
   std::uint64_t lost_connections = 0;
-  std::uint64_t silences = 0;          // replicas left because they said nothing
+  std::uint64_t silences = 0;  // replicas left because they said nothing
   std::uint64_t sessions_opened = 0;
   std::uint64_t sessions_expired = 0;
 };
@@ -84,8 +84,8 @@ class Client {
  public:
   static constexpr std::uint64_t kCheckIntervalNs = 500'000;
 
-  // `clock` must outlive the client. Connects later, by Poll(): replicas may start after it. InvalidArgument names the
-  // option that is wrong.
+  // `clock` must outlive the client. Connects later, by Poll(): replicas may start after it. InvalidArgument
+  // names the option that is wrong.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Client>> Open(const ClientOptions& options,
                                                                     const base::Clock& clock);
   Client(const Client&) = delete;
@@ -96,16 +96,18 @@ class Client {
   // One turn. Returns whether there was anything to do. Not to be called by the listener.
   bool Poll(ClientListener& listener);
 
-  // Submits one command and polls until it is answered; for programs that do one thing at a time. FailedPrecondition
-  // while others are under way; InvalidArgument when too large; Unavailable when no replica took it, so it has not been
-  // applied; Unknown when the outcome is.
+  // Submits one command and polls until it is answered; for programs that do one thing at a time.
+  // FailedPrecondition while others are under way; InvalidArgument when too large; Unavailable when no
+  // replica took it, so it has not been applied; Unknown when the outcome is.
   [[nodiscard]] absl::StatusOr<std::vector<std::byte>> Call(std::span<const std::byte> command);
 
   [[nodiscard]] std::size_t outstanding() const { return count_; }
   // It has a session at a leader, or had when it last heard from one: commands go out at once.
   [[nodiscard]] bool ready() const { return session_ != 0 && connections_[target_].ready(); }
   // Whom it sends to.
-  [[nodiscard]] paxos::ReplicaId target() const { return paxos::ReplicaId(static_cast<std::uint8_t>(target_)); }
+  [[nodiscard]] paxos::ReplicaId target() const {
+    return paxos::ReplicaId(static_cast<std::uint8_t>(target_));
+  }
   [[nodiscard]] std::uint64_t session() const { return session_; }  // 0: none
   [[nodiscard]] const ClientCounters& counters() const { return counters_; }
 
@@ -122,7 +124,8 @@ class Client {
   bool TakeResponses(ClientListener& listener, std::uint64_t now_ns);
   void Answered(const ShmConnection::Response& response, ClientListener& listener, std::uint64_t now_ns);
   void SessionAnswered(const ShmConnection::Response& response, std::uint64_t now_ns);
-  void CommandAnswered(const ShmConnection::Response& response, ClientListener& listener, std::uint64_t now_ns);
+  void CommandAnswered(const ShmConnection::Response& response, ClientListener& listener,
+                       std::uint64_t now_ns);
   void Redirected(std::uint8_t leader, std::uint64_t now_ns);
   void Send(std::uint64_t now_ns);
   bool SendNext(std::uint64_t now_ns);
@@ -141,8 +144,8 @@ class Client {
   std::vector<ShmConnection> connections_;  // one per replica; only the target's is advanced
   std::size_t target_ = 0;
 
-  // Commands under way, a ring, oldest first; place i has the bytes at i * max_command_bytes. The first `sent_` of them
-  // have been sent to the target since the stream began.
+  // Commands under way, a ring, oldest first; place i has the bytes at i * max_command_bytes. The first
+  // `sent_` of them have been sent to the target since the stream began.
   std::vector<Place> places_;
   std::vector<std::byte> memory_;
   std::size_t first_ = 0;
@@ -154,15 +157,15 @@ class Client {
   std::uint64_t front_sequence_ = 1;  // of the oldest command under way, in this session
   bool opening_ = false;              // a session has been asked for in this stream
 
-  // Requests are numbered through the life of the client. A stream is what one replica is sent in one go: its answers
-  // come in order, each to request `expected_`; lower ones answer to an earlier stream.
+  // Requests are numbered through the life of the client. A stream is what one replica is sent in one go: its
+  // answers come in order, each to request `expected_`; lower ones answer to an earlier stream.
   std::uint64_t next_request_ = 1;
   std::uint64_t expected_ = 1;
 
-  std::uint64_t heard_ns_ = 0;       // last answer, or start of waiting for one
-  std::uint64_t resume_ns_ = 0;      // nothing is sent before
+  std::uint64_t heard_ns_ = 0;   // last answer, or start of waiting for one
+  std::uint64_t resume_ns_ = 0;  // nothing is sent before
   std::uint64_t next_check_ns_ = 0;
-  bool redirected_ = false;          // followed a hint, and had no answer since
+  bool redirected_ = false;  // followed a hint, and had no answer since
   bool polling_ = false;
   ClientCounters counters_;
 };

@@ -38,8 +38,8 @@ absl::Status RemoveStaleSocket(const std::string& path) {
         absl::StrCat(path, " exists and is not a socket; remove it or choose another directory"));
   }
   if (transport::shm::Connect(path).valid()) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("another process listens on ", path, "; stop it, or give this replica another directory"));
+    return absl::AlreadyExistsError(absl::StrCat("another process listens on ", path,
+                                                 "; stop it, or give this replica another directory"));
   }
   ::unlink(path.c_str());
   return absl::OkStatus();
@@ -47,8 +47,9 @@ absl::Status RemoveStaleSocket(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const std::string& directory, paxos::ReplicaId id,
-                                                             paxos::GroupId group, const ClientPortOptions& options,
+absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const std::string& directory,
+                                                             paxos::ReplicaId id, paxos::GroupId group,
+                                                             const ClientPortOptions& options,
                                                              const base::Clock& clock) {
   GAIOS_CHECK(IsRingSize(options.request_ring_bytes) && IsRingSize(options.response_ring_bytes),
               "rings are a power of two long, within bounds");
@@ -71,18 +72,23 @@ absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const std::string& 
 
 ClientPort::ClientPort(std::string path, UniqueFd listener, const PortIdentity& identity,
                        const ClientPortOptions& options, const base::Clock& clock)
-    : path_(std::move(path)), listener_(std::move(listener)), identity_(identity), options_(options), clock_(clock) {
+    : path_(std::move(path)),
+      listener_(std::move(listener)),
+      identity_(identity),
+      options_(options),
+      clock_(clock) {
   connections_.reserve(options.max_clients);
 }
 
-ClientPort::~ClientPort() { ::unlink(path_.c_str()); }
+ClientPort::~ClientPort() {
+  ::unlink(path_.c_str());
+}
 
 bool ClientPort::Poll(Replica& replica) {
   bool worked = false;
   const std::size_t count = connections_.size();
-  const std::size_t max_command_bytes =
-      std::min(replica.max_command_bytes(),
-               MaxRecordBytes(options_.request_ring_bytes) - sizeof(RequestHeader));
+  const std::size_t max_command_bytes = std::min(
+      replica.max_command_bytes(), MaxRecordBytes(options_.request_ring_bytes) - sizeof(RequestHeader));
   if (count != 0) {
     first_ = first_ + 1 < count ? first_ + 1 : 0;
     for (std::size_t i = 0; i < count; ++i) {

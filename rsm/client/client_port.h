@@ -1,15 +1,15 @@
 #ifndef GAIOS_RSM_CLIENT_CLIENT_PORT_H_
 #define GAIOS_RSM_CLIENT_CLIENT_PORT_H_
 
-// Where the clients of this host come in to a replica: a Unix socket to connect by and, for each client, two rings in
-// memory shared with it, so that a request costs no system call on either side.
+// Where the clients of this host come in to a replica: a Unix socket to connect by and, for each client, two
+// rings in memory shared with it, so that a request costs no system call on either side.
 //
-// Poll it in the replica's loop. Sockets are looked at every kCheckIntervalNs by the clock, and each turn while a new
-// client's memory is prepared; apart from that no call of it is a system call, and nothing allocates while clients
-// stay. One thread, the replica's.
+// Poll it in the replica's loop. Sockets are looked at every kCheckIntervalNs by the clock, and each turn
+// while a new client's memory is prepared; apart from that no call of it is a system call, and nothing
+// allocates while clients stay. One thread, the replica's.
 //
-// Only processes of the same user, or of root, are let in; even so nothing they do can harm more than their own
-// connection. See port_connection.h.
+// Only processes of the same user, or of root, are let in; even so nothing they do can harm more than their
+// own connection. See port_connection.h.
 
 #include <cstddef>
 #include <cstdint>
@@ -30,8 +30,8 @@ namespace gaios::rsm {
 struct ClientPortOptions {
   // Connections at once; one more waits. Each has rings of its own.
   std::size_t max_clients = 64;
-  // Both are powers of two. A command must fit twice into the first. The second bounds the requests of one client that
-  // are under way: each sets aside the room of the largest reply.
+  // Both are powers of two. A command must fit twice into the first. The second bounds the requests of one
+  // client that are under way: each sets aside the room of the largest reply.
   std::size_t request_ring_bytes = std::size_t{512} << 10;
   std::size_t response_ring_bytes = std::size_t{2} << 20;
 };
@@ -49,10 +49,11 @@ class ClientPort {
  public:
   static constexpr std::uint64_t kCheckIntervalNs = 500'000;
 
-  // Listens in `directory`, which must exist. `clock` must outlive the port. A socket left by a crashed life of this
-  // replica is replaced; AlreadyExists when a live process listens there.
+  // Listens in `directory`, which must exist. `clock` must outlive the port. A socket left by a crashed life
+  // of this replica is replaced; AlreadyExists when a live process listens there.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<ClientPort>> Open(const std::string& directory,
-                                                                        paxos::ReplicaId id, paxos::GroupId group,
+                                                                        paxos::ReplicaId id,
+                                                                        paxos::GroupId group,
                                                                         const ClientPortOptions& options,
                                                                         const base::Clock& clock);
   ClientPort(const ClientPort&) = delete;
@@ -60,8 +61,8 @@ class ClientPort {
   // The replica must not be polled any more: it may still have to answer to connections.
   ~ClientPort();
 
-  // One turn: takes what clients have asked for. Always of the same replica. Returns whether there was anything to do.
-  // Responses go out from within Replica::Poll.
+  // One turn: takes what clients have asked for. Always of the same replica. Returns whether there was
+  // anything to do. Responses go out from within Replica::Poll.
   bool Poll(Replica& replica);
 
   [[nodiscard]] const ClientPortCounters& counters() const { return counters_; }

@@ -23,11 +23,13 @@ using transport::shm::SendResult;
 // A client greets as soon as it is connected; one that does not holds a place that others may need.
 constexpr std::uint64_t kGreetingTimeoutNs = 1'000'000'000;
 
-constexpr const char* kNoMemoryText = "the replica has no memory for another client; free some, or close clients";
+constexpr const char* kNoMemoryText =
+    "the replica has no memory for another client; free some, or close clients";
 
 }  // namespace
 
-PortConnection::PortConnection(transport::shm::UniqueFd socket, const PortIdentity& identity, std::uint64_t now_ns)
+PortConnection::PortConnection(transport::shm::UniqueFd socket, const PortIdentity& identity,
+                               std::uint64_t now_ns)
     : identity_(identity), accepted_ns_(now_ns), socket_(std::move(socket)) {}
 
 void PortConnection::CheckSocket(std::uint64_t now_ns, std::size_t max_command_bytes) {
@@ -69,8 +71,9 @@ void PortConnection::Greeted(std::span<const std::byte> packet) {
     return;
   }
   if (greeting->version != kClientWireVersion) {
-    Refuse(absl::StrCat("the client speaks version ", greeting->version, ", replica ", identity_.replica.value(),
-                        " version ", kClientWireVersion, "; run the same release of both"));
+    Refuse(absl::StrCat("the client speaks version ", greeting->version, ", replica ",
+                        identity_.replica.value(), " version ", kClientWireVersion,
+                        "; run the same release of both"));
     return;
   }
   if (greeting->group != identity_.group.value()) {
@@ -113,8 +116,7 @@ bool PortConnection::Prepare(std::size_t max_command_bytes) {
 void PortConnection::Welcomed(std::size_t max_command_bytes) {
   ClientRings& rings = *::new (memory_.data()) ClientRings;
   std::byte* const request_memory = memory_.data() + kRingsOffset;
-  requests_.emplace(rings.requests,
-                    std::span<const std::byte>(request_memory, identity_.request_ring_bytes));
+  requests_.emplace(rings.requests, std::span<const std::byte>(request_memory, identity_.request_ring_bytes));
   responses_.emplace(rings.responses, std::span<std::byte>(request_memory + identity_.request_ring_bytes,
                                                            identity_.response_ring_bytes));
   Welcome welcome;
@@ -122,7 +124,8 @@ void PortConnection::Welcomed(std::size_t max_command_bytes) {
   welcome.response_ring_bytes = identity_.response_ring_bytes;
   welcome.max_command_bytes = max_command_bytes;
   const std::array<int, 1> fds = {memory_.fd()};
-  if (transport::shm::SendPacket(socket_.get(), Packet::Message(BytesOf(welcome)), fds) != SendResult::kSent) {
+  if (transport::shm::SendPacket(socket_.get(), Packet::Message(BytesOf(welcome)), fds) !=
+      SendResult::kSent) {
     // It is the first packet on this socket: nothing but a client that is gone keeps it back.
     Close(End::kLeft);
     return;

@@ -3,12 +3,13 @@
 
 // One client, as its replica sees it: the socket, the shared rings, and the requests under way.
 //
-// The connection is itself the listener of what it proposes. It must live until the replica has answered all of that:
-// one whose client is gone is closed at once and destroyed once finished().
+// The connection is itself the listener of what it proposes. It must live until the replica has answered all
+// of that: one whose client is gone is closed at once and destroyed once finished().
 //
-// Nothing that the client sends or stores is believed: what no client of ours does closes the connection and nothing
-// else. Room for the largest reply is set aside in the ring of responses before a request is taken, so an answer always
-// finds room, however slow the client is; a client that does not read stops its own requests only.
+// Nothing that the client sends or stores is believed: what no client of ours does closes the connection and
+// nothing else. Room for the largest reply is set aside in the ring of responses before a request is taken,
+// so an answer always finds room, however slow the client is; a client that does not read stops its own
+// requests only.
 
 #include <cstddef>
 #include <cstdint>
@@ -36,11 +37,11 @@ struct PortIdentity {
 class PortConnection final : public ProposalListener {
  public:
   enum class End : std::uint8_t {
-    kNone,         // it goes on
-    kLeft,         // the client closed its socket, or died
-    kRefused,      // greeted us wrongly: another group, version or replica
-    kMisbehaved,   // did what no client does
-    kNoMemory,     // there is none for its rings
+    kNone,        // it goes on
+    kLeft,        // the client closed its socket, or died
+    kRefused,     // greeted us wrongly: another group, version or replica
+    kMisbehaved,  // did what no client does
+    kNoMemory,    // there is none for its rings
   };
 
   // A connection accepted at `now_ns`.
@@ -48,8 +49,8 @@ class PortConnection final : public ProposalListener {
 
   // Looks at the socket. Makes system calls.
   void CheckSocket(std::uint64_t now_ns, std::size_t max_command_bytes);
-  // Makes some more of the rings' memory present and, when all is, hands it to the client. Returns whether there was
-  // anything to do. Makes system calls until the client is being served.
+  // Makes some more of the rings' memory present and, when all is, hands it to the client. Returns whether
+  // there was anything to do. Makes system calls until the client is being served.
   bool Prepare(std::size_t max_command_bytes);
   // Takes up to `limit` requests. Returns whether there were any.
   bool Serve(Replica& replica, std::size_t limit);
@@ -57,7 +58,8 @@ class PortConnection final : public ProposalListener {
   [[nodiscard]] End end() const { return end_; }
   [[nodiscard]] bool finished() const { return end_ != End::kNone && under_way_ == 0; }
 
-  void OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how, std::span<const std::byte> reply) override;
+  void OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how,
+                   std::span<const std::byte> reply) override;
   void OnUnknown(std::uint64_t tag) override;
 
  private:

@@ -56,7 +56,8 @@ void ShmConnection::Connect() {
     return;
   }
   if (!transport::shm::PeerIsTrusted(socket_.get())) {
-    Fail(absl::StrCat("a process of another user listens at ", path_, "; run clients and replicas as one user"));
+    Fail(absl::StrCat("a process of another user listens at ", path_,
+                      "; run clients and replicas as one user"));
     return;
   }
   Greeting greeting;

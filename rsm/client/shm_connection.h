@@ -1,11 +1,12 @@
 #ifndef GAIOS_RSM_CLIENT_SHM_CONNECTION_H_
 #define GAIOS_RSM_CLIENT_SHM_CONNECTION_H_
 
-// A client's way to one replica of its host: the socket to connect by, then the shared rings. It carries requests and
-// responses; what they mean is the client's business.
+// A client's way to one replica of its host: the socket to connect by, then the shared rings. It carries
+// requests and responses; what they mean is the client's business.
 //
-// Advance() makes the system calls: connecting, and looking whether the replica still lives. The rest makes none and
-// allocates nothing. A replica that dies leaves what it had answered in the ring: read that before Close(). One thread.
+// Advance() makes the system calls: connecting, and looking whether the replica still lives. The rest makes
+// none and allocates nothing. A replica that dies leaves what it had answered in the ring: read that before
+// Close(). One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +28,7 @@ class ShmConnection {
     kDown,      // not connected
     kGreeting,  // connected; the replica has yet to pass its memory
     kReady,
-    kLost,      // was ready; the replica is gone, or does what no replica does. Responses may be left
+    kLost,  // was ready; the replica is gone, or does what no replica does. Responses may be left
   };
 
   ShmConnection(const std::string& directory, paxos::ReplicaId replica, paxos::GroupId group);

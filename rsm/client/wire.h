@@ -3,16 +3,17 @@
 
 // What clients and replicas say to each other, in plain structs of host byte order.
 //
-// Requests and responses travel as records of a ring (byte_ring.h): a header, then the command or the reply. Requests
-// of one connection are answered in their order, each once.
+// Requests and responses travel as records of a ring (byte_ring.h): a header, then the command or the reply.
+// Requests of one connection are answered in their order, each once.
 //
 // The rings come by a Unix socket of packets, `replica-<id>.client` in the group's directory:
 //
 //   client    GREETING
 //   replica   WELCOME (+1 descriptor: the memory)   or   REFUSAL, and closes
 //
-// and the socket then stays open, silent, for each end to see the other's death by. The memory is sealed against a
-// change of its size; in it are ClientRings, the ring of requests at kRingsOffset, the ring of responses behind it.
+// and the socket then stays open, silent, for each end to see the other's death by. The memory is sealed
+// against a change of its size; in it are ClientRings, the ring of requests at kRingsOffset, the ring of
+// responses behind it.
 
 #include <array>
 #include <cstddef>
@@ -33,7 +34,8 @@ namespace gaios::rsm {
 inline constexpr std::uint32_t kClientWireVersion = 1;
 inline constexpr std::uint32_t kClientMagic = 0x6f696167;  // "gaio"
 
-// ---- records of the rings ---------------------------------------------------------------------------------------------
+// ---- records of the rings
+// ---------------------------------------------------------------------------------------------
 
 enum class RequestKind : std::uint32_t { kOpenSession = 1, kCommand = 2 };
 
@@ -67,7 +69,8 @@ static_assert(sizeof(ResponseHeader) == 24);
 // What the largest response takes of the ring.
 inline constexpr std::size_t kMaxResponseRecordBytes = RecordBytes(sizeof(ResponseHeader) + kMaxReplyBytes);
 
-// ---- the memory -------------------------------------------------------------------------------------------------------
+// ---- the memory
+// -------------------------------------------------------------------------------------------------------
 
 struct ClientRings {
   RingIndexes requests;
@@ -79,7 +82,8 @@ static_assert(sizeof(ClientRings) <= kRingsOffset);
 inline constexpr std::size_t kMinRingBytes = std::size_t{4} << 10;
 inline constexpr std::size_t kMaxRingBytes = std::size_t{64} << 20;
 
-// ---- packets of the socket --------------------------------------------------------------------------------------------
+// ---- packets of the socket
+// --------------------------------------------------------------------------------------------
 
 struct Greeting {
   std::uint32_t magic = kClientMagic;
@@ -135,7 +139,8 @@ template <typename Packet>
 }
 
 [[nodiscard]] inline std::string TextOf(const Refusal& refusal) {
-  return {refusal.text.data(), refusal.text_bytes < refusal.text.size() ? refusal.text_bytes : refusal.text.size()};
+  return {refusal.text.data(),
+          refusal.text_bytes < refusal.text.size() ? refusal.text_bytes : refusal.text.size()};
 }
 
 // Where the clients of a replica connect to.

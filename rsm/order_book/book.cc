@@ -285,16 +285,17 @@ void Book::Append(const OrderTerm& term, BookMemory& memory) {
   const LevelHandle level_handle =
       MutableSide(term.side).FindOrInsert(KeyOf(term.side, term.price), memory.levels);
   Level& level = memory.levels.levels[level_handle];
-  memory.orders[handle] = Order{.id = term.id,
-                                .price = term.price,
-                                .remaining = term.remaining,
-                                .sequence = term.sequence,
-                                .next = OrderHandle(),
-                                .previous = level.last,
-                                .level = level_handle,
-                                .owner = term.owner,
-                                .instrument = term.instrument,
-                                .side = term.side};
+  Order& order = memory.orders[handle];
+  order.id = term.id;
+  order.price = term.price;
+  order.remaining = term.remaining;
+  order.sequence = term.sequence;
+  order.next = OrderHandle();
+  order.previous = level.last;
+  order.level = level_handle;
+  order.owner = term.owner;
+  order.instrument = term.instrument;
+  order.side = term.side;
   if (level.last) {
     memory.orders[level.last].next = handle;
   } else {

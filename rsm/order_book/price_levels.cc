@@ -131,13 +131,14 @@ LevelHandle PriceLevels::Insert(std::int64_t key, std::uint32_t place, const Pat
     previous = memory.levels[next].previous;
   }
   const LevelHandle handle = memory.levels.Take();
-  memory.levels[handle] = Level{.key = key,
-                                .quantity = 0,
-                                .first = OrderHandle(),
-                                .last = OrderHandle(),
-                                .orders = 0,
-                                .next = next,
-                                .previous = previous};
+  Level& level = memory.levels[handle];
+  level.key = key;
+  level.quantity = 0;
+  level.first = OrderHandle();
+  level.last = OrderHandle();
+  level.orders = 0;
+  level.next = next;
+  level.previous = previous;
   if (next) {
     memory.levels[next].previous = handle;
   }

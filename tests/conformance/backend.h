@@ -90,9 +90,6 @@ class Backend {
   virtual void Kill(ReplicaId id) = 0;
   // Lets time pass where time is simulated; called between rounds of Poll.
   virtual void Advance() {}
-  [[nodiscard]] virtual bool CanHoldWriters() const { return false; }
-  // Whether replicas that do not fit together refuse each other's connection, so that no link comes up.
-  [[nodiscard]] virtual bool ChecksPeers() const { return true; }
 };
 
 // Instances of the suite are named by backend.

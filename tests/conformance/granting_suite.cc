@@ -85,11 +85,12 @@ TEST_P(ConformanceTest, WhatWasPostedUnderAnEarlierGrantIsFencedWhenTheSameWrite
   EXPECT_EQ(at(kWriter).Write(kAcceptor, earlier, kFirstLife, kRange, token), Post::kPosted);
   const Completion completion = AwaitCompletion(kWriter, token);
   EXPECT_EQ(completion.grant, earlier);
-  // A fence may take its time: until it is effective, and the grant given, the earlier writer may still get through. Then
-  // its bytes are there.
+  // A fence may take its time: until it is effective, and the grant given, the earlier writer may still get
+  // through. Then its bytes are there.
   if (completion.outcome != Outcome::kFenced) {
     EXPECT_EQ(completion.outcome, Outcome::kDone);
-    Await(kAcceptor, "the later grant", [](const Event& event) { return event.kind == Event::Kind::kGranted; });
+    Await(kAcceptor, "the later grant",
+          [](const Event& event) { return event.kind == Event::Kind::kGranted; });
     EXPECT_EQ(at(kAcceptor).LogBytes(kRange), at(kWriter).LogBytes(kRange));
   }
 }

@@ -19,9 +19,6 @@ const Range kWholeRing = MakeRange(0, 4096);
 }  // namespace
 
 void ConformanceTest::HoldAndRelease(HoldPoint point) {
-  if (!backend().CanHoldWriters()) {
-    GTEST_SKIP() << "the backend " << GetParam().name << " cannot stop a writer half-way";
-  }
   StartGroup();
   at(kAcceptor).SetLiveRange(kWholeRing);
   ReplicaId holder = kWriter;

@@ -135,20 +135,5 @@ TEST_P(ConformanceTest, ARestartedWriterHasNoPathUntilItIsGrantedOne) {
   EXPECT_EQ(WriteAndWait(kWriter, next, kRange), Outcome::kDone);
 }
 
-TEST_P(ConformanceTest, ReplicasThatDoNotFitTogetherHaveNoLink) {
-  if (!backend().ChecksPeers()) {
-    GTEST_SKIP() << "the backend " << GetParam().name << " has no handshake";
-  }
-  Start({.id = kAcceptor});
-  Start({.id = kWriter, .capacity = 8192});
-  Start({.id = kRival, .group_id = paxos::GroupId(78)});
-  for (int i = 0; i < 2000; ++i) {
-    Pump();
-  }
-  for (const ReplicaId id : {kAcceptor, kWriter, kRival}) {
-    EXPECT_TRUE(reported(id).empty());
-  }
-}
-
 }  // namespace
 }  // namespace gaios::transport::conformance

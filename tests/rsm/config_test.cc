@@ -1,10 +1,11 @@
 #include "gaios/rsm/config.h"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
+#include <ostream>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace gaios::rsm {
 namespace {
@@ -111,13 +112,18 @@ struct Wrong {
   std::vector<std::string> says;
 };
 
+void PrintTo(const Wrong& wrong, std::ostream* out) {
+  *out << wrong.name;
+}
+
 class ConfigError : public testing::TestWithParam<Wrong> {};
 
 TEST_P(ConfigError, NamesFileLineKeyAndFix) {
   const absl::Status status = ParseConfig(GetParam().text, "conf/a.toml").status();
   ASSERT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   for (const std::string& part : GetParam().says) {
-    EXPECT_NE(std::string(status.message()).find(part), std::string::npos) << part << " is not in: " << status;
+    EXPECT_NE(std::string(status.message()).find(part), std::string::npos)
+        << part << " is not in: " << status;
   }
 }
 
@@ -125,47 +131,71 @@ INSTANTIATE_TEST_SUITE_P(
     Config, ConfigError,
     testing::Values(
         Wrong{"NotToml", "group = \n", {"conf/a.toml:1:", "not valid TOML"}},
-        Wrong{"UnknownKey", "grup = \"x\"\n" + kMinimal, {"conf/a.toml:1: grup is not a key", "group, epoch"}},
-        Wrong{"UnknownTimingKey", kMinimal + "[timing]\nheartbeat_ms = 3\n",
+        Wrong{
+            "UnknownKey", "grup = \"x\"\n" + kMinimal, {"conf/a.toml:1: grup is not a key", "group, epoch"}},
+        Wrong{"UnknownTimingKey",
+              kMinimal + "[timing]\nheartbeat_ms = 3\n",
               {"conf/a.toml:12: timing.heartbeat_ms is not a key", "heartbeat_interval_ms"}},
         Wrong{"UnknownSessionKey", kMinimal + "[sessions]\nsize = 3\n", {":12: sessions.size", "reply_kib"}},
-        Wrong{"UnknownReplicaKey", With(kMinimal, "id = 1\n", "id = 1\ncore = 3\n"),
+        Wrong{"UnknownReplicaKey",
+              With(kMinimal, "id = 1\n", "id = 1\ncore = 3\n"),
               {":9: replica.core is not a key", "id, cpu"}},
         Wrong{"MissingGroup", With(kMinimal, "group = \"book\"\n", ""), {"conf/a.toml:1: group is missing"}},
         Wrong{"MissingTransport", With(kMinimal, "transport = \"shm\"\n", ""), {"transport is missing"}},
-        Wrong{"MissingDirectory", With(kMinimal, "directory = \"/tmp/book\"\n", ""), {"directory is missing"}},
-        Wrong{"MissingMachine", With(kMinimal, "state_machine = \"counter\"\n", ""), {"state_machine is missing"}},
+        Wrong{
+            "MissingDirectory", With(kMinimal, "directory = \"/tmp/book\"\n", ""), {"directory is missing"}},
+        Wrong{"MissingMachine",
+              With(kMinimal, "state_machine = \"counter\"\n", ""),
+              {"state_machine is missing"}},
         Wrong{"NoReplicas", kMinimal.substr(0, kMinimal.find("[[")), {"replica is missing", "[[replica]]"}},
-        Wrong{"ReplicaIsNoList", kMinimal.substr(0, kMinimal.find("[[")) + "replica = 3\n",
+        Wrong{"ReplicaIsNoList",
+              kMinimal.substr(0, kMinimal.find("[[")) + "replica = 3\n",
               {":5: replica must be sections"}},
         Wrong{"EmptyGroup", With(kMinimal, "\"book\"", "\"\""), {":1: group must be a text"}},
-        Wrong{"LongGroup", With(kMinimal, "\"book\"", "\"" + std::string(64, 'g') + "\""), {":1: group has 64 bytes"}},
+        Wrong{"LongGroup",
+              With(kMinimal, "\"book\"", "\"" + std::string(64, 'g') + "\""),
+              {":1: group has 64 bytes"}},
         Wrong{"WrongType", With(kMinimal, "\"book\"", "5"), {":1: group must be a text in quotes"}},
         Wrong{"NumberAsText", "epoch = \"1\"\n" + kMinimal, {":1: epoch must be a whole number"}},
         Wrong{"NumberAsFloat", "epoch = 1.0\n" + kMinimal, {":1: epoch must be a whole number"}},
         Wrong{"EpochZero", "epoch = 0\n" + kMinimal, {":1: epoch is 0; it must be between 1 and"}},
-        Wrong{"OtherTransport", With(kMinimal, "\"shm\"", "\"verbs\""), {":2: transport is \"verbs\"; this build has"}},
-        Wrong{"OtherMachine", With(kMinimal, "\"counter\"", "\"abacus\""), {":4: state_machine", "order-book"}},
+        Wrong{"OtherTransport",
+              With(kMinimal, "\"shm\"", "\"verbs\""),
+              {":2: transport is \"verbs\"; this build has"}},
+        Wrong{
+            "OtherMachine", With(kMinimal, "\"counter\"", "\"abacus\""), {":4: state_machine", "order-book"}},
         Wrong{"OtherIdle", "idle = \"nap\"\n" + kMinimal, {":1: idle", "back_off"}},
-        Wrong{"OddCapacity", "capacity_bytes = 1_000_000\n" + kMinimal,
+        Wrong{"OddCapacity",
+              "capacity_bytes = 1_000_000\n" + kMinimal,
               {":1: capacity_bytes", "no power of two", "524288", "1048576"}},
         Wrong{"SmallCapacity", "capacity_bytes = 64\n" + kMinimal, {":1: capacity_bytes is 64", "4096"}},
         Wrong{"LargeBatch", "max_batch_bytes = 1_000_000\n" + kMinimal, {":1: max_batch_bytes is 1000000"}},
-        Wrong{"NegativeHashInterval", "hash_interval_commands = -1\n" + kMinimal, {":1: hash_interval_commands is -1"}},
-        Wrong{"QuickSuspicion", kMinimal + "[timing]\nheartbeat_interval_ms = 10\nsuspect_timeout_ms = 39\n",
+        Wrong{"NegativeHashInterval",
+              "hash_interval_commands = -1\n" + kMinimal,
+              {":1: hash_interval_commands is -1"}},
+        Wrong{"QuickSuspicion",
+              kMinimal + "[timing]\nheartbeat_interval_ms = 10\nsuspect_timeout_ms = 39\n",
               {":13: timing.suspect_timeout_ms is 39", "40 or more"}},
-        Wrong{"SlowHeartbeat", kMinimal + "[timing]\nheartbeat_interval_ms = 50\n",
+        Wrong{"SlowHeartbeat",
+              kMinimal + "[timing]\nheartbeat_interval_ms = 50\n",
               {":11: timing.suspect_timeout_ms is 100", "200 or more"}},
-        Wrong{"ShortElection", kMinimal + "[timing]\nelection_timeout_ms = 5\n",
+        Wrong{"ShortElection",
+              kMinimal + "[timing]\nelection_timeout_ms = 5\n",
               {":12: timing.election_timeout_ms is 5", "10 or more"}},
-        Wrong{"QuickDrop", kMinimal + "[timing]\ndrop_timeout_ms = 2\n", {":12: timing.drop_timeout_ms is 2"}},
+        Wrong{
+            "QuickDrop", kMinimal + "[timing]\ndrop_timeout_ms = 2\n", {":12: timing.drop_timeout_ms is 2"}},
         Wrong{"TimingIsNoTable", "timing = 3\n" + kMinimal, {":1: timing must be a section: [timing]"}},
-        Wrong{"SmallReplies", kMinimal + "[sessions]\nreply_kib = 4\n", {":12: sessions.reply_kib is 4", "16"}},
-        Wrong{"DuplicateId", With(kMinimal, "id = 2", "id = 1"), {":10: replica.id is 1 a second time", "0 to 2"}},
-        Wrong{"IdOutOfRange", With(kMinimal, "id = 2", "id = 3"), {":10: replica.id is 3", "between 0 and 2"}},
+        Wrong{
+            "SmallReplies", kMinimal + "[sessions]\nreply_kib = 4\n", {":12: sessions.reply_kib is 4", "16"}},
+        Wrong{"DuplicateId",
+              With(kMinimal, "id = 2", "id = 1"),
+              {":10: replica.id is 1 a second time", "0 to 2"}},
+        Wrong{
+            "IdOutOfRange", With(kMinimal, "id = 2", "id = 3"), {":10: replica.id is 3", "between 0 and 2"}},
         Wrong{"MissingId", With(kMinimal, "id = 1\n", "cpu = 1\n"), {"replica.id is missing", "0 to 2"}},
         Wrong{"TooManyReplicas",
-              kMinimal + "[[replica]]\nid=3\n[[replica]]\nid=4\n[[replica]]\nid=5\n[[replica]]\nid=6\n[[replica]]\nid=7\n",
+              kMinimal + "[[replica]]\nid=3\n[[replica]]\nid=4\n[[replica]]\nid=5\n[[replica]]\nid=6\n[["
+                         "replica]]\nid=7\n",
               {"replica stands 8 times", "at most 7"}}),
     [](const testing::TestParamInfo<Wrong>& wrong) { return wrong.param.name; });
 

@@ -1,12 +1,12 @@
 #include "gaios/rsm/marker.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace gaios::rsm {
 namespace {
@@ -35,7 +35,9 @@ class Marker : public testing::Test {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
   static void Write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
-  [[nodiscard]] absl::StatusOr<Start> Take(std::uint8_t id) const { return TakeIncarnation(config_, ReplicaId(id)); }
+  [[nodiscard]] absl::StatusOr<Start> Take(std::uint8_t id) const {
+    return TakeIncarnation(config_, ReplicaId(id));
+  }
 
   std::string scratch_;
   Config config_;

@@ -1,15 +1,15 @@
-// rsm::Replica on the simulated transport: replies, sessions, what becomes of proposals when the leadership is lost,
-// backpressure, and replicas that diverge.
+// rsm::Replica on the simulated transport: replies, sessions, what becomes of proposals when the leadership
+// is lost, backpressure, and replicas that diverge.
 
 #include "gaios/rsm/replica.h"
-
-#include <gtest/gtest.h>
 
 #include <cstring>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "gaios/paxos/invariants.h"
 #include "gaios/transport/sim/world.h"
@@ -77,8 +77,8 @@ class Group {
       options.sessions.max_sessions = 4;
       options.hash_interval_commands = hash_interval;
       machines.push_back(std::make_unique<Journal>());
-      members.push_back(std::make_unique<Replica>(options, world.transport(options.protocol.self), clock, *machines[i],
-                                                  &invariants));
+      members.push_back(std::make_unique<Replica>(options, world.transport(options.protocol.self), clock,
+                                                  *machines[i], &invariants));
     }
   }
   static transport::sim::WorldOptions WorldOf(std::size_t replicas, std::size_t capacity) {
@@ -171,7 +171,8 @@ TEST(Replica, AFollowerRefusesAndNamesTheLeader) {
 TEST(Replica, TooLargeAndFullAreSaidAtOnce) {
   Group group(3, 4096);
   ASSERT_TRUE(group.Lead(0));
-  EXPECT_EQ(group.Propose(0, std::string(group.members[0]->max_command_bytes() + 1, 'x'), 1), Taken::kTooLarge);
+  EXPECT_EQ(group.Propose(0, std::string(group.members[0]->max_command_bytes() + 1, 'x'), 1),
+            Taken::kTooLarge);
   ASSERT_EQ(group.Propose(0, std::string(group.members[0]->max_command_bytes(), 'x'), 2), Taken::kTaken);
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[2] == 1; }));
   // Nobody polls: the ring fills, the rest is refused, and what was taken is answered once they poll again.
@@ -222,16 +223,20 @@ TEST(Replica, ACommandOfASessionRunsOnceAtWhateverLeader) {
   std::memcpy(&session.session, group.listener.replies[1].data(), sizeof(session.session));
   session.sequence = 1;
   const std::string text = "pay";
-  ASSERT_EQ(group.members[0]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 2), Taken::kTaken);
+  ASSERT_EQ(group.members[0]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 2),
+            Taken::kTaken);
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[2] == 1; }));
   group.world.Kill(ReplicaId(0));
   ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->leading() || group.members[2]->leading(); }));
   const std::size_t next = group.members[1]->leading() ? 1 : 2;
-  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 3), Taken::kTaken);
+  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 3),
+            Taken::kTaken);
   session.sequence = 3;
-  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 4), Taken::kTaken);
+  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 4),
+            Taken::kTaken);
   session.session = 12345;
-  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 5), Taken::kTaken);
+  ASSERT_EQ(group.members[next]->ProposeIn(session, std::as_bytes(std::span(text)), group.listener, 5),
+            Taken::kTaken);
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[5] == 1; }));
   EXPECT_EQ(group.listener.hows[3], Applied::kDuplicate);
   EXPECT_EQ(group.listener.replies[3], group.listener.replies[2]);

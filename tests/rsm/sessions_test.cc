@@ -1,8 +1,8 @@
 #include "gaios/rsm/sessions.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace gaios::rsm {
 namespace {
@@ -11,7 +11,9 @@ using Verdict = Sessions::Verdict;
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
-std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> Bytes(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
 
 std::string Text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

@@ -46,7 +46,8 @@ void Cluster::Start(ReplicaId id) {
   options.seed = options_.world.seed;
   Member& started = member(id);
   started = Member();
-  started.engine = std::make_unique<rsm::Engine>(options, world_.transport(id), static_cast<paxos::Observer*>(this));
+  started.engine =
+      std::make_unique<rsm::Engine>(options, world_.transport(id), static_cast<paxos::Observer*>(this));
 }
 
 void Cluster::OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
@@ -66,7 +67,9 @@ void Cluster::OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member
   invariants_.OnAccept(leader, ballot, acceptor, position);
 }
 
-void Cluster::Kill(ReplicaId id) { world_.Kill(id); }
+void Cluster::Kill(ReplicaId id) {
+  world_.Kill(id);
+}
 
 void Cluster::Restart(ReplicaId id) {
   world_.Restart(id);
@@ -80,7 +83,8 @@ void Cluster::Apply(Member& member) {
       for (int i = 0; i < entry->header.commands; ++i) {
         std::uint32_t length = 0;
         std::memcpy(&length, entry->payload.data() + at, sizeof(length));
-        member.applied.emplace_back(reinterpret_cast<const char*>(entry->payload.data() + at + sizeof(length)), length);
+        member.applied.emplace_back(
+            reinterpret_cast<const char*>(entry->payload.data() + at + sizeof(length)), length);
         at += (sizeof(length) + length + 7) / 8 * 8;
       }
     }

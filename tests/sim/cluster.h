@@ -1,9 +1,9 @@
 #ifndef GAIOS_TESTS_SIM_CLUSTER_H_
 #define GAIOS_TESTS_SIM_CLUSTER_H_
 
-// A whole group in one thread: the real core and engine of every replica on a simulated World, with the invariant
-// checker watching. Commands are short texts; what each replica has applied is kept. Driven by scenario scripts and by
-// the random runs.
+// A whole group in one thread: the real core and engine of every replica on a simulated World, with the
+// invariant checker watching. Commands are short texts; what each replica has applied is kept. Driven by
+// scenario scripts and by the random runs.
 
 #include <cstdint>
 #include <map>
@@ -25,7 +25,8 @@ struct ClusterOptions {
   transport::sim::WorldOptions world;
   std::uint32_t max_batch_bytes = 1024;
   std::size_t pipeline_depth = 4;
-  // Whether the live replica with the lowest id always campaigns first, so that a script can tell who will lead.
+  // Whether the live replica with the lowest id always campaigns first, so that a script can tell who will
+  // lead.
   bool orderly_elections = false;
 };
 
@@ -33,7 +34,8 @@ class Cluster : private paxos::Observer {
  public:
   explicit Cluster(const ClusterOptions& options);
 
-  // One turn: every replica that can polls and applies, then the clock moves to whatever is next, or to `limit_ns`.
+  // One turn: every replica that can polls and applies, then the clock moves to whatever is next, or to
+  // `limit_ns`.
   void Step(std::uint64_t limit_ns);
   void RunFor(std::uint64_t ns);
   // Runs until `done` or until `limit_ns` have passed; returns whether it was done.
@@ -74,11 +76,16 @@ class Cluster : private paxos::Observer {
   [[nodiscard]] bool paused(ReplicaId id) const { return members_.at(id.value()).paused; }
   [[nodiscard]] std::size_t size() const { return members_.size(); }
   [[nodiscard]] rsm::Engine& engine(ReplicaId id) { return *member(id).engine; }
-  [[nodiscard]] const paxos::Replica& core(ReplicaId id) const { return members_.at(id.value()).engine->core(); }
+  [[nodiscard]] const paxos::Replica& core(ReplicaId id) const {
+    return members_.at(id.value()).engine->core();
+  }
   // The established leader with a quorum, if there is one.
   [[nodiscard]] std::optional<ReplicaId> leader() const;
-  [[nodiscard]] const std::vector<std::string>& applied(ReplicaId id) const { return members_.at(id.value()).applied; }
-  // Whether a command that was taken is now known to be committed, or has become unknown, at the replica that took it.
+  [[nodiscard]] const std::vector<std::string>& applied(ReplicaId id) const {
+    return members_.at(id.value()).applied;
+  }
+  // Whether a command that was taken is now known to be committed, or has become unknown, at the replica that
+  // took it.
   [[nodiscard]] bool Committed(ReplicaId id, const Proposed& proposed) const;
   [[nodiscard]] bool Unknown(ReplicaId id, const Proposed& proposed) const;
   [[nodiscard]] transport::sim::World& world() { return world_; }
@@ -92,7 +99,9 @@ class Cluster : private paxos::Observer {
     bool frozen = false;
   };
 
-  void OnPromise(paxos::Member acceptor, paxos::Grant grant) override { invariants_.OnPromise(acceptor, grant); }
+  void OnPromise(paxos::Member acceptor, paxos::Grant grant) override {
+    invariants_.OnPromise(acceptor, grant);
+  }
   void OnLead(paxos::Member leader, paxos::Ballot ballot, std::span<const paxos::Member> voters,
               const paxos::Cursor& end) override {
     invariants_.OnLead(leader, ballot, voters, end);
@@ -103,8 +112,12 @@ class Cluster : private paxos::Observer {
   // Before it counts, what is said to be accepted is looked for in the acceptor's memory.
   void OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
                 paxos::Position position) override;
-  void OnCommit(paxos::Member replica, const paxos::Cursor& commit) override { invariants_.OnCommit(replica, commit); }
-  void OnApply(paxos::Member replica, const paxos::Entry& entry) override { invariants_.OnApply(replica, entry); }
+  void OnCommit(paxos::Member replica, const paxos::Cursor& commit) override {
+    invariants_.OnCommit(replica, commit);
+  }
+  void OnApply(paxos::Member replica, const paxos::Entry& entry) override {
+    invariants_.OnApply(replica, entry);
+  }
   void OnReuse(paxos::Member leader, paxos::Position limit, std::span<const ReplicaId> in_sync) override {
     invariants_.OnReuse(leader, limit, in_sync);
   }

@@ -1,14 +1,15 @@
-// Random runs of whole groups: proposals at whoever leads, while replicas are killed, paused and cut off, messages are
-// lost and doubled, and writes land torn and out of order; then the faults stop and the group must go on. P1-P8 are
-// checked at every step, and no command that was committed may be lost, doubled or reordered. A seed repeats a run.
-
-#include <gtest/gtest.h>
+// Random runs of whole groups: proposals at whoever leads, while replicas are killed, paused and cut off,
+// messages are lost and doubled, and writes land torn and out of order; then the faults stop and the group
+// must go on. P1-P8 are checked at every step, and no command that was committed may be lost, doubled or
+// reordered. A seed repeats a run.
 
 #include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tests/sim/cluster.h"
 
@@ -203,8 +204,8 @@ class FaultyRun {
               return true;
             }
             const auto leader = cluster_.leader();
-            if (leader.has_value() && (at != leader || last.refusal != paxos::Refusal::kNone ||
-                                       cluster_.Unknown(*leader, last))) {
+            if (leader.has_value() &&
+                (at != leader || last.refusal != paxos::Refusal::kNone || cluster_.Unknown(*leader, last))) {
               at = leader;
               last = cluster_.Propose(*leader, "last" + std::to_string(++proposed_));
             }
@@ -219,8 +220,8 @@ class FaultyRun {
     CheckHistories();
   }
 
-  // A replica that the ring has passed by cannot be filled without snapshots: only while a majority of voters is within
-  // the ring of the best log must the group go on.
+  // A replica that the ring has passed by cannot be filled without snapshots: only while a majority of voters
+  // is within the ring of the best log must the group go on.
   bool MajorityWithinTheRing() const {
     std::optional<ReplicaId> best;
     const auto votes = [this](ReplicaId id) {
@@ -261,7 +262,8 @@ class FaultyRun {
     }
     for (std::size_t i = 0; i < cluster_.size(); ++i) {
       const auto& other = cluster_.applied(ReplicaId(static_cast<std::uint8_t>(i)));
-      EXPECT_TRUE(std::equal(other.begin(), other.end(), all.begin())) << "seed " << seed_ << ": replica " << i;
+      EXPECT_TRUE(std::equal(other.begin(), other.end(), all.begin()))
+          << "seed " << seed_ << ": replica " << i;
     }
   }
 

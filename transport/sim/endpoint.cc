@@ -8,9 +8,13 @@
 
 namespace gaios::transport::sim {
 
-std::size_t Endpoint::capacity() const { return world_.options_.capacity_bytes; }
+std::size_t Endpoint::capacity() const {
+  return world_.options_.capacity_bytes;
+}
 
-std::byte* Endpoint::log() { return world_.node(self_).log.base; }
+std::byte* Endpoint::log() {
+  return world_.node(self_).log.base;
+}
 
 std::uint64_t Endpoint::ReadLogWord(LogWord which) const {
   return world_.node(self_).words[static_cast<std::size_t>(which)];
@@ -78,7 +82,8 @@ bool Endpoint::HasPath(ReplicaId peer, Grant grant) {
 }
 
 Post Endpoint::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) {
-  GAIOS_CHECK(!range.empty() && range.size() <= capacity(), "a write of no bytes, or of more than the ring has");
+  GAIOS_CHECK(!range.empty() && range.size() <= capacity(),
+              "a write of no bytes, or of more than the ring has");
   if (!HasPath(peer, grant)) {
     return Post::kDown;
   }
@@ -99,8 +104,8 @@ Post Endpoint::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range ra
   return Post::kPosted;
 }
 
-Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
-                         std::uint64_t token) {
+Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
+                         std::uint64_t value, std::uint64_t token) {
   if (!HasPath(peer, grant)) {
     return Post::kDown;
   }

@@ -18,7 +18,10 @@ constexpr std::size_t kAlignment = 64;
 }  // namespace
 
 World::World(const WorldOptions& options)
-    : options_(options), nodes_(options.replicas), links_(options.replicas * options.replicas), random_(options.seed) {
+    : options_(options),
+      nodes_(options.replicas),
+      links_(options.replicas * options.replicas),
+      random_(options.seed) {
   GAIOS_CHECK(options.min_delay_ns <= options.max_delay_ns, "delays the wrong way round");
   for (std::size_t i = 0; i < options.replicas; ++i) {
     Start(ReplicaId(static_cast<std::uint8_t>(i)));
@@ -28,9 +31,15 @@ World::World(const WorldOptions& options)
 
 World::~World() = default;
 
-Transport& World::transport(ReplicaId id) { return *node(id).endpoint; }
-bool World::alive(ReplicaId id) const { return node(id).alive; }
-Incarnation World::incarnation(ReplicaId id) const { return node(id).incarnation; }
+Transport& World::transport(ReplicaId id) {
+  return *node(id).endpoint;
+}
+bool World::alive(ReplicaId id) const {
+  return node(id).alive;
+}
+Incarnation World::incarnation(ReplicaId id) const {
+  return node(id).incarnation;
+}
 
 World::Memory World::Allocate() const {
   Memory memory;
@@ -150,7 +159,8 @@ void World::Post(const OperationPtr& operation) {
   if (operation->kind == Operation::Kind::kMessage && Random(1000) < options_.drop_per_mille) {
     return;
   }
-  const bool moves_bytes = operation->kind == Operation::Kind::kWrite || operation->kind == Operation::Kind::kRead;
+  const bool moves_bytes =
+      operation->kind == Operation::Kind::kWrite || operation->kind == Operation::Kind::kRead;
   std::uint64_t last = now_ns_ + Delay();
   if (moves_bytes) {
     // Cut at multiples of 8 bytes, at random places when torn, and shuffled by the time each piece lands at.
@@ -179,7 +189,9 @@ void World::Post(const OperationPtr& operation) {
   Schedule({last, 0, operation, {}, true});
 }
 
-std::uint64_t World::NextEventNs() const { return due_.empty() ? kNever : due_.top().at_ns; }
+std::uint64_t World::NextEventNs() const {
+  return due_.empty() ? kNever : due_.top().at_ns;
+}
 
 void World::AdvanceTo(std::uint64_t now_ns) {
   GAIOS_CHECK(now_ns >= now_ns_, "time does not go back");
@@ -198,7 +210,9 @@ void World::AdvanceTo(std::uint64_t now_ns) {
   now_ns_ = now_ns;
 }
 
-void World::Hold(Traffic traffic, ReplicaId from, ReplicaId to) { link(from, to).holding.insert(traffic); }
+void World::Hold(Traffic traffic, ReplicaId from, ReplicaId to) {
+  link(from, to).holding.insert(traffic);
+}
 
 void World::Release(Traffic traffic, ReplicaId from, ReplicaId to) {
   Link& there = link(from, to);
@@ -324,7 +338,8 @@ void World::Finish(const OperationPtr& operation) {
       Event event;
       event.kind = Event::Kind::kControl;
       event.peer = operation->to;
-      event.outcome = there.up && !there.cut && !link(operation->to, operation->from).cut ? Outcome::kDone : Outcome::kDown;
+      event.outcome = there.up && !there.cut && !link(operation->to, operation->from).cut ? Outcome::kDone
+                                                                                          : Outcome::kDown;
       event.view = target.control;
       if (node(operation->from).alive && node(operation->from).incarnation == operation->poster) {
         node(operation->from).inbox.push_back(event);

@@ -1,15 +1,15 @@
 #ifndef GAIOS_TRANSPORT_SIM_WORLD_H_
 #define GAIOS_TRANSPORT_SIM_WORLD_H_
 
-// The contract as events in a seeded scheduler: a World holds the memory of all replicas and every operation and
-// message under way, on a virtual clock. Any of them can be delayed, dropped, doubled, reordered, torn, held back or
-// lost with its path, by chance from the seed or by a test's own hand. One thread; a run is repeated by its seed and
-// its calls.
+// The contract as events in a seeded scheduler: a World holds the memory of all replicas and every operation
+// and message under way, on a virtual clock. Any of them can be delayed, dropped, doubled, reordered, torn,
+// held back or lost with its path, by chance from the seed or by a test's own hand. One thread; a run is
+// repeated by its seed and its calls.
 //
-// Writes land in chunks of 8 bytes or more, in any order, at times of their own, read from the poster's ring when
-// they land; they complete in posting order. A fence takes effect some time after it was asked for, until when older
-// writes may still land. A killed replica's memory stays, and what it had posted may still land, as with a NIC that
-// outlives its process.
+// Writes land in chunks of 8 bytes or more, in any order, at times of their own, read from the poster's ring
+// when they land; they complete in posting order. A fence takes effect some time after it was asked for,
+// until when older writes may still land. A killed replica's memory stays, and what it had posted may still
+// land, as with a NIC that outlives its process.
 
 #include <cstddef>
 #include <cstdint>
@@ -62,14 +62,16 @@ class World {
   // The replica's end of the contract, in its present incarnation. Owned by the world; dead after Kill.
   [[nodiscard]] Transport& transport(ReplicaId id);
 
-  // ---- time -------------------------------------------------------------------------------------------------------
+  // ---- time
+  // -------------------------------------------------------------------------------------------------------
 
   // Time of the next thing that happens by itself, or the largest number when nothing is under way.
   [[nodiscard]] std::uint64_t NextEventNs() const;
   // Moves the clock forward and lets happen what falls due.
   void AdvanceTo(std::uint64_t now_ns);
 
-  // ---- faults -----------------------------------------------------------------------------------------------------
+  // ---- faults
+  // -----------------------------------------------------------------------------------------------------
 
   // The process dies: its links go down; what it had posted may still land.
   void Kill(ReplicaId id);
@@ -77,8 +79,8 @@ class World {
   void Restart(ReplicaId id);
   [[nodiscard]] bool alive(ReplicaId id) const;
   [[nodiscard]] Incarnation incarnation(ReplicaId id) const;
-  // Nothing gets from `from` to `to` any more: messages are lost, operations fail as down. Links go down when both
-  // directions are cut.
+  // Nothing gets from `from` to `to` any more: messages are lost, operations fail as down. Links go down when
+  // both directions are cut.
   void Cut(ReplicaId from, ReplicaId to);
   void Heal(ReplicaId from, ReplicaId to);
   // Holds back traffic posted by `from` to `to`, and lets it go again.
@@ -89,7 +91,8 @@ class World {
   // Loses what is held.
   void DropHeld(Traffic traffic, ReplicaId from, ReplicaId to);
 
-  // ---- for checkers -----------------------------------------------------------------------------------------------
+  // ---- for checkers
+  // -----------------------------------------------------------------------------------------------
 
   // A landed write has changed bytes: owner, grant of the write, grant effective at the owner.
   std::function<void(paxos::Member, Grant, Grant)> on_remote_write;
@@ -154,7 +157,7 @@ class World {
     std::set<Traffic> holding;
     bool cut = false;
     bool up = false;
-    Grant path;        // grant that `from` may write `to` under
+    Grant path;  // grant that `from` may write `to` under
     bool has_path = false;
   };
 

@@ -1,14 +1,15 @@
-// The shared rings: order and content over many laps, the room they promise, and a peer that stores what it should not.
+// The shared rings: order and content over many laps, the room they promise, and a peer that stores what it
+// should not.
 
 #include "gaios/rsm/client/byte_ring.h"
-
-#include <gtest/gtest.h>
 
 #include <cstring>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace gaios::rsm {
 namespace {
@@ -85,7 +86,8 @@ TEST(ByteRing, TakesTheLargestRecordWheneverItIsEmpty) {
 }
 
 TEST(ByteRing, RoomThatIsThereIsEnoughForAllRecordsAndOneFiller) {
-  // What a replica relies on when it takes a request: room for n records and one more is room for any n records.
+  // What a replica relies on when it takes a request: room for n records and one more is room for any n
+  // records.
   constexpr std::size_t kRecord = 100;
   for (std::size_t lead = 0; lead < kCapacity / 8; ++lead) {
     Ring ring;
@@ -138,8 +140,9 @@ TEST(ByteRing, WriterThatLiesAboutLengthsBreaksTheRing) {
     std::uint32_t filler;
     std::uint64_t tail;
   };
-  for (const Lie& lie : {Lie{100, 0, 64}, Lie{0xffffffff, 0, 64}, Lie{2 * kCapacity, 0, kCapacity}, Lie{8, 2, 64},
-                         Lie{8, 1, 64}, Lie{kCapacity - 8, 1, kCapacity}, Lie{0xfffffff8, 1, kCapacity}}) {
+  for (const Lie& lie :
+       {Lie{100, 0, 64}, Lie{0xffffffff, 0, 64}, Lie{2 * kCapacity, 0, kCapacity}, Lie{8, 2, 64},
+        Lie{8, 1, 64}, Lie{kCapacity - 8, 1, kCapacity}, Lie{0xfffffff8, 1, kCapacity}}) {
     Ring ring;
     ring.StoreHeader(0, lie.bytes, lie.filler);
     ring.indexes.tail = lie.tail;

@@ -1,9 +1,9 @@
-// The replica's end against clients that no program of ours is: wrong greetings, garbage in the rings, indices that go
-// anywhere, clients that never read, and clients that die with requests under way. The replica serves the others on.
+// The replica's end against clients that no program of ours is: wrong greetings, garbage in the rings,
+// indices that go anywhere, clients that never read, and clients that die with requests under way. The
+// replica serves the others on.
 
 #include "gaios/rsm/client/client_port.h"
 
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -15,9 +15,12 @@
 #include <string>
 #include <utility>
 
+#include <gtest/gtest.h>
+
 #include "gaios/transport/shm/region.h"
 #include "gaios/transport/shm/socket.h"
 #include "gaios/transport/shm/wire.h"
+
 #include "tests/rsm/client/local_group.h"
 
 namespace gaios::rsm {
@@ -38,7 +41,8 @@ class RawClient {
       : socket_(transport::shm::Connect(ClientSocketPath(directory, LocalGroup::Id(0)))) {}
 
   void Send(std::span<const std::byte> bytes) {
-    EXPECT_EQ(transport::shm::SendPacket(socket_.get(), Packet::Message(bytes)), transport::shm::SendResult::kSent);
+    EXPECT_EQ(transport::shm::SendPacket(socket_.get(), Packet::Message(bytes)),
+              transport::shm::SendResult::kSent);
   }
   void Greet() {
     Greeting greeting;
@@ -55,8 +59,8 @@ class RawClient {
     if (received.kind != Received::Kind::kPacket) {
       return "<closed>";
     }
-    const auto body =
-        std::span<const std::byte>(buffer.data(), received.size).subspan(sizeof(transport::shm::PacketHeader));
+    const auto body = std::span<const std::byte>(buffer.data(), received.size)
+                          .subspan(sizeof(transport::shm::PacketHeader));
     if (const auto refusal = DecodePacket<Refusal>(body); refusal.has_value()) {
       return TextOf(*refusal);
     }
@@ -150,8 +154,8 @@ TEST(ClientPort, ClosesThoseThatGreetWithGarbageOrTwiceOrNever) {
 
 TEST(ClientPort, ClosesThoseThatStoreWhatNoClientStores) {
   using Deed = std::function<void(RawClient&)>;
-  const auto put = [](RawClient& client, std::uint32_t bytes, std::uint32_t filler, const RequestHeader& request,
-                      std::uint64_t tail) {
+  const auto put = [](RawClient& client, std::uint32_t bytes, std::uint32_t filler,
+                      const RequestHeader& request, std::uint64_t tail) {
     const RecordHeader record{bytes, filler};
     std::memcpy(client.requests().data(), &record, sizeof(record));
     std::memcpy(client.requests().data() + sizeof(record), &request, sizeof(request));
@@ -186,16 +190,18 @@ TEST(ClientPort, ClosesThoseThatStoreWhatNoClientStores) {
         client.rings().responses.head = std::uint64_t{1} << 40;
         RequestHeader request = command;
         request.kind = RequestKind::kOpenSession;
-        // More than the room for answers that the replica knows of lasts for, so that it looks at the index.
+        // More than there is room for at once, so that the replica looks at the index.
         std::size_t tail = 0;
-        for (; tail < 150 * std::size_t{40}; tail += 40) {
+        for (; tail < 8 * std::size_t{40}; tail += 40) {
           const RecordHeader record{sizeof(request), 0};
           std::memcpy(client.requests().data() + tail, &record, sizeof(record));
           std::memcpy(client.requests().data() + tail + sizeof(record), &request, sizeof(request));
         }
         client.rings().requests.tail = tail;
       }};
-  LocalGroup group({});
+  LocalGroup::Options options;
+  options.port.response_ring_bytes = 64U << 10;
+  LocalGroup group(options);
   ASSERT_TRUE(group.WaitLeader());
   std::uint64_t expected = 0;
   for (const Deed& deed : deeds) {

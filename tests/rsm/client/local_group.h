@@ -1,8 +1,9 @@
 #ifndef GAIOS_TESTS_RSM_CLIENT_LOCAL_GROUP_H_
 #define GAIOS_TESTS_RSM_CLIENT_LOCAL_GROUP_H_
 
-// A group of replicas on the simulated transport with real client ports, all driven by one thread and one clock that is
-// set by hand, so that a test decides when anything happens. Each replica runs a journal as its state machine.
+// A group of replicas on the simulated transport with real client ports, all driven by one thread and one
+// clock that is set by hand, so that a test decides when anything happens. Each replica runs a journal as its
+// state machine.
 
 #include <stdlib.h>
 
@@ -37,7 +38,9 @@ inline std::string Text(std::span<const std::byte> bytes) {
   }
   return text;
 }
-inline std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
+inline std::span<const std::byte> Bytes(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
 
 // A directory of its own, gone with the test.
 class ScratchDirectory {
@@ -78,7 +81,8 @@ class Journal final : public StateMachine {
 
 class Answers final : public ClientListener {
  public:
-  void OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how, std::span<const std::byte> reply) override {
+  void OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how,
+                   std::span<const std::byte> reply) override {
     ++count[tag];
     order.push_back(tag);
     slots[tag] = slot;
@@ -125,7 +129,8 @@ class LocalGroup {
     ClientPortOptions port = {};
   };
 
-  explicit LocalGroup(const Options& options) : options_(options), world_(WorldOf(options)), clock_(world_.now_ns()) {
+  explicit LocalGroup(const Options& options)
+      : options_(options), world_(WorldOf(options)), clock_(world_.now_ns()) {
     for (std::size_t i = 0; i < options.replicas; ++i) {
       const auto id = Id(i);
       ReplicaOptions replica;
@@ -173,13 +178,16 @@ class LocalGroup {
     for (std::size_t i = 0; i < replicas.size(); ++i) {
       if (!dead.contains(i) && !stopped.contains(i)) {
         replicas[i]->Poll();
-        ports[i]->Poll(*replicas[i]);
+        if (ports[i] != nullptr) {
+          ports[i]->Poll(*replicas[i]);
+        }
       }
     }
     world_.AdvanceTo(world_.now_ns() + ns);
     clock_.SetNs(world_.now_ns());
   }
-  // Turns of the group and `client` until `done`. False when that takes longer than `limit_ms` of the group's time.
+  // Turns of the group and `client` until `done`. False when that takes longer than `limit_ms` of the group's
+  // time.
   template <typename Done>
   bool Run(Client& client, Answers& answers, Done done, std::uint64_t limit_ms = 3000) {
     for (const std::uint64_t end_ns = clock_.NowNs() + limit_ms * kMs; !done();) {
@@ -205,7 +213,8 @@ class LocalGroup {
   // The replica that leads now, or the number of replicas.
   [[nodiscard]] std::size_t Leader() const {
     for (std::size_t i = 0; i < replicas.size(); ++i) {
-      if (!dead.contains(i) && !stopped.contains(i) && replicas[i]->leading() && replicas[i]->core().has_quorum()) {
+      if (!dead.contains(i) && !stopped.contains(i) && replicas[i]->leading() &&
+          replicas[i]->core().has_quorum()) {
         return i;
       }
     }

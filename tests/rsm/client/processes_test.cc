@@ -1,7 +1,6 @@
-// Clients and replicas as processes of their own, killed by the system: a replica with commands under way, and a client
-// with commands under way. Real clock, real memory, real sockets.
+// Clients and replicas as processes of their own, killed by the system: a replica with commands under way,
+// and a client with commands under way. Real clock, real memory, real sockets.
 
-#include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,11 +14,14 @@
 #include <new>
 #include <string>
 
+#include <gtest/gtest.h>
+
 #include "gaios/base/clock.h"
 #include "gaios/base/idle.h"
 #include "gaios/rsm/client/client.h"
 #include "gaios/rsm/client/client_port.h"
 #include "gaios/transport/shm/region.h"
+
 #include "tests/rsm/client/local_group.h"
 
 namespace gaios::rsm {
@@ -152,7 +154,8 @@ TEST(ClientProcesses, CallsAReplicaInAnotherProcess) {
     ASSERT_TRUE(reply.ok()) << reply.status();
     ASSERT_EQ(test::Text(*reply), "re " + command);
   }
-  EXPECT_EQ(client->Call(Bytes(std::string(1 << 20, 'x'))).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(client->Call(Bytes(std::string(1 << 20, 'x'))).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ClientProcesses, CallWithoutAReplicaIsUnavailableAndSaysWhy) {

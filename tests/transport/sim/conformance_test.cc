@@ -1,10 +1,11 @@
-// The conformance suite on the simulated world: calm, and with torn and delayed writes, slow fences and a log that
-// moves at each grant.
+// The conformance suite on the simulated world: calm, and with torn and delayed writes, slow fences and a log
+// that moves at each grant.
 
 #include <array>
 #include <memory>
 
 #include "gaios/transport/sim/world.h"
+
 #include "tests/conformance/recorder.h"
 #include "tests/conformance/suite.h"
 
@@ -34,8 +35,6 @@ class SimBackend final : public Backend {
       world_->AdvanceTo(world_->now_ns() + options_.max_delay_ns / 4 + 1);
     }
   }
-  // In one world everybody fits together.
-  [[nodiscard]] bool ChecksPeers() const override { return false; }
 
  private:
   sim::WorldOptions options_;
@@ -43,7 +42,9 @@ class SimBackend final : public Backend {
   std::array<std::unique_ptr<LocalEndpoint>, paxos::kMaxReplicas> endpoints_;
 };
 
-sim::WorldOptions Calm() { return {}; }
+sim::WorldOptions Calm() {
+  return {};
+}
 
 sim::WorldOptions Rough() {
   sim::WorldOptions options;

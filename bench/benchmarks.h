@@ -1,0 +1,32 @@
+#ifndef GAIOS_BENCH_BENCHMARKS_H_
+#define GAIOS_BENCH_BENCHMARKS_H_
+
+// The benchmarks that gaios-bench runs. Each measures the product beside its floor and emits one report; an
+// error means that nothing was measured that could be relied on.
+
+#include <absl/status/status.h>
+
+#include "bench/options.h"
+
+namespace gaios::bench {
+
+// Latency from entry into Propose to the first Poll that reports the command committed, on the leader's own
+// thread.
+[[nodiscard]] absl::Status RunCommit(const Options& options);
+
+// Commands per second until the slowest replica has applied all of them, over at least ten wraps of the ring
+// a block.
+[[nodiscard]] absl::Status RunThroughput(const Options& options);
+
+// From kill -9 of the leader to the first command that its successor commits, once for each trial.
+[[nodiscard]] absl::Status RunFailover(const Options& options);
+
+// The order book: a message by itself, and orders a second through three replicas.
+[[nodiscard]] absl::Status RunBook(const Options& options);
+
+// The share of a core that an idle follower costs.
+[[nodiscard]] absl::Status RunIdle(const Options& options);
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_BENCHMARKS_H_

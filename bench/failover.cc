@@ -1,0 +1,208 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "bench/benchmarks.h"
+#include "bench/empty_machine.h"
+#include "bench/environment.h"
+#include "bench/group.h"
+#include "bench/placement.h"
+#include "bench/report.h"
+#include "bench/targets.h"
+
+namespace gaios::bench {
+namespace {
+
+constexpr std::uint64_t kCommandsBeforeKill = 20'000;
+constexpr int kPatienceMs = 20'000;
+
+// What a replica tells the process that does the killing.
+struct alignas(base::kCacheLineBytes) ReplicaWord {
+  std::atomic<std::uint64_t> first_commit_ns{0};  // of a user's command, since it leads
+  paxos::FailoverTimes times;                     // complete once first_commit_ns is set
+};
+
+struct Page {
+  std::array<ReplicaWord, paxos::kMaxReplicas> replicas;
+};
+
+// Bytes that replicas send when something has happened, so that nobody sleeps to wait for it.
+class Signals {
+ public:
+  Signals() { valid_ = pipe(ends_.data()) == 0; }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  ~Signals() {
+    if (valid_) {
+      close(ends_[0]);
+      close(ends_[1]);
+    }
+  }
+  [[nodiscard]] bool Send(char byte) const { return write(ends_[1], &byte, 1) == 1; }
+  // Whether the next byte comes in time and is `expected`.
+  [[nodiscard]] bool Await(char expected) const {
+    pollfd source{.fd = ends_[0], .events = POLLIN, .revents = 0};
+    char byte = 0;
+    return valid_ && ::poll(&source, 1, kPatienceMs) == 1 && read(ends_[0], &byte, 1) == 1 &&
+           byte == expected;
+  }
+
+ private:
+  std::array<int, 2> ends_ = {-1, -1};
+  bool valid_ = false;
+};
+
+constexpr char kWarm = 'w';       // has committed kCommandsBeforeKill as the first leader
+constexpr char kTakenOver = 't';  // has committed a first command as the second
+
+// A replica that proposes one command after another whenever it leads.
+absl::Status RunReplica(const Options& options, const base::TscClock& clock, const std::string& directory,
+                        std::uint8_t id, ReplicaWord& word, const Signals& signals) {
+  auto transport = transport::shm::ShmTransport::Open(
+      TransportOptions(directory, id, options.replicas, options.capacity_bytes, clock));
+  if (!transport.ok()) {
+    return transport.status();
+  }
+  EmptyMachine machine;
+  rsm::ReplicaOptions replica_options;
+  replica_options.protocol.self = paxos::ReplicaId(id);
+  replica_options.protocol.group = paxos::GroupId(1);
+  replica_options.protocol.configuration = paxos::Configuration::Bootstrap(options.replicas);
+  replica_options.protocol.capacity_bytes = options.capacity_bytes;
+  replica_options.protocol.seed = clock.NowNs();
+  rsm::Replica replica(replica_options, **transport, clock, machine);
+  base::Idle idle(options.idle);
+  CompletionCount completions;
+  const std::vector<std::byte> command(options.size_bytes);
+  std::uint64_t committed = 0;
+  for (;;) {
+    bool active = false;
+    if (replica.leading() && replica.proposals_under_way() == 0) {
+      active = replica.Propose(command, completions, 0) == rsm::Taken::kTaken;
+    }
+    active = replica.Poll() || active;
+    if (const std::size_t done = completions.Take(); done > 0 && completions.clean()) {
+      committed += done;
+      if (committed == 1) {
+        word.times = replica.core().failover();
+        word.first_commit_ns.store(clock.NowNs(), std::memory_order_release);
+        // The parent reads one byte for each event, and a first leader's first commit is none.
+        if (replica.core().failover().leader_last_alive_ns != 0 && !signals.Send(kTakenOver)) {
+          return absl::InternalError("the pipe to the parent is gone");
+        }
+      }
+      if (committed == kCommandsBeforeKill && replica.core().failover().leader_last_alive_ns == 0 &&
+          !signals.Send(kWarm)) {
+        return absl::InternalError("the pipe to the parent is gone");
+      }
+    }
+    if (active) {
+      idle.OnWork();
+    } else {
+      idle.OnIdle();
+    }
+  }
+}
+
+struct Trial {
+  double detect_us = 0;
+  double fence_us = 0;
+  double recover_us = 0;
+  double first_commit_us = 0;
+  double total_us = 0;
+};
+
+double Microseconds(std::uint64_t from_ns, std::uint64_t to_ns) {
+  return (static_cast<double>(to_ns) - static_cast<double>(from_ns)) / 1000;
+}
+
+absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placement,
+                               const base::TscClock& clock) {
+  auto page = SharedPage<Page>::Create();
+  auto directory = ScratchDirectory::Create();
+  if (!page.ok() || !directory.ok()) {
+    return page.ok() ? directory.status() : page.status();
+  }
+  const Signals signals;
+  std::vector<ChildProcess> replicas;
+  for (std::size_t i = 0; i < options.replicas; ++i) {
+    ReplicaWord& word = (*page)->replicas[i];
+    auto child = ChildProcess::Fork(i == 0 ? placement.leader_cpu : placement.follower_cpu,
+                                    [&options, &clock, &directory, i, &word, &signals] {
+                                      return RunReplica(options, clock, directory->path(),
+                                                        static_cast<std::uint8_t>(i), word, signals);
+                                    });
+    if (!child.ok()) {
+      return child.status();
+    }
+    replicas.push_back(*std::move(child));
+  }
+  if (!signals.Await(kWarm)) {
+    return absl::DeadlineExceededError("no leader has committed its commands within 20 s");
+  }
+  // Whoever has committed by now is the one that leads.
+  std::size_t first = 0;
+  while (first + 1 < replicas.size() &&
+         (*page)->replicas[first].first_commit_ns.load(std::memory_order_acquire) == 0) {
+    ++first;
+  }
+  const std::uint64_t killed_ns = clock.NowNs();
+  replicas[first].Kill();
+  if (!signals.Await(kTakenOver)) {
+    return absl::DeadlineExceededError("no successor has committed within 20 s");
+  }
+  for (std::size_t i = 0; i < replicas.size(); ++i) {
+    const ReplicaWord& word = (*page)->replicas[i];
+    const std::uint64_t first_commit_ns = word.first_commit_ns.load(std::memory_order_acquire);
+    if (i != first && first_commit_ns != 0) {
+      const paxos::FailoverTimes& times = word.times;
+      return Trial{.detect_us = Microseconds(killed_ns, times.suspected_ns),
+                   .fence_us = Microseconds(times.suspected_ns, times.promised_ns),
+                   .recover_us = Microseconds(times.promised_ns, times.leading_ns),
+                   .first_commit_us = Microseconds(times.leading_ns, first_commit_ns),
+                   .total_us = Microseconds(killed_ns, first_commit_ns)};
+    }
+  }
+  return absl::InternalError("a successor signalled and has committed nothing");
+}
+
+}  // namespace
+
+absl::Status RunFailover(const Options& options) {
+  if (options.replicas < 3) {
+    return absl::InvalidArgumentError(
+        "--replicas must be at least 3: fewer cannot lose their leader and go on");
+  }
+  const Json environment = DescribeEnvironment();
+  const Placement placement = ChoosePlacement();
+  const base::TscClock clock;
+  std::array<std::vector<double>, 5> parts;
+  for (std::size_t trial = 0; trial < options.trials; ++trial) {
+    const absl::StatusOr<Trial> times = RunTrial(options, placement, clock);
+    if (!times.ok()) {
+      return times.status();
+    }
+    parts[0].push_back(times->detect_us);
+    parts[1].push_back(times->fence_us);
+    parts[2].push_back(times->recover_us);
+    parts[3].push_back(times->first_commit_us);
+    parts[4].push_back(times->total_us);
+  }
+  Json report;
+  report["benchmark"] = "failover";
+  report["replicas"] = options.replicas;
+  report["trials"] = options.trials;
+  const std::array<const char*, 5> names = {"detect", "fence", "recover", "first_commit", "total"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    report["failover_us"][names[i]] = Spread(parts[i]);
+  }
+  report["env"] = environment;
+  report["one_core"] = placement.crowded();
+  return Emit(options, report);
+}
+
+}  // namespace gaios::bench

@@ -1,0 +1,127 @@
+// gaios-bench: what the product costs beside the floor of its medium. Exit codes: 0 measured, 1 could not be
+// measured reliably, 2 wrong usage.
+
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "gaios/base/align.h"
+#include "gaios/paxos/limits.h"
+
+#include "bench/benchmarks.h"
+#include "bench/options.h"
+#include "bench/placement.h"
+
+namespace gaios::bench {
+namespace {
+
+constexpr int kNotMeasured = 1;
+constexpr int kWrongUsage = 2;
+
+struct CommandLine {
+  Options options;
+  std::string transport = "shm";
+  std::string idle = "back_off";
+  bool sessions = false;
+};
+
+void AddFlags(CLI::App& command, CommandLine& line) {
+  Options& options = line.options;
+  command.add_option("--transport", line.transport, "shm");
+  command.add_option("--mode", options.mode, "closed: one command after another; open: at a fixed rate")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Mode>{{"closed", Mode::kClosed}, {"open", Mode::kOpen}}));
+  command.add_option("--replicas", options.replicas, "replicas of the group")->check(CLI::Range(1, 7));
+  command.add_option("--size", options.size_bytes, "bytes of a command")->check(CLI::Range(1, 32 << 10));
+  command.add_option("--outstanding", options.outstanding, "closed loop: commands under way at once")
+      ->check(CLI::Range(1, 1024));
+  command.add_option("--batch", options.batch, "commands proposed between two polls")
+      ->check(CLI::Range(1, 32768));
+  command.add_option("--rate", options.rate_per_s, "open loop: commands a second")
+      ->check(CLI::Range(1, 100'000'000));
+  command.add_option("--seconds", options.seconds, "how long to measure")->check(CLI::Range(0.01, 86'400.0));
+  command.add_option("--blocks", options.blocks, "blocks of product and of floor, interleaved")
+      ->check(CLI::Range(1, 10'000));
+  command.add_option("--trials", options.trials, "failovers, each of a group of its own")
+      ->check(CLI::Range(1, 10'000));
+  command.add_option("--capacity", options.capacity_bytes, "bytes of a ring, a power of two")
+      ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
+  command.add_flag("--sessions,!--no-sessions", line.sessions, "throughput: commands in client sessions");
+  command.add_option("--idle", line.idle, "what followers do while idle: spin, yield, back_off");
+  command.add_option("--hgrm", options.hgrm_path, "write the latencies as an .hgrm file, in us");
+  command.add_option("--json", options.json_path, "write the report there; - for stdout");
+}
+
+// What a parser cannot see. The message says what to do.
+absl::Status Validate(CommandLine& line) {
+  if (line.transport != "shm") {
+    return absl::InvalidArgumentError("--transport " + line.transport +
+                                      " is not in this version; the one to measure is shm");
+  }
+  if (!base::IsPowerOfTwo(line.options.capacity_bytes)) {
+    return absl::InvalidArgumentError("--capacity must be a power of two");
+  }
+  if (line.idle == "block") {
+    return absl::InvalidArgumentError(
+        "--idle block needs somebody who notifies; use spin, yield or back_off");
+  }
+  const auto idle = base::ParseIdleStrategy(line.idle);
+  if (!idle.ok()) {
+    return idle.status();
+  }
+  line.options.idle = *idle;
+  line.options.sessions = line.sessions ? 64 : 0;
+  return absl::OkStatus();
+}
+
+int Run(int argc, char** argv) {
+  CLI::App app("Measures Gaios beside the floor of its medium.", "gaios-bench");
+  app.require_subcommand(1);
+  CommandLine line;
+  std::function<absl::Status(const Options&)> benchmark;
+  const auto add = [&app, &line, &benchmark](const char* name, const char* help, auto run) {
+    CLI::App* const command = app.add_subcommand(name, help);
+    AddFlags(*command, line);
+    command->callback([&benchmark, run] { benchmark = run; });
+  };
+  add("commit", "latency of a commit", RunCommit);
+  add("throughput", "commands a second, batched and pipelined", RunThroughput);
+  add("failover", "from the death of a leader to the first commit of the next", RunFailover);
+  add("book", "the order book, by itself and replicated", RunBook);
+  add("idle", "what an idle follower costs", RunIdle);
+  add("catchup", "not in this version", [](const Options& /*options*/) {
+    return absl::UnimplementedError(
+        "catchup is not in this version: a replica that restarts in memory mode waits and does not rejoin "
+        "yet");
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+  if (absl::Status status = Validate(line); !status.ok()) {
+    std::cerr << "gaios-bench: " << status.message() << '\n';
+    return kWrongUsage;
+  }
+  if (ChoosePlacement().crowded()) {
+    std::cerr << "gaios-bench: only one cpu is available: leader and followers share it, and the figures are "
+                 "mostly "
+                 "the scheduler's\n";
+  }
+  if (absl::Status status = benchmark(line.options); !status.ok()) {
+    std::cerr << "gaios-bench: " << status.message() << '\n';
+    const bool usage = absl::IsUnimplemented(status) || absl::IsInvalidArgument(status);
+    return usage ? kWrongUsage : kNotMeasured;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace gaios::bench
+
+int main(int argc, char** argv) {
+  return gaios::bench::Run(argc, argv);
+}

@@ -1,0 +1,180 @@
+#include "bench/group.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gaios::bench {
+namespace {
+
+constexpr std::uint64_t kStartTimeoutNs = 20'000'000'000;
+
+rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id) {
+  rsm::ReplicaOptions options;
+  options.protocol.self = paxos::ReplicaId(id);
+  options.protocol.group = paxos::GroupId(1);
+  options.protocol.configuration = paxos::Configuration::Bootstrap(group.replicas);
+  options.protocol.capacity_bytes = group.capacity_bytes;
+  // The leader is given: while the floor is measured it is silent, and nobody is to take over.
+  options.protocol.suspect_timeout_ns = 10'000'000'000;
+  options.protocol.drop_timeout_ns = 10'000'000'000;
+  options.protocol.election_jitter_ns = id == 0 ? 0 : 60'000'000'000;
+  return options;
+}
+
+}  // namespace
+
+transport::shm::ShmOptions TransportOptions(const std::string& directory, std::uint8_t id,
+                                            std::size_t replicas, std::size_t capacity_bytes,
+                                            const base::Clock& clock) {
+  transport::shm::ShmOptions options;
+  options.directory = directory;
+  options.self = paxos::ReplicaId(id);
+  options.incarnation = paxos::Incarnation(1);
+  options.group_id = paxos::GroupId(1);
+  options.capacity = capacity_bytes;
+  options.replicas = replicas;
+  options.clock = &clock;
+  return options;
+}
+
+absl::Status Group::RunFollower(const GroupOptions& options, const base::TscClock& clock,
+                                const std::string& directory, std::uint8_t id, Page& page) {
+  auto machine = options.make_machine();
+  if (!machine.ok()) {
+    return machine.status();
+  }
+  auto transport = transport::shm::ShmTransport::Open(
+      TransportOptions(directory, id, options.replicas, options.capacity_bytes, clock));
+  if (!transport.ok()) {
+    return transport.status();
+  }
+  rsm::Replica replica(OptionsFor(options, id), **transport, clock, **machine);
+  base::Idle idle(options.idle);
+  std::atomic<std::uint64_t>& applied = page.followers[id].applied;
+  while (!page.stop.value.load(std::memory_order_relaxed)) {
+    if (replica.Poll()) {
+      applied.store(replica.applied_commands(), std::memory_order_release);
+      idle.OnWork();
+    } else {
+      idle.OnIdle();
+    }
+    if (replica.divergence().has_value()) {
+      return absl::InternalError("a follower's state has diverged from the leader's");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options, const Placement& placement,
+                                                    const base::TscClock& clock) {
+  auto page = SharedPage<Page>::Create();
+  if (!page.ok()) {
+    return page.status();
+  }
+  auto directory = ScratchDirectory::Create();
+  if (!directory.ok()) {
+    return directory.status();
+  }
+  std::unique_ptr<Group> group(new Group(*std::move(page), *std::move(directory)));
+  // Followers first: a process forked later would keep the leader's sockets open.
+  for (std::size_t i = 1; i < options.replicas; ++i) {
+    auto child = ChildProcess::Fork(placement.follower_cpu, [&options, &clock, &group, i] {
+      return RunFollower(options, clock, group->directory_.path(), static_cast<std::uint8_t>(i),
+                         *group->page_);
+    });
+    if (!child.ok()) {
+      return child.status();
+    }
+    group->followers_.push_back(*std::move(child));
+  }
+  if (absl::Status status = base::PinThisThread(placement.leader_cpu); !status.ok()) {
+    return status;
+  }
+  auto machine = options.make_machine();
+  if (!machine.ok()) {
+    return machine.status();
+  }
+  group->machine_ = *std::move(machine);
+  auto transport = transport::shm::ShmTransport::Open(
+      TransportOptions(group->directory_.path(), 0, options.replicas, options.capacity_bytes, clock));
+  if (!transport.ok()) {
+    return transport.status();
+  }
+  group->transport_ = *std::move(transport);
+  group->leader_ =
+      std::make_unique<rsm::Replica>(OptionsFor(options, 0), *group->transport_, clock, *group->machine_);
+  if (absl::Status status = group->AwaitInSync(clock); !status.ok()) {
+    return status;
+  }
+  return group;
+}
+
+absl::Status Group::AwaitInSync(const base::TscClock& clock) {
+  const std::uint64_t deadline_ns = clock.NowNs() + kStartTimeoutNs;
+  base::Idle idle(base::IdleStrategy::kBackOff);
+  for (;;) {
+    if (leader_->Poll()) {
+      idle.OnWork();
+    } else {
+      idle.OnIdle();
+    }
+    grants_.clear();
+    for (std::size_t i = 1; i <= followers_.size() && leader_->leading(); ++i) {
+      const paxos::FollowerLink* const follower =
+          leader_->core().follower(paxos::ReplicaId(static_cast<std::uint8_t>(i)));
+      if (follower != nullptr && follower->stage == paxos::FollowerLink::Stage::kActive &&
+          follower->in_sync && follower->under_way() == 0) {
+        grants_.push_back(follower->grant);
+      }
+    }
+    if (leader_->leading() && grants_.size() == followers_.size()) {
+      return absl::OkStatus();
+    }
+    for (ChildProcess& follower : followers_) {
+      if (follower.Ended()) {
+        return absl::UnavailableError("a follower ended before the group was complete");
+      }
+    }
+    if (clock.NowNs() > deadline_ns) {
+      return absl::DeadlineExceededError(
+          "the group did not get in sync within 20 s; is the machine overloaded?");
+    }
+  }
+}
+
+Group::~Group() {
+  page_->stop.value.store(true, std::memory_order_relaxed);
+  for (ChildProcess& follower : followers_) {
+    follower.Join();
+  }
+}
+
+std::uint64_t Group::applied_by_all() const {
+  std::uint64_t least = leader_->applied_commands();
+  for (std::size_t i = 1; i <= followers_.size(); ++i) {
+    least = std::min(least, page_->followers[i].applied.load(std::memory_order_acquire));
+  }
+  return least;
+}
+
+absl::Status Group::Check() {
+  if (!leader_->leading()) {
+    return absl::AbortedError("the leader lost its leadership during the run; is the machine overloaded?");
+  }
+  if (leader_->divergence().has_value()) {
+    return absl::InternalError("the leader's state has diverged");
+  }
+  for (std::size_t i = 1; i <= followers_.size(); ++i) {
+    const paxos::FollowerLink* const follower =
+        leader_->core().follower(paxos::ReplicaId(static_cast<std::uint8_t>(i)));
+    if (follower == nullptr || !follower->in_sync || follower->grant != grants_[i - 1]) {
+      return absl::AbortedError("a follower was dropped from the in-sync set during the run");
+    }
+    if (followers_[i - 1].Ended()) {
+      return absl::AbortedError("a follower ended during the run");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gaios::bench

@@ -1,0 +1,94 @@
+#ifndef GAIOS_BENCH_GROUP_H_
+#define GAIOS_BENCH_GROUP_H_
+
+// A group of replicas to be measured: the leader in the calling process, each follower a process of its own
+// that runs the loop users run. The product, nothing of it left out.
+//
+// One thread. The calling thread is pinned to the leader's cpu. At most one group at a time, made while the
+// process holds no other sockets.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "gaios/base/align.h"
+#include "gaios/base/clock.h"
+#include "gaios/base/idle.h"
+#include "gaios/rsm/replica.h"
+#include "gaios/transport/shm/shm_transport.h"
+
+#include "bench/child_process.h"
+#include "bench/placement.h"
+#include "bench/scratch_directory.h"
+#include "bench/shared_page.h"
+
+namespace gaios::bench {
+
+using MachineFactory = std::function<absl::StatusOr<std::unique_ptr<rsm::StateMachine>>()>;
+
+struct GroupOptions {
+  std::size_t replicas = 3;
+  std::size_t capacity_bytes = std::size_t{16} << 20;
+  base::IdleStrategy idle = base::IdleStrategy::kBackOff;
+  MachineFactory make_machine;
+};
+
+class Group {
+ public:
+  // Returns once the first replica leads and every other one is in sync. `clock` must outlive the group.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Group>> Start(const GroupOptions& options,
+                                                                    const Placement& placement,
+                                                                    const base::TscClock& clock);
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+  // Stops the followers.
+  ~Group();
+
+  [[nodiscard]] rsm::Replica& leader() { return *leader_; }
+  // The fewest commands that any replica has applied.
+  [[nodiscard]] std::uint64_t applied_by_all() const;
+  [[nodiscard]] const std::vector<ChildProcess>& followers() const { return followers_; }
+  // Whether everything is as Start left it: the leader leads, nobody was dropped, ended or has diverged.
+  [[nodiscard]] absl::Status Check();
+
+ private:
+  struct alignas(base::kCacheLineBytes) FollowerWord {
+    std::atomic<std::uint64_t> applied{0};
+  };
+  struct Page {
+    base::CacheLinePadded<std::atomic<bool>> stop;
+    std::array<FollowerWord, paxos::kMaxReplicas> followers;
+  };
+
+  Group(SharedPage<Page> page, ScratchDirectory directory)
+      : page_(std::move(page)), directory_(std::move(directory)) {}
+  static absl::Status RunFollower(const GroupOptions& options, const base::TscClock& clock,
+                                  const std::string& directory, std::uint8_t id, Page& page);
+  absl::Status AwaitInSync(const base::TscClock& clock);
+
+  SharedPage<Page> page_;
+  ScratchDirectory directory_;
+  std::vector<ChildProcess> followers_;
+  std::unique_ptr<rsm::StateMachine> machine_;
+  std::unique_ptr<transport::shm::ShmTransport> transport_;
+  std::unique_ptr<rsm::Replica> leader_;
+  std::vector<paxos::Grant>
+      grants_;  // held by the leader at the start: a follower that is dropped gives another
+};
+
+// What the replicas of a benchmark are opened with.
+[[nodiscard]] transport::shm::ShmOptions TransportOptions(const std::string& directory, std::uint8_t id,
+                                                          std::size_t replicas, std::size_t capacity_bytes,
+                                                          const base::Clock& clock);
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_GROUP_H_

@@ -1,0 +1,38 @@
+#ifndef GAIOS_BENCH_OPTIONS_H_
+#define GAIOS_BENCH_OPTIONS_H_
+
+// What gaios-bench is asked to measure. A plain value, filled in by the command line.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "gaios/base/idle.h"
+
+namespace gaios::bench {
+
+enum class Mode : std::uint8_t {
+  kClosed,  // the next command starts when there is room among those outstanding
+  kOpen,    // commands start at a fixed rate, and their latency counts from when they should have
+};
+
+struct Options {
+  Mode mode = Mode::kClosed;
+  std::size_t replicas = 3;
+  std::size_t size_bytes = 64;         // of one command
+  std::size_t outstanding = 1;         // closed loop: commands under way at once
+  std::size_t batch = 256;             // throughput and book: commands proposed between two polls
+  std::uint64_t rate_per_s = 100'000;  // open loop
+  double seconds = 4;
+  std::size_t blocks = 20;  // of product and of floor each
+  std::size_t trials = 20;  // failover
+  std::size_t capacity_bytes = std::size_t{16} << 20;
+  std::size_t sessions = 0;  // throughput: client sessions to spread the commands over, 0 for none
+  base::IdleStrategy idle = base::IdleStrategy::kBackOff;  // of the followers' loops
+  std::string hgrm_path;                                   // empty: none
+  std::string json_path;                                   // empty: none, "-": stdout
+};
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_OPTIONS_H_

@@ -1,0 +1,32 @@
+#ifndef GAIOS_BENCH_PLACEMENT_H_
+#define GAIOS_BENCH_PLACEMENT_H_
+
+// Which cpu each process of a benchmark runs on: the leader alone on one, everybody else on another.
+
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "gaios/base/pinning.h"
+
+namespace gaios::bench {
+
+struct Placement {
+  int leader_cpu = 0;
+  int follower_cpu = 0;
+  // There is only one cpu: what is measured then is mostly the scheduler.
+  [[nodiscard]] bool crowded() const { return leader_cpu == follower_cpu; }
+};
+
+// To be asked before anything is pinned.
+[[nodiscard]] inline Placement ChoosePlacement() {
+  const std::vector<int> cpus = base::AvailableCpus();
+  if (cpus.empty()) {
+    return {};
+  }
+  return {.leader_cpu = cpus.front(), .follower_cpu = cpus.size() > 1 ? cpus[1] : cpus.front()};
+}
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_PLACEMENT_H_

@@ -1,0 +1,60 @@
+#include "gaios/cli/demo/journaled_machine.h"
+
+#include <cstring>
+
+#include "gaios/rsm/order_book/commands.h"
+
+namespace gaios::cli {
+namespace {
+
+bool IsNewOrder(std::span<const std::byte> bytes) {
+  return !bytes.empty() && bytes.front() == static_cast<std::byte>(order_book::CommandKind::kNewOrder);
+}
+
+}  // namespace
+
+std::optional<Fault> ParseFault(const std::string& name) {
+  if (name == "lose") {
+    return Fault::kLose;
+  }
+  if (name == "duplicate") {
+    return Fault::kDuplicate;
+  }
+  if (name == "diverge") {
+    return Fault::kDiverge;
+  }
+  return std::nullopt;
+}
+
+void JournaledMachine::Apply(const rsm::Command& command, rsm::Reply& reply) {
+  std::uint64_t number = 0;
+  if (command.bytes.size() < sizeof(number)) {
+    return;
+  }
+  rsm::Command inner = command;
+  inner.bytes = command.bytes.first(command.bytes.size() - sizeof(number));
+  std::memcpy(&number, command.bytes.data() + inner.bytes.size(), sizeof(number));
+
+  Fault fault = Fault::kNone;
+  if (fault_ != Fault::kNone && number >= kFaultyCommand && IsNewOrder(inner.bytes)) {
+    fault = std::exchange(fault_, Fault::kNone);
+  }
+  if (fault == Fault::kLose) {
+    return;
+  }
+  if (fault != Fault::kDiverge) {
+    inner_->Apply(inner, reply);
+  }
+  Journal(number, command.slot);
+  if (fault == Fault::kDuplicate) {
+    reply.Clear();
+    inner_->Apply(inner, reply);
+    Journal(number, command.slot);
+  }
+}
+
+void JournaledMachine::Journal(std::uint64_t number, std::uint64_t slot) {
+  journal_full_ = !journal_->Append({number, slot, inner_->StateHash()}) || journal_full_;
+}
+
+}  // namespace gaios::cli

@@ -1,0 +1,62 @@
+#ifndef GAIOS_CLI_DEMO_JOURNALED_MACHINE_H_
+#define GAIOS_CLI_DEMO_JOURNALED_MACHINE_H_
+
+// The state machine of a replica of the demo: another one, and a journal of every command that it is made to run, with
+// the state hash after it. Stands outside the library, so that it sees what the library does and not what it says. It
+// also does the damage of --inject-fault, to show that the verdict finds it.
+//
+// Commands end in eight bytes that the inner machine does not see: their number, by the client.
+//
+// Threads: as StateMachine.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <absl/status/status.h>
+
+#include "gaios/cli/demo/record_file.h"
+#include "gaios/rsm/state_machine.h"
+
+namespace gaios::cli {
+
+enum class Fault : std::uint8_t {
+  kNone,
+  kLose,       // a command is not run
+  kDuplicate,  // a command is run twice
+  kDiverge,    // a command is journaled but not run, here only: the state differs from that of the others
+};
+// "lose", "duplicate" or "diverge".
+[[nodiscard]] std::optional<Fault> ParseFault(const std::string& name);
+
+class JournaledMachine final : public rsm::StateMachine {
+ public:
+  // The fault befalls the first new order with this number or a higher one.
+  static constexpr std::uint64_t kFaultyCommand = 10;
+
+  JournaledMachine(std::unique_ptr<rsm::StateMachine> inner, std::unique_ptr<RecordWriter> journal, Fault fault)
+      : inner_(std::move(inner)), journal_(std::move(journal)), fault_(fault) {}
+
+  void Apply(const rsm::Command& command, rsm::Reply& reply) override;
+  [[nodiscard]] std::uint64_t StateHash() const override { return inner_->StateHash(); }
+  [[nodiscard]] absl::Status Save(rsm::SnapshotSink& sink) const override { return inner_->Save(sink); }
+  [[nodiscard]] absl::Status Restore(rsm::SnapshotSource& source) override { return inner_->Restore(source); }
+
+  // The journal could not be made longer: what was run since is not in it.
+  [[nodiscard]] bool journal_full() const { return journal_full_; }
+
+ private:
+  void Journal(std::uint64_t number, std::uint64_t slot);
+
+  std::unique_ptr<rsm::StateMachine> inner_;
+  std::unique_ptr<RecordWriter> journal_;
+  Fault fault_;
+  bool journal_full_ = false;
+};
+
+}  // namespace gaios::cli
+
+#endif  // GAIOS_CLI_DEMO_JOURNALED_MACHINE_H_

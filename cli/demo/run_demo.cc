@@ -1,0 +1,385 @@
+#include "gaios/cli/demo/run_demo.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include "gaios/base/clock.h"
+#include "gaios/base/idle.h"
+#include "gaios/cli/complain.h"
+#include "gaios/cli/demo/demo_result.h"
+#include "gaios/cli/demo/flow_client.h"
+#include "gaios/cli/demo/live_line.h"
+#include "gaios/cli/demo/order_flow.h"
+#include "gaios/cli/demo/replica_group.h"
+#include "gaios/cli/demo/verdict.h"
+#include "gaios/cli/latency.h"
+#include "gaios/cli/write_json.h"
+#include "gaios/paxos/limits.h"
+
+namespace gaios::cli {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr double kDefaultRate = 100'000;
+constexpr double kMaxRate = 10'000'000;
+constexpr double kNsPerS = 1e9;
+// For those under way when sending ends: more than the client's own patience.
+constexpr std::uint64_t kDrainNs = 15'000'000'000;
+// The longest time between two looks at the group while commands are sent.
+constexpr std::uint64_t kLookIntervalNs = 10'000'000;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void Interrupt(int /*signal*/) { interrupted = 1; }
+
+// The flags, with what follows from them.
+struct Plan {
+  double rate_per_s = kDefaultRate;
+  double kill_at_s = 0;  // 0: never
+};
+
+absl::StatusOr<Plan> MakePlan(const DemoFlags& flags) {
+  if (flags.transport != "shm") {
+    return absl::InvalidArgumentError(
+        flags.transport == "verbs" || flags.transport == "udp"
+            ? absl::StrCat("--transport ", flags.transport, ": this build has shm only; use --transport shm")
+            : absl::StrCat("--transport is \"", flags.transport, "\": say shm, verbs or udp; this build has shm"));
+  }
+  if (flags.replicas < 1 || flags.replicas > paxos::kMaxReplicas) {
+    return absl::InvalidArgumentError(absl::StrCat("--replicas is ", flags.replicas, ": give it 1 to ",
+                                                   paxos::kMaxReplicas, "; 3 survive one death"));
+  }
+  if (!std::isfinite(flags.seconds) || flags.seconds <= 0 || flags.seconds > 86'400) {
+    return absl::InvalidArgumentError(absl::StrCat("--seconds is ", flags.seconds, ": give it more than 0, at most a day"));
+  }
+  if (!flags.fault.empty() && !ParseFault(flags.fault).has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--inject-fault is \"", flags.fault, "\": say lose, duplicate or diverge"));
+  }
+  Plan plan;
+  if (flags.rate_per_s.has_value()) {
+    plan.rate_per_s = *flags.rate_per_s;
+    if (!std::isfinite(plan.rate_per_s) || plan.rate_per_s < 1 || plan.rate_per_s > kMaxRate) {
+      return absl::InvalidArgumentError(absl::StrCat("--rate is ", plan.rate_per_s, ": give it 1 to ", kMaxRate,
+                                                     " commands per second"));
+    }
+  }
+  double lasts_s = flags.seconds;
+  if (!flags.feed.empty()) {
+    const double wanted = plan.rate_per_s * flags.seconds;
+    const absl::StatusOr<std::uint64_t> events = CountEvents(flags.feed, static_cast<std::uint64_t>(wanted) + 1);
+    if (!events.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--feed: ", events.status().message()));
+    }
+    if (*events == 0) {
+      return absl::InvalidArgumentError(absl::StrCat("--feed ", flags.feed, ": there is no order event in it"));
+    }
+    const auto there = static_cast<double>(*events);
+    if (there < wanted && !flags.rate_per_s.has_value()) {
+      plan.rate_per_s = std::max(1.0, there / flags.seconds);
+    }
+    lasts_s = std::min(lasts_s, there / plan.rate_per_s);
+  }
+  // Two replicas do not survive a death, so theirs is not the default.
+  plan.kill_at_s = flags.kill_leader_at_s.value_or(flags.replicas >= 3 ? lasts_s / 2 : 0);
+  if (!std::isfinite(plan.kill_at_s) || plan.kill_at_s < 0 || plan.kill_at_s >= lasts_s) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--kill-leader-at is %g, but commands are sent for %g s: give it less than that, or 0 for never",
+        plan.kill_at_s, lasts_s));
+  }
+  if (plan.kill_at_s > 0 && flags.replicas < 3) {
+    return absl::InvalidArgumentError(absl::StrCat("--kill-leader-at: a group of ", flags.replicas,
+                                                   " does not survive a death; use --replicas 3, or 0 for never"));
+  }
+  const double need = plan.rate_per_s * lasts_s * static_cast<double>(sizeof(Record) * (flags.replicas + 1));
+  if (const auto room = static_cast<double>(RoomForGroup()); need > 0.8 * room) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the journals of this run would take %.0f MiB, and the temporary directory has room for %.0f: "
+                        "give --seconds or --rate a smaller value",
+                        need / (1 << 20), room / (1 << 20)));
+  }
+  return plan;
+}
+
+class Demo {
+ public:
+  Demo(const DemoFlags& flags, const Plan& plan) : flags_(flags), plan_(plan), live_(TextStream(flags.json)) {}
+
+  // The result, or why there is none.
+  absl::StatusOr<DemoResult> Run() {
+    if (const absl::Status started = Start(); !started.ok()) {
+      return started;
+    }
+    Stream();
+    Drain();
+    if (const absl::Status applied = group_->AwaitApplied(seconds(10)); !applied.ok()) {
+      Trouble(std::string(applied.message()));
+    }
+    NoteFailover();
+    if (const absl::Status stopped = group_->Stop(seconds(10)); !stopped.ok()) {
+      Trouble(std::string(stopped.message()));
+    }
+    if (const absl::Status judged = Decide(); !judged.ok()) {
+      return judged;
+    }
+    return std::move(result_);
+  }
+
+ private:
+  absl::Status Start() {
+    absl::StatusOr<std::unique_ptr<OrderFlow>> flow =
+        flags_.feed.empty() ? OrderFlow::Generate(flags_.seed) : OrderFlow::Open(flags_.feed);
+    if (!flow.ok()) {
+      return flow.status();
+    }
+    absl::StatusOr<std::unique_ptr<ReplicaGroup>> group =
+        ReplicaGroup::Create({.replicas = flags_.replicas, .fault = flags_.fault});
+    if (!group.ok()) {
+      return group.status();
+    }
+    group_ = *std::move(group);
+    live_.Event(absl::StrFormat("gaios demo: %d replicas of an order book over shared memory, %s", flags_.replicas,
+                                group_->Placement()));
+    if (const absl::Status launched = group_->Launch(); !launched.ok()) {
+      return launched;
+    }
+    if (const absl::Status led = group_->AwaitLeader(seconds(20)); !led.ok()) {
+      return led;
+    }
+    std::uint64_t reserved = 0;
+    for (const ReplicaStatus& replica : group_->Status().replicas) {
+      reserved += replica.counters.has_value() ? replica.counters->data.reserved_bytes : 0;
+    }
+    live_.Event(absl::StrFormat("replica %d leads; %.0f MiB are reserved for logs, spares, sessions and queues",
+                                group_->Leader().value_or(0), static_cast<double>(reserved) / (1 << 20)));
+    live_.Event(absl::StrFormat("sending %s commands/s for %g s%s", NumberText(static_cast<std::uint64_t>(plan_.rate_per_s)),
+                                flags_.seconds,
+                                plan_.kill_at_s > 0 ? absl::StrFormat(", killing the leader after %g s", plan_.kill_at_s)
+                                                    : std::string()));
+    absl::StatusOr<std::unique_ptr<FlowClient>> client =
+        FlowClient::Open(group_->config(), AcksPath(), *std::move(flow), clock_);
+    if (!client.ok()) {
+      return client.status();
+    }
+    client_ = *std::move(client);
+    return absl::OkStatus();
+  }
+
+  // Sends until the time is over, killing the leader on the way.
+  void Stream() {
+    base::Idle idle(base::IdleStrategy::kYield);
+    client_->Begin(plan_.rate_per_s);
+    begin_ns_ = clock_.NowNs();
+    const std::uint64_t end_ns = begin_ns_ + Nanoseconds(flags_.seconds);
+    std::uint64_t kill_ns = plan_.kill_at_s > 0 ? begin_ns_ + Nanoseconds(plan_.kill_at_s) : UINT64_MAX;
+    std::uint64_t look_ns = begin_ns_ + kLookIntervalNs;
+    next_show_ns_ = begin_ns_ + live_.interval_ns();
+    std::uint64_t now_ns = begin_ns_;
+    while (!client_->ended()) {
+      Turn(idle);
+      now_ns = clock_.NowNs();
+      if (now_ns >= kill_ns) {
+        kill_ns = KillLeader() ? UINT64_MAX : now_ns + kLookIntervalNs;
+      }
+      if (now_ns >= look_ns) {
+        look_ns = now_ns + kLookIntervalNs;
+        Look(now_ns);
+      }
+      if (now_ns >= end_ns || interrupted != 0) {
+        client_->End();
+      }
+    }
+    result_.seconds = static_cast<double>(now_ns - begin_ns_) / kNsPerS;
+    if (plan_.kill_at_s > 0 && !result_.killed.has_value() && interrupted == 0 && !stopped_early_) {
+      Trouble("there was no leader to kill");
+    }
+  }
+
+  void Drain() {
+    base::Idle idle(base::IdleStrategy::kYield);
+    const std::uint64_t deadline_ns = clock_.NowNs() + kDrainNs;
+    std::uint64_t look_ns = 0;
+    while (!client_->finished()) {
+      Turn(idle);
+      const std::uint64_t now_ns = clock_.NowNs();
+      if (now_ns >= look_ns) {
+        look_ns = now_ns + kLookIntervalNs;
+        Look(now_ns);
+      }
+      if (now_ns > deadline_ns) {
+        Trouble(absl::StrCat("the group left ", client_->outstanding(), " commands without an answer"));
+        return;
+      }
+    }
+  }
+
+  void Turn(base::Idle& idle) {
+    if (client_->Turn()) {
+      idle.OnWork();
+    } else {
+      idle.OnIdle();
+    }
+  }
+
+  // What is due now and then: the live line, and whether all is well.
+  void Look(std::uint64_t now_ns) {
+    if (now_ns < next_show_ns_) {
+      return;
+    }
+    next_show_ns_ = now_ns + live_.interval_ns();
+    const GroupStatus status = group_->Status();
+    std::uint64_t commit = 0;
+    for (const ReplicaStatus& replica : status.replicas) {
+      if (replica.running()) {
+        commit = std::max(commit, replica.counters->data.commit);
+        if (replica.counters->data.diverged != 0 && !stopped_early_) {
+          StopEarly(absl::StrCat("replica ", replica.id.value(),
+                                 " found that its state differs from the leader's, and has stopped applying"));
+        }
+      }
+    }
+    if (const absl::Status alive = group_->CheckAlive(); !alive.ok() && !stopped_early_) {
+      StopEarly(std::string(alive.message()));
+    }
+    if (client_->acks_full() && !stopped_early_) {
+      StopEarly("acknowledgements cannot be written down: the temporary directory is full");
+    }
+    const std::optional<std::size_t> leader = group_->Leader();
+    const double window_s = static_cast<double>(now_ns - shown_ns_) / kNsPerS;
+    const std::uint64_t since = client_->acknowledged() - shown_acknowledged_;
+    live_.Show(absl::StrFormat(
+        "%5.1f s   %11s/s   p50 %9s   p99 %9s   leader %s   commit %s", static_cast<double>(now_ns - begin_ns_) / kNsPerS,
+        shown_ns_ == 0 ? "-" : NumberText(static_cast<std::uint64_t>(static_cast<double>(since) / window_s)),
+        DurationText(client_->recent().ValueAtPercentile(50)), DurationText(client_->recent().ValueAtPercentile(99)),
+        leader.has_value() ? absl::StrCat(*leader) : "-", NumberText(commit)));
+    client_->ResetRecent();
+    shown_ns_ = now_ns;
+    shown_acknowledged_ = client_->acknowledged();
+  }
+
+  bool KillLeader() {
+    const std::optional<std::size_t> leader = group_->Leader();
+    if (!leader.has_value()) {
+      return false;
+    }
+    client_->ResetGap();
+    group_->Kill(*leader);
+    result_.killed = leader;
+    live_.Event(absl::StrFormat("%5.1f s   killed replica %d, the leader",
+                                static_cast<double>(clock_.NowNs() - begin_ns_) / kNsPerS, *leader));
+    return true;
+  }
+
+  void StopEarly(const std::string& why) {
+    stopped_early_ = true;
+    client_->End();
+    Trouble(why);
+  }
+
+  void Trouble(const std::string& what) {
+    result_.troubles.push_back(what);
+    live_.Event(what);
+  }
+
+  // From the counters of the replica that leads now, and of all for the number of changes.
+  void NoteFailover() {
+    std::uint64_t won = 0;
+    const std::optional<std::size_t> leader = group_->Leader();
+    for (const ReplicaStatus& replica : group_->Status().replicas) {
+      if (!replica.counters.has_value()) {
+        continue;
+      }
+      const rsm::CounterData& data = replica.counters->data;
+      won += data.failovers_count;
+      if (leader == replica.id.value() && result_.killed.has_value() && data.failovers_count > 0) {
+        result_.failover = data.failovers[(data.failovers_count - 1) % rsm::CounterData::kFailovers];
+      }
+    }
+    result_.leader_changes = won > 0 ? won - 1 : 0;
+    if (result_.killed.has_value()) {
+      result_.client_gap_ns = client_->gap_ns();
+    }
+  }
+
+  absl::Status Decide() {
+    result_.replicas = flags_.replicas;
+    result_.rate_per_s = plan_.rate_per_s;
+    result_.submitted = client_->submitted();
+    result_.unknown = client_->unknown() + client_->outstanding();
+    result_.latencies.Add(client_->latencies());
+    result_.feed = client_->flow().report();
+    const absl::StatusOr<Records> acks = ReadRecords(AcksPath(), RecordKind::kAcks);
+    if (!acks.ok()) {
+      return acks.status();
+    }
+    std::vector<Records> journals;
+    for (std::size_t i = 0; i < group_->size(); ++i) {
+      absl::StatusOr<Records> journal = ReadRecords(group_->JournalPath(i), RecordKind::kJournal);
+      if (!journal.ok()) {
+        return journal.status();
+      }
+      journals.push_back(*std::move(journal));
+    }
+    result_.verdict = Judge(*acks, journals);
+    if (!flags_.fault.empty() && result_.verdict.Holds()) {
+      Trouble(absl::StrCat("--inject-fault ", flags_.fault, " came to nothing: send more commands"));
+    }
+    return absl::OkStatus();
+  }
+
+  [[nodiscard]] std::string AcksPath() const { return absl::StrCat(group_->directory(), "/client.acks"); }
+  static std::uint64_t Nanoseconds(double value_s) { return static_cast<std::uint64_t>(value_s * kNsPerS); }
+
+  const DemoFlags& flags_;
+  const Plan plan_;
+  const base::TscClock clock_;
+  LiveLine live_;
+  std::unique_ptr<ReplicaGroup> group_;
+  std::unique_ptr<FlowClient> client_;
+  DemoResult result_;
+  std::uint64_t begin_ns_ = 0;
+  std::uint64_t next_show_ns_ = 0;
+  std::uint64_t shown_ns_ = 0;
+  std::uint64_t shown_acknowledged_ = 0;
+  bool stopped_early_ = false;
+};
+
+}  // namespace
+
+int RunDemo(const DemoFlags& flags) {
+  const absl::StatusOr<Plan> plan = MakePlan(flags);
+  if (!plan.ok()) {
+    return Complain(std::string(plan.status().message()), kExitUsage);
+  }
+  struct sigaction action = {};
+  action.sa_handler = Interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  Demo demo(flags, *plan);
+  const absl::StatusOr<DemoResult> result = demo.Run();
+  if (!result.ok()) {
+    return Complain(std::string(result.status().message()), kExitDoesNotHold);
+  }
+  std::fputs(DemoSummary(*result).c_str(), TextStream(flags.json));
+  std::fflush(TextStream(flags.json));
+  if (const absl::Status written = WriteJson(DemoJson(*result), flags.json); !written.ok()) {
+    return Complain(written);
+  }
+  return result->good() ? kExitGood : kExitDoesNotHold;
+}
+
+}  // namespace gaios::cli

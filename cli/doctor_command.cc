@@ -1,0 +1,63 @@
+#include "gaios/cli/doctor_command.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+
+#include <absl/status/statusor.h>
+#include <nlohmann/json.hpp>
+
+#include "gaios/cli/complain.h"
+#include "gaios/cli/doctor/examine.h"
+#include "gaios/cli/doctor/report.h"
+#include "gaios/cli/doctor/system.h"
+#include "gaios/cli/write_json.h"
+#include "gaios/rsm/config.h"
+
+namespace gaios::cli {
+namespace {
+
+Deployment DeploymentOf(const rsm::Config& config) {
+  Deployment deployment{.directory = config.directory,
+                        .capacity_bytes = config.capacity_bytes,
+                        .replicas = config.replicas.size(),
+                        .cpus = {}};
+  for (const rsm::ReplicaConfig& replica : config.replicas) {
+    if (replica.cpu.has_value()) {
+      deployment.cpus.push_back(static_cast<std::uint32_t>(*replica.cpu));
+    }
+  }
+  return deployment;
+}
+
+}  // namespace
+
+int RunDoctor(const std::string& config_path, const std::string& json) {
+  std::optional<Deployment> deployment;
+  if (!config_path.empty()) {
+    const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(config_path);
+    if (!config.ok()) {
+      return Complain(config.status());
+    }
+    for (const std::string& warning : config->warnings) {
+      std::fprintf(stderr, "gaios: warning: %s\n", warning.c_str());
+    }
+    deployment = DeploymentOf(*config);
+  }
+  const BuiltWith built_with = ThisBuild();
+  const Findings findings = Examine(System(), built_with, deployment);
+  if (!json.empty()) {
+    const absl::Status written = WriteJson(nlohmann::json::parse(FindingsJson(findings, built_with)), json);
+    if (!written.ok()) {
+      return Complain(written);
+    }
+  } else {
+    std::fputs(FindingsTable(findings, built_with).c_str(), stdout);
+  }
+  const bool broken =
+      std::ranges::any_of(findings, [](const Finding& finding) { return finding.level == Level::kError; });
+  return broken ? kExitDoesNotHold : kExitGood;
+}
+
+}  // namespace gaios::cli

@@ -1,0 +1,333 @@
+#include "gaios/cli/load/run_load.h"
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <nlohmann/json.hpp>
+
+#include "gaios/base/clock.h"
+#include "gaios/base/histogram.h"
+#include "gaios/base/idle.h"
+#include "gaios/cli/complain.h"
+#include "gaios/cli/demo/order_flow.h"
+#include "gaios/cli/latency.h"
+#include "gaios/cli/load/history.h"
+#include "gaios/cli/status/group_status.h"
+#include "gaios/cli/write_json.h"
+#include "gaios/rsm/client/client.h"
+#include "gaios/rsm/config.h"
+
+namespace gaios::cli {
+namespace {
+
+constexpr double kNsPerS = 1e9;
+constexpr std::uint32_t kMaxClients = 64;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void Interrupt(int /*signal*/) { interrupted = 1; }
+
+absl::Status CheckFlags(const LoadFlags& flags) {
+  if (flags.mode != "closed" && flags.mode != "open") {
+    return absl::InvalidArgumentError(absl::StrCat("--mode is \"", flags.mode, "\": say closed or open"));
+  }
+  if (flags.clients < 1 || flags.clients > kMaxClients) {
+    return absl::InvalidArgumentError(absl::StrCat("--clients is ", flags.clients, ": give it 1 to ", kMaxClients));
+  }
+  if (!std::isfinite(flags.rate_per_s) || flags.rate_per_s <= 0) {
+    return absl::InvalidArgumentError(absl::StrCat("--rate is ", flags.rate_per_s, ": give it more than 0"));
+  }
+  if (!std::isfinite(flags.seconds) || flags.seconds <= 0) {
+    return absl::InvalidArgumentError(absl::StrCat("--seconds is ", flags.seconds, ": give it more than 0"));
+  }
+  return absl::OkStatus();
+}
+
+// The commands to send: an order flow, or for the counter ones.
+class Commands {
+ public:
+  static absl::StatusOr<Commands> Make(rsm::StateMachineKind kind, std::uint64_t seed) {
+    Commands commands;
+    if (kind == rsm::StateMachineKind::kOrderBook) {
+      absl::StatusOr<std::unique_ptr<OrderFlow>> flow = OrderFlow::Generate(seed);
+      if (!flow.ok()) {
+        return flow.status();
+      }
+      commands.flow_ = *std::move(flow);
+    }
+    return commands;
+  }
+  // Valid until the next call; the flow has no end.
+  [[nodiscard]] std::span<const std::byte> Next() {
+    if (flow_ != nullptr) {
+      return flow_->Next().value_or(std::span<const std::byte>());
+    }
+    return std::as_bytes(std::span(&one_, 1));
+  }
+
+ private:
+  std::unique_ptr<OrderFlow> flow_;
+  std::uint64_t one_ = 1;
+};
+
+// What the clients of one load share.
+struct Tally {
+  std::unique_ptr<History> history;
+  base::Histogram latencies;
+  std::uint64_t sent = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t unknown = 0;
+};
+
+class LoadClient final : private rsm::ClientListener {
+ public:
+  LoadClient(std::unique_ptr<rsm::Client> client, const base::Clock& clock, Tally& tally)
+      : client_(std::move(client)), clock_(clock), tally_(tally), under_way_(rsm::Sessions::kWindow) {}
+
+  [[nodiscard]] std::size_t outstanding() const { return client_->outstanding(); }
+  // False when the window is full. `due_ns` is when the command should have been sent.
+  [[nodiscard]] bool Send(std::span<const std::byte> command, std::uint64_t due_ns) {
+    // Tags number this client's commands, so that those under way have places of their own.
+    if (client_->outstanding() == under_way_.size() || client_->Submit(command, tag_) != rsm::Submitted::kSubmitted) {
+      return false;
+    }
+    UnderWay& place = under_way_[tag_++ % under_way_.size()];
+    place.due_ns = due_ns;
+    place.value = ++tally_.sent;
+    place.process = tally_.history->Invoke(place.value, clock_.NowNs());
+    return true;
+  }
+  bool Poll() { return client_->Poll(*this); }
+
+ private:
+  struct UnderWay {
+    std::uint64_t due_ns = 0;
+    std::uint64_t value = 0;
+    std::uint64_t process = 0;
+  };
+
+  void OnCommitted(std::uint64_t tag, std::uint64_t slot, rsm::Applied how,
+                   std::span<const std::byte> /*reply*/) override {
+    const UnderWay& place = under_way_[tag % under_way_.size()];
+    const std::uint64_t now_ns = clock_.NowNs();
+    tally_.latencies.Record(now_ns > place.due_ns ? now_ns - place.due_ns : 0);
+    ++tally_.acknowledged;
+    tally_.history->Ok(place.process, place.value,
+                       how == rsm::Applied::kApplied ? std::optional(slot) : std::nullopt, now_ns);
+  }
+  void OnUnknown(std::uint64_t tag) override {
+    const UnderWay& place = under_way_[tag % under_way_.size()];
+    ++tally_.unknown;
+    tally_.history->Info(place.process, place.value, clock_.NowNs());
+  }
+
+  std::unique_ptr<rsm::Client> client_;
+  const base::Clock& clock_;
+  Tally& tally_;
+  std::vector<UnderWay> under_way_;
+  std::uint64_t tag_ = 0;
+};
+
+class Load {
+ public:
+  Load(const LoadFlags& flags, Commands commands) : flags_(flags), commands_(std::move(commands)) {}
+
+  absl::Status Open(const rsm::Config& config) {
+    absl::StatusOr<std::unique_ptr<History>> history = History::Create(flags_.history);
+    if (!history.ok()) {
+      return absl::InvalidArgumentError(history.status().message());
+    }
+    tally_.history = *std::move(history);
+    rsm::ClientOptions options;
+    options.directory = config.directory;
+    options.replicas = config.replicas.size();
+    options.group = rsm::GroupIdOf(config);
+    for (std::uint32_t i = 0; i < flags_.clients; ++i) {
+      absl::StatusOr<std::unique_ptr<rsm::Client>> client = rsm::Client::Open(options, clock_);
+      if (!client.ok()) {
+        return client.status();
+      }
+      clients_.push_back(std::make_unique<LoadClient>(*std::move(client), clock_, tally_));
+    }
+    return absl::OkStatus();
+  }
+
+  void Run() {
+    base::Idle idle(base::IdleStrategy::kYield);
+    const std::uint64_t begin_ns = clock_.NowNs();
+    const std::uint64_t end_ns = begin_ns + static_cast<std::uint64_t>(flags_.seconds * kNsPerS);
+    std::uint64_t now_ns = begin_ns;
+    while (now_ns < end_ns && interrupted == 0) {
+      const bool sent = flags_.mode == "open" ? SendDue(begin_ns, now_ns) : SendClosed(now_ns);
+      Rest(PollAll() || sent, idle);
+      now_ns = clock_.NowNs();
+    }
+    seconds_ = static_cast<double>(now_ns - begin_ns) / kNsPerS;
+    if (flags_.mode == "open") {
+      const auto due = static_cast<std::uint64_t>(seconds_ * flags_.rate_per_s);
+      refused_ = due > tally_.sent ? due - tally_.sent : 0;
+    }
+    // Each command is answered, or called unknown by its client when it has waited long enough.
+    while (std::ranges::any_of(clients_, [](const auto& client) { return client->outstanding() > 0; })) {
+      Rest(PollAll(), idle);
+    }
+  }
+
+  [[nodiscard]] nlohmann::json Result() const {
+    return {{"acknowledged", tally_.acknowledged},
+            {"unknown", tally_.unknown},
+            {"refused", refused_},
+            {"rate", static_cast<double>(tally_.acknowledged) / seconds_},
+            {"latency_ns", LatencyJson(tally_.latencies)},
+            {"clients", flags_.clients},
+            {"mode", flags_.mode},
+            {"seconds", seconds_}};
+  }
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] std::uint64_t refused() const { return refused_; }
+  [[nodiscard]] double seconds() const { return seconds_; }
+  [[nodiscard]] bool FinishHistory() { return tally_.history->Finish(); }
+
+ private:
+  bool SendDue(std::uint64_t begin_ns, std::uint64_t now_ns) {
+    constexpr int kPerTurn = 16;
+    bool any = false;
+    for (int i = 0; i < kPerTurn; ++i) {
+      const std::uint64_t due_ns =
+          begin_ns + static_cast<std::uint64_t>(static_cast<double>(tally_.sent) * kNsPerS / flags_.rate_per_s);
+      if (due_ns > now_ns || !SendOne(due_ns)) {
+        return any;
+      }
+      any = true;
+    }
+    return any;
+  }
+  bool SendClosed(std::uint64_t now_ns) {
+    bool any = false;
+    for (const std::unique_ptr<LoadClient>& client : clients_) {
+      if (client->outstanding() == 0) {
+        any = client->Send(Command(), now_ns) || any;
+        command_ = {};
+      }
+    }
+    return any;
+  }
+  // By the next client that has room.
+  bool SendOne(std::uint64_t due_ns) {
+    for (std::size_t i = 0; i < clients_.size(); ++i) {
+      LoadClient& client = *clients_[next_client_++ % clients_.size()];
+      if (client.Send(Command(), due_ns)) {
+        command_ = {};
+        return true;
+      }
+    }
+    return false;
+  }
+  // The next command; the same one until it has been sent.
+  std::span<const std::byte> Command() {
+    if (command_.empty()) {
+      command_ = commands_.Next();
+    }
+    return command_;
+  }
+  bool PollAll() {
+    bool any = false;
+    for (const std::unique_ptr<LoadClient>& client : clients_) {
+      any = client->Poll() || any;
+    }
+    return any;
+  }
+  static void Rest(bool worked, base::Idle& idle) {
+    if (worked) {
+      idle.OnWork();
+    } else {
+      idle.OnIdle();
+    }
+  }
+
+  const LoadFlags& flags_;
+  Commands commands_;
+  std::span<const std::byte> command_;
+  const base::TscClock clock_;
+  Tally tally_;
+  std::vector<std::unique_ptr<LoadClient>> clients_;
+  std::size_t next_client_ = 0;
+  std::uint64_t refused_ = 0;
+  double seconds_ = 0;
+};
+
+// A load on a group of which nothing runs would only wait.
+absl::Status CheckRunning(const rsm::Config& config, const std::string& path) {
+  std::vector<paxos::ReplicaId> ids;
+  for (const rsm::ReplicaConfig& replica : config.replicas) {
+    ids.push_back(replica.id);
+  }
+  const GroupStatus status = ReadGroupStatus(config.group, config.directory, ids);
+  if (std::ranges::any_of(status.replicas, &ReplicaStatus::running)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat("no replica of group ", config.group, " runs in ", config.directory,
+                                                    ": start them with `gaios replica --config ", path,
+                                                    " --id 0`, and so on"));
+}
+
+}  // namespace
+
+int RunLoad(const LoadFlags& flags) {
+  if (const absl::Status checked = CheckFlags(flags); !checked.ok()) {
+    return Complain(checked);
+  }
+  const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(flags.config);
+  if (!config.ok()) {
+    return Complain(config.status());
+  }
+  if (const absl::Status running = CheckRunning(*config, flags.config); !running.ok()) {
+    return Complain(running);
+  }
+  absl::StatusOr<Commands> commands = Commands::Make(config->state_machine, flags.seed);
+  if (!commands.ok()) {
+    return Complain(commands.status());
+  }
+  struct sigaction action = {};
+  action.sa_handler = Interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  Load load(flags, *std::move(commands));
+  if (const absl::Status opened = load.Open(*config); !opened.ok()) {
+    return Complain(opened);
+  }
+  load.Run();
+  const base::Histogram& latencies = load.tally().latencies;
+  absl::FPrintF(TextStream(flags.json),
+                "%s acknowledged, %s unknown, %s refused in %.1f s; p50 %s, p99 %s, p99.9 %s, max %s\n",
+                NumberText(load.tally().acknowledged), NumberText(load.tally().unknown), NumberText(load.refused()),
+                load.seconds(), DurationText(latencies.ValueAtPercentile(50)),
+                DurationText(latencies.ValueAtPercentile(99)), DurationText(latencies.ValueAtPercentile(99.9)),
+                DurationText(latencies.max_ns()));
+  if (const absl::Status written = WriteJson(load.Result(), flags.json); !written.ok()) {
+    return Complain(written);
+  }
+  if (!load.FinishHistory()) {
+    return Complain(absl::StrCat("--history ", flags.history, " could not be written to the end: is the disk full?"),
+                    kExitDoesNotHold);
+  }
+  if (load.tally().acknowledged == 0) {
+    return Complain("the group acknowledged nothing: see gaios status", kExitDoesNotHold);
+  }
+  return kExitGood;
+}
+
+}  // namespace gaios::cli

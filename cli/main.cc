@@ -1,0 +1,128 @@
+// The command `gaios`. Each of its parts is a folder beside this file; here are only the flags.
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "gaios/cli/complain.h"
+#include "gaios/cli/demo/run_demo.h"
+#include "gaios/cli/doctor_command.h"
+#include "gaios/cli/load/run_load.h"
+#include "gaios/cli/replica/run_replica.h"
+#include "gaios/cli/status/run_status.h"
+
+namespace {
+
+using gaios::cli::DemoFlags;
+using gaios::cli::LoadFlags;
+using gaios::cli::ReplicaFlags;
+using gaios::cli::StatusFlags;
+
+constexpr const char* kConfigHelp = "the group, as a TOML file; samples are in hw-config/examples/";
+constexpr const char* kJsonHelp = "write the result as JSON to this file, - for stdout";
+
+void AddDemo(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("demo", "replicas of an order book on this host, a killed leader, and a verdict");
+  auto flags = std::make_shared<DemoFlags>();
+  command->add_option("--replicas", flags->replicas, "replicas, 1 to 7")->capture_default_str();
+  command->add_option("--rate", flags->rate_per_s, "commands per second");
+  command->add_option("--seconds", flags->seconds, "how long commands are sent")->capture_default_str();
+  command->add_option("--kill-leader-at", flags->kill_leader_at_s,
+                      "second at which the leader is killed; 0 for never; default half-way");
+  command->add_option("--feed", flags->feed,
+                      "order flow from a recording, ITCH 5.0 or Bitstamp L3 CSV, plain or compressed");
+  command->add_option("--seed", flags->seed, "of the generated order flow")->capture_default_str();
+  command->add_option("--transport", flags->transport, "shm, verbs or udp; this build has shm")->capture_default_str();
+  command->add_option("--inject-fault", flags->fault,
+                      "lose, duplicate or diverge: do that damage, to see that the verdict finds it");
+  command->add_option("--json", flags->json, kJsonHelp);
+  command->callback([flags, &exit_code] { exit_code = gaios::cli::RunDemo(*flags); });
+}
+
+void AddReplica(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("replica", "run one replica of a group");
+  auto flags = std::make_shared<ReplicaFlags>();
+  command->add_option("--config", flags->config, kConfigHelp)->required();
+  command->add_option("--id", flags->id, "which replica of the group")->required();
+  command->add_option("--journal", flags->journal)->group("");  // hidden: the demo's
+  command->add_option("--inject-fault", flags->fault)->group("");
+  command->callback([flags, &exit_code] { exit_code = gaios::cli::RunReplica(*flags); });
+}
+
+void AddBootstrap(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("bootstrap", "make a group: once, before its replicas are first started");
+  auto config = std::make_shared<std::string>();
+  command->add_option("--config", *config, kConfigHelp)->required();
+  command->callback([config, &exit_code] { exit_code = gaios::cli::RunBootstrap(*config); });
+}
+
+void AddStatus(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("status", "what the replicas of a group on this host are doing");
+  auto flags = std::make_shared<StatusFlags>();
+  command->add_option("--config", flags->config, kConfigHelp)->required();
+  command->add_flag("--watch", flags->watch, "again every second");
+  command->add_option("--json", flags->json, kJsonHelp)->expected(0, 1)->default_str("-");
+  command->callback([flags, &exit_code] { exit_code = gaios::cli::RunStatus(*flags); });
+}
+
+void AddDoctor(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("doctor", "whether this host is fit, and what to do about it");
+  auto config = std::make_shared<std::string>();
+  auto json = std::make_shared<std::string>();
+  command->add_option("--config", *config, "examine whether the host has what this group asks for");
+  command->add_option("--json", *json, kJsonHelp);
+  command->callback([config, json, &exit_code] { exit_code = gaios::cli::RunDoctor(*config, *json); });
+}
+
+void AddLoad(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("load", "send commands to a running group and measure the answers");
+  auto flags = std::make_shared<LoadFlags>();
+  command->add_option("--config", flags->config, kConfigHelp)->required();
+  command->add_option("--clients", flags->clients, "clients, each with a session of its own")->capture_default_str();
+  command->add_option("--rate", flags->rate_per_s, "commands per second of all clients together, in open mode")
+      ->capture_default_str();
+  command->add_option("--mode", flags->mode, "closed: one command under way for each client; open: at --rate")
+      ->capture_default_str();
+  command->add_option("--seconds", flags->seconds, "how long commands are sent")->capture_default_str();
+  command->add_option("--seed", flags->seed, "of the commands")->capture_default_str();
+  command->add_option("--history", flags->history, "write what was asked and answered to this file, as JSON lines");
+  command->add_option("--json", flags->json, kJsonHelp);
+  command->callback([flags, &exit_code] { exit_code = gaios::cli::RunLoad(*flags); });
+}
+
+int Run(int argc, char** argv) {
+  int exit_code = gaios::cli::kExitGood;
+  CLI::App app("Gaios: replicated state machines by one-sided writes.\n"
+               "Exit codes: 0 good, 1 the thing checked does not hold, 2 wrong usage or configuration.",
+               "gaios");
+  app.require_subcommand(1);
+  AddDemo(app, exit_code);
+  AddReplica(app, exit_code);
+  AddBootstrap(app, exit_code);
+  AddStatus(app, exit_code);
+  AddLoad(app, exit_code);
+  AddDoctor(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+      return app.exit(error);  // --help
+    }
+    return gaios::cli::Complain(std::string(error.what()) + "; see gaios --help, or gaios <command> --help",
+                                gaios::cli::kExitUsage);
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    return gaios::cli::Complain(std::string("failed: ") + error.what(), gaios::cli::kExitDoesNotHold);
+  }
+}

@@ -1,0 +1,261 @@
+#include "gaios/cli/replica/run_replica.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include "gaios/base/idle.h"
+#include "gaios/base/pinning.h"
+#include "gaios/base/wakeup.h"
+#include "gaios/cli/complain.h"
+#include "gaios/cli/demo/journaled_machine.h"
+#include "gaios/cli/demo/record_file.h"
+#include "gaios/cli/replica/machines.h"
+#include "gaios/paxos/state.h"
+#include "gaios/rsm/config.h"
+#include "gaios/rsm/marker.h"
+#include "gaios/rsm/node.h"
+
+namespace gaios::cli {
+namespace {
+
+// Set by a signal, read by the loop.
+volatile std::sig_atomic_t stop_asked = 0;
+
+void AskToStop(int /*signal*/) { stop_asked = 1; }
+
+void StopOnSignals() {
+  struct sigaction action = {};
+  action.sa_handler = AskToStop;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // Whoever reads our output may go away before us.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+double Mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+// Tells changes of the replica's standing on stdout, one line each.
+class Teller {
+ public:
+  // `warnings` have been told already.
+  Teller(rsm::Node& node, const std::vector<std::string>& warnings)
+      : node_(node), id_(node.replica().core().self().id.value()), warnings_(warnings) {}
+
+  void Tell() {
+    bool told = false;
+    const paxos::Replica& core = node_.replica().core();
+    const std::string standing = Standing(core);
+    if (standing != standing_) {
+      standing_ = standing;
+      absl::PrintF("replica %d: %s\n", id_, standing_);
+      told = true;
+    }
+    for (const std::string& notice : node_.TakeNotices()) {
+      const bool warned = std::ranges::find(warnings_, notice) != warnings_.end();
+      if (!warned) {
+        absl::PrintF("%s%s\n", notice.starts_with("replica ") ? "" : absl::StrCat("replica ", id_, ": "), notice);
+        told = true;
+      }
+    }
+    if (told) {
+      std::fflush(stdout);
+    }
+  }
+
+ private:
+  [[nodiscard]] static std::string Standing(const paxos::Replica& core) {
+    const std::optional<paxos::ReplicaId> leader = core.leader();
+    switch (core.role()) {
+      case paxos::Role::kLearner:
+        return "this replica has forgotten what it promised in an earlier life: it does not vote, and waits; rejoining "
+               "is not in this version";
+      case paxos::Role::kFollower:
+        return leader.has_value() ? absl::StrCat("follower of replica ", leader->value())
+                                  : "follower, no leader known";
+      case paxos::Role::kCandidate:
+        return "candidate";
+      case paxos::Role::kLeader:
+        if (!core.established()) {
+          return "candidate";  // as far as others are concerned
+        }
+        return absl::StrCat("leader of ballot ", core.promised().ballot.round(), ".",
+                            core.promised().ballot.replica().value(),
+                            core.has_quorum() ? "" : ", but no majority answers: nothing is committed");
+    }
+    return "unknown";
+  }
+
+  rsm::Node& node_;
+  const int id_;
+  const std::vector<std::string>& warnings_;
+  std::string standing_;
+};
+
+// What the replica runs: a machine, journaled for the demo.
+struct Work {
+  std::unique_ptr<rsm::StateMachine> machine;
+  JournaledMachine* journaled = nullptr;  // `machine`, when it is one
+  std::size_t reserved_bytes = 0;
+};
+
+absl::StatusOr<Work> MakeWork(const rsm::Config& config, const ReplicaFlags& flags) {
+  absl::StatusOr<Machine> made = MakeMachine(config.state_machine);
+  if (!made.ok()) {
+    return made.status();
+  }
+  Work work{.machine = std::move(made->machine), .journaled = nullptr, .reserved_bytes = made->reserved_bytes};
+  if (flags.journal.empty()) {
+    return work;
+  }
+  const std::optional<Fault> fault = flags.fault.empty() ? Fault::kNone : ParseFault(flags.fault);
+  if (!fault.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--inject-fault is \"", flags.fault, "\": say lose, duplicate or diverge"));
+  }
+  absl::StatusOr<std::unique_ptr<RecordWriter>> journal =
+      RecordWriter::Create(flags.journal, RecordKind::kJournal, flags.id);
+  if (!journal.ok()) {
+    return journal.status();
+  }
+  auto journaled = std::make_unique<JournaledMachine>(std::move(work.machine), *std::move(journal), *fault);
+  work.journaled = journaled.get();
+  work.machine = std::move(journaled);
+  return work;
+}
+
+// A group that nobody has made is a slip of the operator's; a marker lost among others is another matter, and
+// TakeIncarnation's.
+bool Bootstrapped(const rsm::Config& config) {
+  return std::ranges::any_of(config.replicas, [&config](const rsm::ReplicaConfig& replica) {
+    std::error_code error;
+    return std::filesystem::exists(rsm::MarkerPath(config, replica.id), error);
+  });
+}
+
+// Runs the loop until told to stop.
+int Loop(rsm::Node& node, const Work& work, base::Idle& idle, Teller& teller) {
+  // How often the loop looks up from its work.
+  constexpr std::uint32_t kTurns = 1024;
+  constexpr auto kTellInterval = std::chrono::milliseconds(5);
+  auto next_tell = std::chrono::steady_clock::now();
+  std::uint32_t turns = 0;
+  while (stop_asked == 0) {
+    if (node.Poll()) {
+      idle.OnWork();
+      if (++turns < kTurns) {
+        continue;
+      }
+    } else {
+      idle.OnIdle();
+      turns += 16;  // idle turns are longer
+      if (turns < kTurns) {
+        continue;
+      }
+    }
+    turns = 0;
+    if (const auto now = std::chrono::steady_clock::now(); now >= next_tell) {
+      next_tell = now + kTellInterval;
+      teller.Tell();
+      if (work.journaled != nullptr && work.journaled->journal_full()) {
+        return Complain("the journal cannot be made longer: give --seconds or --rate a smaller value, or make room in "
+                        "the temporary directory",
+                        kExitDoesNotHold);
+      }
+    }
+  }
+  return kExitGood;
+}
+
+}  // namespace
+
+int RunReplica(const ReplicaFlags& flags) {
+  StopOnSignals();
+  const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(flags.config);
+  if (!config.ok()) {
+    return Complain(config.status());
+  }
+  for (const std::string& warning : config->warnings) {
+    std::fprintf(stderr, "gaios: warning: %s\n", warning.c_str());
+  }
+  const auto replica = std::ranges::find_if(
+      config->replicas, [&flags](const rsm::ReplicaConfig& each) { return each.id.value() == flags.id; });
+  if (replica == config->replicas.end()) {
+    return Complain(absl::StrCat("--id ", flags.id, " is not a replica of ", flags.config, ", which has 0 to ",
+                                 config->replicas.size() - 1),
+                    kExitUsage);
+  }
+  if (!Bootstrapped(*config)) {
+    return Complain(absl::StrCat("group \"", config->group, "\" has not been bootstrapped in ", config->directory,
+                                 ": run `gaios bootstrap --config ", flags.config, "` once, then start its replicas"),
+                    kExitUsage);
+  }
+  if (replica->cpu.has_value()) {
+    if (const absl::Status pinned = base::PinThisThread(*replica->cpu); !pinned.ok()) {
+      return Complain(std::string(pinned.message()), kExitUsage);
+    }
+  }
+  absl::StatusOr<Work> work = MakeWork(*config, flags);
+  if (!work.ok()) {
+    return Complain(work.status());
+  }
+  absl::StatusOr<std::unique_ptr<rsm::Node>> node = rsm::Node::Open(*config, replica->id, *work->machine);
+  if (!node.ok()) {
+    return Complain(node.status());
+  }
+  std::unique_ptr<base::Wakeup> wakeup;
+  if (config->idle == base::IdleStrategy::kBlock) {
+    absl::StatusOr<std::unique_ptr<base::Wakeup>> created = base::Wakeup::Create();
+    if (!created.ok()) {
+      return Complain(created.status());
+    }
+    wakeup = *std::move(created);
+  }
+  base::SetThisThreadName(absl::StrCat("gaios-", flags.id));
+  absl::PrintF("replica %d of group %s: incarnation %d, reserves %.1f MiB (%.1f MiB for the log, its spares, sessions and "
+               "queues, %.1f MiB for the %s)\n",
+               flags.id, config->group, (*node)->replica().core().self().incarnation.value(),
+               Mebibytes((*node)->reserved_bytes() + work->reserved_bytes), Mebibytes((*node)->reserved_bytes()),
+               Mebibytes(work->reserved_bytes),
+               std::string(rsm::StateMachineKindName(config->state_machine)));
+  std::fflush(stdout);
+  base::Idle idle(config->idle, {}, wakeup.get());
+  Teller teller(**node, config->warnings);
+  const int exit_code = Loop(**node, *work, idle, teller);
+  absl::PrintF("replica %d: stopped after %d commands\n", flags.id, (*node)->replica().applied_commands());
+  return exit_code;
+}
+
+int RunBootstrap(const std::string& path) {
+  const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(path);
+  if (!config.ok()) {
+    return Complain(config.status());
+  }
+  for (const std::string& warning : config->warnings) {
+    std::fprintf(stderr, "gaios: warning: %s\n", warning.c_str());
+  }
+  if (const absl::Status made = rsm::Bootstrap(*config); !made.ok()) {
+    return Complain(made);
+  }
+  absl::PrintF("group %s: %d replicas may vote, each in its first life; start them with\n", config->group,
+               config->replicas.size());
+  for (const rsm::ReplicaConfig& replica : config->replicas) {
+    absl::PrintF("  gaios replica --config %s --id %d\n", path, replica.id.value());
+  }
+  return kExitGood;
+}
+
+}  // namespace gaios::cli

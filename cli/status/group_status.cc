@@ -1,0 +1,211 @@
+#include "gaios/cli/status/group_status.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+
+#include "gaios/paxos/state.h"
+
+namespace gaios::cli {
+namespace {
+
+using nlohmann::json;
+using rsm::CounterData;
+
+std::vector<unsigned> Members(std::uint64_t mask) {
+  std::vector<unsigned> members;
+  for (unsigned id = 0; id < paxos::kMaxReplicas; ++id) {
+    if ((mask >> id & 1) != 0) {
+      members.push_back(id);
+    }
+  }
+  return members;
+}
+
+std::string Role(const CounterData& data) {
+  return std::string(paxos::RoleName(static_cast<paxos::Role>(std::min<std::uint64_t>(data.role, 3))));
+}
+
+// Nanoseconds as microseconds, to a tenth.
+double Microseconds(std::uint64_t value_ns) { return std::round(static_cast<double>(value_ns) / 100.0) / 10.0; }
+
+std::uint64_t FirstFailover(const CounterData& data) {
+  return data.failovers_count - std::min<std::uint64_t>(data.failovers_count, CounterData::kFailovers);
+}
+
+json LinksJson(const CounterData& data) {
+  json links = json::array();
+  for (std::size_t i = 0; i < data.links_count && i < data.links.size(); ++i) {
+    const rsm::LinkCounters& link = data.links[i];
+    links.push_back({{"peer", link.peer},
+                     {"path", "shm"},
+                     {"state", std::string(LinkStateName(static_cast<rsm::LinkState>(link.state)))},
+                     {"acked", link.acked},
+                     {"applied", link.applied},
+                     {"lag_bytes", link.lag_bytes},
+                     {"rtt_ns", link.rtt_ns},
+                     {"loss", link.loss},
+                     {"switches", link.switches}});
+  }
+  return links;
+}
+
+json FailoversJson(const CounterData& data) {
+  json failovers = json::array();
+  for (std::uint64_t i = FirstFailover(data); i < data.failovers_count; ++i) {
+    const rsm::FailoverCounters& failover = data.failovers[i % CounterData::kFailovers];
+    const paxos::Ballot ballot = paxos::Ballot::FromPacked(failover.ballot);
+    failovers.push_back({{"ballot", {{"round", ballot.round()}, {"id", ballot.replica().value()}}},
+                         {"failover_us", FailoverJson(failover)}});
+  }
+  return failovers;
+}
+
+json ReplicaJson(const std::string& group, const ReplicaStatus& replica) {
+  json object = {{"group", group}, {"replica", replica.id.value()}, {"running", replica.running()}};
+  if (!replica.problem.empty()) {
+    object["problem"] = replica.problem;
+  }
+  if (!replica.counters.has_value()) {
+    return object;
+  }
+  const CounterData& data = replica.counters->data;
+  const paxos::Ballot ballot = paxos::Ballot::FromPacked(data.ballot);
+  object["pid"] = replica.counters->pid;
+  object["consistent"] = replica.counters->consistent;
+  object["incarnation"] = data.incarnation;
+  object["voter"] = data.voter != 0;
+  object["role"] = Role(data);
+  object["ballot"] = {{"round", ballot.round()}, {"id", ballot.replica().value()}};
+  object["leader"] = data.leader_plus_one == 0 ? json() : json(data.leader_plus_one - 1);
+  object["commit"] = data.commit;
+  object["commit_slot"] = data.commit_slot;
+  object["applied"] = data.applied;
+  object["applied_slot"] = data.applied_slot;
+  object["applied_commands"] = data.applied_commands;
+  object["durable"] = data.durable;
+  object["in_sync"] = Members(data.in_sync);
+  object["no_quorum"] = data.no_quorum != 0;
+  object["reserved_bytes"] = data.reserved_bytes;
+  object["state_hash"] = absl::StrFormat("%016x", data.state_hash);
+  object["hashed_commands"] = data.hashed_commands;
+  object["diverged"] = data.diverged != 0;
+  if (data.diverged != 0) {
+    object["divergence"] = {{"commands", data.divergence_commands},
+                            {"own_hash", absl::StrFormat("%016x", data.divergence_own_hash)},
+                            {"leader_hash", absl::StrFormat("%016x", data.divergence_leader_hash)}};
+  }
+  object["links"] = LinksJson(data);
+  object["failovers"] = FailoversJson(data);
+  return object;
+}
+
+// What a person should know beyond the line of the table.
+std::vector<std::string> Remarks(const ReplicaStatus& replica) {
+  std::vector<std::string> remarks;
+  if (!replica.problem.empty()) {
+    remarks.push_back(replica.problem);
+  }
+  if (!replica.running()) {
+    return remarks;
+  }
+  const CounterData& data = replica.counters->data;
+  if (data.voter == 0) {
+    remarks.emplace_back(
+        "has forgotten what it promised: it does not vote and waits; rejoining is not in this version");
+  }
+  if (data.no_quorum != 0) {
+    remarks.emplace_back("no quorum: it cannot reach a majority of the group, and nothing is committed");
+  }
+  if (data.diverged != 0) {
+    remarks.push_back(absl::StrFormat(
+        "has diverged from the leader by command %u and stopped applying: its state machine is not deterministic",
+        data.divergence_commands));
+  }
+  for (std::size_t i = 0; i < data.links_count && i < data.links.size(); ++i) {
+    const auto state = static_cast<rsm::LinkState>(data.links[i].state);
+    if (state != rsm::LinkState::kUp && state != rsm::LinkState::kActive) {
+      remarks.push_back(absl::StrCat("link to ", data.links[i].peer, ": ", std::string(LinkStateName(state))));
+    }
+  }
+  if (data.failovers_count > 0) {
+    const rsm::FailoverCounters& last = data.failovers[(data.failovers_count - 1) % CounterData::kFailovers];
+    remarks.push_back(absl::StrFormat(
+        "last election won: %.0f us (detect %.0f, fence %.0f, recover %.0f, first commit %.0f)",
+        Microseconds(last.total_ns), Microseconds(last.detect_ns), Microseconds(last.fence_ns),
+        Microseconds(last.recover_ns), Microseconds(last.first_commit_ns)));
+  }
+  return remarks;
+}
+
+std::string TableLine(const ReplicaStatus& replica) {
+  if (!replica.counters.has_value()) {
+    return absl::StrFormat("%7d  not running\n", replica.id.value());
+  }
+  const CounterData& data = replica.counters->data;
+  const paxos::Ballot ballot = paxos::Ballot::FromPacked(data.ballot);
+  std::uint64_t lag = 0;
+  for (std::size_t i = 0; i < data.links_count && i < data.links.size(); ++i) {
+    lag = std::max(lag, data.links[i].lag_bytes);
+  }
+  const bool leads = data.role == static_cast<std::uint64_t>(paxos::Role::kLeader);
+  return absl::StrFormat("%7d  %-11s  %4d  %9s  %6s  %14d  %14d  %12d  %10s  %s\n", replica.id.value(),
+                         replica.running() ? Role(data) : "not running", data.incarnation,
+                         absl::StrCat(ballot.round(), ".", ballot.replica().value()),
+                         data.leader_plus_one == 0 ? "-" : absl::StrCat(data.leader_plus_one - 1), data.commit,
+                         data.applied, data.applied_commands, leads ? absl::StrCat(lag) : "-",
+                         leads ? absl::StrJoin(Members(data.in_sync), ",") : "-");
+}
+
+}  // namespace
+
+GroupStatus ReadGroupStatus(const std::string& group, const std::string& directory,
+                            const std::vector<paxos::ReplicaId>& replicas) {
+  GroupStatus status{.group = group, .replicas = {}};
+  for (const paxos::ReplicaId id : replicas) {
+    ReplicaStatus replica{.id = id, .counters = std::nullopt, .problem = {}};
+    absl::StatusOr<rsm::CounterSnapshot> counters = rsm::ReadCounters(rsm::Counters::Path(directory, id));
+    if (counters.ok()) {
+      replica.counters = *std::move(counters);
+    } else {
+      replica.problem = std::string(counters.status().message());
+    }
+    status.replicas.push_back(std::move(replica));
+  }
+  return status;
+}
+
+json FailoverJson(const rsm::FailoverCounters& failover) {
+  return {{"detect", Microseconds(failover.detect_ns)},
+          {"fence", Microseconds(failover.fence_ns)},
+          {"recover", Microseconds(failover.recover_ns)},
+          {"first_commit", Microseconds(failover.first_commit_ns)},
+          {"total", Microseconds(failover.total_ns)}};
+}
+
+json StatusJson(const GroupStatus& status) {
+  json array = json::array();
+  for (const ReplicaStatus& replica : status.replicas) {
+    array.push_back(ReplicaJson(status.group, replica));
+  }
+  return array;
+}
+
+std::string StatusTable(const GroupStatus& status) {
+  std::string text = absl::StrCat("group ", status.group, "\n");
+  absl::StrAppendFormat(&text, "%7s  %-11s  %4s  %9s  %6s  %14s  %14s  %12s  %10s  %s\n", "replica", "role", "life",
+                        "ballot", "leader", "commit", "applied", "commands", "lag_bytes", "in_sync");
+  for (const ReplicaStatus& replica : status.replicas) {
+    text += TableLine(replica);
+    for (const std::string& remark : Remarks(replica)) {
+      absl::StrAppend(&text, "         ", remark, "\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace gaios::cli

@@ -1,0 +1,48 @@
+#ifndef GAIOS_CLI_STATUS_GROUP_STATUS_H_
+#define GAIOS_CLI_STATUS_GROUP_STATUS_H_
+
+// What `gaios status` tells of the replicas of a group, read from their counters, as text for programs and for people.
+// Reading does not disturb a replica: it maps a page of its and looks. Pure but for that; any thread.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "gaios/paxos/types.h"
+#include "gaios/rsm/counters.h"
+
+namespace gaios::cli {
+
+struct ReplicaStatus {
+  paxos::ReplicaId id;
+  // Nothing when the replica was never started in this directory, or its counters cannot be read; then `problem` says.
+  std::optional<rsm::CounterSnapshot> counters;
+  std::string problem;
+
+  [[nodiscard]] bool running() const { return counters.has_value() && counters->running; }
+};
+
+struct GroupStatus {
+  std::string group;
+  std::vector<ReplicaStatus> replicas;
+};
+
+[[nodiscard]] GroupStatus ReadGroupStatus(const std::string& group, const std::string& directory,
+                                          const std::vector<paxos::ReplicaId>& replicas);
+
+// An array with an object for each replica. Positions are bytes of the log. Of a replica that is not running the
+// numbers are its last; of one that was never started there are none.
+[[nodiscard]] nlohmann::json StatusJson(const GroupStatus& status);
+
+// One line a replica, and below it what is out of the ordinary.
+[[nodiscard]] std::string StatusTable(const GroupStatus& status);
+
+// The steps of a fail-over in microseconds: {detect, fence, recover, first_commit, total}.
+[[nodiscard]] nlohmann::json FailoverJson(const rsm::FailoverCounters& failover);
+
+}  // namespace gaios::cli
+
+#endif  // GAIOS_CLI_STATUS_GROUP_STATUS_H_

@@ -1,0 +1,88 @@
+"""Runs one benchmark of gaios-bench on a small scale and looks at the shape of its report, never at its figures."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+SMALL = ["--seconds", "0.2", "--blocks", "2"]
+COMMANDS = {
+    "commit": ["commit", "--capacity", "1048576", *SMALL],
+    "commit_open": ["commit", "--mode", "open", "--rate", "20000", "--capacity", "1048576", *SMALL],
+    "throughput": ["throughput", "--capacity", "1048576", *SMALL],
+    "throughput_sessions": ["throughput", "--sessions", "--capacity", "1048576", *SMALL],
+    "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
+    "book": ["book", "--seconds", "0.01", "--blocks", "1"],
+    "idle": ["idle", "--seconds", "0.2", "--capacity", "1048576"],
+}
+ENVIRONMENT = {"cpu", "cores", "kernel", "governor", "compiler", "commit_id", "load"}
+
+
+def run(program, arguments):
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+
+
+def expect(condition, text):
+    if not condition:
+        sys.exit(f"does not hold: {text}")
+
+
+def check_refusals(program, cases):
+    for arguments, word in cases:
+        done = run(program, arguments)
+        expect(done.returncode == 2, f"{arguments} exits with 2, not {done.returncode}")
+        expect(word in done.stderr, f"{arguments} says {word!r}: {done.stderr}")
+
+
+def check_shape(name, report):
+    expect(ENVIRONMENT <= set(report["env"]), "env is complete")
+    if name.startswith("commit"):
+        for side in ("product", "floor"):
+            expect({"p50_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns", "per_second"} <= set(report[side]), side)
+            expect(report[side]["commands"] > 0, f"{side} has run commands")
+        expect({"median", "min", "max"} == set(report["ratio"]), "ratio")
+        expect("own_cost_ns" in report and "own_instructions" in report and report["blocks"] == 2, "own cost")
+    elif name.startswith("throughput"):
+        expect(report["product"]["per_second"] > 0 and report["floor"]["per_second"] > 0, "rates")
+        expect(report["ring_wraps_a_block"] >= 10, "wraps")
+        expect((report["sessions"] > 0) == (name == "throughput_sessions"), "sessions")
+    elif name == "failover":
+        expect({"detect", "fence", "recover", "first_commit", "total"} == set(report["failover_us"]), "failover_us")
+    elif name == "book":
+        for flow in report["flows"]:
+            expect(flow["messages"] > 0 and flow["orders_per_second"]["median"] > 0, flow["flow"])
+    elif name == "idle":
+        expect(report["follower_core_percent"]["max"] > 0, "an idle follower polls")
+
+
+def main():
+    program, name = sys.argv[1:]
+    if name == "catchup":
+        check_refusals(program, [(["catchup"], "not in this version")])
+        return
+    if name == "usage":
+        check_refusals(program, [
+            ([], "subcommand"),
+            (["commit", "--no-such-flag"], "--no-such-flag"),
+            (["commit", "--transport", "verbs"], "shm"),
+            (["commit", "--capacity", "100000"], "power of two"),
+            (["commit", "--idle", "doze"], "doze"),
+            (["failover", "--replicas", "1"], "at least 3"),
+        ])
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "report.json")
+        arguments = [*COMMANDS[name], "--json", path]
+        if name == "commit":
+            arguments += ["--hgrm", os.path.join(directory, "latencies.hgrm")]
+        done = run(program, arguments)
+        expect(done.returncode == 0, f"{arguments} exits with 0, not {done.returncode}: {done.stderr}")
+        with open(path, encoding="utf-8") as file:
+            check_shape(name, json.load(file))
+        if name == "commit":
+            with open(os.path.join(directory, "latencies.hgrm"), encoding="utf-8") as file:
+                expect("Percentile" in file.read(), "the .hgrm file has its header")
+
+
+main()

@@ -1,0 +1,41 @@
+// Plays every script of scenarios/, each as a test of its own name.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/paxos/script.h"
+
+namespace gaios::sim {
+namespace {
+
+std::vector<std::string> Scripts() {
+  std::vector<std::string> paths;
+  for (const auto& file : std::filesystem::directory_iterator(GAIOS_SOURCE_DIR "/tests/paxos/scenarios")) {
+    if (file.path().extension() == ".txt") {
+      paths.push_back(file.path().string());
+    }
+  }
+  std::ranges::sort(paths);
+  return paths;
+}
+
+class Scenario : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Scenario, Holds) {
+  const std::string failure = Script(GetParam()).Play();
+  EXPECT_TRUE(failure.empty()) << failure;
+}
+
+INSTANTIATE_TEST_SUITE_P(Paxos, Scenario, ::testing::ValuesIn(Scripts()),
+                         [](const ::testing::TestParamInfo<std::string>& script) {
+                           std::string name = std::filesystem::path(script.param).stem().string();
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace gaios::sim

@@ -1,0 +1,133 @@
+#ifndef GAIOS_TESTS_PAXOS_SCRIPT_H_
+#define GAIOS_TESTS_PAXOS_SCRIPT_H_
+
+// Scenarios of the protocol as text that a person can read: one command a line, `#` starts a comment. A script drives
+// a whole simulated group, says what it expects, and is checked against P1-P8 after every line.
+//
+//   cluster replicas N ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place]
+//                                          the group; must come first. Writes take `delay` at most, fences `fence`
+//
+// Time. Nothing happens but by these; the longest `until` may take is ten seconds of virtual time.
+//   run 20ms                               also us
+//   run until leader [N]                   somebody, or N, leads with its ballot record committed and a quorum
+//   run until no leader
+//   run until role N ROLE
+//   run until committed a b                known to the replica that took them
+//   run until unknown a b
+//   run until applied N a                  replica N has applied a
+//   run until follower L N STAGE           leader L has follower N in absent, asked, active, fenced or behind
+//
+// Work. A command is a word, or word*SIZE to be padded to so many bytes; each is proposed once.
+//   propose N a b*300                      must be taken
+//   flood N COUNT of SIZE                  as many commands, running on while the ring is full
+//   fill N with SIZE                       until one is refused as full; no time passes
+//   read N r                               asks for a linearizable read, to be called r
+//
+// Faults.
+//   kill N / restart N                     with all memory lost
+//   pause N / wake N                       a stopped process: its memory can still be read and written
+//   freeze N / thaw N                      its state machine applies nothing
+//   cut A -> B / heal A -> B               one direction; both with <->
+//   isolate N / rejoin N                   all its links
+//   hold KIND A -> B / release KIND A -> B KIND: writes, words, reads, messages, control
+//   drop KIND A -> B                       loses what is held
+//   land writes A -> B first BYTES         lets the first, or all but the first, bytes of the oldest held write land
+//   land writes A -> B past BYTES
+//   prepare A -> B round R number G        a Prepare in A's name; `same` for the round and number B holds from A
+//   promise A -> B of N                    A's Promise to B for B's current ballot and grant number N, once more
+//
+// Expectations.
+//   expect leader N | expect no leader | expect role N ROLE
+//   expect committed a b | expect pending a b | expect unknown a b
+//   expect refused N not-leader|full|too-large a
+//   expect applied N|all a b               exactly these, in this order; all: every live voter
+//   expect holds N|all a b                 among what it has applied | expect lacks N|all a b
+//   expect equal                           every live voter has applied the same
+//   expect follower L N STAGE | expect in-sync L N yes|no
+//   expect read r confirmed|waiting | expect no read N
+//   expect promised N round R | expect promised N number G | expect promised N none
+//   expect commit N below|equals|above M   positions of two replicas' commits
+//   remember NAME promised|ballot|commit|end N, expect NAME promised|ballot|commit|end N same|higher|lower
+//
+// Errors name file and line. One thread.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tests/sim/cluster.h"
+
+namespace gaios::sim {
+
+class Script {
+ public:
+  explicit Script(std::string path) : path_(std::move(path)) {}
+
+  // Plays the script to its end or its first failure, which is returned as "file:line: what"; empty is good.
+  [[nodiscard]] std::string Play();
+
+ private:
+  // The words of a line behind those already understood.
+  using Words = std::span<const std::string>;
+
+  enum class Fate : std::uint8_t { kPending, kCommitted, kUnknown };
+  struct Command {
+    ReplicaId at;
+    Cluster::Proposed proposed;
+    Fate fate = Fate::kPending;
+  };
+  struct Read {
+    ReplicaId at;
+    std::optional<Cluster::Reading> reading;
+  };
+
+  // Each of these returns what is wrong, or nothing.
+  std::string Line(Words words);
+  std::string MakeCluster(Words words);
+  std::string Run(Words words);
+  std::string RunUntil(Words words);
+  std::string Propose(Words words);
+  std::string Flood(Words words);
+  std::string Fill(Words words);
+  std::string StartRead(Words words);
+  std::string OneReplica(const std::string& verb, ReplicaId id);
+  std::string OneLink(const std::string& verb, Words words);
+  std::string Held(const std::string& verb, Words words);
+  std::string Forge(const std::string& verb, Words words);
+  std::string Remember(Words words);
+  std::string Expect(Words words);
+  std::string ExpectCommand(const std::string& what, Words words);
+  std::string ExpectApplied(const std::string& what, Words words);
+  std::string ExpectEqual() const;
+  std::string ExpectRemembered(Words words);
+
+  // Whether a state that `run until` waits for, or `expect` asks about, is there; nothing when it is no such state.
+  std::optional<bool> Holds(Words words);
+
+  // Takes `command`, and keeps its name.
+  paxos::Refusal Take(ReplicaId at, const std::string& command);
+  // Settles the fate of pending commands; to be called after every step.
+  void Collect();
+  [[nodiscard]] std::vector<std::string> Applied(ReplicaId id) const;
+  [[nodiscard]] std::vector<ReplicaId> LiveVoters() const;
+  [[nodiscard]] std::vector<ReplicaId> Leaders() const;
+  [[nodiscard]] std::vector<ReplicaId> Which(const std::string& word);
+  [[nodiscard]] ReplicaId Id(const std::string& word);
+  [[nodiscard]] std::uint64_t Value(const std::string& what, ReplicaId id) const;
+
+  const std::string path_;
+  std::unique_ptr<Cluster> cluster_;
+  std::map<std::string, Command> commands_;
+  std::map<std::string, Read> reads_;
+  std::map<std::string, std::uint64_t> remembered_;
+  std::uint64_t flooded_ = 0;
+  bool malformed_ = false;  // a word that should name a replica does not
+};
+
+}  // namespace gaios::sim
+
+#endif  // GAIOS_TESTS_PAXOS_SCRIPT_H_

@@ -1,0 +1,216 @@
+#include "gaios/transport/shm/claim.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include "gaios/transport/shm/shared_bytes.h"
+#include "gaios/transport/shm/socket.h"
+
+namespace gaios::transport::shm {
+namespace {
+
+constexpr mode_t kOwnerOnly = 0600;
+
+std::string FileOf(const std::string& directory, ReplicaId id, const char* suffix) {
+  return absl::StrCat(directory, "/replica-", id.value(), suffix);
+}
+
+absl::Status FileError(const char* what, const std::string& path) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot ", what, " ", path, ": ", std::generic_category().message(errno),
+                   "; check that the directory exists and is writable by this user"));
+}
+
+// No writer holds a grant of that count, and no reader takes it for a life.
+void Poison(ControlRegion& control) {
+  control.fence.incarnation.store(0, std::memory_order_release);
+  control.fence.promises.store(kPoisoned, std::memory_order_release);
+  FullFence();
+}
+
+ControlRegion* AsControl(const Region& region) {
+  return reinterpret_cast<ControlRegion*>(region.data());
+}
+
+// The process id that the holder of a lock wrote into it, for the message only.
+std::string HolderOf(int lock) {
+  std::array<char, 32> text = {};
+  const ssize_t size = ::pread(lock, text.data(), text.size(), 0);
+  return size > 0 ? "process " + std::string(text.data(), static_cast<std::size_t>(size))
+                  : std::string("a process");
+}
+
+}  // namespace
+
+std::string SocketPath(const std::string& directory, ReplicaId id) {
+  return FileOf(directory, id, ".sock");
+}
+std::string ControlPath(const std::string& directory, ReplicaId id) {
+  return FileOf(directory, id, ".control");
+}
+std::string LockPath(const std::string& directory, ReplicaId id) {
+  return FileOf(directory, id, ".lock");
+}
+
+absl::StatusOr<Claim> Claim::Take(const ShmOptions& options) {
+  Claim claim;
+  absl::Status status = CheckSocketPath(SocketPath(options.directory, options.self));
+  if (status.ok()) {
+    status = claim.Lock(options);
+  }
+  if (status.ok()) {
+    status = EndEarlierLife(options);
+  }
+  if (status.ok()) {
+    status = claim.CreateControl(options);
+  }
+  if (status.ok()) {
+    status = claim.OpenSocket(options);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  return claim;
+}
+
+absl::Status Claim::Lock(const ShmOptions& options) {
+  const std::string path = LockPath(options.directory, options.self);
+  for (;;) {
+    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
+    if (!lock.valid()) {
+      return FileError("open", path);
+    }
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(HolderOf(lock.get()), " already runs replica ", options.self.value(), " at ",
+                       SocketPath(options.directory, options.self),
+                       "; stop it, or give this replica another id or directory"));
+    }
+    // The former holder may have removed the file between our opening and our locking it.
+    struct stat held = {};
+    struct stat named = {};
+    if (::fstat(lock.get(), &held) != 0 || ::stat(path.c_str(), &named) != 0 || held.st_ino != named.st_ino) {
+      continue;
+    }
+    const std::string pid = absl::StrCat(::getpid());
+    if (::ftruncate(lock.get(), 0) != 0 ||
+        ::pwrite(lock.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+      return FileError("write", path);
+    }
+    lock_ = std::move(lock);
+    lock_path_ = path;
+    return absl::OkStatus();
+  }
+}
+
+absl::Status Claim::EndEarlierLife(const ShmOptions& options) {
+  const std::string path = ControlPath(options.directory, options.self);
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!file.valid()) {
+    return errno == ENOENT ? absl::OkStatus() : FileError("open", path);
+  }
+  absl::StatusOr<Region> region = Region::MapFile(std::move(file), kControlRegionBytes, /*writable=*/true);
+  if (!region.ok() || AsControl(*region)->header.magic != kControlMagic) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is not a control file of a replica; remove it or choose another directory"));
+  }
+  ControlRegion& control = *AsControl(*region);
+  if (control.header.group_id == options.group_id.value() &&
+      control.header.incarnation >= options.incarnation.value()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("replica ", options.self.value(), " is to start as incarnation ",
+                     options.incarnation.value(), ", but ", path, " shows an earlier life with incarnation ",
+                     control.header.incarnation, "; start it with a larger one"));
+  }
+  Poison(control);
+  return absl::OkStatus();
+}
+
+absl::Status Claim::CreateControl(const ShmOptions& options) {
+  const std::string path = ControlPath(options.directory, options.self);
+  const std::string unfinished = path + ".new";
+  ::unlink(unfinished.c_str());
+  UniqueFd file(::open(unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
+  if (!file.valid() || ::fallocate(file.get(), 0, 0, kControlRegionBytes) != 0) {
+    return FileError("create", unfinished);
+  }
+  read_only_control_ = UniqueFd(::open(unfinished.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!read_only_control_.valid()) {
+    return FileError("open", unfinished);
+  }
+  absl::StatusOr<Region> region = Region::MapFile(std::move(file), kControlRegionBytes, /*writable=*/true);
+  if (!region.ok()) {
+    return region.status();
+  }
+  control_ = *std::move(region);
+  ControlRegion& control = *::new (control_.data()) ControlRegion;
+  control.header.group_id = options.group_id.value();
+  control.header.capacity = options.capacity;
+  control.header.version = kWireVersion;
+  control.header.replica = options.self.value();
+  control.header.incarnation = options.incarnation.value();
+  control.header.magic = kControlMagic;
+  control.fence.incarnation.store(options.incarnation.value(), std::memory_order_release);
+  // The name appears with the whole of the content, and replaces that of the earlier life.
+  if (::rename(unfinished.c_str(), path.c_str()) != 0) {
+    return FileError("create", path);
+  }
+  control_path_ = path;
+  return absl::OkStatus();
+}
+
+absl::Status Claim::OpenSocket(const ShmOptions& options) {
+  const std::string path = SocketPath(options.directory, options.self);
+  struct stat facts = {};
+  if (::lstat(path.c_str(), &facts) == 0) {
+    if (!S_ISSOCK(facts.st_mode)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(path, " exists and is not a socket; remove it or choose another directory"));
+    }
+    if (Connect(path).valid()) {
+      return absl::AlreadyExistsError(absl::StrCat("another process listens on ", path,
+                                                   "; stop it, or give this replica another directory"));
+    }
+    // Left by a crashed life of this id.
+    ::unlink(path.c_str());
+  }
+  absl::StatusOr<UniqueFd> listener = Listen(path);
+  if (!listener.ok()) {
+    return listener.status();
+  }
+  listener_ = *std::move(listener);
+  socket_path_ = path;
+  return absl::OkStatus();
+}
+
+ControlRegion& Claim::control() const {
+  return *AsControl(control_);
+}
+
+Claim::~Claim() {
+  if (!lock_.valid()) {
+    return;  // moved from, or never taken
+  }
+  if (!control_.empty()) {
+    Poison(control());
+  }
+  // The lock goes last: whoever gets it finds the rest gone.
+  for (const std::string* path : {&socket_path_, &control_path_, &lock_path_}) {
+    if (!path->empty()) {
+      ::unlink(path->c_str());
+    }
+  }
+}
+
+}  // namespace gaios::transport::shm

@@ -1,0 +1,212 @@
+// Everything between Write and its completion. Nothing here allocates, locks or calls the system.
+
+#include <bit>
+
+#include "gaios/base/check.h"
+#include "gaios/transport/shm/shared_bytes.h"
+#include "gaios/transport/shm/shm_transport.h"
+
+namespace gaios::transport::shm {
+namespace {
+
+// A Poll that completed something reads the clock only every so many times: its price would show in each
+// commit.
+constexpr std::uint32_t kBusyPollsPerClock = 16;
+
+}  // namespace
+
+Link& ShmTransport::LinkTo(ReplicaId peer) {
+  GAIOS_CHECK(peer.value() < options_.replicas && peer != options_.self, "operations go to another replica");
+  return links_[peer.value()];
+}
+
+// Decides about an operation that does not simply belong to the path: it is late, early, or there is no path.
+Post ShmTransport::Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor,
+                         std::uint64_t token) {
+  if (!link.up() || link.path.ring == nullptr) {
+    return Post::kDown;
+  }
+  if (acceptor > link.path.acceptor || (acceptor == link.path.acceptor && grant > link.path.grant)) {
+    return Post::kDown;  // not granted yet, as far as is known here
+  }
+  Enqueue(link, operation, grant, token, Outcome::kFenced);
+  return Post::kPosted;
+}
+
+inline void ShmTransport::Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token,
+                                  Outcome verdict) {
+  link.posted.Push(operation, grant, token, verdict);
+  pending_links_ |= std::uint32_t{1} << link.peer.value();
+}
+
+Post ShmTransport::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
+                         std::uint64_t token) {
+  Link& link = LinkTo(peer);
+  GAIOS_CHECK(range.from <= range.to && range.size() <= options_.capacity,
+              "a range of the log fits into its ring");
+  if (link.posted.full()) [[unlikely]] {
+    return Post::kFull;
+  }
+  if (link.path.grant != grant || link.path.acceptor != acceptor) [[unlikely]] {
+    return Admit(link, Operation::kWrite, grant, acceptor, token);
+  }
+  std::byte* const ring = link.path.ring;
+  if (options_.pause_points != nullptr) [[unlikely]] {
+    options_.pause_points->Reached(PausePoint::kBeforeStore);
+  }
+  CopyRange(ring, store_.log(), options_.capacity, range);
+  Enqueue(link, Operation::kWrite, grant, token, Outcome::kDone);
+  return Post::kPosted;
+}
+
+Post ShmTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
+                             std::uint64_t value, std::uint64_t token) {
+  Link& link = LinkTo(peer);
+  if (link.posted.full()) [[unlikely]] {
+    return Post::kFull;
+  }
+  if (link.path.grant != grant || link.path.acceptor != acceptor) [[unlikely]] {
+    return Admit(link, Operation::kWriteWord, grant, acceptor, token);
+  }
+  // Release: whoever sees the word sees the bytes written before it.
+  link.path.words->words[static_cast<std::size_t>(which)].value.store(value, std::memory_order_release);
+  Enqueue(link, Operation::kWriteWord, grant, token, Outcome::kDone);
+  return Post::kPosted;
+}
+
+Post ShmTransport::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
+                           std::uint64_t token) {
+  Link& link = LinkTo(peer);
+  GAIOS_CHECK(range.from <= range.to && range.size() <= options_.capacity,
+              "a range of the log fits into its ring");
+  if (link.posted.full()) [[unlikely]] {
+    return Post::kFull;
+  }
+  if (link.path.grant != grant || link.path.acceptor != acceptor) [[unlikely]] {
+    return Admit(link, Operation::kReadLog, grant, acceptor, token);
+  }
+  CopyRange(store_.log(), link.path.ring, options_.capacity, range);
+  Enqueue(link, Operation::kReadLog, grant, token, Outcome::kDone);
+  return Post::kPosted;
+}
+
+Post ShmTransport::ReadControl(ReplicaId peer) {
+  Link& link = LinkTo(peer);
+  if (link.control == nullptr) {
+    return Post::kDown;
+  }
+  if (link.control_reads == paxos::kMaxPostedPerLink) {
+    return Post::kFull;
+  }
+  ++link.control_reads;
+  pending_links_ |= std::uint32_t{1} << link.peer.value();
+  return Post::kPosted;
+}
+
+void ShmTransport::Abandon(ReplicaId peer) {
+  DropPath(LinkTo(peer), Outcome::kDown);
+}
+
+void ShmTransport::DropPath(Link& link, Outcome verdict) {
+  link.posted.DecideAll(verdict);
+  link.path = {};
+  left_paths_.Add(std::move(link.granted), /*discard=*/false);
+  link.granted = {};
+}
+
+std::size_t ShmTransport::Poll(EventHandler& handler) {
+  std::size_t events = 0;
+  if (granting_ != Granting::kNothing) [[unlikely]] {
+    events += AdvanceGrant(handler);
+  }
+  const bool busy = pending_links_ != 0;
+  if (busy) {
+    events += CompletePosted(handler);
+  }
+  if (bell_->load(std::memory_order_acquire) != bell_seen_) [[unlikely]] {
+    events += PollConnections(options_.clock->NowNs(), handler);
+  } else if (!busy || ++busy_polls_ % kBusyPollsPerClock == 0) {
+    if (const std::uint64_t now_ns = options_.clock->NowNs(); now_ns >= next_poll_ns_) {
+      events += PollConnections(now_ns, handler);
+    }
+  }
+  return events;
+}
+
+// The writer's half of the argument: one fence after all stores posted so far, for all peers, and then a look
+// at each peer's promise.
+std::size_t ShmTransport::CompletePosted(EventHandler& handler) {
+  if (options_.pause_points != nullptr) [[unlikely]] {
+    options_.pause_points->Reached(PausePoint::kBeforeCheck);
+  }
+  FullFence();
+  std::uint32_t pending = pending_links_;
+  pending_links_ = 0;
+  // Handlers may post more. That is stored after this fence and waits for the next; what is judged here is
+  // counted now.
+  std::array<std::size_t, paxos::kMaxReplicas> counts;
+  for (std::uint32_t rest = pending; rest != 0; rest &= rest - 1) {
+    const auto id = static_cast<std::size_t>(std::countr_zero(rest));
+    counts[id] = links_[id].posted.size();
+  }
+  std::size_t events = 0;
+  for (; pending != 0; pending &= pending - 1) {
+    const auto id = static_cast<std::size_t>(std::countr_zero(pending));
+    Link& link = links_[id];
+    if (counts[id] != 0) {
+      const bool holds = link.path.ring != nullptr && link.GrantHolds();
+      events += CompleteOperations(link, counts[id], holds ? Outcome::kDone : Outcome::kFenced, handler);
+    }
+    if (link.control_reads != 0) [[unlikely]] {
+      events += AnswerControlReads(link, handler);
+    }
+  }
+  return events;
+}
+
+std::size_t ShmTransport::CompleteOperations(Link& link, std::size_t count, Outcome judged,
+                                             EventHandler& handler) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const PostedOperation& done = link.posted.Pop();
+    handler.OnCompletion({.peer = link.peer,
+                          .operation = done.operation,
+                          .outcome = done.verdict == Outcome::kDone ? judged : done.verdict,
+                          .grant = done.grant,
+                          .token = done.token});
+  }
+  return count;
+}
+
+std::size_t ShmTransport::AnswerControlReads(Link& link, EventHandler& handler) {
+  const std::size_t count = link.control_reads;
+  link.control_reads = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    ControlView view;
+    Outcome outcome = Outcome::kDown;
+    if (link.control != nullptr) {
+      const FenceLine& line = link.control->fence;
+      std::uint64_t promise = line.promises.load(std::memory_order_acquire);
+      for (;;) {
+        const PromisedGrant& promised = line.promised[promise % 2];
+        view.promised.ballot = paxos::Ballot::FromPacked(promised.ballot.load(std::memory_order_acquire));
+        view.promised.number = promised.number.load(std::memory_order_acquire);
+        const std::uint64_t again = line.promises.load(std::memory_order_acquire);
+        if (again == promise) {
+          break;
+        }
+        promise = again;
+      }
+      for (std::size_t word = 0; word < kControlWords; ++word) {
+        view.words[word] = link.control->words[word].value.load(std::memory_order_acquire);
+      }
+      // Read last: a life that is over by now may have been over for all of it.
+      view.incarnation =
+          Incarnation(static_cast<std::uint32_t>(line.incarnation.load(std::memory_order_acquire)));
+      outcome = view.incarnation == link.incarnation ? Outcome::kDone : Outcome::kDown;
+    }
+    handler.OnControl(link.peer, outcome, view);
+  }
+  return count;
+}
+
+}  // namespace gaios::transport::shm

@@ -1,0 +1,114 @@
+#ifndef GAIOS_TRANSPORT_SHM_LINK_H_
+#define GAIOS_TRANSPORT_SHM_LINK_H_
+
+// One peer as a replica sees it: the operations posted to it, the path that it has granted, and the
+// connection that all of this came over. Passive state; the transport works on it. Belongs to the transport's
+// thread.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/transport/shm/layout.h"
+#include "gaios/transport/shm/region.h"
+#include "gaios/transport/shm/unique_fd.h"
+#include "gaios/transport/transport.h"
+
+namespace gaios::transport::shm {
+
+struct PostedOperation {
+  Grant grant;
+  std::uint64_t token = 0;
+  Operation operation = Operation::kWrite;
+  // kDone: to be judged by the next look at the peer's promise. Anything else has been decided before.
+  Outcome verdict = Outcome::kDone;
+};
+
+// Operations posted and not completed, oldest first. Fixed capacity.
+class PostedQueue {
+ public:
+  [[nodiscard]] std::size_t size() const { return tail_ - head_; }
+  [[nodiscard]] bool full() const { return size() == paxos::kMaxPostedPerLink; }
+  // Field by field into the place: a copy of the whole would wait for the stores that made it.
+  void Push(Operation operation, const Grant& grant, std::uint64_t token, Outcome verdict) {
+    PostedOperation& place = operations_[tail_++ % paxos::kMaxPostedPerLink];
+    place.grant.ballot = grant.ballot;
+    place.grant.number = grant.number;
+    place.token = token;
+    place.operation = operation;
+    place.verdict = verdict;
+  }
+  // Valid until the next Push.
+  const PostedOperation& Pop() { return operations_[head_++ % paxos::kMaxPostedPerLink]; }
+  // Decides all that is still to be judged.
+  void DecideAll(Outcome verdict) {
+    for (std::size_t i = head_; i != tail_; ++i) {
+      PostedOperation& operation = operations_[i % paxos::kMaxPostedPerLink];
+      if (operation.verdict == Outcome::kDone) {
+        operation.verdict = verdict;
+      }
+    }
+  }
+
+ private:
+  static_assert((paxos::kMaxPostedPerLink & (paxos::kMaxPostedPerLink - 1)) == 0);
+  std::array<PostedOperation, paxos::kMaxPostedPerLink> operations_;
+  std::size_t head_ = 0;
+  std::size_t tail_ = 0;
+};
+
+// Memory that a peer has granted to us, ready to be stored into. No ring, no path.
+struct Path {
+  std::byte* ring = nullptr;
+  LogWords* words = nullptr;
+  Grant grant;
+  std::uint64_t promise = 0;  // the count of the acceptor's promises that `grant` is
+  Incarnation acceptor;
+};
+
+enum class LinkState : std::uint8_t {
+  kClosed,   // no connection
+  kHello,    // connected, our HELLO is sent, theirs not read
+  kRegions,  // their HELLO is good, our regions are sent, theirs not read
+  kUp,
+};
+
+struct Link {
+  // ---- datapath
+  Path path;
+  const ControlRegion* control = nullptr;  // null unless the link is up
+  std::uint32_t control_reads = 0;         // ReadControl posted and not answered
+  PostedQueue posted;
+
+  // ---- connection
+  ReplicaId peer;
+  LinkState state = LinkState::kClosed;
+  UniqueFd socket;
+  Incarnation incarnation;         // of the process at the other end, once its HELLO is good
+  Incarnation newest_incarnation;  // ever seen
+  Region control_region;
+  Region doorbell;
+  Region granted;  // what path points into
+  Region spare;    // what a later grant may name
+  std::uint64_t spare_id = 0;
+  bool grant_unsent = false;          // the latest grant is theirs and their socket was full
+  std::uint64_t deadline_ns = 0;      // for the handshake
+  std::uint64_t next_attempt_ns = 0;  // when to connect (again)
+  std::uint64_t backoff_ns = 0;
+
+  [[nodiscard]] bool up() const { return state == LinkState::kUp; }
+
+  // Whether the peer's latest promise still is the one that the path was given for, in the same life. The
+  // caller has executed a full fence since the stores that this decides about.
+  [[nodiscard]] bool GrantHolds() const {
+    const FenceLine& line = control->fence;
+    return line.promises.load(std::memory_order_acquire) == path.promise &&
+           line.incarnation.load(std::memory_order_acquire) == path.acceptor.value();
+  }
+};
+
+}  // namespace gaios::transport::shm
+
+#endif  // GAIOS_TRANSPORT_SHM_LINK_H_

@@ -1,0 +1,158 @@
+#ifndef GAIOS_TRANSPORT_SHM_SHM_TRANSPORT_H_
+#define GAIOS_TRANSPORT_SHM_SHM_TRANSPORT_H_
+
+// The transport contract between processes of one host, over shared memory.
+//
+// A write is a store into the memory that the acceptor has granted, a full fence, and a look at what the
+// acceptor promises. Fencing has two halves, and neither is enough alone:
+//
+//   - The acceptor stores its promise, fences, and only then reads its log to copy the live bytes into the
+//   memory of
+//     the next grant. The writer stores its bytes, fences, and only then reads the promise. Whatever the
+//     interleaving, at least one of them sees the other (Dekker): a writer that still reads its own grant has
+//     its bytes in what the acceptor copies. That makes a completion true.
+//   - Each grant is a fresh memory, shared with its one writer. A store by an earlier writer, however late,
+//   goes to a
+//     memory that is no longer the log. That makes the promise true.
+//
+// Connections (Unix sockets) carry the descriptors, messages and the news of a peer's death; they are looked
+// at when a peer rings, and at intervals of ShmOptions::poll_interval_ns, so that the fast path makes no
+// system call.
+//
+// Files: this header; shm_transport.cc (opening and granting), datapath.cc (everything between Write and its
+// completion), connections.cc (sockets, handshake, packets). Thread safety, ownership and errors are the
+// contract's, in gaios/transport/transport.h. README.md in this folder has the argument at length.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "gaios/transport/shm/claim.h"
+#include "gaios/transport/shm/link.h"
+#include "gaios/transport/shm/log_store.h"
+#include "gaios/transport/shm/notices.h"
+#include "gaios/transport/shm/options.h"
+#include "gaios/transport/shm/retired_regions.h"
+#include "gaios/transport/shm/socket.h"
+#include "gaios/transport/transport.h"
+
+namespace gaios::transport::shm {
+
+class ShmTransport final : public Transport {
+ public:
+  // Ends any earlier life of this id, reserves and touches all memory, and listens. Peers are connected to
+  // from Poll. InvalidArgument: the options do not make sense, or the socket path is too long. AlreadyExists:
+  // the id is in use. FailedPrecondition: the incarnation is not new. ResourceExhausted: too little memory.
+  static absl::StatusOr<std::unique_ptr<ShmTransport>> Open(const ShmOptions& options);
+
+  ShmTransport(const ShmTransport&) = delete;
+  ShmTransport& operator=(const ShmTransport&) = delete;
+  // Poisons the control region, so that what is stored to this replica from now on does not complete, and
+  // removes the files. A process that dies without this leaves them to its next life.
+  ~ShmTransport() override = default;
+
+  [[nodiscard]] std::size_t capacity() const override { return options_.capacity; }
+  [[nodiscard]] std::byte* log() override { return store_.log(); }
+  [[nodiscard]] std::uint64_t ReadLogWord(LogWord which) const override;
+  void Publish(ControlWord which, std::uint64_t value) override;
+  void GrantTo(ReplicaId to, Grant grant) override;
+
+  Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
+  Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
+                 std::uint64_t token) override;
+  Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
+  Post ReadControl(ReplicaId peer) override;
+  void Send(ReplicaId peer, std::span<const std::byte> message) override;
+  void Abandon(ReplicaId peer) override;
+
+  std::size_t Poll(EventHandler& handler) override;
+
+  // Bytes of shared memory set aside for this replica's log and its spares.
+  [[nodiscard]] std::size_t reserved_bytes() const { return store_.reserved_bytes(); }
+  [[nodiscard]] const ShmCounters& counters() const { return counters_; }
+  // Sentences for the user about peers that were refused or that refuse us, since the last call.
+  [[nodiscard]] std::vector<std::string> TakeNotices() { return notices_.Take(); }
+
+ private:
+  enum class Granting : std::uint8_t {
+    kNothing,
+    kMove,      // promised; the log has to move to fresh memory
+    kAnnounce,  // asked again for the grant that is held
+  };
+  // A connection whose HELLO has not come yet.
+  struct Candidate {
+    UniqueFd socket;
+    std::uint64_t deadline_ns = 0;
+  };
+
+  ShmTransport(const ShmOptions& options, Claim claim, LogStore store, Region doorbell);
+
+  // shm_transport.cc
+  std::size_t AdvanceGrant(EventHandler& handler);
+  bool SendGrant(Link& link);
+  void SendSpare(Link& link);
+
+  // datapath.cc
+  Link& LinkTo(ReplicaId peer);
+  Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
+  void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome verdict);
+  std::size_t CompletePosted(EventHandler& handler);
+  std::size_t CompleteOperations(Link& link, std::size_t count, Outcome judged, EventHandler& handler);
+  std::size_t AnswerControlReads(Link& link, EventHandler& handler);
+  void DropPath(Link& link, Outcome verdict);
+
+  // connections.cc
+  std::size_t PollConnections(std::uint64_t now_ns, EventHandler& handler);
+  std::size_t ReadLink(Link& link, std::uint64_t now_ns, EventHandler& handler);
+  std::size_t HandlePacket(Link& link, std::span<const std::byte> packet, Received& received,
+                           std::uint64_t now_ns, EventHandler& handler);
+  std::size_t BringUp(Link& link, Region control, Region doorbell, EventHandler& handler);
+  bool TakeSpare(Link& link, std::uint64_t region_id, UniqueFd fd);
+  bool TakeGrant(Link& link, const Granted& granted);
+  void ReadCandidate(Candidate& candidate, std::uint64_t now_ns);
+  void AcceptConnections(std::uint64_t now_ns);
+  void ConnectTo(Link& link, std::uint64_t now_ns);
+  std::size_t CloseLink(Link& link, std::uint64_t retry_at_ns, EventHandler& handler);
+  bool CheckHello(const Hello& hello, std::optional<ReplicaId> expected, int socket);
+  void RefusePeer(int socket, std::size_t peer, Refusal cause, const std::string& text);
+  bool SendHello(int socket);
+  bool SendRegions(int socket);
+  static void Ring(const Link& link);
+  void Maintain();
+
+  ShmOptions options_;
+  Claim claim_;
+  LogStore store_;
+
+  // ---- datapath
+  std::uint32_t pending_links_ = 0;  // bit per peer with something to complete
+  std::uint32_t busy_polls_ = 0;
+  std::uint64_t bell_seen_ = 0;
+  const SharedWord* bell_;
+  std::uint64_t next_poll_ns_ = 0;
+  std::array<Link, paxos::kMaxReplicas> links_;
+
+  // ---- granting
+  Granting granting_ = Granting::kNothing;
+  Grant latest_grant_;
+  ReplicaId latest_to_;
+
+  // ---- connections
+  Region doorbell_;
+  std::array<Candidate, paxos::kMaxReplicas> candidates_;
+  std::uint64_t busy_until_ns_ = 0;
+  RetiredRegions left_paths_;  // mappings of peers' memory that is no longer granted
+  ShmCounters counters_;
+  Notices notices_;
+};
+
+}  // namespace gaios::transport::shm
+
+#endif  // GAIOS_TRANSPORT_SHM_SHM_TRANSPORT_H_
