@@ -135,7 +135,6 @@ absl::StatusOr<Json> EndToEnd(const BookFlow& flow, const Options& options, cons
 
 absl::Status RunBook(const Options& options) {
   constexpr std::uint32_t kInstruments = 1'000;
-  constexpr std::uint32_t kRestingOrders = 1'000'000;
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();
   const base::TscClock clock;
@@ -150,8 +149,9 @@ absl::Status RunBook(const Options& options) {
     }
   }
   // Enough for a second at 200 ns each; fewer where less time is given.
-  absl::StatusOr<BookFlow> generated = BookFlow::Generated(
-      kInstruments, kRestingOrders, static_cast<std::size_t>(std::clamp(options.seconds, 0.01, 1.0) * 5e6));
+  absl::StatusOr<BookFlow> generated =
+      BookFlow::Generated(kInstruments, options.resting_orders,
+                          static_cast<std::size_t>(std::clamp(options.seconds, 0.01, 1.0) * 5e6));
   if (!generated.ok()) {
     return generated.status();
   }

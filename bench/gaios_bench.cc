@@ -49,6 +49,8 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(1, 10'000));
   command.add_option("--capacity", options.capacity_bytes, "bytes of a ring, a power of two")
       ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
+  command.add_option("--resting", options.resting_orders, "book: resting orders of the generated flow")
+      ->check(CLI::Range(1'000, 10'000'000));
   command.add_flag("--sessions,!--no-sessions", line.sessions, "throughput: commands in client sessions");
   command.add_option("--idle", line.idle, "what followers do while idle: spin, yield, back_off");
   command.add_option("--hgrm", options.hgrm_path, "write the latencies as an .hgrm file, in us");

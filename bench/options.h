@@ -28,6 +28,7 @@ struct Options {
   std::size_t trials = 20;  // failover
   std::size_t capacity_bytes = std::size_t{16} << 20;
   std::size_t sessions = 0;  // throughput: client sessions to spread the commands over, 0 for none
+  std::uint32_t resting_orders = 1'000'000;                // book: in the generated flow
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;  // of the followers' loops
   std::string hgrm_path;                                   // empty: none
   std::string json_path;                                   // empty: none, "-": stdout

@@ -1,7 +1,8 @@
 #ifndef GAIOS_CLI_COMPLAIN_H_
 #define GAIOS_CLI_COMPLAIN_H_
 
-// How the programs of this folder end: one sentence on stderr that names the thing and the fix, and an exit code.
+// How the programs of this folder end: one sentence on stderr that names the thing and the fix, and an exit
+// code.
 
 #include <cstdio>
 #include <string>

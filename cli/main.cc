@@ -25,7 +25,8 @@ constexpr const char* kConfigHelp = "the group, as a TOML file; samples are in h
 constexpr const char* kJsonHelp = "write the result as JSON to this file, - for stdout";
 
 void AddDemo(CLI::App& app, int& exit_code) {
-  auto* command = app.add_subcommand("demo", "replicas of an order book on this host, a killed leader, and a verdict");
+  auto* command =
+      app.add_subcommand("demo", "replicas of an order book on this host, a killed leader, and a verdict");
   auto flags = std::make_shared<DemoFlags>();
   command->add_option("--replicas", flags->replicas, "replicas, 1 to 7")->capture_default_str();
   command->add_option("--rate", flags->rate_per_s, "commands per second");
@@ -35,7 +36,8 @@ void AddDemo(CLI::App& app, int& exit_code) {
   command->add_option("--feed", flags->feed,
                       "order flow from a recording, ITCH 5.0 or Bitstamp L3 CSV, plain or compressed");
   command->add_option("--seed", flags->seed, "of the generated order flow")->capture_default_str();
-  command->add_option("--transport", flags->transport, "shm, verbs or udp; this build has shm")->capture_default_str();
+  command->add_option("--transport", flags->transport, "shm, verbs or udp; this build has shm")
+      ->capture_default_str();
   command->add_option("--inject-fault", flags->fault,
                       "lose, duplicate or diverge: do that damage, to see that the verdict finds it");
   command->add_option("--json", flags->json, kJsonHelp);
@@ -53,7 +55,8 @@ void AddReplica(CLI::App& app, int& exit_code) {
 }
 
 void AddBootstrap(CLI::App& app, int& exit_code) {
-  auto* command = app.add_subcommand("bootstrap", "make a group: once, before its replicas are first started");
+  auto* command =
+      app.add_subcommand("bootstrap", "make a group: once, before its replicas are first started");
   auto config = std::make_shared<std::string>();
   command->add_option("--config", *config, kConfigHelp)->required();
   command->callback([config, &exit_code] { exit_code = gaios::cli::RunBootstrap(*config); });
@@ -81,23 +84,27 @@ void AddLoad(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("load", "send commands to a running group and measure the answers");
   auto flags = std::make_shared<LoadFlags>();
   command->add_option("--config", flags->config, kConfigHelp)->required();
-  command->add_option("--clients", flags->clients, "clients, each with a session of its own")->capture_default_str();
-  command->add_option("--rate", flags->rate_per_s, "commands per second of all clients together, in open mode")
+  command->add_option("--clients", flags->clients, "clients, each with a session of its own")
+      ->capture_default_str();
+  command
+      ->add_option("--rate", flags->rate_per_s, "commands per second of all clients together, in open mode")
       ->capture_default_str();
   command->add_option("--mode", flags->mode, "closed: one command under way for each client; open: at --rate")
       ->capture_default_str();
   command->add_option("--seconds", flags->seconds, "how long commands are sent")->capture_default_str();
   command->add_option("--seed", flags->seed, "of the commands")->capture_default_str();
-  command->add_option("--history", flags->history, "write what was asked and answered to this file, as JSON lines");
+  command->add_option("--history", flags->history,
+                      "write what was asked and answered to this file, as JSON lines");
   command->add_option("--json", flags->json, kJsonHelp);
   command->callback([flags, &exit_code] { exit_code = gaios::cli::RunLoad(*flags); });
 }
 
 int Run(int argc, char** argv) {
   int exit_code = gaios::cli::kExitGood;
-  CLI::App app("Gaios: replicated state machines by one-sided writes.\n"
-               "Exit codes: 0 good, 1 the thing checked does not hold, 2 wrong usage or configuration.",
-               "gaios");
+  CLI::App app(
+      "Gaios: replicated state machines by one-sided writes.\n"
+      "Exit codes: 0 good, 1 the thing checked does not hold, 2 wrong usage or configuration.",
+      "gaios");
   app.require_subcommand(1);
   AddDemo(app, exit_code);
   AddReplica(app, exit_code);

@@ -28,8 +28,8 @@ namespace gaios::cli {
   file << text;
   file.close();
   if (!file) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot write --json ", destination, ": name a file in a directory that this user may write to"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot write --json ", destination, ": name a file in a directory that this user may write to"));
   }
   return absl::OkStatus();
 }

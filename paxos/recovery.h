@@ -50,7 +50,8 @@ class Recovery {
   void AskForPromises();
   // The promise to adopt: of the highest ballot, the longest among equals.
   [[nodiscard]] ReplicaId Best() const;
-  // A majority has promised, and a majority can follow with what our ring will hold. More promises may mend the latter.
+  // A majority has promised, and a majority can follow with what our ring will hold. More promises may mend
+  // the latter.
   [[nodiscard]] bool Enough() const;
   Progress Choose();
   void ReadMore();

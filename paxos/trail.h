@@ -31,7 +31,9 @@ class Trail {
 
   // The cursors that are kept, latest first: Back(0) to Back(size() - 1).
   [[nodiscard]] std::size_t size() const { return count_ < kCursors ? count_ : kCursors; }
-  [[nodiscard]] const Cursor& Back(std::size_t back) const { return cursors_[(count_ - 1 - back) % kCursors]; }
+  [[nodiscard]] const Cursor& Back(std::size_t back) const {
+    return cursors_[(count_ - 1 - back) % kCursors];
+  }
 
  private:
   static constexpr std::size_t kCursors = 64;

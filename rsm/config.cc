@@ -5,7 +5,6 @@
 #include <bit>
 #include <cerrno>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <set>
 #include <span>
@@ -332,7 +331,11 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
                      "; name an existing file that this user may read");
     return error == ENOENT ? absl::NotFoundError(text) : absl::UnavailableError(text);
   }
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string text;
+  std::array<char, 4096> piece;
+  while (file.read(piece.data(), piece.size()), file.gcount() > 0) {
+    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+  }
   if (file.bad()) {
     return absl::UnavailableError(absl::StrCat("reading config ", path, " failed; is it a file?"));
   }

@@ -56,8 +56,8 @@ class Engine final : private transport::EventHandler {
       transport_.Publish(word, value);
     }
   }
-  // On the fast path: what has changed is published at the latest when Poll returns, so nothing need be done as
-  // long as nothing rests on it.
+  // On the fast path: what has changed is published at the latest when Poll returns, so nothing need be done
+  // as long as nothing rests on it.
   void CarryOutIfAny() {
     if (!core_.actions().empty()) {
       CarryOut();

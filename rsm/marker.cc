@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
@@ -49,19 +49,16 @@ class File {
   const int fd_;
 };
 
-// Nothing when there is no such file.
-absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
+// `text` stays without a value when there is no such file.
+absl::Status ReadFile(const std::string& path, std::optional<std::string>& text) {
   const File file(path, O_RDONLY);
   if (file.get() < 0) {
-    if (errno == ENOENT) {
-      return std::nullopt;
-    }
-    return FileError("read", path, errno);
+    return errno == ENOENT ? absl::OkStatus() : FileError("read", path, errno);
   }
-  std::string text(kMaxMarkerBytes, '\0');
+  std::string read(kMaxMarkerBytes, '\0');
   std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t more = ::read(file.get(), text.data() + size, text.size() - size);
+  while (size < read.size()) {
+    const ssize_t more = ::read(file.get(), read.data() + size, read.size() - size);
     if (more < 0 && errno == EINTR) {
       continue;
     }
@@ -73,8 +70,9 @@ absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
     }
     size += static_cast<std::size_t>(more);
   }
-  text.resize(size);
-  return text;
+  read.resize(size);
+  text = std::move(read);
+  return absl::OkStatus();
 }
 
 absl::Status SyncDirectory(const std::string& directory) {
@@ -201,6 +199,33 @@ absl::Status CreateDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Start> StartWithoutMarker(const Config& config, ReplicaId id, const std::string& path,
+                                         bool unreadable) {
+  const absl::StatusOr<std::uint32_t> drawn = DrawLearnerIncarnation();
+  if (!drawn.ok()) {
+    return drawn.status();
+  }
+  absl::Status status = CreateDirectory(config.directory);
+  // What cannot be read is kept for whoever wants to know how that came about.
+  const std::string aside = path + ".unreadable";
+  if (status.ok() && unreadable && ::rename(path.c_str(), aside.c_str()) != 0) {
+    status = FileError("move aside", path, errno);
+  }
+  if (status.ok()) {
+    status = WriteAtomically(config.directory, path, MarkerText(config, id, *drawn));
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  Start start;
+  start.incarnation = paxos::Incarnation(*drawn);
+  start.notice = absl::StrCat(
+      "replica ", id.value(), " does not vote: its bootstrap marker ", path,
+      unreadable ? absl::StrCat(" was unreadable (now ", aside, ")") : std::string(" is missing"),
+      ", so it cannot know what it has promised before; it waits to be readmitted");
+  return start;
+}
+
 }  // namespace
 
 std::string MarkerPath(const Config& config, ReplicaId id) {
@@ -208,7 +233,7 @@ std::string MarkerPath(const Config& config, ReplicaId id) {
 }
 
 absl::Status Bootstrap(const Config& config) {
-  if (const absl::Status status = CreateDirectory(config.directory); !status.ok()) {
+  if (absl::Status status = CreateDirectory(config.directory); !status.ok()) {
     return status;
   }
   // All are looked for before any is made, so that a refusal leaves things as they were.
@@ -229,7 +254,7 @@ absl::Status Bootstrap(const Config& config) {
     }
   }
   for (const ReplicaConfig& replica : config.replicas) {
-    const absl::Status status =
+    absl::Status status =
         WriteAtomically(config.directory, MarkerPath(config, replica.id), MarkerText(config, replica.id, 0));
     if (!status.ok()) {
       return status;
@@ -240,35 +265,15 @@ absl::Status Bootstrap(const Config& config) {
 
 absl::StatusOr<Start> TakeIncarnation(const Config& config, ReplicaId id) {
   const std::string path = MarkerPath(config, id);
-  const absl::StatusOr<std::optional<std::string>> text = ReadFile(path);
-  if (!text.ok()) {
-    return text.status();
+  std::optional<std::string> text;
+  if (absl::Status status = ReadFile(path, text); !status.ok()) {
+    return status;
   }
-  const std::optional<Marker> marker = text->has_value() ? ParseMarker(**text) : std::nullopt;
+  const std::optional<Marker> marker = text.has_value() ? ParseMarker(*text) : std::nullopt;
   if (!marker.has_value()) {
-    const absl::StatusOr<std::uint32_t> drawn = DrawLearnerIncarnation();
-    if (!drawn.ok()) {
-      return drawn.status();
-    }
-    absl::Status status = CreateDirectory(config.directory);
-    // What cannot be read is kept for whoever wants to know how that came about.
-    const std::string aside = path + ".unreadable";
-    if (status.ok() && text->has_value() && ::rename(path.c_str(), aside.c_str()) != 0) {
-      status = FileError("move aside", path, errno);
-    }
-    if (status.ok()) {
-      status = WriteAtomically(config.directory, path, MarkerText(config, id, *drawn));
-    }
-    if (!status.ok()) {
-      return status;
-    }
-    return Start{
-        paxos::Incarnation(*drawn), false,
-        absl::StrCat("replica ", id.value(), " does not vote: its bootstrap marker ", path,
-                     text->has_value() ? absl::StrCat(" was unreadable (now ", aside, ")") : " is missing",
-                     ", so it cannot know what it has promised before; it waits to be readmitted")};
+    return StartWithoutMarker(config, id, path, /*unreadable=*/text.has_value());
   }
-  if (const absl::Status status = CheckIsOurs(*marker, config, id, path); !status.ok()) {
+  if (absl::Status status = CheckIsOurs(*marker, config, id, path); !status.ok()) {
     return status;
   }
   const auto incarnation = static_cast<std::uint32_t>(marker->starts + 1);
@@ -276,7 +281,7 @@ absl::StatusOr<Start> TakeIncarnation(const Config& config, ReplicaId id) {
     return absl::FailedPreconditionError(absl::StrCat(
         path, " has counted as many starts as there can be; remove it, and the replica starts as a learner"));
   }
-  const absl::Status status = WriteAtomically(config.directory, path, MarkerText(config, id, incarnation));
+  absl::Status status = WriteAtomically(config.directory, path, MarkerText(config, id, incarnation));
   if (!status.ok()) {
     return status;
   }

@@ -111,6 +111,9 @@ class Replica {
   Taken Claim(std::size_t bytes, std::span<std::byte>& command);
   void Commit(ProposalListener& listener, std::uint64_t tag);
 
+  // Answers everything that is under way as unknown: for a replica that will not be polled any more.
+  void Close() { ForgetProposals(); }
+
   [[nodiscard]] bool leading() const { return engine_.core().established(); }
   // Who leads, as far as this replica knows.
   [[nodiscard]] std::optional<paxos::ReplicaId> leader() const { return engine_.core().leader(); }
@@ -167,7 +170,7 @@ class Replica {
   paxos::TimeNs now_ns_ = 0;
   std::vector<StateHashAt> hashes_;  // the latest few, a ring
   std::size_t next_hash_ = 0;
-  std::uint64_t next_hash_at_;   // commands at which the next is taken; 0: never
+  std::uint64_t next_hash_at_;  // commands at which the next is taken; 0: never
   std::uint64_t hash_due_ = 0;  // commands at which the leader's last hash was taken but not yet proposed
   std::optional<Divergence> divergence_;
 };

@@ -43,6 +43,7 @@ ReplicaThread::~ReplicaThread() {
   if (thread_.joinable()) {
     thread_.join();
   }
+  node_->replica().Close();
   while (held_ || queue_.TryPop(next_)) {
     held_ = false;
     next_.listener->OnRefused(next_.tag, Taken::kNotLeader);

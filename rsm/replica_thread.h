@@ -56,7 +56,8 @@ class ReplicaThread {
       std::unique_ptr<Node> node, const ReplicaThreadOptions& options);
   ReplicaThread(const ReplicaThread&) = delete;
   ReplicaThread& operator=(const ReplicaThread&) = delete;
-  // Stops and joins the thread. Commands still in the queue are refused.
+  // Stops and joins the thread. Commands still in the queue are refused; those under way in the log are
+  // unknown.
   ~ReplicaThread();
 
   // Any thread. kFull: the queue is full, try again. kTooLarge: over kMaxQueuedCommandBytes. Whether this

@@ -1,9 +1,9 @@
 #ifndef GAIOS_CLI_DEMO_CHILD_PROCESS_H_
 #define GAIOS_CLI_DEMO_CHILD_PROCESS_H_
 
-// A program run as a child: started, signalled, waited for with a deadline, and never left behind. Its output goes to
-// a file. It is in a process group of its own, so that an interrupt at the terminal is its parent's affair, and it is
-// killed when its parent dies. One thread.
+// A program run as a child: started, signalled, waited for with a deadline, and never left behind. Its output
+// goes to a file. It is in a process group of its own, so that an interrupt at the terminal is its parent's
+// affair, and it is killed when its parent dies. One thread.
 
 #include <sys/types.h>
 

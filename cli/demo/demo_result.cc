@@ -64,35 +64,40 @@ std::string DemoSummary(const DemoResult& result) {
   std::string text = "\n";
   Row(text, "replicas", absl::StrCat(result.replicas));
   Row(text, "commands",
-      absl::StrCat(NumberText(result.submitted), " sent, ", NumberText(result.verdict.acknowledged), " acknowledged, ",
-                   NumberText(result.unknown), " unknown, ", NumberText(result.verdict.applied), " run"));
+      absl::StrCat(NumberText(result.submitted), " sent, ", NumberText(result.verdict.acknowledged),
+                   " acknowledged, ", NumberText(result.unknown), " unknown, ",
+                   NumberText(result.verdict.applied), " run"));
   Row(text, "rate",
-      absl::StrFormat("%s/s over %.1f s (asked for %s/s)", NumberText(static_cast<std::uint64_t>(Rate(result))),
-                      result.seconds, NumberText(static_cast<std::uint64_t>(result.rate_per_s))));
+      absl::StrFormat("%s/s over %.1f s (asked for %s/s)",
+                      NumberText(static_cast<std::uint64_t>(Rate(result))), result.seconds,
+                      NumberText(static_cast<std::uint64_t>(result.rate_per_s))));
   const base::Histogram& latencies = result.latencies;
   Row(text, "latency",
       absl::StrCat("p50 ", DurationText(latencies.ValueAtPercentile(50)), ", p99 ",
                    DurationText(latencies.ValueAtPercentile(99)), ", p99.9 ",
                    DurationText(latencies.ValueAtPercentile(99.9)), ", p99.99 ",
-                   DurationText(latencies.ValueAtPercentile(99.99)), ", max ", DurationText(latencies.max_ns()),
-                   ", at the client, from when a command was due"));
+                   DurationText(latencies.ValueAtPercentile(99.99)), ", max ",
+                   DurationText(latencies.max_ns()), ", at the client, from when a command was due"));
   if (result.killed.has_value()) {
-    Row(text, "killed", absl::StrCat("replica ", *result.killed, ", the leader; ", result.leader_changes,
-                                     " change", result.leader_changes == 1 ? "" : "s", " of leader"));
+    Row(text, "killed",
+        absl::StrCat("replica ", *result.killed, ", the leader; ", result.leader_changes, " change",
+                     result.leader_changes == 1 ? "" : "s", " of leader"));
   }
   if (result.failover.has_value()) {
     const rsm::FailoverCounters& failover = *result.failover;
     Row(text, "failover",
-        absl::StrCat(DurationText(failover.total_ns), ": detect ", DurationText(failover.detect_ns), ", fence ",
-                     DurationText(failover.fence_ns), ", recover ", DurationText(failover.recover_ns),
-                     ", first commit ", DurationText(failover.first_commit_ns), "; the client saw a gap of ",
+        absl::StrCat(DurationText(failover.total_ns), ": detect ", DurationText(failover.detect_ns),
+                     ", fence ", DurationText(failover.fence_ns), ", recover ",
+                     DurationText(failover.recover_ns), ", first commit ",
+                     DurationText(failover.first_commit_ns), "; the client saw a gap of ",
                      DurationText(result.client_gap_ns)));
   }
   Row(text, "flow",
       absl::StrCat(result.feed.format, result.feed.source.empty() ? "" : " ", result.feed.source, ": ",
-                   NumberText(result.feed.messages()), " messages, ", NumberText(result.feed.mapped()), " mapped, ",
-                   NumberText(result.feed.ignored()), " ignored, ", NumberText(result.feed.unknown_references()),
-                   " of unknown orders, ", NumberText(result.feed.inconsistent()), " inconsistent, ",
+                   NumberText(result.feed.messages()), " messages, ", NumberText(result.feed.mapped()),
+                   " mapped, ", NumberText(result.feed.ignored()), " ignored, ",
+                   NumberText(result.feed.unknown_references()), " of unknown orders, ",
+                   NumberText(result.feed.inconsistent()), " inconsistent, ",
                    NumberText(result.feed.malformed), " malformed",
                    result.feed.truncated ? absl::StrCat("; broke off: ", result.feed.end_reason) : ""));
   Row(text, "state hash", absl::StrFormat("%016x", result.verdict.state_hash));

@@ -19,15 +19,15 @@ namespace gaios::cli {
 
 struct DemoResult {
   std::size_t replicas = 0;
-  double rate_per_s = 0;                        // asked for
-  double seconds = 0;                           // of sending, as it was
+  double rate_per_s = 0;  // asked for
+  double seconds = 0;     // of sending, as it was
   std::uint64_t submitted = 0;
   std::uint64_t unknown = 0;
   std::uint64_t leader_changes = 0;
-  std::optional<std::size_t> killed;            // the leader that was
+  std::optional<std::size_t> killed;              // the leader that was
   std::optional<rsm::FailoverCounters> failover;  // as its successor measured it
-  std::uint64_t client_gap_ns = 0;              // longest time without an answer, from the kill on
-  std::vector<std::string> troubles;            // what kept the run from being what it should have been
+  std::uint64_t client_gap_ns = 0;                // longest time without an answer, from the kill on
+  std::vector<std::string> troubles;              // what kept the run from being what it should have been
   base::Histogram latencies;
   feeds::FeedReport feed;
   Verdict verdict;

@@ -14,7 +14,8 @@ constexpr int kSubmissionsPerTurn = 16;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<FlowClient>> FlowClient::Open(const rsm::Config& config, const std::string& acks_path,
+absl::StatusOr<std::unique_ptr<FlowClient>> FlowClient::Open(const rsm::Config& config,
+                                                             const std::string& acks_path,
                                                              std::unique_ptr<OrderFlow> flow,
                                                              const base::Clock& clock) {
   rsm::ClientOptions options;
@@ -95,6 +96,8 @@ void FlowClient::OnCommitted(std::uint64_t tag, std::uint64_t slot, rsm::Applied
   acks_full_ = !acks_->Append({tag, how == rsm::Applied::kApplied ? slot : 0, 0}) || acks_full_;
 }
 
-void FlowClient::OnUnknown(std::uint64_t /*tag*/) { ++unknown_; }
+void FlowClient::OnUnknown(std::uint64_t /*tag*/) {
+  ++unknown_;
+}
 
 }  // namespace gaios::cli

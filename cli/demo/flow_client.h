@@ -1,9 +1,9 @@
 #ifndef GAIOS_CLI_DEMO_FLOW_CLIENT_H_
 #define GAIOS_CLI_DEMO_FLOW_CLIENT_H_
 
-// The demo's client: sends an order flow at a fixed rate, whatever becomes of earlier commands, and writes down what it
-// is told is committed. Latency is measured from when a command was due, not from when it could be sent, so that a
-// stall of the group shows in full. One thread.
+// The demo's client: sends an order flow at a fixed rate, whatever becomes of earlier commands, and writes
+// down what it is told is committed. Latency is measured from when a command was due, not from when it could
+// be sent, so that a stall of the group shows in full. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -72,9 +72,9 @@ class FlowClient final : private rsm::ClientListener {
   double interval_ns_ = 0;
   std::uint64_t begin_ns_ = 0;
   std::uint64_t now_ns_ = 0;
-  std::uint64_t due_ns_ = 0;                      // of the command after `submitted_`
-  std::span<const std::byte> next_;               // that command, when it has been taken from the flow
-  std::vector<std::uint64_t> due_under_way_;      // by number, modulo its size
+  std::uint64_t due_ns_ = 0;                  // of the command after `submitted_`
+  std::span<const std::byte> next_;           // that command, when it has been taken from the flow
+  std::vector<std::uint64_t> due_under_way_;  // by number, modulo its size
   bool ended_ = false;
   bool acks_full_ = false;
   std::uint64_t submitted_ = 0;

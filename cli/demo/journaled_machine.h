@@ -1,9 +1,9 @@
 #ifndef GAIOS_CLI_DEMO_JOURNALED_MACHINE_H_
 #define GAIOS_CLI_DEMO_JOURNALED_MACHINE_H_
 
-// The state machine of a replica of the demo: another one, and a journal of every command that it is made to run, with
-// the state hash after it. Stands outside the library, so that it sees what the library does and not what it says. It
-// also does the damage of --inject-fault, to show that the verdict finds it.
+// The state machine of a replica of the demo: another one, and a journal of every command that it is made to
+// run, with the state hash after it. Stands outside the library, so that it sees what the library does and
+// not what it says. It also does the damage of --inject-fault, to show that the verdict finds it.
 //
 // Commands end in eight bytes that the inner machine does not see: their number, by the client.
 //
@@ -37,7 +37,8 @@ class JournaledMachine final : public rsm::StateMachine {
   // The fault befalls the first new order with this number or a higher one.
   static constexpr std::uint64_t kFaultyCommand = 10;
 
-  JournaledMachine(std::unique_ptr<rsm::StateMachine> inner, std::unique_ptr<RecordWriter> journal, Fault fault)
+  JournaledMachine(std::unique_ptr<rsm::StateMachine> inner, std::unique_ptr<RecordWriter> journal,
+                   Fault fault)
       : inner_(std::move(inner)), journal_(std::move(journal)), fault_(fault) {}
 
   void Apply(const rsm::Command& command, rsm::Reply& reply) override;

@@ -6,7 +6,9 @@ namespace gaios::cli {
 
 LiveLine::LiveLine(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) == 1) {}
 
-LiveLine::~LiveLine() { EndLine(); }
+LiveLine::~LiveLine() {
+  EndLine();
+}
 
 void LiveLine::Show(const std::string& line) {
   if (terminal_) {

@@ -1,8 +1,8 @@
 #ifndef GAIOS_CLI_DEMO_LIVE_LINE_H_
 #define GAIOS_CLI_DEMO_LIVE_LINE_H_
 
-// One line about a run, renewed in place on a terminal; elsewhere now and then a line of its own. Events get lines of
-// their own everywhere. One thread.
+// One line about a run, renewed in place on a terminal; elsewhere now and then a line of its own. Events get
+// lines of their own everywhere. One thread.
 
 #include <cstdint>
 #include <cstdio>

@@ -87,6 +87,8 @@ bool RecordWriter::Append(const Record& record) {
   return true;
 }
 
-void RecordWriter::SetSubmitted(std::uint64_t submitted) { Publish(header_->submitted, submitted); }
+void RecordWriter::SetSubmitted(std::uint64_t submitted) {
+  Publish(header_->submitted, submitted);
+}
 
 }  // namespace gaios::cli

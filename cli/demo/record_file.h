@@ -3,22 +3,23 @@
 
 // The two files that the demo's verdict rests on, and the writer of both:
 //
-//   journal  one for each replica, written by its state machine as it is run: a record for each command, in order
-//   acks     the client's: a record for each command that it was told is committed
+//   journal  one for each replica, written by its state machine as it is run: a record for each command, in
+//   order acks     the client's: a record for each command that it was told is committed
 //
-// A file is a header of 64 bytes and `count` records of 24 bytes, in the byte order of the machine. What lies behind
-// them is zeros, without meaning.
+// A file is a header of 64 bytes and `count` records of 24 bytes, in the byte order of the machine. What lies
+// behind them is zeros, without meaning.
 //
 //   header  u64 magic, u32 version, u32 kind, u64 replica (journals), u64 count, u64 submitted (acks), zeros
 //   record  u64 command, u64 slot, u64 state hash (journals)
 //
-// Commands are numbered by the client from 1, `submitted` being the last it ever sent; the number travels as the last
-// eight bytes of each command. The slot is that in the log; in acks 0 when the client was told that the command had
-// been run before, on an earlier sending whose answer it missed. The state hash is that after the command. A record is stored before it is counted, and
-// the file is memory that outlives the process: kill -9 loses no record and leaves no half of one.
+// Commands are numbered by the client from 1, `submitted` being the last it ever sent; the number travels as
+// the last eight bytes of each command. The slot is that in the log; in acks 0 when the client was told that
+// the command had been run before, on an earlier sending whose answer it missed. The state hash is that after
+// the command. A record is stored before it is counted, and the file is memory that outlives the process:
+// kill -9 loses no record and leaves no half of one.
 //
-// This and verdict.h know nothing of the library that they judge. One thread; Append allocates nothing and makes a
-// system call only when a window of the file is full.
+// This and verdict.h know nothing of the library that they judge. One thread; Append allocates nothing and
+// makes a system call only when a window of the file is full.
 
 #include <cstddef>
 #include <cstdint>
@@ -69,8 +70,8 @@ class RecordWriter {
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
  private:
-  // Records mapped at a time. A window begins and ends at page boundaries of its own, records may cross into the next
-  // page of it but not into the next window.
+  // Records mapped at a time. A window begins and ends at page boundaries of its own, records may cross into
+  // the next page of it but not into the next window.
   static constexpr std::size_t kWindowRecords = std::size_t{1} << 16;
 
   RecordWriter(int fd, RecordHeader* header) : fd_(fd), header_(header) {}

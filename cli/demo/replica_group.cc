@@ -1,6 +1,7 @@
 #include "gaios/cli/demo/replica_group.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,23 +42,13 @@ std::filesystem::path TemporaryDirectory() {
   return error ? std::filesystem::path("/tmp") : fallback;
 }
 
-// Replica i's core: the first leader has one to itself, as far as there are enough.
-std::optional<int> CoreOf(std::size_t replica, std::size_t replicas, const std::vector<int>& cores) {
-  if (cores.size() < 2) {
-    return std::nullopt;
-  }
-  if (cores.size() > replicas) {
-    return cores[replica];
-  }
-  return cores[replica == 0 ? 0 : 1 + ((replica - 1) % (cores.size() - 1))];
-}
-
 const rsm::CounterData* Running(const ReplicaStatus& replica) {
   return replica.running() ? &replica.counters->data : nullptr;
 }
 
 bool Leads(const rsm::CounterData& data) {
-  return data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) && data.no_quorum == 0 && data.in_sync != 0;
+  return data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) && data.no_quorum == 0 &&
+         data.in_sync != 0;
 }
 
 }  // namespace
@@ -84,15 +75,11 @@ absl::StatusOr<std::unique_ptr<ReplicaGroup>> ReplicaGroup::Create(const Replica
 }
 
 absl::Status ReplicaGroup::WriteConfig() {
-  const std::vector<int> cores = base::AvailableCpus();
   std::string text = absl::StrCat("group = \"demo\"\ntransport = \"shm\"\ndirectory = \"", directory_,
                                   "\"\ncapacity_bytes = ", kCapacityBytes,
                                   "\nstate_machine = \"order-book\"\nidle = \"back_off\"\n");
   for (std::size_t i = 0; i < options_.replicas; ++i) {
     absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n");
-    if (const std::optional<int> core = CoreOf(i, options_.replicas, cores); core.has_value()) {
-      absl::StrAppend(&text, "cpu = ", *core, "\n");
-    }
   }
   config_path_ = absl::StrCat(directory_, "/group.toml");
   std::ofstream file(config_path_);
@@ -117,7 +104,7 @@ ReplicaGroup::~ReplicaGroup() {
 
 absl::Status ReplicaGroup::Launch() {
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    std::vector<std::string> arguments = {"/proc/self/exe", "replica",   "--config",    config_path_,
+    std::vector<std::string> arguments = {"/proc/self/exe", "replica",       "--config",  config_path_,
                                           "--id",           absl::StrCat(i), "--journal", JournalPath(i)};
     // One replica alone is enough to diverge.
     if (!options_.fault.empty() && (options_.fault != "diverge" || i + 1 == members_.size())) {
@@ -143,8 +130,8 @@ absl::Status ReplicaGroup::Await(std::chrono::milliseconds timeout, const std::s
       return alive;
     }
     if (steady_clock::now() > deadline) {
-      return absl::DeadlineExceededError(
-          absl::StrCat("within ", timeout.count() / 1000, " s ", what, "; the replicas say:\n", StatusTable(Status())));
+      return absl::DeadlineExceededError(absl::StrCat("within ", timeout.count() / 1000, " s ", what,
+                                                      "; the replicas say:\n", StatusTable(Status())));
     }
     poll(nullptr, 0, 1);  // counters are renewed as often
   }
@@ -164,7 +151,8 @@ absl::Status ReplicaGroup::AwaitApplied(std::chrono::milliseconds timeout) {
     }
     return std::ranges::all_of(status.replicas, [this, commit](const ReplicaStatus& replica) {
       const rsm::CounterData* const data = Running(replica);
-      return !alive(replica.id.value()) || (data != nullptr && (data->applied == commit || data->diverged != 0));
+      return !alive(replica.id.value()) ||
+             (data != nullptr && (data->applied == commit || data->diverged != 0));
     });
   });
 }
@@ -195,9 +183,9 @@ absl::Status ReplicaGroup::Stop(std::chrono::milliseconds timeout) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const std::optional<int> code = members_[i].process->Wait(timeout);
     if (!members_[i].dead && code != 0 && result.ok()) {
-      result = absl::InternalError(absl::StrCat("replica ", i,
-                                                code.has_value() ? absl::StrCat(" ended with ", *code) : " did not end",
-                                                ":\n", EndOfOutput(i)));
+      result = absl::InternalError(
+          absl::StrCat("replica ", i, code.has_value() ? absl::StrCat(" ended with ", *code) : " did not end",
+                       ":\n", EndOfOutput(i)));
     }
     members_[i].dead = true;
   }
@@ -238,13 +226,37 @@ std::string ReplicaGroup::EndOfOutput(std::size_t replica) const {
   return text.substr(text.size() - std::min(text.size(), kEndBytes));
 }
 
-std::string ReplicaGroup::Placement() const {
-  std::string text;
-  for (const rsm::ReplicaConfig& replica : config_.replicas) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", "replica ", replica.id.value(),
-                    replica.cpu.has_value() ? absl::StrCat(" on core ", *replica.cpu) : " unpinned");
+std::string ReplicaGroup::Reservation() const {
+  std::ifstream file(OutputPath(0));
+  std::string line;
+  std::getline(file, line);
+  const std::size_t at = line.find("reserves");
+  return at == std::string::npos ? "reserves memory" : line.substr(at);
+}
+
+std::string ReplicaGroup::Place(std::size_t leader) {
+  const std::vector<int> cores = base::AvailableCpus();
+  if (cores.size() < 2) {
+    return "all on one core";
   }
-  return text;
+  std::string others;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].dead) {
+      continue;
+    }
+    const int core = i == leader ? cores[0] : cores[1 + (next++ % (cores.size() - 1))];
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(static_cast<std::size_t>(core), &set);
+    // Refused on some hosts; then the system decides, which is slower and no less right.
+    static_cast<void>(sched_setaffinity(members_[i].process->pid(), sizeof(set), &set));
+    if (i != leader) {
+      absl::StrAppend(&others, others.empty() ? "" : ", ", "replica ", i, " on core ", core);
+    }
+  }
+  return absl::StrCat("replica ", leader, ", the leader, on core ", cores[0], others.empty() ? "" : ", ",
+                      others);
 }
 
 }  // namespace gaios::cli

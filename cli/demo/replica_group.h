@@ -1,8 +1,8 @@
 #ifndef GAIOS_CLI_DEMO_REPLICA_GROUP_H_
 #define GAIOS_CLI_DEMO_REPLICA_GROUP_H_
 
-// A fresh group of replicas of the order book, each a process of its own, in a fresh temporary directory that is
-// removed with the group. What is known of them comes from their counters. One thread.
+// A fresh group of replicas of the order book, each a process of its own, in a fresh temporary directory that
+// is removed with the group. What is known of them comes from their counters. One thread.
 
 #include <chrono>
 #include <cstddef>
@@ -31,7 +31,8 @@ struct ReplicaGroupOptions {
 class ReplicaGroup {
  public:
   // Makes the directory, writes the config and bootstraps the group; Launch starts the replicas.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<ReplicaGroup>> Create(const ReplicaGroupOptions& options);
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<ReplicaGroup>> Create(
+      const ReplicaGroupOptions& options);
   ReplicaGroup(const ReplicaGroup&) = delete;
   ReplicaGroup& operator=(const ReplicaGroup&) = delete;
   ~ReplicaGroup();
@@ -46,10 +47,14 @@ class ReplicaGroup {
   [[nodiscard]] std::optional<std::size_t> Leader() const;
   // kill -9. It runs no more instruction of its own; the system takes a moment to take down the rest.
   void Kill(std::size_t replica);
-  // Asks all that live to end and waits for it. The error tells which did not end well, with the end of its output.
+  // Asks all that live to end and waits for it. The error tells which did not end well, with the end of its
+  // output.
   [[nodiscard]] absl::Status Stop(std::chrono::milliseconds timeout);
   // A replica that has ended though nobody asked it to, with the end of its output.
   [[nodiscard]] absl::Status CheckAlive();
+
+  // What a replica said of the memory that it sets aside.
+  [[nodiscard]] std::string Reservation() const;
 
   [[nodiscard]] GroupStatus Status() const;
   [[nodiscard]] std::size_t size() const { return members_.size(); }
@@ -57,8 +62,9 @@ class ReplicaGroup {
   [[nodiscard]] std::string JournalPath(std::size_t replica) const;
   [[nodiscard]] const std::string& directory() const { return directory_; }
   [[nodiscard]] const rsm::Config& config() const { return config_; }
-  // Which core each replica runs on, for people.
-  [[nodiscard]] std::string Placement() const;
+  // Gives the leader a core to itself and the others the rest, as far as there are enough. Says how, for
+  // people.
+  std::string Place(std::size_t leader);
 
  private:
   struct Member {

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,9 +42,15 @@ constexpr std::uint64_t kDrainNs = 15'000'000'000;
 // The longest time between two looks at the group while commands are sent.
 constexpr std::uint64_t kLookIntervalNs = 10'000'000;
 
+// The client shares its core with replicas: it rests, but not for long.
+constexpr base::IdleOptions kClientIdle = {
+    .spins = 32, .yields = 8, .min_park_ns = 20'000, .max_park_ns = 100'000, .max_block_ns = 1'000'000};
+
 volatile std::sig_atomic_t interrupted = 0;
 
-void Interrupt(int /*signal*/) { interrupted = 1; }
+void Interrupt(int /*signal*/) {
+  interrupted = 1;
+}
 
 // The flags, with what follows from them.
 struct Plan {
@@ -56,14 +63,16 @@ absl::StatusOr<Plan> MakePlan(const DemoFlags& flags) {
     return absl::InvalidArgumentError(
         flags.transport == "verbs" || flags.transport == "udp"
             ? absl::StrCat("--transport ", flags.transport, ": this build has shm only; use --transport shm")
-            : absl::StrCat("--transport is \"", flags.transport, "\": say shm, verbs or udp; this build has shm"));
+            : absl::StrCat("--transport is \"", flags.transport,
+                           "\": say shm, verbs or udp; this build has shm"));
   }
   if (flags.replicas < 1 || flags.replicas > paxos::kMaxReplicas) {
     return absl::InvalidArgumentError(absl::StrCat("--replicas is ", flags.replicas, ": give it 1 to ",
                                                    paxos::kMaxReplicas, "; 3 survive one death"));
   }
   if (!std::isfinite(flags.seconds) || flags.seconds <= 0 || flags.seconds > 86'400) {
-    return absl::InvalidArgumentError(absl::StrCat("--seconds is ", flags.seconds, ": give it more than 0, at most a day"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--seconds is ", flags.seconds, ": give it more than 0, at most a day"));
   }
   if (!flags.fault.empty() && !ParseFault(flags.fault).has_value()) {
     return absl::InvalidArgumentError(
@@ -73,19 +82,21 @@ absl::StatusOr<Plan> MakePlan(const DemoFlags& flags) {
   if (flags.rate_per_s.has_value()) {
     plan.rate_per_s = *flags.rate_per_s;
     if (!std::isfinite(plan.rate_per_s) || plan.rate_per_s < 1 || plan.rate_per_s > kMaxRate) {
-      return absl::InvalidArgumentError(absl::StrCat("--rate is ", plan.rate_per_s, ": give it 1 to ", kMaxRate,
-                                                     " commands per second"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("--rate is ", plan.rate_per_s, ": give it 1 to ", kMaxRate, " commands per second"));
     }
   }
   double lasts_s = flags.seconds;
   if (!flags.feed.empty()) {
     const double wanted = plan.rate_per_s * flags.seconds;
-    const absl::StatusOr<std::uint64_t> events = CountEvents(flags.feed, static_cast<std::uint64_t>(wanted) + 1);
+    const absl::StatusOr<std::uint64_t> events =
+        CountEvents(flags.feed, static_cast<std::uint64_t>(wanted) + 1);
     if (!events.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("--feed: ", events.status().message()));
     }
     if (*events == 0) {
-      return absl::InvalidArgumentError(absl::StrCat("--feed ", flags.feed, ": there is no order event in it"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("--feed ", flags.feed, ": there is no order event in it"));
     }
     const auto there = static_cast<double>(*events);
     if (there < wanted && !flags.rate_per_s.has_value()) {
@@ -101,22 +112,24 @@ absl::StatusOr<Plan> MakePlan(const DemoFlags& flags) {
         plan.kill_at_s, lasts_s));
   }
   if (plan.kill_at_s > 0 && flags.replicas < 3) {
-    return absl::InvalidArgumentError(absl::StrCat("--kill-leader-at: a group of ", flags.replicas,
-                                                   " does not survive a death; use --replicas 3, or 0 for never"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--kill-leader-at: a group of ", flags.replicas,
+                     " does not survive a death; use --replicas 3, or 0 for never"));
   }
   const double need = plan.rate_per_s * lasts_s * static_cast<double>(sizeof(Record) * (flags.replicas + 1));
   if (const auto room = static_cast<double>(RoomForGroup()); need > 0.8 * room) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("the journals of this run would take %.0f MiB, and the temporary directory has room for %.0f: "
-                        "give --seconds or --rate a smaller value",
-                        need / (1 << 20), room / (1 << 20)));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the journals of this run would take %.0f MiB, and the temporary directory has room for %.0f: "
+        "give --seconds or --rate a smaller value",
+        need / (1 << 20), room / (1 << 20)));
   }
   return plan;
 }
 
 class Demo {
  public:
-  Demo(const DemoFlags& flags, const Plan& plan) : flags_(flags), plan_(plan), live_(TextStream(flags.json)) {}
+  Demo(const DemoFlags& flags, const Plan& plan)
+      : flags_(flags), plan_(plan), live_(TextStream(flags.json)) {}
 
   // The result, or why there is none.
   absl::StatusOr<DemoResult> Run() {
@@ -151,24 +164,22 @@ class Demo {
       return group.status();
     }
     group_ = *std::move(group);
-    live_.Event(absl::StrFormat("gaios demo: %d replicas of an order book over shared memory, %s", flags_.replicas,
-                                group_->Placement()));
+    live_.Event(
+        absl::StrFormat("gaios demo: %d replicas of an order book over shared memory", flags_.replicas));
     if (const absl::Status launched = group_->Launch(); !launched.ok()) {
       return launched;
     }
     if (const absl::Status led = group_->AwaitLeader(seconds(20)); !led.ok()) {
       return led;
     }
-    std::uint64_t reserved = 0;
-    for (const ReplicaStatus& replica : group_->Status().replicas) {
-      reserved += replica.counters.has_value() ? replica.counters->data.reserved_bytes : 0;
-    }
-    live_.Event(absl::StrFormat("replica %d leads; %.0f MiB are reserved for logs, spares, sessions and queues",
-                                group_->Leader().value_or(0), static_cast<double>(reserved) / (1 << 20)));
-    live_.Event(absl::StrFormat("sending %s commands/s for %g s%s", NumberText(static_cast<std::uint64_t>(plan_.rate_per_s)),
-                                flags_.seconds,
-                                plan_.kill_at_s > 0 ? absl::StrFormat(", killing the leader after %g s", plan_.kill_at_s)
-                                                    : std::string()));
+    placed_ = group_->Leader();
+    live_.Event(group_->Place(placed_.value_or(0)));
+    live_.Event(absl::StrCat("each ", group_->Reservation()));
+    live_.Event(absl::StrFormat("sending %s commands/s for %g s%s",
+                                NumberText(static_cast<std::uint64_t>(plan_.rate_per_s)), flags_.seconds,
+                                plan_.kill_at_s > 0
+                                    ? absl::StrFormat(", killing the leader after %g s", plan_.kill_at_s)
+                                    : std::string()));
     absl::StatusOr<std::unique_ptr<FlowClient>> client =
         FlowClient::Open(group_->config(), AcksPath(), *std::move(flow), clock_);
     if (!client.ok()) {
@@ -180,7 +191,7 @@ class Demo {
 
   // Sends until the time is over, killing the leader on the way.
   void Stream() {
-    base::Idle idle(base::IdleStrategy::kYield);
+    base::Idle idle(base::IdleStrategy::kBackOff, kClientIdle);
     client_->Begin(plan_.rate_per_s);
     begin_ns_ = clock_.NowNs();
     const std::uint64_t end_ns = begin_ns_ + Nanoseconds(flags_.seconds);
@@ -209,7 +220,7 @@ class Demo {
   }
 
   void Drain() {
-    base::Idle idle(base::IdleStrategy::kYield);
+    base::Idle idle(base::IdleStrategy::kBackOff, kClientIdle);
     const std::uint64_t deadline_ns = clock_.NowNs() + kDrainNs;
     std::uint64_t look_ns = 0;
     while (!client_->finished()) {
@@ -234,8 +245,15 @@ class Demo {
     }
   }
 
-  // What is due now and then: the live line, and whether all is well.
+  // What is due now and then: a new leader's core, the live line, and whether all is well.
   void Look(std::uint64_t now_ns) {
+    if (result_.killed.has_value() && placed_ == result_.killed) {
+      if (const std::optional<std::size_t> leader = group_->Leader(); leader.has_value()) {
+        placed_ = leader;
+        live_.Event(absl::StrFormat("%5.1f s   %s", static_cast<double>(now_ns - begin_ns_) / kNsPerS,
+                                    group_->Place(*leader)));
+      }
+    }
     if (now_ns < next_show_ns_) {
       return;
     }
@@ -246,8 +264,9 @@ class Demo {
       if (replica.running()) {
         commit = std::max(commit, replica.counters->data.commit);
         if (replica.counters->data.diverged != 0 && !stopped_early_) {
-          StopEarly(absl::StrCat("replica ", replica.id.value(),
-                                 " found that its state differs from the leader's, and has stopped applying"));
+          StopEarly(
+              absl::StrCat("replica ", replica.id.value(),
+                           " found that its state differs from the leader's, and has stopped applying"));
         }
       }
     }
@@ -261,9 +280,11 @@ class Demo {
     const double window_s = static_cast<double>(now_ns - shown_ns_) / kNsPerS;
     const std::uint64_t since = client_->acknowledged() - shown_acknowledged_;
     live_.Show(absl::StrFormat(
-        "%5.1f s   %11s/s   p50 %9s   p99 %9s   leader %s   commit %s", static_cast<double>(now_ns - begin_ns_) / kNsPerS,
+        "%5.1f s   %11s/s   p50 %9s   p99 %9s   leader %s   commit %s",
+        static_cast<double>(now_ns - begin_ns_) / kNsPerS,
         shown_ns_ == 0 ? "-" : NumberText(static_cast<std::uint64_t>(static_cast<double>(since) / window_s)),
-        DurationText(client_->recent().ValueAtPercentile(50)), DurationText(client_->recent().ValueAtPercentile(99)),
+        DurationText(client_->recent().ValueAtPercentile(50)),
+        DurationText(client_->recent().ValueAtPercentile(99)),
         leader.has_value() ? absl::StrCat(*leader) : "-", NumberText(commit)));
     client_->ResetRecent();
     shown_ns_ = now_ns;
@@ -355,6 +376,7 @@ class Demo {
   std::uint64_t shown_ns_ = 0;
   std::uint64_t shown_acknowledged_ = 0;
   bool stopped_early_ = false;
+  std::optional<std::size_t> placed_;  // the leader that the cores were dealt out for
 };
 
 }  // namespace

@@ -32,7 +32,9 @@ struct Offenders {
   }
 };
 
-std::string Name(const Records& journal) { return absl::StrCat("replica ", journal.header.replica); }
+std::string Name(const Records& journal) {
+  return absl::StrCat("replica ", journal.header.replica);
+}
 
 // Counts how often each command stands in the journal. `times` has a place for every command that was sent.
 void Count(const Records& journal, std::vector<std::uint8_t>& times, Offenders& invented) {
@@ -47,7 +49,9 @@ void Count(const Records& journal, std::vector<std::uint8_t>& times, Offenders& 
 }
 
 void Compare(const Records& journal, const Records& longest, Verdict& verdict) {
-  const auto differs = [](const Record& a, const Record& b) { return a.command != b.command || a.slot != b.slot; };
+  const auto differs = [](const Record& a, const Record& b) {
+    return a.command != b.command || a.slot != b.slot;
+  };
   for (std::size_t i = 0; i < journal.records.size(); ++i) {
     const Record& own = journal.records[i];
     const Record& other = longest.records[i];
@@ -60,10 +64,10 @@ void Compare(const Records& journal, const Records& longest, Verdict& verdict) {
     }
     if (own.state_hash != other.state_hash) {
       verdict.hashes_equal = false;
-      verdict.findings.push_back(absl::StrCat(
-          "after ", i + 1, " commands, the last of them ", own.command, ", the state hash of ", Name(journal), " is ",
-          absl::Hex(own.state_hash, absl::kZeroPad16), ", that of ", Name(longest), " is ",
-          absl::Hex(other.state_hash, absl::kZeroPad16)));
+      verdict.findings.push_back(
+          absl::StrCat("after ", i + 1, " commands, the last of them ", own.command, ", the state hash of ",
+                       Name(journal), " is ", absl::Hex(own.state_hash, absl::kZeroPad16), ", that of ",
+                       Name(longest), " is ", absl::Hex(other.state_hash, absl::kZeroPad16)));
       return;
     }
   }
@@ -84,9 +88,11 @@ absl::StatusOr<Records> ReadRecords(const std::string& path, RecordKind kind) {
     return absl::DataLossError(absl::StrCat(path, " is not a file of the kind that is needed"));
   }
   file.seekg(0, std::ios::end);
-  const std::uint64_t there = (static_cast<std::uint64_t>(file.tellg()) - sizeof(RecordHeader)) / sizeof(Record);
+  const std::uint64_t there =
+      (static_cast<std::uint64_t>(file.tellg()) - sizeof(RecordHeader)) / sizeof(Record);
   if (result.header.count > there) {
-    return absl::DataLossError(absl::StrCat(path, " ends after ", there, " of ", result.header.count, " records"));
+    return absl::DataLossError(
+        absl::StrCat(path, " ends after ", there, " of ", result.header.count, " records"));
   }
   file.seekg(sizeof(RecordHeader));
   result.records.resize(result.header.count);
@@ -103,8 +109,8 @@ absl::StatusOr<Records> ReadRecords(const std::string& path, RecordKind kind) {
 Verdict Judge(const Records& acks, const std::vector<Records>& journals) {
   Verdict verdict;
   verdict.acknowledged = acks.records.size();
-  const auto longest = std::ranges::max_element(
-      journals, {}, [](const Records& journal) { return journal.records.size(); });
+  const auto longest =
+      std::ranges::max_element(journals, {}, [](const Records& journal) { return journal.records.size(); });
   if (longest == journals.end()) {
     verdict.lost = verdict.acknowledged;
     verdict.findings.emplace_back("there is no journal to compare with");
@@ -175,8 +181,8 @@ Verdict Judge(const Records& acks, const std::vector<Records>& journals) {
 }
 
 std::string Verdict::Line() const {
-  std::string line =
-      absl::StrCat("lost ", lost, ", duplicated ", duplicated, ", state hashes ", hashes_equal ? "equal" : "differ");
+  std::string line = absl::StrCat("lost ", lost, ", duplicated ", duplicated, ", state hashes ",
+                                  hashes_equal ? "equal" : "differ");
   if (misplaced != 0) {
     absl::StrAppend(&line, ", misplaced ", misplaced);
   }

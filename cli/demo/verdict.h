@@ -1,15 +1,17 @@
 #ifndef GAIOS_CLI_DEMO_VERDICT_H_
 #define GAIOS_CLI_DEMO_VERDICT_H_
 
-// Judges a run of the demo from what its parties wrote down, and from nothing else: the client's record of what it was
-// told is committed, and each replica's journal of the commands that its state machine ran (record_file.h has the
-// format). Shares no code with the library that is judged.
+// Judges a run of the demo from what its parties wrote down, and from nothing else: the client's record of
+// what it was told is committed, and each replica's journal of the commands that its state machine ran
+// (record_file.h has the format). Shares no code with the library that is judged.
 //
 // What must hold:
-//   - every acknowledged command stands exactly once in the longest journal, under the slot it was acknowledged with
+//   - every acknowledged command stands exactly once in the longest journal, under the slot it was
+//   acknowledged with
 //     where there was one;
 //   - no command stands twice in any journal, and none that the client never sent;
-//   - all journals, those of dead replicas too, agree on which command comes at each place: each is a beginning of the
+//   - all journals, those of dead replicas too, agree on which command comes at each place: each is a
+//   beginning of the
 //     longest;
 //   - after the same number of commands all replicas had the same state hash.
 //

@@ -49,9 +49,9 @@ void History::Write(std::uint64_t process, const char* type, std::uint64_t value
   if (file_ == nullptr) {
     return;
   }
-  const std::string line =
-      absl::StrCat("{\"process\":", process, ",\"type\":\"", type, "\",\"f\":\"submit\",\"key\":null,\"value\":", value,
-                   ",\"slot\":", slot.has_value() ? absl::StrCat(*slot) : "null", ",\"time_ns\":", time_ns, "}\n");
+  const std::string line = absl::StrCat(
+      "{\"process\":", process, ",\"type\":\"", type, "\",\"f\":\"submit\",\"key\":null,\"value\":", value,
+      ",\"slot\":", slot.has_value() ? absl::StrCat(*slot) : "null", ",\"time_ns\":", time_ns, "}\n");
   std::fputs(line.c_str(), file_);
 }
 

@@ -5,9 +5,10 @@
 //
 //   {"process":N,"type":"invoke|ok|info","f":"submit","key":null,"value":V,"slot":S,"time_ns":T}
 //
-// `value` numbers the commands of the run. A process has one command under way at a time; one whose outcome is unknown
-// (info) is not heard of again. `slot` is that in the log, null where it is not known: in invoke and info, and in an ok
-// for a command that had been run on an earlier sending. Times are of the machine's monotonic clock. One thread.
+// `value` numbers the commands of the run. A process has one command under way at a time; one whose outcome
+// is unknown (info) is not heard of again. `slot` is that in the log, null where it is not known: in invoke
+// and info, and in an ok for a command that had been run on an earlier sending. Times are of the machine's
+// monotonic clock. One thread.
 
 #include <cstdint>
 #include <cstdio>
@@ -30,7 +31,8 @@ class History {
 
   // Returns the process that asks.
   [[nodiscard]] std::uint64_t Invoke(std::uint64_t value, std::uint64_t time_ns);
-  void Ok(std::uint64_t process, std::uint64_t value, std::optional<std::uint64_t> slot, std::uint64_t time_ns);
+  void Ok(std::uint64_t process, std::uint64_t value, std::optional<std::uint64_t> slot,
+          std::uint64_t time_ns);
   void Info(std::uint64_t process, std::uint64_t value, std::uint64_t time_ns);
   // Everything has been written. Call once, last.
   [[nodiscard]] bool Finish();

@@ -37,14 +37,17 @@ constexpr std::uint32_t kMaxClients = 64;
 
 volatile std::sig_atomic_t interrupted = 0;
 
-void Interrupt(int /*signal*/) { interrupted = 1; }
+void Interrupt(int /*signal*/) {
+  interrupted = 1;
+}
 
 absl::Status CheckFlags(const LoadFlags& flags) {
   if (flags.mode != "closed" && flags.mode != "open") {
     return absl::InvalidArgumentError(absl::StrCat("--mode is \"", flags.mode, "\": say closed or open"));
   }
   if (flags.clients < 1 || flags.clients > kMaxClients) {
-    return absl::InvalidArgumentError(absl::StrCat("--clients is ", flags.clients, ": give it 1 to ", kMaxClients));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--clients is ", flags.clients, ": give it 1 to ", kMaxClients));
   }
   if (!std::isfinite(flags.rate_per_s) || flags.rate_per_s <= 0) {
     return absl::InvalidArgumentError(absl::StrCat("--rate is ", flags.rate_per_s, ": give it more than 0"));
@@ -100,7 +103,8 @@ class LoadClient final : private rsm::ClientListener {
   // False when the window is full. `due_ns` is when the command should have been sent.
   [[nodiscard]] bool Send(std::span<const std::byte> command, std::uint64_t due_ns) {
     // Tags number this client's commands, so that those under way have places of their own.
-    if (client_->outstanding() == under_way_.size() || client_->Submit(command, tag_) != rsm::Submitted::kSubmitted) {
+    if (client_->outstanding() == under_way_.size() ||
+        client_->Submit(command, tag_) != rsm::Submitted::kSubmitted) {
       return false;
     }
     UnderWay& place = under_way_[tag_++ % under_way_.size()];
@@ -205,8 +209,8 @@ class Load {
     constexpr int kPerTurn = 16;
     bool any = false;
     for (int i = 0; i < kPerTurn; ++i) {
-      const std::uint64_t due_ns =
-          begin_ns + static_cast<std::uint64_t>(static_cast<double>(tally_.sent) * kNsPerS / flags_.rate_per_s);
+      const std::uint64_t due_ns = begin_ns + static_cast<std::uint64_t>(static_cast<double>(tally_.sent) *
+                                                                         kNsPerS / flags_.rate_per_s);
       if (due_ns > now_ns || !SendOne(due_ns)) {
         return any;
       }
@@ -278,9 +282,9 @@ absl::Status CheckRunning(const rsm::Config& config, const std::string& path) {
   if (std::ranges::any_of(status.replicas, &ReplicaStatus::running)) {
     return absl::OkStatus();
   }
-  return absl::FailedPreconditionError(absl::StrCat("no replica of group ", config.group, " runs in ", config.directory,
-                                                    ": start them with `gaios replica --config ", path,
-                                                    " --id 0`, and so on"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("no replica of group ", config.group, " runs in ", config.directory,
+                   ": start them with `gaios replica --config ", path, " --id 0`, and so on"));
 }
 
 }  // namespace
@@ -313,16 +317,17 @@ int RunLoad(const LoadFlags& flags) {
   const base::Histogram& latencies = load.tally().latencies;
   absl::FPrintF(TextStream(flags.json),
                 "%s acknowledged, %s unknown, %s refused in %.1f s; p50 %s, p99 %s, p99.9 %s, max %s\n",
-                NumberText(load.tally().acknowledged), NumberText(load.tally().unknown), NumberText(load.refused()),
-                load.seconds(), DurationText(latencies.ValueAtPercentile(50)),
-                DurationText(latencies.ValueAtPercentile(99)), DurationText(latencies.ValueAtPercentile(99.9)),
-                DurationText(latencies.max_ns()));
+                NumberText(load.tally().acknowledged), NumberText(load.tally().unknown),
+                NumberText(load.refused()), load.seconds(), DurationText(latencies.ValueAtPercentile(50)),
+                DurationText(latencies.ValueAtPercentile(99)),
+                DurationText(latencies.ValueAtPercentile(99.9)), DurationText(latencies.max_ns()));
   if (const absl::Status written = WriteJson(load.Result(), flags.json); !written.ok()) {
     return Complain(written);
   }
   if (!load.FinishHistory()) {
-    return Complain(absl::StrCat("--history ", flags.history, " could not be written to the end: is the disk full?"),
-                    kExitDoesNotHold);
+    return Complain(
+        absl::StrCat("--history ", flags.history, " could not be written to the end: is the disk full?"),
+        kExitDoesNotHold);
   }
   if (load.tally().acknowledged == 0) {
     return Complain("the group acknowledged nothing: see gaios status", kExitDoesNotHold);

@@ -1,10 +1,11 @@
 #ifndef GAIOS_CLI_LOAD_RUN_LOAD_H_
 #define GAIOS_CLI_LOAD_RUN_LOAD_H_
 
-// `gaios load`: clients of a running group, sending it commands of its state machine and measuring the answers.
+// `gaios load`: clients of a running group, sending it commands of its state machine and measuring the
+// answers.
 //
-// Closed: each client has one command under way. Open: commands are due at a fixed rate, whatever becomes of earlier
-// ones, and are timed from when they were due, so that a stall of the group shows in full.
+// Closed: each client has one command under way. Open: commands are due at a fixed rate, whatever becomes of
+// earlier ones, and are timed from when they were due, so that a stall of the group shows in full.
 
 #include <cstdint>
 #include <string>

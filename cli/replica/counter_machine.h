@@ -1,9 +1,9 @@
 #ifndef GAIOS_CLI_REPLICA_COUNTER_MACHINE_H_
 #define GAIOS_CLI_REPLICA_COUNTER_MACHINE_H_
 
-// The smallest state machine worth replicating, for groups whose config says state_machine = "counter": a command is
-// a number to add, 8 bytes, the reply the sum so far. Any other command adds nothing and has an empty reply.
-// Threads: as StateMachine.
+// The smallest state machine worth replicating, for groups whose config says state_machine = "counter": a
+// command is a number to add, 8 bytes, the reply the sum so far. Any other command adds nothing and has an
+// empty reply. Threads: as StateMachine.
 
 #include <cstdint>
 #include <cstring>

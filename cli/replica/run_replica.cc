@@ -34,7 +34,9 @@ namespace {
 // Set by a signal, read by the loop.
 volatile std::sig_atomic_t stop_asked = 0;
 
-void AskToStop(int /*signal*/) { stop_asked = 1; }
+void AskToStop(int /*signal*/) {
+  stop_asked = 1;
+}
 
 void StopOnSignals() {
   struct sigaction action = {};
@@ -46,7 +48,9 @@ void StopOnSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-double Mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+double Mebibytes(std::size_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
+}
 
 // Tells changes of the replica's standing on stdout, one line each.
 class Teller {
@@ -67,7 +71,8 @@ class Teller {
     for (const std::string& notice : node_.TakeNotices()) {
       const bool warned = std::ranges::find(warnings_, notice) != warnings_.end();
       if (!warned) {
-        absl::PrintF("%s%s\n", notice.starts_with("replica ") ? "" : absl::StrCat("replica ", id_, ": "), notice);
+        absl::PrintF("%s%s\n", notice.starts_with("replica ") ? "" : absl::StrCat("replica ", id_, ": "),
+                     notice);
         told = true;
       }
     }
@@ -81,7 +86,8 @@ class Teller {
     const std::optional<paxos::ReplicaId> leader = core.leader();
     switch (core.role()) {
       case paxos::Role::kLearner:
-        return "this replica has forgotten what it promised in an earlier life: it does not vote, and waits; rejoining "
+        return "this replica has forgotten what it promised in an earlier life: it does not vote, and waits; "
+               "rejoining "
                "is not in this version";
       case paxos::Role::kFollower:
         return leader.has_value() ? absl::StrCat("follower of replica ", leader->value())
@@ -117,7 +123,8 @@ absl::StatusOr<Work> MakeWork(const rsm::Config& config, const ReplicaFlags& fla
   if (!made.ok()) {
     return made.status();
   }
-  Work work{.machine = std::move(made->machine), .journaled = nullptr, .reserved_bytes = made->reserved_bytes};
+  Work work{
+      .machine = std::move(made->machine), .journaled = nullptr, .reserved_bytes = made->reserved_bytes};
   if (flags.journal.empty()) {
     return work;
   }
@@ -171,9 +178,10 @@ int Loop(rsm::Node& node, const Work& work, base::Idle& idle, Teller& teller) {
       next_tell = now + kTellInterval;
       teller.Tell();
       if (work.journaled != nullptr && work.journaled->journal_full()) {
-        return Complain("the journal cannot be made longer: give --seconds or --rate a smaller value, or make room in "
-                        "the temporary directory",
-                        kExitDoesNotHold);
+        return Complain(
+            "the journal cannot be made longer: give --seconds or --rate a smaller value, or make room in "
+            "the temporary directory",
+            kExitDoesNotHold);
       }
     }
   }
@@ -194,14 +202,15 @@ int RunReplica(const ReplicaFlags& flags) {
   const auto replica = std::ranges::find_if(
       config->replicas, [&flags](const rsm::ReplicaConfig& each) { return each.id.value() == flags.id; });
   if (replica == config->replicas.end()) {
-    return Complain(absl::StrCat("--id ", flags.id, " is not a replica of ", flags.config, ", which has 0 to ",
-                                 config->replicas.size() - 1),
+    return Complain(absl::StrCat("--id ", flags.id, " is not a replica of ", flags.config,
+                                 ", which has 0 to ", config->replicas.size() - 1),
                     kExitUsage);
   }
   if (!Bootstrapped(*config)) {
-    return Complain(absl::StrCat("group \"", config->group, "\" has not been bootstrapped in ", config->directory,
-                                 ": run `gaios bootstrap --config ", flags.config, "` once, then start its replicas"),
-                    kExitUsage);
+    return Complain(
+        absl::StrCat("group \"", config->group, "\" has not been bootstrapped in ", config->directory,
+                     ": run `gaios bootstrap --config ", flags.config, "` once, then start its replicas"),
+        kExitUsage);
   }
   if (replica->cpu.has_value()) {
     if (const absl::Status pinned = base::PinThisThread(*replica->cpu); !pinned.ok()) {
@@ -225,12 +234,13 @@ int RunReplica(const ReplicaFlags& flags) {
     wakeup = *std::move(created);
   }
   base::SetThisThreadName(absl::StrCat("gaios-", flags.id));
-  absl::PrintF("replica %d of group %s: incarnation %d, reserves %.1f MiB (%.1f MiB for the log, its spares, sessions and "
-               "queues, %.1f MiB for the %s)\n",
-               flags.id, config->group, (*node)->replica().core().self().incarnation.value(),
-               Mebibytes((*node)->reserved_bytes() + work->reserved_bytes), Mebibytes((*node)->reserved_bytes()),
-               Mebibytes(work->reserved_bytes),
-               std::string(rsm::StateMachineKindName(config->state_machine)));
+  absl::PrintF(
+      "replica %d of group %s: incarnation %d, reserves %.1f MiB (%.1f MiB for the log, its spares, sessions "
+      "and "
+      "queues, %.1f MiB for the %s)\n",
+      flags.id, config->group, (*node)->replica().core().self().incarnation.value(),
+      Mebibytes((*node)->reserved_bytes() + work->reserved_bytes), Mebibytes((*node)->reserved_bytes()),
+      Mebibytes(work->reserved_bytes), std::string(rsm::StateMachineKindName(config->state_machine)));
   std::fflush(stdout);
   base::Idle idle(config->idle, {}, wakeup.get());
   Teller teller(**node, config->warnings);

@@ -1,9 +1,9 @@
 #ifndef GAIOS_CLI_REPLICA_RUN_REPLICA_H_
 #define GAIOS_CLI_REPLICA_RUN_REPLICA_H_
 
-// `gaios replica`: one replica of a group as a process of its own, until it is told to stop (SIGINT, SIGTERM). Tells on
-// stdout what a person would want to know: the memory it sets aside, its role whenever that changes, peers it cannot
-// talk to. `gaios bootstrap`: makes a group.
+// `gaios replica`: one replica of a group as a process of its own, until it is told to stop (SIGINT,
+// SIGTERM). Tells on stdout what a person would want to know: the memory it sets aside, its role whenever
+// that changes, peers it cannot talk to. `gaios bootstrap`: makes a group.
 
 #include <cstdint>
 #include <string>

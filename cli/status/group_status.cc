@@ -31,7 +31,9 @@ std::string Role(const CounterData& data) {
 }
 
 // Nanoseconds as microseconds, to a tenth.
-double Microseconds(std::uint64_t value_ns) { return std::round(static_cast<double>(value_ns) / 100.0) / 10.0; }
+double Microseconds(std::uint64_t value_ns) {
+  return std::round(static_cast<double>(value_ns) / 100.0) / 10.0;
+}
 
 std::uint64_t FirstFailover(const CounterData& data) {
   return data.failovers_count - std::min<std::uint64_t>(data.failovers_count, CounterData::kFailovers);
@@ -122,14 +124,16 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
     remarks.emplace_back("no quorum: it cannot reach a majority of the group, and nothing is committed");
   }
   if (data.diverged != 0) {
-    remarks.push_back(absl::StrFormat(
-        "has diverged from the leader by command %u and stopped applying: its state machine is not deterministic",
-        data.divergence_commands));
+    remarks.push_back(
+        absl::StrFormat("has diverged from the leader by command %u and stopped applying: its state machine "
+                        "is not deterministic",
+                        data.divergence_commands));
   }
   for (std::size_t i = 0; i < data.links_count && i < data.links.size(); ++i) {
     const auto state = static_cast<rsm::LinkState>(data.links[i].state);
     if (state != rsm::LinkState::kUp && state != rsm::LinkState::kActive) {
-      remarks.push_back(absl::StrCat("link to ", data.links[i].peer, ": ", std::string(LinkStateName(state))));
+      remarks.push_back(
+          absl::StrCat("link to ", data.links[i].peer, ": ", std::string(LinkStateName(state))));
     }
   }
   if (data.failovers_count > 0) {
@@ -156,8 +160,8 @@ std::string TableLine(const ReplicaStatus& replica) {
   return absl::StrFormat("%7d  %-11s  %4d  %9s  %6s  %14d  %14d  %12d  %10s  %s\n", replica.id.value(),
                          replica.running() ? Role(data) : "not running", data.incarnation,
                          absl::StrCat(ballot.round(), ".", ballot.replica().value()),
-                         data.leader_plus_one == 0 ? "-" : absl::StrCat(data.leader_plus_one - 1), data.commit,
-                         data.applied, data.applied_commands, leads ? absl::StrCat(lag) : "-",
+                         data.leader_plus_one == 0 ? "-" : absl::StrCat(data.leader_plus_one - 1),
+                         data.commit, data.applied, data.applied_commands, leads ? absl::StrCat(lag) : "-",
                          leads ? absl::StrJoin(Members(data.in_sync), ",") : "-");
 }
 
@@ -197,8 +201,8 @@ json StatusJson(const GroupStatus& status) {
 
 std::string StatusTable(const GroupStatus& status) {
   std::string text = absl::StrCat("group ", status.group, "\n");
-  absl::StrAppendFormat(&text, "%7s  %-11s  %4s  %9s  %6s  %14s  %14s  %12s  %10s  %s\n", "replica", "role", "life",
-                        "ballot", "leader", "commit", "applied", "commands", "lag_bytes", "in_sync");
+  absl::StrAppendFormat(&text, "%7s  %-11s  %4s  %9s  %6s  %14s  %14s  %12s  %10s  %s\n", "replica", "role",
+                        "life", "ballot", "leader", "commit", "applied", "commands", "lag_bytes", "in_sync");
   for (const ReplicaStatus& replica : status.replicas) {
     text += TableLine(replica);
     for (const std::string& remark : Remarks(replica)) {

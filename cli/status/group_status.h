@@ -1,8 +1,9 @@
 #ifndef GAIOS_CLI_STATUS_GROUP_STATUS_H_
 #define GAIOS_CLI_STATUS_GROUP_STATUS_H_
 
-// What `gaios status` tells of the replicas of a group, read from their counters, as text for programs and for people.
-// Reading does not disturb a replica: it maps a page of its and looks. Pure but for that; any thread.
+// What `gaios status` tells of the replicas of a group, read from their counters, as text for programs and
+// for people. Reading does not disturb a replica: it maps a page of its and looks. Pure but for that; any
+// thread.
 
 #include <cstddef>
 #include <optional>
@@ -18,7 +19,8 @@ namespace gaios::cli {
 
 struct ReplicaStatus {
   paxos::ReplicaId id;
-  // Nothing when the replica was never started in this directory, or its counters cannot be read; then `problem` says.
+  // Nothing when the replica was never started in this directory, or its counters cannot be read; then
+  // `problem` says.
   std::optional<rsm::CounterSnapshot> counters;
   std::string problem;
 
@@ -33,8 +35,8 @@ struct GroupStatus {
 [[nodiscard]] GroupStatus ReadGroupStatus(const std::string& group, const std::string& directory,
                                           const std::vector<paxos::ReplicaId>& replicas);
 
-// An array with an object for each replica. Positions are bytes of the log. Of a replica that is not running the
-// numbers are its last; of one that was never started there are none.
+// An array with an object for each replica. Positions are bytes of the log. Of a replica that is not running
+// the numbers are its last; of one that was never started there are none.
 [[nodiscard]] nlohmann::json StatusJson(const GroupStatus& status);
 
 // One line a replica, and below it what is out of the ordinary.

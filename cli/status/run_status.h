@@ -13,7 +13,8 @@ struct StatusFlags {
   bool watch = false;
 };
 
-// Exit codes: 0 some replica runs, 1 none does, 2 wrong usage or configuration. With `watch`: 0 when interrupted.
+// Exit codes: 0 some replica runs, 1 none does, 2 wrong usage or configuration. With `watch`: 0 when
+// interrupted.
 [[nodiscard]] int RunStatus(const StatusFlags& flags);
 
 }  // namespace gaios::cli

@@ -52,8 +52,10 @@ static_assert(sizeof(RecordHeader) == kRecordAlignment);
 
 class RingWriter {
  public:
+  // Of no ring; to be assigned before anything is asked of it.
+  RingWriter() = default;
   // `memory` is a power of two long, 8-byte aligned, and fresh, as are `indexes`. Both outlive the writer.
-  RingWriter(RingIndexes& indexes, std::span<std::byte> memory) : indexes_(indexes), memory_(memory) {
+  RingWriter(RingIndexes& indexes, std::span<std::byte> memory) : indexes_(&indexes), memory_(memory) {
     GAIOS_CHECK(base::IsPowerOfTwo(memory.size()) && memory.size() >= 64, "a ring is a power of two long");
   }
 
@@ -81,7 +83,7 @@ class RingWriter {
   void Commit() {
     tail_ += claimed_;
     claimed_ = 0;
-    indexes_.tail.store(tail_, std::memory_order_release);
+    indexes_->tail.store(tail_, std::memory_order_release);
   }
 
   // Whether `bytes` bytes are free. False when the ring is broken.
@@ -89,7 +91,7 @@ class RingWriter {
     if (memory_.size() - (tail_ - known_head_) >= bytes) [[likely]] {
       return true;
     }
-    const std::uint64_t head = indexes_.head.load(std::memory_order_acquire);
+    const std::uint64_t head = indexes_->head.load(std::memory_order_acquire);
     if (head < known_head_ || head > tail_ || head % kRecordAlignment != 0) {
       broken_ = true;
     } else if (!broken_) {
@@ -104,8 +106,8 @@ class RingWriter {
  private:
   static void Put(std::byte* at, RecordHeader header) { std::memcpy(at, &header, sizeof(header)); }
 
-  RingIndexes& indexes_;
-  const std::span<std::byte> memory_;
+  RingIndexes* indexes_ = nullptr;
+  std::span<std::byte> memory_;
   std::uint64_t tail_ = 0;
   std::uint64_t known_head_ = 0;
   std::size_t claimed_ = 0;
@@ -114,6 +116,8 @@ class RingWriter {
 
 class RingReader {
  public:
+  // As RingWriter's.
+  RingReader() = default;
   enum class Next : std::uint8_t {
     kRecord,
     kEmpty,
@@ -121,7 +125,7 @@ class RingReader {
   };
 
   // As RingWriter's.
-  RingReader(RingIndexes& indexes, std::span<const std::byte> memory) : indexes_(indexes), memory_(memory) {
+  RingReader(RingIndexes& indexes, std::span<const std::byte> memory) : indexes_(&indexes), memory_(memory) {
     GAIOS_CHECK(base::IsPowerOfTwo(memory.size()) && memory.size() >= 64, "a ring is a power of two long");
   }
 
@@ -161,18 +165,18 @@ class RingReader {
     GAIOS_CHECK(front_bytes_ != 0, "Pop() without a record seen by Front()");
     head_ += front_bytes_;
     front_bytes_ = 0;
-    indexes_.head.store(head_, std::memory_order_release);
+    indexes_->head.store(head_, std::memory_order_release);
   }
 
  private:
   // Read once: what is checked is what is used.
   static RecordHeader Get(const std::byte* at) {
     return std::bit_cast<RecordHeader>(
-        __atomic_load_n(static_cast<const std::uint64_t*>(static_cast<const void*>(at)), __ATOMIC_RELAXED));
+        __atomic_load_n(reinterpret_cast<const std::uint64_t*>(at), __ATOMIC_RELAXED));
   }
 
   bool LookForMore() {
-    const std::uint64_t tail = indexes_.tail.load(std::memory_order_acquire);
+    const std::uint64_t tail = indexes_->tail.load(std::memory_order_acquire);
     if (tail < known_tail_ || tail - head_ > memory_.size() || tail % kRecordAlignment != 0) {
       broken_ = true;
     }
@@ -183,8 +187,8 @@ class RingReader {
     return true;
   }
 
-  RingIndexes& indexes_;
-  const std::span<const std::byte> memory_;
+  RingIndexes* indexes_ = nullptr;
+  std::span<const std::byte> memory_;
   std::uint64_t head_ = 0;
   std::uint64_t known_tail_ = 0;
   std::size_t front_bytes_ = 0;

@@ -55,10 +55,10 @@ absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const std::string& 
               "rings are a power of two long, within bounds");
   GAIOS_CHECK(options.response_ring_bytes >= 2 * kMaxResponseRecordBytes, "the largest response fits");
   std::string path = ClientSocketPath(directory, id);
-  if (const absl::Status status = transport::shm::CheckSocketPath(path); !status.ok()) {
+  if (absl::Status status = transport::shm::CheckSocketPath(path); !status.ok()) {
     return status;
   }
-  if (const absl::Status status = RemoveStaleSocket(path); !status.ok()) {
+  if (absl::Status status = RemoveStaleSocket(path); !status.ok()) {
     return status;
   }
   absl::StatusOr<UniqueFd> listener = transport::shm::Listen(path);

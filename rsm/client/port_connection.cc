@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include <absl/status/statusor.h>
@@ -116,9 +117,10 @@ bool PortConnection::Prepare(std::size_t max_command_bytes) {
 void PortConnection::Welcomed(std::size_t max_command_bytes) {
   ClientRings& rings = *::new (memory_.data()) ClientRings;
   std::byte* const request_memory = memory_.data() + kRingsOffset;
-  requests_.emplace(rings.requests, std::span<const std::byte>(request_memory, identity_.request_ring_bytes));
-  responses_.emplace(rings.responses, std::span<std::byte>(request_memory + identity_.request_ring_bytes,
-                                                           identity_.response_ring_bytes));
+  requests_ =
+      RingReader(rings.requests, std::span<const std::byte>(request_memory, identity_.request_ring_bytes));
+  responses_ = RingWriter(rings.responses, std::span<std::byte>(request_memory + identity_.request_ring_bytes,
+                                                                identity_.response_ring_bytes));
   Welcome welcome;
   welcome.request_ring_bytes = identity_.request_ring_bytes;
   welcome.response_ring_bytes = identity_.response_ring_bytes;
@@ -140,7 +142,7 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
   std::size_t taken = 0;
   for (; taken < limit; ++taken) {
     std::span<const std::byte> record;
-    const RingReader::Next next = requests_->Front(record);
+    const RingReader::Next next = requests_.Front(record);
     if (next == RingReader::Next::kEmpty) {
       break;
     }
@@ -150,7 +152,7 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
       break;
     }
     if (!HasRoomForResponse()) {
-      if (responses_->broken()) {
+      if (responses_.broken()) {
         Close(End::kMisbehaved);
       }
       break;
@@ -169,7 +171,7 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
     if (how == Taken::kFull) {
       break;  // it stays in the ring, and the client finds that full in its turn
     }
-    requests_->Pop();
+    requests_.Pop();
     if (how == Taken::kTaken) {
       ++under_way_;
       continue;
@@ -190,7 +192,7 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
 
 // One response for each request under way, one for the next, and a filler at the end of the lap.
 bool PortConnection::HasRoomForResponse() {
-  return responses_->HasRoom((under_way_ + 2) * kMaxResponseRecordBytes);
+  return responses_.HasRoom((under_way_ + 2) * kMaxResponseRecordBytes);
 }
 
 void PortConnection::Respond(const ResponseHeader& header, std::span<const std::byte> reply) {
@@ -198,9 +200,9 @@ void PortConnection::Respond(const ResponseHeader& header, std::span<const std::
     return;  // nobody is left to hear it
   }
   GAIOS_CHECK(reply.size() <= kMaxReplyBytes, "a reply larger than any");
-  std::byte* const place = responses_->Claim(sizeof(header) + reply.size());
+  std::byte* const place = responses_.Claim(sizeof(header) + reply.size());
   if (place == nullptr) {
-    GAIOS_CHECK(responses_->broken(), "room for every response is set aside");
+    GAIOS_CHECK(responses_.broken(), "room for every response is set aside");
     Close(End::kMisbehaved);
     return;
   }
@@ -208,7 +210,7 @@ void PortConnection::Respond(const ResponseHeader& header, std::span<const std::
   if (!reply.empty()) {
     std::memcpy(place + sizeof(header), reply.data(), reply.size());
   }
-  responses_->Commit();
+  responses_.Commit();
 }
 
 void PortConnection::OnCommitted(std::uint64_t tag, std::uint64_t slot, Applied how,
@@ -232,8 +234,8 @@ void PortConnection::OnUnknown(std::uint64_t tag) {
 
 void PortConnection::Close(End why) {
   end_ = why;
-  requests_.reset();
-  responses_.reset();
+  requests_ = RingReader();
+  responses_ = RingWriter();
   memory_ = Region();
   socket_.Close();
 }

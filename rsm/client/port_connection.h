@@ -13,7 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -79,8 +78,8 @@ class PortConnection final : public ProposalListener {
   End end_ = End::kNone;
   transport::shm::UniqueFd socket_;
   transport::shm::Region memory_;
-  std::optional<RingReader> requests_;
-  std::optional<RingWriter> responses_;
+  RingReader requests_;        // kServing
+  RingWriter responses_;       // kServing
   std::size_t under_way_ = 0;  // taken by the replica and not yet answered by it
 };
 

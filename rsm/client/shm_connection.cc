@@ -38,8 +38,8 @@ void ShmConnection::Advance() {
 
 void ShmConnection::Close() {
   state_ = State::kDown;
-  requests_.reset();
-  responses_.reset();
+  requests_ = RingWriter();
+  responses_ = RingReader();
   memory_ = Region();
   socket_.Close();
 }
@@ -108,11 +108,12 @@ void ShmConnection::TakeWelcome(std::span<const std::byte> packet, std::span<tra
     return;
   }
   memory_ = *std::move(memory);
-  ClientRings& rings = *static_cast<ClientRings*>(static_cast<void*>(memory_.data()));
+  ClientRings& rings = *reinterpret_cast<ClientRings*>(memory_.data());
   std::byte* const request_memory = memory_.data() + kRingsOffset;
-  requests_.emplace(rings.requests, std::span<std::byte>(request_memory, welcome->request_ring_bytes));
-  responses_.emplace(rings.responses, std::span<const std::byte>(request_memory + welcome->request_ring_bytes,
-                                                                 welcome->response_ring_bytes));
+  requests_ = RingWriter(rings.requests, std::span<std::byte>(request_memory, welcome->request_ring_bytes));
+  responses_ = RingReader(
+      rings.responses,
+      std::span<const std::byte>(request_memory + welcome->request_ring_bytes, welcome->response_ring_bytes));
   max_command_bytes_ = welcome->max_command_bytes;
   failure_.clear();
   state_ = State::kReady;
@@ -122,9 +123,9 @@ bool ShmConnection::Send(const RequestHeader& header, std::span<const std::byte>
   if (state_ != State::kReady) {
     return false;
   }
-  std::byte* const place = requests_->Claim(sizeof(header) + command.size());
+  std::byte* const place = requests_.Claim(sizeof(header) + command.size());
   if (place == nullptr) {
-    if (requests_->broken()) {
+    if (requests_.broken()) {
       state_ = State::kLost;
     }
     return false;
@@ -133,7 +134,7 @@ bool ShmConnection::Send(const RequestHeader& header, std::span<const std::byte>
   if (!command.empty()) {
     std::memcpy(place + sizeof(header), command.data(), command.size());
   }
-  requests_->Commit();
+  requests_.Commit();
   return true;
 }
 
@@ -142,7 +143,7 @@ std::optional<ShmConnection::Response> ShmConnection::FrontResponse() {
     return std::nullopt;
   }
   std::span<const std::byte> record;
-  const RingReader::Next next = responses_->Front(record);
+  const RingReader::Next next = responses_.Front(record);
   if (next == RingReader::Next::kEmpty) {
     return std::nullopt;
   }

@@ -54,7 +54,7 @@ class ShmConnection {
   };
   // The oldest response, also of a connection that was lost; nothing when there is none.
   [[nodiscard]] std::optional<Response> FrontResponse();
-  void PopResponse() { responses_->Pop(); }
+  void PopResponse() { responses_.Pop(); }
 
  private:
   void Connect();
@@ -69,8 +69,8 @@ class ShmConnection {
   std::string failure_;
   transport::shm::UniqueFd socket_;
   transport::shm::Region memory_;
-  std::optional<RingWriter> requests_;
-  std::optional<RingReader> responses_;
+  RingWriter requests_;   // kReady
+  RingReader responses_;  // kReady, kLost
   std::size_t max_command_bytes_ = 0;
 };
 

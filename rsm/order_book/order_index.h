@@ -2,7 +2,7 @@
 #define GAIOS_RSM_ORDER_BOOK_ORDER_INDEX_H_
 
 // From order id to resting order: a hash table with linear probing over 8-byte slots, sized once for the most
-// orders there can be and at most half full, so it never grows. Ids that follow each other share a cache
+// orders there can be and less than half full, so it never grows. Ids that follow each other share a cache
 // line, as most clients and feeds count up: the block of eight an id belongs to is hashed, its place within
 // the block is not. A slot keeps 32 bits of hash, so that probing and deletion (by shifting back, no
 // tombstones) look at other slots only, and an order is looked at when it is very likely the one.
@@ -116,7 +116,7 @@ class OrderIndex {
   [[nodiscard]] std::uint32_t Home(std::uint32_t hash) const { return hash & mask_; }
 
   HugeArray<Slot> slots_;
-  std::uint32_t mask_ = 0;
+  std::uint32_t mask_ = 0;  // number of slots - 1
 };
 
 }  // namespace gaios::order_book

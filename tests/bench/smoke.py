@@ -13,7 +13,7 @@ COMMANDS = {
     "throughput": ["throughput", "--capacity", "1048576", *SMALL],
     "throughput_sessions": ["throughput", "--sessions", "--capacity", "1048576", *SMALL],
     "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
-    "book": ["book", "--seconds", "0.01", "--blocks", "1"],
+    "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
     "idle": ["idle", "--seconds", "0.2", "--capacity", "1048576"],
 }
 ENVIRONMENT = {"cpu", "cores", "kernel", "governor", "compiler", "commit_id", "load"}

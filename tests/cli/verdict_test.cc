@@ -52,10 +52,13 @@ TEST(Verdict, HoldsForCommandsThatWereRunButNotAcknowledged) {
   EXPECT_TRUE(Judge(Acks(9, {{1, 2, 0}}), {Journal(0, kRun), Journal(1, kRun)}).Holds());
 }
 
-TEST(Verdict, HoldsForNothing) { EXPECT_TRUE(Judge(Acks(0, {}), {Journal(0, {}), Journal(1, {})}).Holds()); }
+TEST(Verdict, HoldsForNothing) {
+  EXPECT_TRUE(Judge(Acks(0, {}), {Journal(0, {}), Journal(1, {})}).Holds());
+}
 
 TEST(Verdict, NamesLostCommands) {
-  const Verdict verdict = Judge(Acks(6, {{1, 2, 0}, {5, 6, 0}, {6, 6, 0}}), {Journal(0, kRun), Journal(1, kRun)});
+  const Verdict verdict =
+      Judge(Acks(6, {{1, 2, 0}, {5, 6, 0}, {6, 6, 0}}), {Journal(0, kRun), Journal(1, kRun)});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_EQ(verdict.lost, 2U);
   EXPECT_THAT(verdict.findings, ElementsAre(HasSubstr("longest journal: 5, 6")));
@@ -71,8 +74,7 @@ TEST(Verdict, FindsACommandThatRanTwiceEverywhere) {
 }
 
 TEST(Verdict, FindsACommandThatRanTwiceOnOneReplica) {
-  const Verdict verdict =
-      Judge(Acks(4, {}), {Journal(0, kRun), Journal(1, {kRun[0], kRun[1], {2, 3, 22}})});
+  const Verdict verdict = Judge(Acks(4, {}), {Journal(0, kRun), Journal(1, {kRun[0], kRun[1], {2, 3, 22}})});
   EXPECT_EQ(verdict.duplicated, 1U);
   EXPECT_FALSE(verdict.orders_equal);
   EXPECT_FALSE(verdict.Holds());
@@ -117,8 +119,9 @@ TEST(Verdict, FindsAStateThatDiffersForAWhile) {
   const Verdict verdict = Judge(Acks(4, {}), {Journal(0, kRun), Journal(1, kRun), Journal(2, other)});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_FALSE(verdict.hashes_equal);
-  EXPECT_THAT(verdict.findings, ElementsAre(HasSubstr("after 2 commands, the last of them 2, the state hash of "
-                                                      "replica 2 is 0000000000000017")));
+  EXPECT_THAT(verdict.findings,
+              ElementsAre(HasSubstr("after 2 commands, the last of them 2, the state hash of "
+                                    "replica 2 is 0000000000000017")));
   EXPECT_EQ(verdict.Line(), "lost 0, duplicated 0, state hashes differ");
 }
 
@@ -132,7 +135,9 @@ TEST(Verdict, NamesAFewOfMany) {
   EXPECT_THAT(verdict.findings, ElementsAre(HasSubstr(": 1, 2, 3, 4, 5, ...")));
 }
 
-TEST(Verdict, DoesNotHoldWithoutJournals) { EXPECT_FALSE(Judge(Acks(1, {{1, 1, 0}}), {}).Holds()); }
+TEST(Verdict, DoesNotHoldWithoutJournals) {
+  EXPECT_FALSE(Judge(Acks(1, {{1, 1, 0}}), {}).Holds());
+}
 
 class RecordFile : public ::testing::Test {
  protected:
@@ -168,7 +173,9 @@ TEST_F(RecordFile, ReadsWhatWasWrittenWhileItIsStillOpen) {
 }
 
 TEST_F(RecordFile, ReadsAnEmptyOne) {
-  { ASSERT_TRUE(RecordWriter::Create(Path(), RecordKind::kAcks, 0).ok()); }
+  {
+    ASSERT_TRUE(RecordWriter::Create(Path(), RecordKind::kAcks, 0).ok());
+  }
   const auto records = ReadRecords(Path(), RecordKind::kAcks);
   ASSERT_TRUE(records.ok()) << records.status();
   EXPECT_THAT(records->records, IsEmpty());
@@ -178,10 +185,14 @@ TEST_F(RecordFile, NamesAFileThatIsMissingForeignOrCutShort) {
   EXPECT_THAT(ReadRecords(Path(), RecordKind::kAcks).status().message(), HasSubstr(Path()));
   std::ofstream(Path()) << std::string(200, 'x');
   EXPECT_THAT(ReadRecords(Path(), RecordKind::kAcks).status().message(), HasSubstr("not a file of the kind"));
-  { ASSERT_TRUE((*RecordWriter::Create(Path(), RecordKind::kAcks, 0))->Append({1, 1, 0})); }
-  EXPECT_THAT(ReadRecords(Path(), RecordKind::kJournal).status().message(), HasSubstr("not a file of the kind"));
+  {
+    ASSERT_TRUE((*RecordWriter::Create(Path(), RecordKind::kAcks, 0))->Append({1, 1, 0}));
+  }
+  EXPECT_THAT(ReadRecords(Path(), RecordKind::kJournal).status().message(),
+              HasSubstr("not a file of the kind"));
   std::filesystem::resize_file(Path(), 70);
-  EXPECT_THAT(ReadRecords(Path(), RecordKind::kAcks).status().message(), HasSubstr("ends after 0 of 1 records"));
+  EXPECT_THAT(ReadRecords(Path(), RecordKind::kAcks).status().message(),
+              HasSubstr("ends after 0 of 1 records"));
 }
 
 TEST_F(RecordFile, NamesADirectoryThatIsNotThere) {

@@ -1,11 +1,11 @@
 // Plays every script of scenarios/, each as a test of its own name.
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tests/paxos/script.h"
 

@@ -79,7 +79,9 @@ std::string RefusalName(Refusal refusal) {
 }
 
 // What is padded with dots to its size is known by what comes before.
-std::string NameOf(const std::string& command) { return command.substr(0, command.find('.')); }
+std::string NameOf(const std::string& command) {
+  return command.substr(0, command.find('.'));
+}
 
 std::string Joined(std::span<const std::string> words) {
   std::string text;
@@ -105,7 +107,8 @@ std::string Script::Play() {
     if (words.empty()) {
       continue;
     }
-    std::string wrong = cluster_ == nullptr && words[0] != "cluster" ? "a script starts with its cluster" : Line(words);
+    std::string wrong =
+        cluster_ == nullptr && words[0] != "cluster" ? "a script starts with its cluster" : Line(words);
     if (malformed_) {
       wrong = "there is no such replica";
     }
@@ -120,9 +123,27 @@ std::string Script::Play() {
     return path_ + ": an empty script";
   }
   cluster_->RunFor(200 * kMs);  // what is still under way must do no harm either
-  return cluster_->invariants().violations().empty()
-             ? ""
-             : path_ + ": after the end: " + cluster_->invariants().violations().front();
+  const std::vector<std::string>& violations = cluster_->invariants().violations();
+  const std::string wrong = violations.empty() ? Kept() : violations.front();
+  return wrong.empty() ? "" : path_ + ": after the end: " + wrong;
+}
+
+std::string Script::Kept() const {
+  std::vector<std::string> longest;
+  for (std::size_t i = 0; i < cluster_->size(); ++i) {
+    const std::vector<std::string> applied = Applied(ReplicaId(static_cast<std::uint8_t>(i)));
+    longest = applied.size() > longest.size() ? applied : longest;
+  }
+  std::map<std::string, int> times;
+  for (const std::string& name : longest) {
+    ++times[name];
+  }
+  for (const auto& [name, command] : commands_) {
+    if (command.fate == Fate::kCommitted && times[name] != 1) {
+      return name + " was committed, and is applied " + std::to_string(times[name]) + " times";
+    }
+  }
+  return "";
 }
 
 std::string Script::Line(Words words) {
@@ -145,6 +166,9 @@ std::string Script::Line(Words words) {
   }
   if (verb == "fill") {
     return Fill(rest);
+  }
+  if (verb == "press") {
+    return Press(rest);
   }
   if (verb == "read") {
     return StartRead(rest);
@@ -204,7 +228,8 @@ std::string Script::MakeCluster(Words words) {
   return "";
 }
 
-// ---- time -----------------------------------------------------------------------------------------------------------
+// ---- time
+// -----------------------------------------------------------------------------------------------------------
 
 std::string Script::Run(Words words) {
   if (!words.empty() && words[0] == "until") {
@@ -283,19 +308,22 @@ std::optional<bool> Script::Holds(Words words) {
 }
 
 void Script::Collect() {
-  for (auto& [name, command] : commands_) {
-    if (command.fate != Fate::kPending || !cluster_->alive(command.at)) {
-      continue;
+  std::erase_if(pending_, [this](const std::string& name) {
+    Command& command = commands_.at(name);
+    if (!cluster_->alive(command.at)) {
+      return false;
     }
     if (cluster_->Committed(command.at, command.proposed)) {
       command.fate = Fate::kCommitted;
     } else if (cluster_->Unknown(command.at, command.proposed)) {
       command.fate = Fate::kUnknown;
     }
-  }
+    return command.fate != Fate::kPending;
+  });
 }
 
-// ---- work -----------------------------------------------------------------------------------------------------------
+// ---- work
+// -----------------------------------------------------------------------------------------------------------
 
 Refusal Script::Take(ReplicaId at, const std::string& command) {
   const std::size_t star = command.find('*');
@@ -307,6 +335,7 @@ Refusal Script::Take(ReplicaId at, const std::string& command) {
   const Cluster::Proposed proposed = cluster_->Propose(at, text);
   if (proposed.refusal == Refusal::kNone) {
     commands_[name] = {at, proposed, Fate::kPending};
+    pending_.insert(name);
   }
   return proposed.refusal;
 }
@@ -339,12 +368,13 @@ std::string Script::Flood(Words words) {
         [&] {
           Collect();
           refusal = Take(id, command);
-          return refusal != Refusal::kFull;
+          return refusal == Refusal::kNone || refusal == Refusal::kTooLarge;
         },
         kPatienceNs);
     if (!taken || refusal != Refusal::kNone) {
       return command + " is refused: " + RefusalName(refusal);
     }
+    cluster_->Step(cluster_->world().now_ns() + kUs);
   }
   return "";
 }
@@ -360,6 +390,22 @@ std::string Script::Fill(Words words) {
   return refusal == Refusal::kFull ? "" : "refused: " + RefusalName(refusal);
 }
 
+std::string Script::Press(Words words) {
+  const std::optional<std::uint64_t> duration = words.size() == 5 ? DurationNs(words[4]) : std::nullopt;
+  if (!duration.has_value() || words[1] != "with" || words[3] != "for") {
+    return kNoSuchLine;
+  }
+  Refusal refusal = Refusal::kFull;
+  cluster_->RunUntil(
+      [&] {
+        Collect();
+        refusal = Take(Id(words[0]), "press*" + words[2]);
+        return refusal != Refusal::kFull;
+      },
+      *duration);
+  return refusal == Refusal::kFull ? "" : "one is refused: " + RefusalName(refusal);
+}
+
 std::string Script::StartRead(Words words) {
   if (words.size() != 2) {
     return kNoSuchLine;
@@ -369,7 +415,8 @@ std::string Script::StartRead(Words words) {
   return reads_[words[1]].reading.has_value() ? "" : "the read is refused";
 }
 
-// ---- faults ---------------------------------------------------------------------------------------------------------
+// ---- faults
+// ---------------------------------------------------------------------------------------------------------
 
 std::string Script::OneReplica(const std::string& verb, ReplicaId id) {
   if (verb == "kill") {
@@ -454,14 +501,16 @@ std::string Script::Forge(const std::string& verb, Words words) {
       message.grant = cluster_->core(to).promised();
     } else if (words.size() == 7) {
       const auto round = static_cast<std::uint32_t>(Number(words[4]).value_or(0));
-      message.grant = {paxos::Ballot(round, from, cluster_->world().incarnation(from)), Number(words[6]).value_or(0)};
+      message.grant = {paxos::Ballot(round, from, cluster_->world().incarnation(from)),
+                       Number(words[6]).value_or(0)};
     } else {
       return kNoSuchLine;
     }
   } else {
     const paxos::Replica& acceptor = cluster_->core(from);
     message.kind = paxos::MessageKind::kPromise;
-    message.grant = {cluster_->core(to).promised().ballot, words.size() == 5 ? Number(words[4]).value_or(0) : 0};
+    message.grant = {cluster_->core(to).promised().ballot,
+                     words.size() == 5 ? Number(words[4]).value_or(0) : 0};
     message.promised = message.grant.ballot;
     message.commit = acceptor.commit();
     message.applied = acceptor.applied();
@@ -474,7 +523,8 @@ std::string Script::Forge(const std::string& verb, Words words) {
   return "";
 }
 
-// ---- expectations ---------------------------------------------------------------------------------------------------
+// ---- expectations
+// ---------------------------------------------------------------------------------------------------
 
 std::string Script::Expect(Words words) {
   Collect();
@@ -509,16 +559,18 @@ std::string Script::Expect(Words words) {
   }
   if (what == "promised" && rest.size() >= 2) {
     const paxos::Grant promised = cluster_->core(Id(rest[0])).promised();
-    const std::string found =
-        "it is round " + std::to_string(promised.ballot.round()) + " number " + std::to_string(promised.number);
+    const std::string found = "it is round " + std::to_string(promised.ballot.round()) + " number " +
+                              std::to_string(promised.number);
     if (rest[1] == "none") {
       return promised.ballot.none() ? "" : found;
     }
     const std::uint64_t value = rest[1] == "round" ? promised.ballot.round() : promised.number;
     return rest.size() == 3 && Number(rest[2]) == value ? "" : found;
   }
-  if (what == "commit" && rest.size() == 3) {
-    const std::uint64_t a = cluster_->core(Id(rest[0])).commit().value();
+  if ((what == "commit" || what == "word") && rest.size() == 3) {
+    const std::uint64_t a =
+        what == "commit" ? cluster_->core(Id(rest[0])).commit().value()
+                         : cluster_->world().transport(Id(rest[0])).ReadLogWord(transport::LogWord::kCommit);
     const std::uint64_t b = cluster_->core(Id(rest[2])).commit().value();
     const bool good = rest[1] == "below" ? a < b : rest[1] == "above" ? a > b : a == b;
     return good ? "" : "they are " + std::to_string(a) + " and " + std::to_string(b);
@@ -528,7 +580,8 @@ std::string Script::Expect(Words words) {
       return "";
     }
     const std::vector<ReplicaId> leaders = Leaders();
-    return "it does not hold; the leader is " + (leaders.empty() ? "nobody" : std::to_string(leaders[0].value()));
+    return "it does not hold; the leader is " +
+           (leaders.empty() ? "nobody" : std::to_string(leaders[0].value()));
   }
   return ExpectRemembered(words);
 }
@@ -540,7 +593,9 @@ std::string Script::ExpectCommand(const std::string& what, Words words) {
       return name + " was not proposed";
     }
     const Fate fate = command->second.fate;
-    const std::string found = fate == Fate::kCommitted ? "committed" : fate == Fate::kUnknown ? "unknown" : "pending";
+    const std::string found = fate == Fate::kCommitted ? "committed"
+                              : fate == Fate::kUnknown ? "unknown"
+                                                       : "pending";
     if (found != what) {
       return name + " is " + found;
     }
@@ -561,8 +616,8 @@ std::string Script::ExpectApplied(const std::string& what, Words words) {
     for (const std::string& name : names) {
       const auto times = std::ranges::count(applied, name);
       if (times != (what == "holds" ? 1 : 0)) {
-        return "replica " + std::to_string(id.value()) + " has applied " + name + " " + std::to_string(times) +
-               " times";
+        return "replica " + std::to_string(id.value()) + " has applied " + name + " " +
+               std::to_string(times) + " times";
       }
     }
   }
@@ -616,7 +671,8 @@ std::uint64_t Script::Value(const std::string& what, ReplicaId id) const {
   return what == "end" ? core.end_cursor().position.value() : core.commit().value();
 }
 
-// ---- names ----------------------------------------------------------------------------------------------------------
+// ---- names
+// ----------------------------------------------------------------------------------------------------------
 
 std::vector<std::string> Script::Applied(ReplicaId id) const {
   std::vector<std::string> names;

@@ -1,27 +1,28 @@
 #ifndef GAIOS_TESTS_PAXOS_SCRIPT_H_
 #define GAIOS_TESTS_PAXOS_SCRIPT_H_
 
-// Scenarios of the protocol as text that a person can read: one command a line, `#` starts a comment. A script drives
-// a whole simulated group, says what it expects, and is checked against P1-P8 after every line.
+// Scenarios of the protocol as text that a person can read: one command a line, `#` starts a comment. A
+// script drives a whole simulated group, says what it expects, and is checked against P1-P8 after every line.
 //
 //   cluster replicas N ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place]
-//                                          the group; must come first. Writes take `delay` at most, fences `fence`
+//                                          the group; must come first. Writes take `delay` at most, fences
+//                                          `fence`
 //
 // Time. Nothing happens but by these; the longest `until` may take is ten seconds of virtual time.
 //   run 20ms                               also us
-//   run until leader [N]                   somebody, or N, leads with its ballot record committed and a quorum
-//   run until no leader
-//   run until role N ROLE
-//   run until committed a b                known to the replica that took them
-//   run until unknown a b
-//   run until applied N a                  replica N has applied a
-//   run until follower L N STAGE           leader L has follower N in absent, asked, active, fenced or behind
+//   run until leader [N]                   somebody, or N, leads with its ballot record committed and a
+//   quorum run until no leader run until role N ROLE run until committed a b                known to the
+//   replica that took them run until unknown a b run until applied N a                  replica N has applied
+//   a run until follower L N STAGE           leader L has follower N in absent, asked, active, fenced or
+//   behind
 //
 // Work. A command is a word, or word*SIZE to be padded to so many bytes; each is proposed once.
 //   propose N a b*300                      must be taken
-//   flood N COUNT of SIZE                  as many commands, running on while the ring is full
-//   fill N with SIZE                       until one is refused as full; no time passes
-//   read N r                               asks for a linearizable read, to be called r
+//   flood N COUNT of SIZE                  as many commands, one a step; waits while the ring is
+//                                          full or N does not lead
+//   lead fill N with SIZE                       until one is refused as full; no time passes press N with
+//   SIZE for 20ms             all the while, one is refused as full read N r asks for a linearizable read, to
+//   be called r
 //
 // Faults.
 //   kill N / restart N                     with all memory lost
@@ -31,10 +32,10 @@
 //   isolate N / rejoin N                   all its links
 //   hold KIND A -> B / release KIND A -> B KIND: writes, words, reads, messages, control
 //   drop KIND A -> B                       loses what is held
-//   land writes A -> B first BYTES         lets the first, or all but the first, bytes of the oldest held write land
-//   land writes A -> B past BYTES
-//   prepare A -> B round R number G        a Prepare in A's name; `same` for the round and number B holds from A
-//   promise A -> B of N                    A's Promise to B for B's current ballot and grant number N, once more
+//   land writes A -> B first BYTES         lets the first, or all but the first, bytes of the oldest held
+//   write land land writes A -> B past BYTES prepare A -> B round R number G        a Prepare in A's name;
+//   `same` for the round and number B holds from A promise A -> B of N                    A's Promise to B
+//   for B's current ballot and grant number N, once more
 //
 // Expectations.
 //   expect leader N | expect no leader | expect role N ROLE
@@ -47,14 +48,17 @@
 //   expect read r confirmed|waiting | expect no read N
 //   expect promised N round R | expect promised N number G | expect promised N none
 //   expect commit N below|equals|above M   positions of two replicas' commits
+//   expect word N below|equals|above M     the commit word that N's leader wrote there, and M's commit
 //   remember NAME promised|ballot|commit|end N, expect NAME promised|ballot|commit|end N same|higher|lower
 //
-// Errors name file and line. One thread.
+// Whatever the script expects, a command that was found committed must at the end have been applied, exactly
+// once. Errors name file and line. One thread.
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -93,6 +97,7 @@ class Script {
   std::string Propose(Words words);
   std::string Flood(Words words);
   std::string Fill(Words words);
+  std::string Press(Words words);
   std::string StartRead(Words words);
   std::string OneReplica(const std::string& verb, ReplicaId id);
   std::string OneLink(const std::string& verb, Words words);
@@ -105,11 +110,14 @@ class Script {
   std::string ExpectEqual() const;
   std::string ExpectRemembered(Words words);
 
-  // Whether a state that `run until` waits for, or `expect` asks about, is there; nothing when it is no such state.
+  // Whether a state that `run until` waits for, or `expect` asks about, is there; nothing when it is no such
+  // state.
   std::optional<bool> Holds(Words words);
 
   // Takes `command`, and keeps its name.
   paxos::Refusal Take(ReplicaId at, const std::string& command);
+  // What has become of commands that were found committed: wrong, or nothing.
+  [[nodiscard]] std::string Kept() const;
   // Settles the fate of pending commands; to be called after every step.
   void Collect();
   [[nodiscard]] std::vector<std::string> Applied(ReplicaId id) const;
@@ -122,6 +130,7 @@ class Script {
   const std::string path_;
   std::unique_ptr<Cluster> cluster_;
   std::map<std::string, Command> commands_;
+  std::set<std::string> pending_;
   std::map<std::string, Read> reads_;
   std::map<std::string, std::uint64_t> remembered_;
   std::uint64_t flooded_ = 0;

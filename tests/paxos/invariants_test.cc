@@ -1,0 +1,250 @@
+// The checker is shown histories that break each of P1-P8 on purpose, and must name the one that is broken.
+
+#include "gaios/paxos/invariants.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/paxos/ring.h"
+
+namespace gaios::paxos {
+namespace {
+
+Member Life(std::uint8_t id, std::uint32_t incarnation = 1) {
+  return {ReplicaId(id), Incarnation(incarnation)};
+}
+
+class InvariantsTest : public ::testing::Test {
+ protected:
+  // `leader` wins `ballot` from a log that is `ring`'s, on the promises of itself and `other`.
+  void Lead(std::uint8_t leader, std::uint8_t other, Ballot ballot, const Ring& ring) {
+    const std::vector<Member> voters = {Life(leader), Life(other)};
+    for (const Member& voter : voters) {
+      checker_.OnPromise(voter, {ballot, 1});
+    }
+    checker_.OnLead(Life(leader), ballot, voters, ring.end);
+  }
+  void Append(std::uint8_t leader, Ballot ballot, Ring& ring, std::string_view payload,
+              EntryKind kind = EntryKind::kBatch) {
+    const Cursor before = ring.end;
+    ring.Append(payload, ballot, Position(), kind);
+    checker_.OnAppend(Life(leader), ballot, ring.log.Known(before));
+  }
+  // Replica 0 leads ballot 1, and its record and one command are chosen by it and replica 1.
+  void Begin() {
+    Lead(0, 1, first_, ring_);
+    Append(0, first_, ring_, "", EntryKind::kBallotRecord);
+    record_ = ring_.end;
+    Append(0, first_, ring_, "a");
+    checker_.OnAccept(Life(0), first_, Life(1), ring_.end.position);
+    ASSERT_EQ(Names(), "");
+  }
+  // The names of what was broken, each once, in order.
+  std::string Names() const {
+    std::string names;
+    for (const std::string& violation : checker_.violations()) {
+      const std::string name = violation.substr(0, 2);
+      if (names.find(name) == std::string::npos) {
+        names += (names.empty() ? "" : " ") + name;
+      }
+    }
+    return names;
+  }
+
+  Invariants checker_{Configuration::Bootstrap(3)};
+  Ring ring_;
+  Cursor record_;
+  const Ballot first_ = MakeBallot(1, 0);
+  const Ballot second_ = MakeBallot(2, 1);
+};
+
+TEST_F(InvariantsTest, AGoodHistoryIsGood) {
+  Begin();
+  checker_.OnCommit(Life(0), ring_.end);
+  checker_.OnCommit(Life(1), record_);
+  checker_.OnCommit(Life(1), ring_.end);
+  checker_.OnApply(Life(1), ring_.log.Known(StartOfLog(kGroup)));
+  checker_.OnApply(Life(1), ring_.log.Known(record_));
+  Lead(1, 2, second_, ring_);
+  Append(1, second_, ring_, "", EntryKind::kBallotRecord);
+  EXPECT_EQ(Names(), "");
+  EXPECT_EQ(checker_.chosen_entries(), 2U);
+}
+
+TEST_F(InvariantsTest, P1PromiseGoesDown) {
+  checker_.OnPromise(Life(0), {second_, 1});
+  checker_.OnPromise(Life(0), {second_, 2});
+  EXPECT_EQ(Names(), "");
+  checker_.OnPromise(Life(0), {second_, 1});
+  EXPECT_EQ(Names(), "P1");
+}
+
+TEST_F(InvariantsTest, P1PromiseThatWasNotGivenIsCounted) {
+  checker_.OnPromise(Life(0), {first_, 1});
+  const std::vector<Member> voters = {Life(0), Life(1)};
+  checker_.OnLead(Life(0), first_, voters, ring_.end);
+  EXPECT_EQ(Names(), "P1");
+}
+
+TEST_F(InvariantsTest, P2WriteUnderAnEarlierGrant) {
+  checker_.OnRemoteWrite(Life(0), {second_, 1}, {second_, 1});
+  EXPECT_EQ(Names(), "");
+  checker_.OnRemoteWrite(Life(0), {first_, 1}, {second_, 1});
+  EXPECT_EQ(Names(), "P2");
+}
+
+TEST_F(InvariantsTest, P3TwoValuesInOneSlotOfOneBallot) {
+  Begin();
+  Ring other;
+  other.Append("", first_, Position(), EntryKind::kBallotRecord);
+  const Cursor before = other.end;
+  other.Append("b", first_);
+  checker_.OnAppend(Life(0), first_, other.log.Known(before));
+  EXPECT_EQ(Names(), "P3");
+}
+
+TEST_F(InvariantsTest, P3BallotLedTwice) {
+  Begin();
+  Lead(0, 2, first_, ring_);
+  EXPECT_EQ(Names(), "P3");
+}
+
+TEST_F(InvariantsTest, P3AppendByAnotherThanTheLeader) {
+  Begin();
+  Append(1, first_, ring_, "b");
+  EXPECT_EQ(Names(), "P3");
+}
+
+TEST_F(InvariantsTest, P4ChosenEntryMissingInAHigherBallot) {
+  Begin();
+  const Ring empty;
+  Lead(1, 2, second_, empty);
+  EXPECT_EQ(Names(), "P4");
+}
+
+TEST_F(InvariantsTest, P4AnotherValueInAHigherBallot) {
+  // Replica 2 leads ballot 1/2 with two entries of its own that nobody accepts; what ballot 1/0 chose is not
+  // in them.
+  Ring other;
+  const Ballot between = MakeBallot(1, 2);
+  Lead(0, 1, first_, ring_);
+  Lead(2, 1, between, other);
+  Append(2, between, other, "", EntryKind::kBallotRecord);
+  Append(2, between, other, "b");
+  Append(0, first_, ring_, "", EntryKind::kBallotRecord);
+  Append(0, first_, ring_, "a");
+  checker_.OnAccept(Life(0), first_, Life(1), ring_.end.position);
+  ASSERT_EQ(Names(), "");
+  Lead(2, 1, MakeBallot(2, 2), other);
+  EXPECT_EQ(Names(), "P4");
+}
+
+TEST_F(InvariantsTest, ALowerBallotNeedNotKnowWhatAHigherOneHasChosen) {
+  const Ballot third = MakeBallot(3, 2);
+  const Ring empty;
+  checker_.OnPromise(Life(0), {first_, 1});
+  checker_.OnPromise(Life(1), {first_, 1});
+  Ring other;
+  Lead(2, 1, third, other);
+  Append(2, third, other, "", EntryKind::kBallotRecord);
+  checker_.OnAccept(Life(2), third, Life(1), other.end.position);
+  EXPECT_EQ(checker_.chosen_entries(), 1U);
+  const std::vector<Member> voters = {Life(0), Life(1)};
+  checker_.OnLead(Life(0), first_, voters, empty.end);  // won late: it will find itself fenced
+  EXPECT_EQ(Names(), "");
+}
+
+TEST_F(InvariantsTest, P4LeadingOnAMinority) {
+  checker_.OnPromise(Life(0), {first_, 1});
+  const std::vector<Member> voters = {Life(0)};
+  checker_.OnLead(Life(0), first_, voters, ring_.end);
+  EXPECT_EQ(Names(), "P4");
+}
+
+TEST_F(InvariantsTest, P4NoBallotRecord) {
+  Lead(0, 1, first_, ring_);
+  Append(0, first_, ring_, "a");
+  EXPECT_EQ(Names(), "P4");
+}
+
+TEST_F(InvariantsTest, P5CommitGoesBack) {
+  Begin();
+  checker_.OnCommit(Life(1), ring_.end);
+  checker_.OnCommit(Life(1), record_);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(InvariantsTest, P5CommitPassesTheMajority) {
+  Begin();
+  Append(0, first_, ring_, "b");
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(InvariantsTest, P5NothingIsChosenBeforeTheRecordIs) {
+  Begin();
+  Ring longer = ring_;
+  longer.log.MoveTo(longer.memory.data());
+  Append(0, first_, longer, "b");  // accepted by nobody else
+  Lead(1, 2, second_, longer);
+  const Cursor adopted = longer.end;
+  Append(1, second_, longer, "", EntryKind::kBallotRecord);
+  checker_.OnAccept(Life(1), second_, Life(2), adopted.position);
+  checker_.OnCommit(Life(1), adopted);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(InvariantsTest, P6AnotherValueOrOrderIsApplied) {
+  Begin();
+  const Entry record = ring_.log.Known(StartOfLog(kGroup));
+  const Entry command = ring_.log.Known(record_);
+  checker_.OnApply(Life(0), record);
+  checker_.OnApply(Life(0), command);
+  checker_.OnApply(Life(1), record);
+  EXPECT_EQ(Names(), "");
+  Ring other;
+  other.Append("x", first_);
+  checker_.OnApply(Life(2), other.log.Known(StartOfLog(kGroup)));
+  EXPECT_EQ(Names(), "P6");
+}
+
+TEST_F(InvariantsTest, P6ASlotIsSkipped) {
+  Begin();
+  checker_.OnApply(Life(0), ring_.log.Known(record_));
+  EXPECT_EQ(Names(), "P6");
+}
+
+TEST_F(InvariantsTest, P7ForgetfulLivesPromiseCountAndAccept) {
+  checker_.OnPromise(Life(2, 2), {first_, 1});
+  EXPECT_EQ(Names(), "P7");
+  Lead(0, 1, first_, ring_);
+  const std::size_t before = checker_.violations().size();
+  checker_.OnAccept(Life(0), first_, Life(2, 2), Position(64));
+  EXPECT_EQ(checker_.violations().size(), before + 1);
+  EXPECT_EQ(Names(), "P7");
+}
+
+TEST_F(InvariantsTest, P8ReuseOfWhatIsNotApplied) {
+  Begin();
+  const std::vector<ReplicaId> in_sync = {ReplicaId(0), ReplicaId(1)};
+  checker_.OnReuse(Life(0), Position(64), in_sync);
+  EXPECT_EQ(Names(), "P8");
+}
+
+TEST_F(InvariantsTest, P8InSyncSetBelowAMajority) {
+  Begin();
+  checker_.OnApply(Life(0), ring_.log.Known(StartOfLog(kGroup)));
+  const std::vector<ReplicaId> in_sync = {ReplicaId(0)};
+  checker_.OnReuse(Life(0), Position(64), in_sync);
+  EXPECT_EQ(Names(), "P8");
+}
+
+TEST_F(InvariantsTest, P8BytesUnderAPostedWriteChange) {
+  checker_.OnPostedBytesChanged(Life(0), {Position(0), Position(64)});
+  EXPECT_EQ(Names(), "P8");
+}
+
+}  // namespace
+}  // namespace gaios::paxos

@@ -1,0 +1,199 @@
+// Replicas that are killed, stopped and started again.
+
+#include <csignal>
+#include <cstdint>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gaios/paxos/state.h"
+
+#include "tests/processes/group.h"
+
+namespace gaios::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::uint64_t RoleOf(const Group& group, std::size_t replica) { return group.Counters(replica).role; }
+
+// Commits `more` further commands.
+void Commit(Counting& client, std::uint64_t more) {
+  const std::uint64_t target = client.committed() + more;
+  EXPECT_TRUE(Await([&] {
+    for (int i = 0; i < 100 && client.committed() < target; ++i) {
+      client.Turn();
+    }
+    return client.committed() >= target;
+  })) << "committed "
+      << client.committed() << " of " << target;
+}
+
+// Waits for the answers to all that is under way.
+void Settle(Counting& client) {
+  EXPECT_TRUE(Await([&client] {
+    client.Poll();
+    return client.client().outstanding() == 0;
+  }));
+}
+
+TEST(Faults, AFollowerKilledUnderLoadIsNotMissed) {
+  Group group;
+  const std::size_t leader = group.AwaitLeader();
+  const std::vector<std::size_t> followers = group.Followers(leader);
+  Counting client(group.config(), {});
+  Commit(client, 1000);
+  group.Kill(followers[0]);
+  Commit(client, 1000);
+  Settle(client);
+  EXPECT_EQ(client.unknown(), 0U);
+  EXPECT_EQ(client.sum(), client.submitted());
+  EXPECT_EQ(group.Leader(), leader);
+  EXPECT_TRUE(Await([&] { return group.Agree({leader, followers[1]}); }));
+}
+
+TEST(Faults, AKilledLeaderIsReplacedAndNothingIsLostOrDoubled) {
+  Group group;
+  const std::size_t leader = group.AwaitLeader();
+  Counting client(group.config(), {});
+  Commit(client, 1000);
+  group.Kill(leader);
+  Commit(client, 1000);
+  Settle(client);
+  EXPECT_EQ(client.unknown(), 0U);
+  EXPECT_EQ(client.sum(), client.submitted());
+  EXPECT_NE(group.AwaitLeader(), leader);
+  EXPECT_TRUE(Await([&] { return group.Agree(group.Followers(leader)); }));
+}
+
+TEST(Faults, AStoppedLeaderFindsItselfFenced) {
+  Group group;
+  const std::size_t old_leader = group.AwaitLeader();
+  Counting client(group.config(), {});
+  Commit(client, 500);
+  group.Signal(old_leader, SIGSTOP);
+  const std::size_t leader = group.AwaitLeader(old_leader);
+  Commit(client, 500);
+  EXPECT_EQ(RoleOf(group, old_leader), static_cast<std::uint64_t>(paxos::Role::kLeader)) << "as it last said";
+  group.Signal(old_leader, SIGCONT);
+  EXPECT_TRUE(Await([&] {
+    client.Turn();
+    const rsm::CounterData data = group.Counters(old_leader);
+    return data.role == static_cast<std::uint64_t>(paxos::Role::kFollower) && data.leader_plus_one == leader + 1;
+  })) << group.Json(old_leader);
+  Settle(client);
+  EXPECT_EQ(client.unknown(), 0U);
+  EXPECT_EQ(client.sum(), client.submitted());
+  // Nothing that it stored late has reached a log: all three agree, itself included.
+  EXPECT_TRUE(Await([&] { return group.Agree({0, 1, 2}); }));
+}
+
+TEST(Faults, WhatAStoppedLeaderHadPendingIsUnknown) {
+  Group group;
+  const std::size_t old_leader = group.AwaitLeader();
+  Counting::Settings deaf;
+  deaf.operation_timeout_ns = 2'000'000'000;
+  Counting client(group.config(), deaf);
+  Commit(client, 10);
+  Settle(client);
+  // Nobody else is there to answer it: both followers are stopped once they have elected a leader of their own.
+  group.Signal(old_leader, SIGSTOP);
+  ASSERT_TRUE(client.Submit());
+  static_cast<void>(group.AwaitLeader(old_leader));
+  for (const std::size_t other : group.Followers(old_leader)) {
+    group.Signal(other, SIGSTOP);
+  }
+  group.Signal(old_leader, SIGCONT);
+  EXPECT_TRUE(Await([&] {
+    client.Poll();
+    return client.unknown() == 1;
+  }));
+  for (const std::size_t other : group.Followers(old_leader)) {
+    group.Signal(other, SIGCONT);
+  }
+  // Whoever leads by now.
+  EXPECT_TRUE(Await([&] { return group.Leader().has_value() && group.Agree({0, 1, 2}); }))
+      << group.Json(0) << "\n"
+      << group.Json(1) << "\n"
+      << group.Json(2);
+}
+
+TEST(Faults, ARestartedReplicaHasForgottenWhatItPromisedAndWaits) {
+  Group group;
+  const std::size_t leader = group.AwaitLeader();
+  const std::vector<std::size_t> followers = group.Followers(leader);
+  Counting client(group.config(), {});
+  Commit(client, 100);
+  group.Kill(followers[0]);
+  group.Start(followers[0]);
+  EXPECT_TRUE(Await([&] { return group.Counters(followers[0]).incarnation == 2; }));
+  EXPECT_TRUE(Await([&] {
+    return group.Output(followers[0]).find("has forgotten what it promised") != std::string::npos;
+  }));
+  EXPECT_EQ(group.Json(followers[0])["voter"], false);
+  EXPECT_EQ(group.Json(followers[0])["role"], "learner");
+  Commit(client, 100);
+  // It does not help to form a majority either.
+  group.Kill(followers[1]);
+  EXPECT_TRUE(Await([&] { return group.Counters(leader).no_quorum == 1; })) << group.Json(leader);
+  EXPECT_EQ(group.Counters(followers[0]).role, static_cast<std::uint64_t>(paxos::Role::kLearner));
+}
+
+TEST(Faults, ALeaderWithoutFollowersReportsNoQuorum) {
+  Group group;
+  const std::size_t leader = group.AwaitLeader();
+  Counting::Settings impatient;
+  impatient.operation_timeout_ns = 1'000'000'000;
+  Counting client(group.config(), impatient);
+  Commit(client, 100);
+  Settle(client);
+  for (const std::size_t follower : group.Followers(leader)) {
+    group.Kill(follower);
+  }
+  EXPECT_TRUE(Await([&] { return group.Counters(leader).no_quorum == 1; })) << group.Json(leader);
+  const std::uint64_t commit = group.Counters(leader).commit;
+  EXPECT_EQ(group.Json(leader)["no_quorum"], true);
+  ASSERT_TRUE(client.Submit());
+  EXPECT_TRUE(Await([&] {
+    client.Poll();
+    return client.unknown() == 1;
+  }));
+  EXPECT_EQ(group.Counters(leader).commit, commit) << "nothing is committed without a majority";
+}
+
+TEST(Faults, TheProcessOfARunningReplicaCannotBeDoubled) {
+  Group group;
+  static_cast<void>(group.AwaitLeader());
+  const Ran second = RunGaios(group.scratch(), {"replica", "--config", group.config_path(), "--id", "1"});
+  EXPECT_EQ(second.exit_code, 2) << second.output;
+  EXPECT_EQ(group.process(1).running(), true);
+}
+
+TEST(Faults, WhatACrashedRunLeftBehindIsNoHindrance) {
+  Group group;
+  static_cast<void>(group.AwaitLeader());
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    group.Kill(i);
+  }
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    group.Start(i);
+  }
+  // They come up over the old sockets and regions, and none of them votes: what a majority held is gone.
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    EXPECT_TRUE(Await([&] { return group.Counters(i).incarnation == 2 && group.Json(i)["running"] == true; }))
+        << group.Output(i);
+    EXPECT_EQ(group.Counters(i).voter, 0U);
+  }
+}
+
+TEST(Faults, AReplicaStopsWhenToldTo) {
+  Group group;
+  static_cast<void>(group.AwaitLeader());
+  group.Signal(0, SIGTERM);
+  EXPECT_EQ(group.process(0).Wait(std::chrono::minutes(1)), 0);
+  EXPECT_THAT(group.Output(0), HasSubstr("replica 0: stopped"));
+}
+
+}  // namespace
+}  // namespace gaios::cli

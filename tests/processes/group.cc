@@ -1,0 +1,213 @@
+#include "tests/processes/group.h"
+
+#include <poll.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/state.h"
+
+namespace gaios::cli {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto kPatience = std::chrono::minutes(1);
+
+}  // namespace
+
+Scratch::Scratch() {
+  std::error_code error;
+  const std::string base = std::filesystem::is_directory("/dev/shm", error) ? "/dev/shm" : "/tmp";
+  std::string pattern = base + "/gaios-test.XXXXXX";
+  GAIOS_CHECK(mkdtemp(pattern.data()) != nullptr, "a scratch directory can be made");
+  directory_ = pattern;
+}
+
+Scratch::~Scratch() {
+  std::error_code error;
+  std::filesystem::remove_all(directory_, error);
+}
+
+std::string Scratch::Write(const std::string& name, const std::string& text) const {
+  std::ofstream(Path(name)) << text;
+  return Path(name);
+}
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments, const std::string& output) {
+  std::vector<std::string> command = {std::string(GAIOS_BIN_DIR) + "/gaios"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  auto process = ChildProcess::Start(command, output);
+  GAIOS_CHECK(process.ok(), "gaios can be started");
+  return *std::move(process);
+}
+
+Ran RunGaios(const Scratch& scratch, const std::vector<std::string>& arguments) {
+  const std::string output = scratch.Path("ran.log");
+  std::filesystem::remove(output);
+  const std::unique_ptr<ChildProcess> process = StartGaios(arguments, output);
+  const std::optional<int> exit_code = process->Wait(kPatience);
+  EXPECT_TRUE(exit_code.has_value()) << "gaios " << arguments.front() << " does not end:\n" << ReadText(output);
+  return {.exit_code = exit_code.value_or(-1), .output = ReadText(output)};
+}
+
+bool Await(const std::function<bool()>& holds) {
+  const auto deadline = steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (steady_clock::now() > deadline) {
+      return false;
+    }
+    poll(nullptr, 0, 1);
+  }
+  return true;
+}
+
+std::string ConfigText(const std::string& directory, const GroupSettings& settings, const std::string& extra) {
+  std::string text =
+      absl::StrCat("group = \"test\"\ntransport = \"shm\"\ndirectory = \"", directory,
+                   "\"\ncapacity_bytes = ", settings.capacity_bytes, "\nstate_machine = \"counter\"\n", extra);
+  for (std::size_t i = 0; i < settings.replicas; ++i) {
+    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n");
+  }
+  return text;
+}
+
+Group::Group(const GroupSettings& settings) : processes_(settings.replicas) {
+  config_path_ = scratch_.Write("group.toml", ConfigText(scratch_.Path("group"), settings));
+  absl::StatusOr<rsm::Config> config = rsm::LoadConfig(config_path_);
+  GAIOS_CHECK(config.ok(), "the config of a test is right");
+  config_ = *std::move(config);
+  const Ran made = RunGaios(scratch_, {"bootstrap", "--config", config_path_});
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  for (std::size_t i = 0; i < settings.replicas; ++i) {
+    Start(i);
+  }
+}
+
+void Group::Start(std::size_t replica, const std::string& config_path) {
+  processes_[replica] =
+      StartGaios({"replica", "--config", config_path.empty() ? config_path_ : config_path, "--id",
+                  std::to_string(replica)},
+                 scratch_.Path(absl::StrCat(replica, ".log")));
+}
+
+void Group::Kill(std::size_t replica) {
+  Signal(replica, SIGKILL);
+  EXPECT_EQ(processes_[replica]->Wait(kPatience), -SIGKILL);
+}
+
+std::string Group::Output(std::size_t replica) const {
+  return ReadText(scratch_.Path(absl::StrCat(replica, ".log")));
+}
+
+GroupStatus Group::Status() const {
+  std::vector<paxos::ReplicaId> ids;
+  for (const rsm::ReplicaConfig& replica : config_.replicas) {
+    ids.push_back(replica.id);
+  }
+  return ReadGroupStatus(config_.group, config_.directory, ids);
+}
+
+rsm::CounterData Group::Counters(std::size_t replica) const {
+  const ReplicaStatus status = Status().replicas[replica];
+  return status.counters.has_value() ? status.counters->data : rsm::CounterData{};
+}
+
+nlohmann::json Group::Json(std::size_t replica) const { return StatusJson(Status())[replica]; }
+
+std::optional<std::size_t> Group::Leader(std::optional<std::size_t> except) const {
+  for (const ReplicaStatus& replica : Status().replicas) {
+    const std::size_t id = replica.id.value();
+    if (id != except && replica.running() &&
+        replica.counters->data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) &&
+        replica.counters->data.no_quorum == 0) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
+std::size_t Group::AwaitLeader(std::optional<std::size_t> except) const {
+  std::optional<std::size_t> leader;
+  EXPECT_TRUE(Await([&] {
+    leader = Leader(except);
+    return leader.has_value();
+  })) << "nobody leads:\n"
+      << StatusTable(Status());
+  return leader.value_or(0);
+}
+
+std::vector<std::size_t> Group::Followers(std::size_t leader) const {
+  std::vector<std::size_t> followers;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (i != leader) {
+      followers.push_back(i);
+    }
+  }
+  return followers;
+}
+
+bool Group::Agree(const std::vector<std::size_t>& replicas) const {
+  const rsm::CounterData first = Counters(replicas.front());
+  for (const std::size_t replica : replicas) {
+    const rsm::CounterData data = Counters(replica);
+    if (data.commit != first.commit || data.applied != data.commit || data.hashed_commands != data.applied_commands ||
+        data.applied_commands != first.applied_commands || data.state_hash != first.state_hash) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Counting::Counting(const rsm::Config& config, const Settings& settings) {
+  rsm::ClientOptions options;
+  options.directory = config.directory;
+  options.replicas = settings.replicas == 0 ? config.replicas.size() : settings.replicas;
+  options.group = rsm::GroupIdOf(config);
+  options.operation_timeout_ns = settings.operation_timeout_ns;
+  auto client = rsm::Client::Open(options, clock_);
+  GAIOS_CHECK(client.ok(), "the options of a test's client are right");
+  client_ = *std::move(client);
+}
+
+bool Counting::Submit() {
+  const std::uint64_t one = 1;
+  if (client_->Submit(std::as_bytes(std::span(&one, 1)), submitted_ + 1) != rsm::Submitted::kSubmitted) {
+    return false;
+  }
+  ++submitted_;
+  return true;
+}
+
+void Counting::Turn() {
+  static_cast<void>(Submit());
+  Poll();
+}
+
+void Counting::OnCommitted(std::uint64_t /*tag*/, std::uint64_t /*slot*/, rsm::Applied how,
+                           std::span<const std::byte> reply) {
+  ++committed_;
+  if (reply.size() == sizeof(sum_)) {
+    std::memcpy(&sum_, reply.data(), sizeof(sum_));
+  } else {
+    EXPECT_EQ(how, rsm::Applied::kReplyForgotten) << "an addition is replied to with the sum";
+  }
+}
+
+void Counting::OnUnknown(std::uint64_t /*tag*/) { ++unknown_; }
+
+}  // namespace gaios::cli

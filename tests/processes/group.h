@@ -1,0 +1,141 @@
+#ifndef GAIOS_TESTS_PROCESSES_GROUP_H_
+#define GAIOS_TESTS_PROCESSES_GROUP_H_
+
+// A group of real replicas for tests: processes of the program `gaios` in a scratch directory, a client in the test's
+// own process, and waiting for what should come about. Nothing sleeps for a guess of how long something takes: every
+// wait is for a condition, with a deadline far beyond what it should need.
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "gaios/base/clock.h"
+#include "gaios/cli/demo/child_process.h"
+#include "gaios/cli/status/group_status.h"
+#include "gaios/rsm/client/client.h"
+#include "gaios/rsm/config.h"
+
+namespace gaios::cli {
+
+// A directory that is removed with its object. On a tmpfs, with a short name.
+class Scratch {
+ public:
+  Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch();
+  [[nodiscard]] std::string Path(const std::string& name) const { return directory_ + "/" + name; }
+  // Writes a file and returns its path.
+  [[nodiscard]] std::string Write(const std::string& name, const std::string& text) const;
+
+ private:
+  std::string directory_;
+};
+
+[[nodiscard]] std::string ReadText(const std::string& path);
+
+// What a program that was run to its end came to.
+struct Ran {
+  int exit_code = 0;
+  std::string output;  // stdout and stderr together
+};
+[[nodiscard]] Ran RunGaios(const Scratch& scratch, const std::vector<std::string>& arguments);
+// A program that goes on.
+[[nodiscard]] std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments,
+                                                       const std::string& output);
+
+// Waits until `holds`, calling it again and again. False after a minute.
+[[nodiscard]] bool Await(const std::function<bool()>& holds);
+
+struct GroupSettings {
+  std::size_t replicas = 3;
+  std::uint64_t capacity_bytes = std::uint64_t{1} << 20;
+};
+// The text of a config. `extra` goes before the replicas.
+[[nodiscard]] std::string ConfigText(const std::string& directory, const GroupSettings& settings,
+                                     const std::string& extra = "");
+
+class Group {
+ public:
+  // Bootstraps the group and starts all replicas of it.
+  explicit Group(const GroupSettings& settings = {});
+
+  [[nodiscard]] const Scratch& scratch() const { return scratch_; }
+  [[nodiscard]] const std::string& config_path() const { return config_path_; }
+  [[nodiscard]] const rsm::Config& config() const { return config_; }
+  [[nodiscard]] std::size_t size() const { return processes_.size(); }
+
+  // Starts a replica, by another config than the group's if given.
+  void Start(std::size_t replica, const std::string& config_path = "");
+  void Signal(std::size_t replica, int signal) { processes_[replica]->Signal(signal); }
+  // kill -9, and waits until it is dead.
+  void Kill(std::size_t replica);
+  // What it has printed, in all its lives.
+  [[nodiscard]] std::string Output(std::size_t replica) const;
+  [[nodiscard]] ChildProcess& process(std::size_t replica) { return *processes_[replica]; }
+
+  // The counters of a replica; all zeroes when there are none.
+  [[nodiscard]] rsm::CounterData Counters(std::size_t replica) const;
+  [[nodiscard]] nlohmann::json Json(std::size_t replica) const;
+  // Who leads with a majority, of those not in `except`.
+  [[nodiscard]] std::optional<std::size_t> Leader(std::optional<std::size_t> except = std::nullopt) const;
+  [[nodiscard]] std::size_t AwaitLeader(std::optional<std::size_t> except = std::nullopt) const;
+  [[nodiscard]] std::vector<std::size_t> Followers(std::size_t leader) const;
+  // All of `replicas` have applied the same, and their states are equal.
+  [[nodiscard]] bool Agree(const std::vector<std::size_t>& replicas) const;
+
+ private:
+  [[nodiscard]] GroupStatus Status() const;
+
+  Scratch scratch_;
+  rsm::Config config_;
+  std::string config_path_;
+  std::vector<std::unique_ptr<ChildProcess>> processes_;
+};
+
+// A client of a group of the counter, with the account of what it was told.
+class Counting final : public rsm::ClientListener {
+ public:
+  struct Settings {
+    std::size_t replicas = 0;  // that it knows of; 0 for all
+    std::uint64_t operation_timeout_ns = 60'000'000'000;
+  };
+  Counting(const rsm::Config& config, const Settings& settings);
+
+  // Submits another addition of one if there is room; then polls.
+  void Turn();
+  // Submits one. False when there is no room.
+  bool Submit();
+  void Poll() { static_cast<void>(client_->Poll(*this)); }
+
+  [[nodiscard]] rsm::Client& client() { return *client_; }
+  [[nodiscard]] std::uint64_t committed() const { return committed_; }
+  [[nodiscard]] std::uint64_t unknown() const { return unknown_; }
+  [[nodiscard]] std::uint64_t submitted() const { return submitted_; }
+  // The sum that the latest reply told.
+  [[nodiscard]] std::uint64_t sum() const { return sum_; }
+
+ private:
+  void OnCommitted(std::uint64_t tag, std::uint64_t slot, rsm::Applied how,
+                   std::span<const std::byte> reply) override;
+  void OnUnknown(std::uint64_t tag) override;
+
+  const base::TscClock clock_;
+  std::unique_ptr<rsm::Client> client_;
+  std::uint64_t submitted_ = 0;
+  std::uint64_t committed_ = 0;
+  std::uint64_t unknown_ = 0;
+  std::uint64_t sum_ = 0;
+};
+
+}  // namespace gaios::cli
+
+#endif  // GAIOS_TESTS_PROCESSES_GROUP_H_
