@@ -4,15 +4,17 @@
 // The byte format of a log entry: a 48-byte header, the payload, zeros up to the next multiple of
 // kEntryAlignment.
 //
+// clang-format off
 //   offset  size
-//        0     8  checksum   XXH3-64 over the rest, then mixed with the position, the group and the previous
-//        checksum 8     8  slot       number of the entry, previous slot + 1
+//        0     8  checksum   XXH3-64 over the rest, then mixed with the position, the group and the previous checksum
+//        8     8  slot       number of the entry, previous slot + 1
 //       16     8  ballot     packed ballot under which the entry was first proposed; never changed afterwards
 //       24     8  commit     position the proposer knew to be committed when it wrote the entry
 //       32     8  time_ns    the proposer's wall clock
 //       40     4  length     payload bytes, without padding
 //       44     2  kind       EntryKind
 //       46     2  commands   number of commands in the payload
+// clang-format on
 //
 // All fields are little-endian. Because the checksum covers the previous entry's, an entry is valid only as
 // the continuation of a valid prefix: bytes may land in any order, and a stale entry at the right place is

@@ -3,11 +3,13 @@
 
 // The few messages of the protocol; everything else is one-sided. One layout serves them all:
 //
-//   PreVote       candidate -> voter   would you agree that there is no leader? (ballot: the one it would
-//   use) PreVoteReply  voter -> candidate   yes; a voter that disagrees answers with Reject Prepare proposer
-//   -> acceptor  promise (ballot, number) and grant me your log Promise       acceptor -> proposer  promised
-//   and granted: own commit, applied, retained, valid end, last ballot Reject        acceptor -> proposer no:
-//   `promised` is what I have promised, or there is a live leader
+// clang-format off
+//   PreVote       candidate -> voter   would you agree that there is no leader? (ballot: the one it would use)
+//   PreVoteReply  voter -> candidate   yes; a voter that disagrees answers with Reject
+//   Prepare       proposer -> acceptor  promise (ballot, number) and grant me your log
+//   Promise       acceptor -> proposer  promised and granted: own commit, applied, retained, valid end, last ballot
+//   Reject        acceptor -> proposer  no: `promised` is what I have promised, or there is a live leader
+// clang-format on
 //
 // Messages may be lost, doubled and late; none is trusted for more than what it says.
 

@@ -39,7 +39,8 @@ State::State(const Options& replica_options, std::byte* memory, Observer* state_
 
 void State::AdvanceCommit(Position target) {
   GAIOS_CHECK(target <= end.position, "P5: a commit must not pass the valid log");
-  Cursor cursor = commit;
+  // Most often the commit reaches the end, whose cursor is at hand.
+  Cursor cursor = target == end.position ? end : commit;
   while (cursor.position < target) {
     const Entry entry = log.Known(cursor);
     if (entry.range.to > target) {

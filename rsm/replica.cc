@@ -13,6 +13,7 @@ using paxos::Refusal;
 
 constexpr std::size_t kHashesKept = 64;
 constexpr int kEntriesPerPoll = 32;
+constexpr std::uint32_t kPrefetchDistance = 14;  // commands
 
 struct StateHashCommand {
   std::uint64_t commands = 0;
@@ -182,7 +183,15 @@ void Replica::ApplyEntry(const paxos::Entry& entry) {
   // Time in the log never goes back, whatever the clocks of successive leaders say.
   last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
   std::span<const std::byte> payload = entry.payload;
+  std::span<const std::byte> ahead = entry.payload;
+  std::uint32_t announced = entry.header.commands == 1 ? 1 : 0;  // alone, there is nothing to be ahead of
   for (std::uint32_t index = 0; index < entry.header.commands && !divergence_.has_value(); ++index) {
+    for (; announced < std::min<std::uint32_t>(index + kPrefetchDistance, entry.header.commands); ++announced) {
+      const std::optional<DecodedCommand> coming = DecodeCommand(ahead);
+      if (coming.has_value() && coming->kind != CommandKind::kStateHash) {
+        state_machine_.Prefetch(coming->bytes);
+      }
+    }
     const std::optional<DecodedCommand> command = DecodeCommand(payload);
     GAIOS_CHECK(command.has_value(), "a committed batch holds what its header says");
     ApplyCommand(*command, entry, index);

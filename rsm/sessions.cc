@@ -119,24 +119,30 @@ void Sessions::Finish(SessionCommand command, std::span<const std::byte> reply) 
   session->last_sequence = command.sequence;
   KeptReply& kept = session->replies[command.sequence % kWindow];
   kept = {};
-  if (reply.size() > options_.reply_bytes) {
+  const auto size = static_cast<std::uint32_t>(reply.size());
+  if (size > options_.reply_bytes) {
     return;  // its retry will hear that it was run and its reply is gone
   }
-  if (session->next_offset + reply.size() > options_.reply_bytes) {
-    session->next_offset = 0;
-  }
-  const std::uint32_t from = session->next_offset;
-  const auto to = static_cast<std::uint32_t>(from + reply.size());
-  for (KeptReply& older : session->replies) {
-    if (older.sequence != 0 && older.offset < to && from < older.offset + older.length) {
-      older = {};
+  if (size > 0) {
+    const std::uint32_t from = session->next_offset + size > options_.reply_bytes ? 0 : session->next_offset;
+    // The memory is a ring, oldest first: only the oldest can be in the way.
+    for (; session->oldest_kept < command.sequence; ++session->oldest_kept) {
+      KeptReply& older = session->replies[session->oldest_kept % kWindow];
+      const bool kept_still = older.sequence == session->oldest_kept && older.length > 0;
+      if (kept_still && (older.offset >= from + size || from >= older.offset + older.length) &&
+          !(from == 0 && older.offset >= session->next_offset)) {
+        break;
+      }
+      if (kept_still) {
+        older = {};
+      }
     }
+    std::memcpy(MemoryOf(*session) + from, reply.data(), size);
+    kept.offset = from;
+    session->next_offset = from + size;
   }
-  if (!reply.empty()) {
-    std::memcpy(MemoryOf(*session) + from, reply.data(), reply.size());
-  }
-  kept = {command.sequence, from, static_cast<std::uint32_t>(reply.size())};
-  session->next_offset = to;
+  kept.sequence = command.sequence;
+  kept.length = size;
 }
 
 }  // namespace gaios::rsm

@@ -57,6 +57,7 @@ class Sessions {
     std::uint64_t last_sequence = 0;
     std::uint64_t used_ns = 0;
     std::uint32_t next_offset = 0;
+    std::uint64_t oldest_kept = 1;  // no reply before this number is kept in memory
     std::array<KeptReply, kWindow> replies;
   };
 

@@ -54,7 +54,7 @@ class OrderBookMachine final : public rsm::StateMachine {
   // Says that `command` comes soon, best kPrefetchDistance commands ahead; commands are announced in the
   // order in which they are applied. No effect on state or replies, but with many orders an announced command
   // costs a fraction of the time, as its cache misses are waited for together with those of its neighbours.
-  void Prefetch(std::span<const std::byte> command) { lookahead_.Hint(command, *market_); }
+  void Prefetch(std::span<const std::byte> command) override { lookahead_.Hint(command, *market_); }
   static constexpr std::size_t kPrefetchDistance = Lookahead::kDistance;
 
   [[nodiscard]] const OrderBookOptions& options() const { return market_->options; }

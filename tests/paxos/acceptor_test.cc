@@ -22,11 +22,11 @@ class AcceptorTest : public ::testing::Test {
   }
 
   // The one action of the last call.
-  Action Only() {
+  Action Only() const {
     EXPECT_EQ(state_.actions.list().size(), 1U);
     return state_.actions.empty() ? Action() : state_.actions.list()[0];
   }
-  Message Sent() { return state_.actions.message(Only()); }
+  Message Sent() const { return state_.actions.message(Only()); }
 
   Ring ring_;
   State state_;

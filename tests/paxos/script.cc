@@ -411,8 +411,12 @@ std::string Script::StartRead(Words words) {
     return kNoSuchLine;
   }
   const ReplicaId id = Id(words[0]);
-  reads_[words[1]] = {id, cluster_->StartRead(id)};
-  return reads_[words[1]].reading.has_value() ? "" : "the read is refused";
+  const std::optional<Cluster::Reading> reading = cluster_->StartRead(id);
+  if (!reading.has_value()) {
+    return "the read is refused";
+  }
+  reads_[words[1]] = {id, *reading};
+  return "";
 }
 
 // ---- faults
@@ -548,10 +552,10 @@ std::string Script::Expect(Words words) {
   }
   if (what == "read" && rest.size() == 2) {
     const auto read = reads_.find(rest[0]);
-    if (read == reads_.end() || !read->second.reading.has_value()) {
+    if (read == reads_.end()) {
       return "there is no such read";
     }
-    const bool confirmed = cluster_->Confirmed(read->second.at, *read->second.reading);
+    const bool confirmed = cluster_->Confirmed(read->second.at, read->second.reading);
     return confirmed == (rest[1] == "confirmed") ? "" : confirmed ? "it is confirmed" : "it is not confirmed";
   }
   if (what == "no" && rest.size() == 2 && rest[0] == "read") {
@@ -597,7 +601,7 @@ std::string Script::ExpectCommand(const std::string& what, Words words) {
                               : fate == Fate::kUnknown ? "unknown"
                                                        : "pending";
     if (found != what) {
-      return name + " is " + found;
+      return std::string(name).append(" is ").append(found);
     }
   }
   return "";

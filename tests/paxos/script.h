@@ -3,56 +3,60 @@
 
 // Scenarios of the protocol as text that a person can read: one command a line, `#` starts a comment. A
 // script drives a whole simulated group, says what it expects, and is checked against P1-P8 after every line.
+// Whatever it expects, a command that was found committed must at the end have been applied, exactly once.
+// Errors name file and line. One thread.
 //
+// clang-format off
 //   cluster replicas N ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place]
-//                                          the group; must come first. Writes take `delay` at most, fences
-//                                          `fence`
+//                                      the group; must come first. Writes and fences take up to `delay` and `fence`
 //
 // Time. Nothing happens but by these; the longest `until` may take is ten seconds of virtual time.
-//   run 20ms                               also us
-//   run until leader [N]                   somebody, or N, leads with its ballot record committed and a
-//   quorum run until no leader run until role N ROLE run until committed a b                known to the
-//   replica that took them run until unknown a b run until applied N a                  replica N has applied
-//   a run until follower L N STAGE           leader L has follower N in absent, asked, active, fenced or
-//   behind
+//   run 20ms                           also us
+//   run until leader [N]               somebody, or N, leads with its ballot record committed and a quorum
+//   run until no leader
+//   run until role N ROLE              learner, follower, candidate, leader
+//   run until committed a b            known to the replica that took them
+//   run until unknown a b
+//   run until applied N a              replica N has applied a
+//   run until follower L N STAGE       leader L has follower N in absent, asked, active, fenced or behind
+//   run until in-sync L N yes|no
 //
 // Work. A command is a word, or word*SIZE to be padded to so many bytes; each is proposed once.
-//   propose N a b*300                      must be taken
-//   flood N COUNT of SIZE                  as many commands, one a step; waits while the ring is
-//                                          full or N does not lead
-//   lead fill N with SIZE                       until one is refused as full; no time passes press N with
-//   SIZE for 20ms             all the while, one is refused as full read N r asks for a linearizable read, to
-//   be called r
+//   propose N a b*300                  must be taken
+//   flood N COUNT of SIZE              as many commands, one a step; waits while the ring is full or N does not lead
+//   fill N with SIZE                   until one is refused as full; no time passes
+//   press N with SIZE for 20ms         all the while, one is refused as full
+//   read N r                           asks for a linearizable read, to be called r
 //
 // Faults.
-//   kill N / restart N                     with all memory lost
-//   pause N / wake N                       a stopped process: its memory can still be read and written
-//   freeze N / thaw N                      its state machine applies nothing
-//   cut A -> B / heal A -> B               one direction; both with <->
-//   isolate N / rejoin N                   all its links
-//   hold KIND A -> B / release KIND A -> B KIND: writes, words, reads, messages, control
-//   drop KIND A -> B                       loses what is held
-//   land writes A -> B first BYTES         lets the first, or all but the first, bytes of the oldest held
-//   write land land writes A -> B past BYTES prepare A -> B round R number G        a Prepare in A's name;
-//   `same` for the round and number B holds from A promise A -> B of N                    A's Promise to B
-//   for B's current ballot and grant number N, once more
+//   kill N / restart N                 with all memory lost
+//   pause N / wake N                   a stopped process: its memory can still be read and written
+//   freeze N / thaw N                  its state machine applies nothing
+//   cut A -> B / heal A -> B           one direction; both with <->
+//   isolate N / rejoin N               all its links
+//   hold KIND A -> B / release KIND A -> B
+//                                      KIND: writes, words, reads, messages, control
+//   drop KIND A -> B                   loses what is held
+//   land writes A -> B first BYTES     lets the first, or all but the first, bytes of the oldest held write land
+//   land writes A -> B past BYTES
+//   prepare A -> B round R number G    a Prepare in A's name; `same`: of the grant that B has promised
+//   promise A -> B of G                A's Promise to B for B's current ballot and grant number G, once more
 //
-// Expectations.
-//   expect leader N | expect no leader | expect role N ROLE
-//   expect committed a b | expect pending a b | expect unknown a b
+// Expectations. What `run until` waits for can be expected too, and:
+//   expect pending a b
 //   expect refused N not-leader|full|too-large a
-//   expect applied N|all a b               exactly these, in this order; all: every live voter
-//   expect holds N|all a b                 among what it has applied | expect lacks N|all a b
-//   expect equal                           every live voter has applied the same
-//   expect follower L N STAGE | expect in-sync L N yes|no
-//   expect read r confirmed|waiting | expect no read N
-//   expect promised N round R | expect promised N number G | expect promised N none
-//   expect commit N below|equals|above M   positions of two replicas' commits
+//   expect applied N|all a b           exactly these, in this order; all: every live voter
+//   expect holds N|all a b             among what it has applied
+//   expect lacks N|all a b
+//   expect equal                       every live voter has applied the same
+//   expect read r confirmed|waiting
+//   expect no read N                   it is refused
+//   expect promised N round R | number G | none
+//   expect commit N below|equals|above M   their commits
 //   expect word N below|equals|above M     the commit word that N's leader wrote there, and M's commit
-//   remember NAME promised|ballot|commit|end N, expect NAME promised|ballot|commit|end N same|higher|lower
-//
-// Whatever the script expects, a command that was found committed must at the end have been applied, exactly
-// once. Errors name file and line. One thread.
+//   remember NAME promised|number|ballot|commit|end N
+//   expect NAME promised|number|ballot|commit|end N same|higher|lower
+// clang-format on
 
 #include <cstdint>
 #include <map>
@@ -86,7 +90,7 @@ class Script {
   };
   struct Read {
     ReplicaId at;
-    std::optional<Cluster::Reading> reading;
+    Cluster::Reading reading;
   };
 
   // Each of these returns what is wrong, or nothing.

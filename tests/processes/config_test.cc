@@ -120,7 +120,8 @@ TEST(ConfigOfAGroup, AReplicaOfAnotherCapacityIsRefusedByItsPeers) {
       "other.toml",
       ConfigText(group.config().directory, {.replicas = 3, .capacity_bytes = std::uint64_t{2} << 20}));
   group.Start(2, other);
-  EXPECT_TRUE(Await([&] { return group.Output(2).find("capacity") != std::string::npos; })) << group.Output(2);
+  EXPECT_TRUE(Await([&] { return group.Output(2).find("capacity") != std::string::npos; }))
+      << group.Output(2);
   EXPECT_NE(group.AwaitLeader(), 2U);
 }
 

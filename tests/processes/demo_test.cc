@@ -89,14 +89,16 @@ TEST(Demo, FindsADivergedReplica) {
 TEST(Demo, RunsTheRecordings) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
   const char* const set = std::getenv("GAIOS_DATA_DIR");
-  const std::filesystem::path data =
-      set != nullptr ? std::filesystem::path(set) : std::filesystem::path(GAIOS_SOURCE_DIR) / "../shared/data";
-  const std::vector<std::filesystem::path> recordings = {data / "bitstamp-l3/orders.csv.xz",
-                                                         data / "itch50-simulated/ex20101224.TEST_ITCH_50.gz"};
+  const std::filesystem::path data = set != nullptr
+                                         ? std::filesystem::path(set)
+                                         : std::filesystem::path(GAIOS_SOURCE_DIR) / "../shared/data";
+  const std::vector<std::filesystem::path> recordings = {
+      data / "bitstamp-l3/orders.csv.xz", data / "itch50-simulated/ex20101224.TEST_ITCH_50.gz"};
   const Scratch scratch;
   for (const std::filesystem::path& recording : recordings) {
     if (!std::filesystem::exists(recording)) {
-      GTEST_SKIP() << "there is no " << recording << "; name the directory of the recordings in GAIOS_DATA_DIR";
+      GTEST_SKIP() << "there is no " << recording
+                   << "; name the directory of the recordings in GAIOS_DATA_DIR";
     }
     nlohmann::json json;
     const std::string file = scratch.Path("feed.json");

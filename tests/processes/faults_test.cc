@@ -16,7 +16,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::uint64_t RoleOf(const Group& group, std::size_t replica) { return group.Counters(replica).role; }
+std::uint64_t RoleOf(const Group& group, std::size_t replica) {
+  return group.Counters(replica).role;
+}
 
 // Commits `more` further commands.
 void Commit(Counting& client, std::uint64_t more) {
@@ -80,7 +82,8 @@ TEST(Faults, AStoppedLeaderFindsItselfFenced) {
   EXPECT_TRUE(Await([&] {
     client.Turn();
     const rsm::CounterData data = group.Counters(old_leader);
-    return data.role == static_cast<std::uint64_t>(paxos::Role::kFollower) && data.leader_plus_one == leader + 1;
+    return data.role == static_cast<std::uint64_t>(paxos::Role::kFollower) &&
+           data.leader_plus_one == leader + 1;
   })) << group.Json(old_leader);
   Settle(client);
   EXPECT_EQ(client.unknown(), 0U);
@@ -97,7 +100,8 @@ TEST(Faults, WhatAStoppedLeaderHadPendingIsUnknown) {
   Counting client(group.config(), deaf);
   Commit(client, 10);
   Settle(client);
-  // Nobody else is there to answer it: both followers are stopped once they have elected a leader of their own.
+  // Nobody else is there to answer it: both followers are stopped once they have elected a leader of their
+  // own.
   group.Signal(old_leader, SIGSTOP);
   ASSERT_TRUE(client.Submit());
   static_cast<void>(group.AwaitLeader(old_leader));

@@ -48,7 +48,8 @@ std::string ReadText(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments, const std::string& output) {
+std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments,
+                                         const std::string& output) {
   std::vector<std::string> command = {std::string(GAIOS_BIN_DIR) + "/gaios"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   auto process = ChildProcess::Start(command, output);
@@ -61,7 +62,8 @@ Ran RunGaios(const Scratch& scratch, const std::vector<std::string>& arguments) 
   std::filesystem::remove(output);
   const std::unique_ptr<ChildProcess> process = StartGaios(arguments, output);
   const std::optional<int> exit_code = process->Wait(kPatience);
-  EXPECT_TRUE(exit_code.has_value()) << "gaios " << arguments.front() << " does not end:\n" << ReadText(output);
+  EXPECT_TRUE(exit_code.has_value()) << "gaios " << arguments.front() << " does not end:\n"
+                                     << ReadText(output);
   return {.exit_code = exit_code.value_or(-1), .output = ReadText(output)};
 }
 
@@ -76,10 +78,11 @@ bool Await(const std::function<bool()>& holds) {
   return true;
 }
 
-std::string ConfigText(const std::string& directory, const GroupSettings& settings, const std::string& extra) {
-  std::string text =
-      absl::StrCat("group = \"test\"\ntransport = \"shm\"\ndirectory = \"", directory,
-                   "\"\ncapacity_bytes = ", settings.capacity_bytes, "\nstate_machine = \"counter\"\n", extra);
+std::string ConfigText(const std::string& directory, const GroupSettings& settings,
+                       const std::string& extra) {
+  std::string text = absl::StrCat("group = \"test\"\ntransport = \"shm\"\ndirectory = \"", directory,
+                                  "\"\ncapacity_bytes = ", settings.capacity_bytes,
+                                  "\nstate_machine = \"counter\"\n", extra);
   for (std::size_t i = 0; i < settings.replicas; ++i) {
     absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n");
   }
@@ -99,10 +102,9 @@ Group::Group(const GroupSettings& settings) : processes_(settings.replicas) {
 }
 
 void Group::Start(std::size_t replica, const std::string& config_path) {
-  processes_[replica] =
-      StartGaios({"replica", "--config", config_path.empty() ? config_path_ : config_path, "--id",
-                  std::to_string(replica)},
-                 scratch_.Path(absl::StrCat(replica, ".log")));
+  processes_[replica] = StartGaios({"replica", "--config", config_path.empty() ? config_path_ : config_path,
+                                    "--id", std::to_string(replica)},
+                                   scratch_.Path(absl::StrCat(replica, ".log")));
 }
 
 void Group::Kill(std::size_t replica) {
@@ -127,7 +129,9 @@ rsm::CounterData Group::Counters(std::size_t replica) const {
   return status.counters.has_value() ? status.counters->data : rsm::CounterData{};
 }
 
-nlohmann::json Group::Json(std::size_t replica) const { return StatusJson(Status())[replica]; }
+nlohmann::json Group::Json(std::size_t replica) const {
+  return StatusJson(Status())[replica];
+}
 
 std::optional<std::size_t> Group::Leader(std::optional<std::size_t> except) const {
   for (const ReplicaStatus& replica : Status().replicas) {
@@ -165,8 +169,9 @@ bool Group::Agree(const std::vector<std::size_t>& replicas) const {
   const rsm::CounterData first = Counters(replicas.front());
   for (const std::size_t replica : replicas) {
     const rsm::CounterData data = Counters(replica);
-    if (data.commit != first.commit || data.applied != data.commit || data.hashed_commands != data.applied_commands ||
-        data.applied_commands != first.applied_commands || data.state_hash != first.state_hash) {
+    if (data.commit != first.commit || data.applied != data.commit ||
+        data.hashed_commands != data.applied_commands || data.applied_commands != first.applied_commands ||
+        data.state_hash != first.state_hash) {
       return false;
     }
   }
@@ -208,6 +213,8 @@ void Counting::OnCommitted(std::uint64_t /*tag*/, std::uint64_t /*slot*/, rsm::A
   }
 }
 
-void Counting::OnUnknown(std::uint64_t /*tag*/) { ++unknown_; }
+void Counting::OnUnknown(std::uint64_t /*tag*/) {
+  ++unknown_;
+}
 
 }  // namespace gaios::cli

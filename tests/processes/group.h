@@ -1,9 +1,9 @@
 #ifndef GAIOS_TESTS_PROCESSES_GROUP_H_
 #define GAIOS_TESTS_PROCESSES_GROUP_H_
 
-// A group of real replicas for tests: processes of the program `gaios` in a scratch directory, a client in the test's
-// own process, and waiting for what should come about. Nothing sleeps for a guess of how long something takes: every
-// wait is for a condition, with a deadline far beyond what it should need.
+// A group of real replicas for tests: processes of the program `gaios` in a scratch directory, a client in
+// the test's own process, and waiting for what should come about. Nothing sleeps for a guess of how long
+// something takes: every wait is for a condition, with a deadline far beyond what it should need.
 
 #include <sys/types.h>
 

@@ -51,8 +51,9 @@ TEST(Load, ClosedLoopTellsLatenciesAndWritesAHistory) {
   static_cast<void>(group.AwaitLeader());
   const std::string json_file = group.scratch().Path("load.json");
   const std::string history = group.scratch().Path("history.jsonl");
-  const Ran ran = RunGaios(group.scratch(), {"load", "--config", group.config_path(), "--clients", "3", "--mode",
-                                             "closed", "--seconds", "1", "--history", history, "--json", json_file});
+  const Ran ran =
+      RunGaios(group.scratch(), {"load", "--config", group.config_path(), "--clients", "3", "--mode",
+                                 "closed", "--seconds", "1", "--history", history, "--json", json_file});
   ASSERT_EQ(ran.exit_code, 0) << ran.output;
   const auto json = nlohmann::json::parse(ReadText(json_file));
   EXPECT_GT(json["acknowledged"], 0);
@@ -72,9 +73,10 @@ TEST(Load, OpenLoopSurvivesAKilledLeader) {
   const std::size_t leader = group.AwaitLeader();
   const std::string json_file = group.scratch().Path("load.json");
   const std::string history = group.scratch().Path("history.jsonl");
-  const auto load = StartGaios({"load", "--config", group.config_path(), "--clients", "2", "--mode", "open", "--rate",
-                                "2000", "--seconds", "3", "--history", history, "--json", json_file},
-                               group.scratch().Path("load.log"));
+  const auto load =
+      StartGaios({"load", "--config", group.config_path(), "--clients", "2", "--mode", "open", "--rate",
+                  "2000", "--seconds", "3", "--history", history, "--json", json_file},
+                 group.scratch().Path("load.log"));
   EXPECT_TRUE(Await([&] { return group.Counters(leader).applied_commands > 100; }));
   group.Kill(leader);
   EXPECT_EQ(load->Wait(std::chrono::minutes(1)), 0) << ReadText(group.scratch().Path("load.log"));

@@ -43,8 +43,8 @@ TEST(Ring, FillsWhileBothFollowersAreStoppedAndGoesOnWithThem) {
       client.Turn();
     }
     const rsm::CounterData data = group.Counters(leader);
-    return client.client().outstanding() == rsm::Sessions::kWindow && LagOf(data, followers[0]) > kCapacity / 4 * 3 &&
-           LagOf(data, followers[1]) > kCapacity / 4 * 3;
+    return client.client().outstanding() == rsm::Sessions::kWindow &&
+           LagOf(data, followers[0]) > kCapacity / 4 * 3 && LagOf(data, followers[1]) > kCapacity / 4 * 3;
   })) << group.Json(leader);
   EXPECT_GT(client.committed(), before);
   // The in-sync set does not fall below a majority, so nothing that they lack is overwritten.

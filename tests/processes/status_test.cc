@@ -20,12 +20,13 @@ TEST(Status, TellsEachReplicaInJson) {
   const std::size_t leader = group.AwaitLeader();
   EXPECT_TRUE(Await([&] { return group.Json(leader)["in_sync"].size() == 3; })) << group.Json(leader);
   const std::string file = group.scratch().Path("status.json");
-  ASSERT_EQ(RunGaios(group.scratch(), {"status", "--config", group.config_path(), "--json", file}).exit_code, 0);
+  ASSERT_EQ(RunGaios(group.scratch(), {"status", "--config", group.config_path(), "--json", file}).exit_code,
+            0);
   const auto json = nlohmann::json::parse(ReadText(file));
   ASSERT_EQ(json.size(), 3U);
   for (const auto& replica : json) {
-    for (const char* field : {"group", "replica", "incarnation", "role", "ballot", "leader", "commit", "applied",
-                              "durable", "in_sync", "no_quorum", "links", "failovers"}) {
+    for (const char* field : {"group", "replica", "incarnation", "role", "ballot", "leader", "commit",
+                              "applied", "durable", "in_sync", "no_quorum", "links", "failovers"}) {
       EXPECT_TRUE(replica.contains(field)) << field;
     }
     EXPECT_EQ(replica["running"], true);

@@ -1,0 +1,142 @@
+#include "gaios/cli/status/group_status.h"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gaios/paxos/state.h"
+#include "gaios/rsm/counters.h"
+
+namespace gaios::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+paxos::ReplicaId Id(std::uint8_t id) {
+  return paxos::ReplicaId(id);
+}
+
+// A leader of three whose replica 2 lags.
+GroupStatus Leading() {
+  rsm::CounterSnapshot snapshot;
+  snapshot.running = true;
+  snapshot.consistent = true;
+  rsm::CounterData& data = snapshot.data;
+  data.incarnation = 1;
+  data.voter = 1;
+  data.role = static_cast<std::uint64_t>(paxos::Role::kLeader);
+  data.ballot = paxos::Ballot(7, Id(1), paxos::Incarnation(1)).packed();
+  data.leader_plus_one = 2;
+  data.commit = 4096;
+  data.applied = 4032;
+  data.in_sync = 0b011;
+  data.state_hash = 0xabc;
+  data.links_count = 2;
+  data.links[0] = {.peer = 0, .state = static_cast<std::uint64_t>(rsm::LinkState::kActive), .acked = 4096};
+  data.links[1] = {.peer = 2,
+                   .state = static_cast<std::uint64_t>(rsm::LinkState::kStalled),
+                   .applied = 64,
+                   .lag_bytes = 4032};
+  data.failovers_count = 9;  // the first is no longer kept
+  for (std::uint64_t i = 1; i < 9; ++i) {
+    data.failovers[i % rsm::CounterData::kFailovers] = {.ballot = i << 32, .total_ns = i * 1000};
+  }
+  return {.group = "book", .replicas = {{.id = Id(1), .counters = snapshot, .problem = ""}}};
+}
+
+TEST(GroupStatus, JsonHasTheAgreedFields) {
+  const nlohmann::json json = StatusJson(Leading());
+  ASSERT_EQ(json.size(), 1U);
+  const nlohmann::json& replica = json[0];
+  EXPECT_EQ(replica["group"], "book");
+  EXPECT_EQ(replica["replica"], 1);
+  EXPECT_EQ(replica["incarnation"], 1);
+  EXPECT_EQ(replica["role"], "leader");
+  EXPECT_EQ(replica["ballot"]["round"], 7);
+  EXPECT_EQ(replica["ballot"]["id"], 1);
+  EXPECT_EQ(replica["leader"], 1);
+  EXPECT_EQ(replica["commit"], 4096);
+  EXPECT_EQ(replica["applied"], 4032);
+  EXPECT_EQ(replica["durable"], 0);
+  EXPECT_EQ(replica["in_sync"], nlohmann::json({0, 1}));
+  EXPECT_EQ(replica["no_quorum"], false);
+  EXPECT_EQ(replica["state_hash"], "0000000000000abc");
+  EXPECT_EQ(replica["links"][0]["state"], "active");
+  EXPECT_EQ(replica["links"][1]["peer"], 2);
+  EXPECT_EQ(replica["links"][1]["path"], "shm");
+  EXPECT_EQ(replica["links"][1]["state"], "stalled");
+  EXPECT_EQ(replica["links"][1]["lag_bytes"], 4032);
+  ASSERT_EQ(replica["failovers"].size(), rsm::CounterData::kFailovers);
+  EXPECT_EQ(replica["failovers"][0]["failover_us"]["total"], 1.0);
+  EXPECT_EQ(replica["failovers"][7]["ballot"]["round"], 8);
+}
+
+TEST(GroupStatus, TableSaysWhatIsOutOfTheOrdinary) {
+  GroupStatus status = Leading();
+  EXPECT_THAT(StatusTable(status), HasSubstr("link to 2: stalled"));
+  EXPECT_THAT(StatusTable(status), Not(HasSubstr("no quorum")));
+  rsm::CounterData& data = status.replicas[0].counters->data;
+  data.no_quorum = 1;
+  data.voter = 0;
+  data.diverged = 1;
+  EXPECT_THAT(StatusTable(status), HasSubstr("no quorum"));
+  EXPECT_THAT(StatusTable(status), HasSubstr("has forgotten what it promised"));
+  EXPECT_THAT(StatusTable(status), HasSubstr("has diverged"));
+}
+
+class CountersFile : public ::testing::Test {
+ protected:
+  CountersFile() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "gaios-counters.XXXXXX").string();
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~CountersFile() override { std::filesystem::remove_all(directory_); }
+  [[nodiscard]] std::string Path() const { return rsm::Counters::Path(directory_, Id(0)); }
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+
+ private:
+  std::string directory_;
+};
+
+TEST_F(CountersFile, OfThisProcessIsOfOneThatRuns) {
+  const auto counters =
+      rsm::Counters::Create(Path(), {.group = "book", .replica = Id(0), .reserved_bytes = 1});
+  ASSERT_TRUE(counters.ok()) << counters.status();
+  const auto snapshot = rsm::ReadCounters(Path());
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ(snapshot->identity.group, "book");
+  EXPECT_TRUE(snapshot->running);
+  EXPECT_TRUE(snapshot->consistent);
+  EXPECT_EQ(snapshot->data.commit, 0U);
+}
+
+TEST_F(CountersFile, OfAGroupWithALongNameIsRefused) {
+  EXPECT_THAT(
+      rsm::Counters::Create(Path(), {.group = std::string(64, 'x'), .replica = Id(0)}).status().message(),
+      HasSubstr("too long"));
+}
+
+TEST_F(CountersFile, ThatIsMissingOrForeignIsNamed) {
+  const GroupStatus missing = ReadGroupStatus("book", directory(), {Id(0)});
+  EXPECT_FALSE(missing.replicas[0].running());
+  EXPECT_THAT(missing.replicas[0].problem, HasSubstr("has not been started"));
+  EXPECT_FALSE(StatusJson(missing)[0].contains("role"));
+  for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{1072}}) {
+    std::ofstream(Path()) << std::string(size, 'x');
+    EXPECT_THAT(ReadGroupStatus("book", directory(), {Id(0)}).replicas[0].problem,
+                HasSubstr("is not a counters file"));
+  }
+}
+
+TEST_F(CountersFile, ThatCannotBeMadeIsNamed) {
+  EXPECT_THAT(
+      rsm::Counters::Create("/nowhere/at/all", {.group = "book", .replica = Id(0)}).status().message(),
+      HasSubstr("/nowhere/at/all"));
+}
+
+}  // namespace
+}  // namespace gaios::cli
