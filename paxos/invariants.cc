@@ -161,6 +161,7 @@ void Invariants::OnAccept(Member leader, Ballot ballot, Member acceptor, Positio
 
 void Invariants::Choose(Ballot ballot, BallotLog& log) {
   std::vector<Position> reached;
+  reached.reserve(log.accepted.size());
   for (const auto& [id, position] : log.accepted) {
     reached.push_back(position);
   }

@@ -309,7 +309,8 @@ bool Leader::OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t 
       if (state_.observer != nullptr) {
         state_.observer->OnAccept(state_.self, ballot_, follower->member, follower->acked);
       }
-      if (follower->acked > state_.commit.position) {  // the last of a majority; what follows tells nothing new
+      if (follower->acked >
+          state_.commit.position) {  // the last of a majority; what follows tells nothing new
         AdvanceCommit();
       }
       break;

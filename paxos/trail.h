@@ -29,6 +29,13 @@ class Trail {
     }
   }
 
+  // A chain can be followed from `cursor`, though perhaps from nothing before it.
+  void Mark(const Cursor& cursor) {
+    if (cursor.position > Back(0).position) {
+      Push(cursor);
+    }
+  }
+
   // The cursors that are kept, latest first: Back(0) to Back(size() - 1).
   [[nodiscard]] std::size_t size() const { return count_ < kCursors ? count_ : kCursors; }
   [[nodiscard]] const Cursor& Back(std::size_t back) const {
