@@ -10,6 +10,7 @@
 #include <cstring>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "gaios/base/pinning.h"
@@ -20,7 +21,8 @@ absl::StatusOr<ChildProcess> ChildProcess::Fork(int cpu, const std::function<abs
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) {
-    return absl::ResourceExhaustedError(std::string("cannot fork: ") + std::strerror(errno));
+    return absl::ResourceExhaustedError(std::string("cannot fork: ") +
+                                        std::generic_category().message(errno));
   }
   if (pid > 0) {
     return ChildProcess(pid);

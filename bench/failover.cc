@@ -59,6 +59,16 @@ class Signals {
 constexpr char kWarm = 'w';       // has committed kCommandsBeforeKill as the first leader
 constexpr char kTakenOver = 't';  // has committed a first command as the second
 
+bool AllInSync(const rsm::Replica& leader, std::size_t replicas) {
+  for (std::uint8_t id = 0; id < replicas; ++id) {
+    const paxos::FollowerLink* const follower = leader.core().follower(paxos::ReplicaId(id));
+    if (follower != nullptr && !follower->in_sync) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // A replica that proposes one command after another whenever it leads.
 absl::Status RunReplica(const Options& options, const base::TscClock& clock, const std::string& directory,
                         std::uint8_t id, ReplicaWord& word, const Signals& signals) {
@@ -81,7 +91,11 @@ absl::Status RunReplica(const Options& options, const base::TscClock& clock, con
   std::uint64_t committed = 0;
   for (;;) {
     bool active = false;
-    if (replica.leading() && replica.proposals_under_way() == 0) {
+    // The first leader waits for everybody: a replica that the ring has passed by before it came up would
+    // leave the successor without a majority.
+    const bool first = replica.core().failover().leader_last_alive_ns == 0;
+    if (replica.leading() && replica.proposals_under_way() == 0 &&
+        (!first || AllInSync(replica, options.replicas))) {
       active = replica.Propose(command, completions, 0) == rsm::Taken::kTaken;
     }
     active = replica.Poll() || active;

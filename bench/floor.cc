@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "gaios/base/check.h"
@@ -54,14 +55,14 @@ absl::StatusOr<std::unique_ptr<Floor>> Floor::Start(const FloorOptions& options,
     const int fd = memfd_create("gaios-bench-floor", MFD_CLOEXEC);
     if (fd < 0 || ftruncate(fd, static_cast<off_t>(options.capacity_bytes)) != 0) {
       return absl::ResourceExhaustedError(std::string("no memory for the floor's ring: ") +
-                                          std::strerror(errno));
+                                          std::generic_category().message(errno));
     }
     void* const memory =
         mmap(nullptr, options.capacity_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
     close(fd);
     if (memory == MAP_FAILED) {
       return absl::ResourceExhaustedError(std::string("cannot map the floor's ring: ") +
-                                          std::strerror(errno));
+                                          std::generic_category().message(errno));
     }
     floor->rings_.push_back({static_cast<std::byte*>(memory)});
     auto child = ChildProcess::Fork(placement.follower_cpu, [&options, memory, i, &floor] {

@@ -104,7 +104,7 @@ int Run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
-  if (absl::Status status = Validate(line); !status.ok()) {
+  if (const absl::Status status = Validate(line); !status.ok()) {
     std::cerr << "gaios-bench: " << status.message() << '\n';
     return kWrongUsage;
   }
@@ -113,7 +113,7 @@ int Run(int argc, char** argv) {
                  "mostly "
                  "the scheduler's\n";
   }
-  if (absl::Status status = benchmark(line.options); !status.ok()) {
+  if (const absl::Status status = benchmark(line.options); !status.ok()) {
     std::cerr << "gaios-bench: " << status.message() << '\n';
     const bool usage = absl::IsUnimplemented(status) || absl::IsInvalidArgument(status);
     return usage ? kWrongUsage : kNotMeasured;
@@ -124,6 +124,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace gaios::bench
 
+// NOLINTNEXTLINE(bugprone-exception-escape): out of memory ends the program, as it should
 int main(int argc, char** argv) {
   return gaios::bench::Run(argc, argv);
 }

@@ -24,7 +24,8 @@ class ScratchDirectory {
     std::string path = std::filesystem::is_directory("/dev/shm", error) ? "/dev/shm/gaios-bench-XXXXXX"
                                                                         : "/tmp/gaios-bench-XXXXXX";
     if (mkdtemp(path.data()) == nullptr) {
-      return absl::UnavailableError("cannot make a directory " + path + ": " + std::strerror(errno));
+      return absl::UnavailableError("cannot make a directory " + path + ": " +
+                                    std::generic_category().message(errno));
     }
     return ScratchDirectory(std::move(path));
   }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <system_error>
 #include <type_traits>
 
 #include <absl/status/status.h>
@@ -28,7 +29,8 @@ class SharedPage {
     void* const memory =
         mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (memory == MAP_FAILED) {
-      return absl::ResourceExhaustedError(std::string("no shared memory: ") + std::strerror(errno));
+      return absl::ResourceExhaustedError(std::string("no shared memory: ") +
+                                          std::generic_category().message(errno));
     }
     return SharedPage(::new (memory) T());
   }

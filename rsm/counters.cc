@@ -181,7 +181,10 @@ void Counters::Write(const Replica& replica, std::uint64_t now_ns) {
   const paxos::Options& options = core.options();
   const std::uint64_t end = core.end_cursor().position.value();
   data_.incarnation = core.self().incarnation.value();
-  data_.role = static_cast<std::uint64_t>(core.role());
+  // Until its ballot record is committed a leader cannot commit anything else: to the outside it is a
+  // candidate.
+  const bool winning = core.role() == paxos::Role::kLeader && !core.established();
+  data_.role = static_cast<std::uint64_t>(winning ? paxos::Role::kCandidate : core.role());
   data_.voter = options.configuration.IsVoter(core.self()) ? 1 : 0;
   data_.ballot = core.promised().ballot.packed();
   const std::optional<paxos::ReplicaId> leader = core.leader();
@@ -216,11 +219,11 @@ void Counters::Write(const Replica& replica, std::uint64_t now_ns) {
   }
   data_.no_quorum =
       reachable < options.configuration.majority() || (core.established() && !core.has_quorum()) ? 1 : 0;
-  if (replica.divergence().has_value()) {
+  if (const std::optional<Divergence>& divergence = replica.divergence(); divergence.has_value()) {
     data_.diverged = 1;
-    data_.divergence_commands = replica.divergence()->commands;
-    data_.divergence_own_hash = replica.divergence()->own_hash;
-    data_.divergence_leader_hash = replica.divergence()->leader_hash;
+    data_.divergence_commands = divergence->commands;
+    data_.divergence_own_hash = divergence->own_hash;
+    data_.divergence_leader_hash = divergence->leader_hash;
   }
   NoteHash(replica, now_ns);
   NoteFailover(core);
@@ -274,7 +277,7 @@ absl::StatusOr<CounterSnapshot> ReadCounters(const std::string& path) {
   if (fstat(mapping.fd, &status) != 0) {
     return Failure("examine", path);
   }
-  const absl::Status foreign =
+  absl::Status foreign =
       absl::DataLossError(absl::StrCat(path, " is not a counters file of version ", Counters::kVersion,
                                        ": it was written by another version of gaios, or by something else; "
                                        "use the gaios that the replica runs"));

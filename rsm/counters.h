@@ -68,7 +68,7 @@ struct CounterData {
   static constexpr std::size_t kFailovers = 8;
 
   std::uint64_t incarnation = 0;
-  std::uint64_t role = 0;             // a paxos::Role
+  std::uint64_t role = 0;             // a paxos::Role; kLeader once it can commit
   std::uint64_t voter = 0;            // 0: this incarnation has forgotten what it promised and counts nowhere
   std::uint64_t ballot = 0;           // packed; the highest promised
   std::uint64_t leader_plus_one = 0;  // 0: not known
@@ -95,8 +95,8 @@ struct CounterData {
 };
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
 static_assert(sizeof(LinkCounters) == 64 && sizeof(FailoverCounters) == 48);
-static_assert(offsetof(CounterData, links) == 22 * 8 &&
-              offsetof(CounterData, failovers) == 22 * 8 + 6 * 64 + 8);
+static_assert(offsetof(CounterData, links) == std::size_t{22} * 8 &&
+              offsetof(CounterData, failovers) == std::size_t{23} * 8 + sizeof(LinkCounters) * 6);
 
 // What does not change in the life of a process.
 struct CounterIdentity {

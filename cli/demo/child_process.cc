@@ -21,6 +21,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vec
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot create ", output));
   }
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     pointers.push_back(const_cast<char*>(argument.c_str()));
   }
@@ -44,7 +45,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vec
   }
   const int pid_fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (pid_fd < 0) {
-    const absl::Status status = absl::ErrnoToStatus(errno, absl::StrCat("cannot watch ", arguments.front()));
+    absl::Status status = absl::ErrnoToStatus(errno, absl::StrCat("cannot watch ", arguments.front()));
     kill(pid, SIGKILL);
     waitpid(pid, nullptr, 0);
     return status;

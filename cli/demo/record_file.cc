@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<RecordWriter>> RecordWriter::Create(const std::st
     memory = mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   }
   if (memory == MAP_FAILED) {
-    const absl::Status status = absl::ErrnoToStatus(errno, absl::StrCat("cannot map ", path));
+    absl::Status status = absl::ErrnoToStatus(errno, absl::StrCat("cannot map ", path));
     close(fd);
     return status;
   }

@@ -42,10 +42,6 @@ std::filesystem::path TemporaryDirectory() {
   return error ? std::filesystem::path("/tmp") : fallback;
 }
 
-const rsm::CounterData* Running(const ReplicaStatus& replica) {
-  return replica.running() ? &replica.counters->data : nullptr;
-}
-
 bool Leads(const rsm::CounterData& data) {
   return data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) && data.no_quorum == 0 &&
          data.in_sync != 0;
@@ -65,10 +61,10 @@ absl::StatusOr<std::unique_ptr<ReplicaGroup>> ReplicaGroup::Create(const Replica
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot create the temporary directory ", pattern));
   }
   auto group = std::unique_ptr<ReplicaGroup>(new ReplicaGroup(pattern, options));
-  if (const absl::Status status = group->WriteConfig(); !status.ok()) {
+  if (absl::Status status = group->WriteConfig(); !status.ok()) {
     return status;
   }
-  if (const absl::Status status = rsm::Bootstrap(group->config_); !status.ok()) {
+  if (absl::Status status = rsm::Bootstrap(group->config_); !status.ok()) {
     return status;
   }
   return group;
@@ -146,11 +142,11 @@ absl::Status ReplicaGroup::AwaitApplied(std::chrono::milliseconds timeout) {
     const GroupStatus status = Status();
     std::uint64_t commit = 0;
     for (const ReplicaStatus& replica : status.replicas) {
-      const rsm::CounterData* const data = Running(replica);
+      const rsm::CounterData* const data = replica.Live();
       commit = data == nullptr ? commit : std::max(commit, data->commit);
     }
     return std::ranges::all_of(status.replicas, [this, commit](const ReplicaStatus& replica) {
-      const rsm::CounterData* const data = Running(replica);
+      const rsm::CounterData* const data = replica.Live();
       return !alive(replica.id.value()) ||
              (data != nullptr && (data->applied == commit || data->diverged != 0));
     });
@@ -159,7 +155,7 @@ absl::Status ReplicaGroup::AwaitApplied(std::chrono::milliseconds timeout) {
 
 std::optional<std::size_t> ReplicaGroup::Leader() const {
   for (const ReplicaStatus& replica : Status().replicas) {
-    const rsm::CounterData* const data = Running(replica);
+    const rsm::CounterData* const data = replica.Live();
     if (data != nullptr && alive(replica.id.value()) && Leads(*data)) {
       return replica.id.value();
     }
@@ -204,11 +200,7 @@ absl::Status ReplicaGroup::CheckAlive() {
 }
 
 GroupStatus ReplicaGroup::Status() const {
-  std::vector<paxos::ReplicaId> ids;
-  for (const rsm::ReplicaConfig& replica : config_.replicas) {
-    ids.push_back(replica.id);
-  }
-  return ReadGroupStatus(config_.group, directory_, ids);
+  return ReadGroupStatus(config_);
 }
 
 std::string ReplicaGroup::JournalPath(std::size_t replica) const {

@@ -133,7 +133,7 @@ class Demo {
 
   // The result, or why there is none.
   absl::StatusOr<DemoResult> Run() {
-    if (const absl::Status started = Start(); !started.ok()) {
+    if (absl::Status started = Start(); !started.ok()) {
       return started;
     }
     Stream();
@@ -145,7 +145,7 @@ class Demo {
     if (const absl::Status stopped = group_->Stop(seconds(10)); !stopped.ok()) {
       Trouble(std::string(stopped.message()));
     }
-    if (const absl::Status judged = Decide(); !judged.ok()) {
+    if (absl::Status judged = Decide(); !judged.ok()) {
       return judged;
     }
     return std::move(result_);
@@ -261,9 +261,9 @@ class Demo {
     const GroupStatus status = group_->Status();
     std::uint64_t commit = 0;
     for (const ReplicaStatus& replica : status.replicas) {
-      if (replica.running()) {
-        commit = std::max(commit, replica.counters->data.commit);
-        if (replica.counters->data.diverged != 0 && !stopped_early_) {
+      if (const rsm::CounterData* const data = replica.Live(); data != nullptr) {
+        commit = std::max(commit, data->commit);
+        if (data->diverged != 0 && !stopped_early_) {
           StopEarly(
               absl::StrCat("replica ", replica.id.value(),
                            " found that its state differs from the leader's, and has stopped applying"));

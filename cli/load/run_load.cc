@@ -202,7 +202,7 @@ class Load {
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
   [[nodiscard]] double seconds() const { return seconds_; }
-  [[nodiscard]] bool FinishHistory() { return tally_.history->Finish(); }
+  [[nodiscard]] History& history() { return *tally_.history; }
 
  private:
   bool SendDue(std::uint64_t begin_ns, std::uint64_t now_ns) {
@@ -274,11 +274,7 @@ class Load {
 
 // A load on a group of which nothing runs would only wait.
 absl::Status CheckRunning(const rsm::Config& config, const std::string& path) {
-  std::vector<paxos::ReplicaId> ids;
-  for (const rsm::ReplicaConfig& replica : config.replicas) {
-    ids.push_back(replica.id);
-  }
-  const GroupStatus status = ReadGroupStatus(config.group, config.directory, ids);
+  const GroupStatus status = ReadGroupStatus(config);
   if (std::ranges::any_of(status.replicas, &ReplicaStatus::running)) {
     return absl::OkStatus();
   }
@@ -324,7 +320,7 @@ int RunLoad(const LoadFlags& flags) {
   if (const absl::Status written = WriteJson(load.Result(), flags.json); !written.ok()) {
     return Complain(written);
   }
-  if (!load.FinishHistory()) {
+  if (!load.history().Finish()) {
     return Complain(
         absl::StrCat("--history ", flags.history, " could not be written to the end: is the disk full?"),
         kExitDoesNotHold);

@@ -212,8 +212,8 @@ int RunReplica(const ReplicaFlags& flags) {
                      ": run `gaios bootstrap --config ", flags.config, "` once, then start its replicas"),
         kExitUsage);
   }
-  if (replica->cpu.has_value()) {
-    if (const absl::Status pinned = base::PinThisThread(*replica->cpu); !pinned.ok()) {
+  if (const std::optional<int> cpu = replica->cpu; cpu.has_value()) {
+    if (const absl::Status pinned = base::PinThisThread(*cpu); !pinned.ok()) {
       return Complain(std::string(pinned.message()), kExitUsage);
     }
   }

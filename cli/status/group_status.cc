@@ -112,10 +112,10 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
   if (!replica.problem.empty()) {
     remarks.push_back(replica.problem);
   }
-  if (!replica.running()) {
+  if (replica.Live() == nullptr) {
     return remarks;
   }
-  const CounterData& data = replica.counters->data;
+  const CounterData& data = *replica.Live();
   if (data.voter == 0) {
     remarks.emplace_back(
         "has forgotten what it promised: it does not vote and waits; rejoining is not in this version");
@@ -167,12 +167,12 @@ std::string TableLine(const ReplicaStatus& replica) {
 
 }  // namespace
 
-GroupStatus ReadGroupStatus(const std::string& group, const std::string& directory,
-                            const std::vector<paxos::ReplicaId>& replicas) {
-  GroupStatus status{.group = group, .replicas = {}};
-  for (const paxos::ReplicaId id : replicas) {
-    ReplicaStatus replica{.id = id, .counters = std::nullopt, .problem = {}};
-    absl::StatusOr<rsm::CounterSnapshot> counters = rsm::ReadCounters(rsm::Counters::Path(directory, id));
+GroupStatus ReadGroupStatus(const rsm::Config& config) {
+  GroupStatus status{.group = config.group, .replicas = {}};
+  for (const rsm::ReplicaConfig& member : config.replicas) {
+    ReplicaStatus replica{.id = member.id, .counters = std::nullopt, .problem = {}};
+    absl::StatusOr<rsm::CounterSnapshot> counters =
+        rsm::ReadCounters(rsm::Counters::Path(config.directory, member.id));
     if (counters.ok()) {
       replica.counters = *std::move(counters);
     } else {

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gaios/paxos/types.h"
+#include "gaios/rsm/config.h"
 #include "gaios/rsm/counters.h"
 
 namespace gaios::cli {
@@ -25,6 +26,10 @@ struct ReplicaStatus {
   std::string problem;
 
   [[nodiscard]] bool running() const { return counters.has_value() && counters->running; }
+  // What it tells while it runs; null when it does not.
+  [[nodiscard]] const rsm::CounterData* Live() const {
+    return counters.has_value() && counters->running ? &counters->data : nullptr;
+  }
 };
 
 struct GroupStatus {
@@ -32,8 +37,7 @@ struct GroupStatus {
   std::vector<ReplicaStatus> replicas;
 };
 
-[[nodiscard]] GroupStatus ReadGroupStatus(const std::string& group, const std::string& directory,
-                                          const std::vector<paxos::ReplicaId>& replicas);
+[[nodiscard]] GroupStatus ReadGroupStatus(const rsm::Config& config);
 
 // An array with an object for each replica. Positions are bytes of the log. Of a replica that is not running
 // the numbers are its last; of one that was never started there are none.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -37,19 +36,15 @@ int RunStatus(const StatusFlags& flags) {
   if (!config.ok()) {
     return Complain(config.status());
   }
-  std::vector<paxos::ReplicaId> ids;
-  for (const rsm::ReplicaConfig& replica : config->replicas) {
-    ids.push_back(replica.id);
-  }
   sigset_t interrupts;
   sigemptyset(&interrupts);
   if (flags.watch) {
     sigaddset(&interrupts, SIGINT);
     sigaddset(&interrupts, SIGTERM);
-    sigprocmask(SIG_BLOCK, &interrupts, nullptr);
+    pthread_sigmask(SIG_BLOCK, &interrupts, nullptr);
   }
   for (;;) {
-    const GroupStatus status = ReadGroupStatus(config->group, config->directory, ids);
+    const GroupStatus status = ReadGroupStatus(*config);
     if (const absl::Status shown = Show(status, flags); !shown.ok()) {
       return Complain(shown);
     }

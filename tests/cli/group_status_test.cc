@@ -79,6 +79,7 @@ TEST(GroupStatus, TableSaysWhatIsOutOfTheOrdinary) {
   GroupStatus status = Leading();
   EXPECT_THAT(StatusTable(status), HasSubstr("link to 2: stalled"));
   EXPECT_THAT(StatusTable(status), Not(HasSubstr("no quorum")));
+  ASSERT_TRUE(status.replicas[0].counters.has_value());
   rsm::CounterData& data = status.replicas[0].counters->data;
   data.no_quorum = 1;
   data.voter = 0;
@@ -96,7 +97,13 @@ class CountersFile : public ::testing::Test {
   }
   ~CountersFile() override { std::filesystem::remove_all(directory_); }
   [[nodiscard]] std::string Path() const { return rsm::Counters::Path(directory_, Id(0)); }
-  [[nodiscard]] const std::string& directory() const { return directory_; }
+  [[nodiscard]] rsm::Config Group() const {
+    rsm::Config config;
+    config.group = "book";
+    config.directory = directory_;
+    config.replicas = {{.id = Id(0), .cpu = std::nullopt}};
+    return config;
+  }
 
  private:
   std::string directory_;
@@ -121,14 +128,13 @@ TEST_F(CountersFile, OfAGroupWithALongNameIsRefused) {
 }
 
 TEST_F(CountersFile, ThatIsMissingOrForeignIsNamed) {
-  const GroupStatus missing = ReadGroupStatus("book", directory(), {Id(0)});
+  const GroupStatus missing = ReadGroupStatus(Group());
   EXPECT_FALSE(missing.replicas[0].running());
   EXPECT_THAT(missing.replicas[0].problem, HasSubstr("has not been started"));
   EXPECT_FALSE(StatusJson(missing)[0].contains("role"));
   for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{1072}}) {
     std::ofstream(Path()) << std::string(size, 'x');
-    EXPECT_THAT(ReadGroupStatus("book", directory(), {Id(0)}).replicas[0].problem,
-                HasSubstr("is not a counters file"));
+    EXPECT_THAT(ReadGroupStatus(Group()).replicas[0].problem, HasSubstr("is not a counters file"));
   }
 }
 

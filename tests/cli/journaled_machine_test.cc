@@ -39,7 +39,8 @@ class JournaledMachineTest : public ::testing::Test {
     auto flow = OrderFlow::Generate(1);
     EXPECT_TRUE(flow.ok());
     for (std::uint64_t number = 1; number <= kCommands; ++number) {
-      Apply(journaled, *(*flow)->NextNumbered(number), number);
+      const std::optional<std::span<const std::byte>> command = (*flow)->NextNumbered(number);
+      Apply(journaled, command.value_or(std::span<const std::byte>()), number);
     }
     EXPECT_FALSE(journaled.journal_full());
     return *ReadRecords(path, RecordKind::kJournal);

@@ -87,7 +87,7 @@ TEST_F(Config, AnUnknownFlagAndAMissingOneAreNamed) {
 }
 
 TEST(ConfigOfAGroup, OfEvenSizeWorksWithAWarning) {
-  Group group({.replicas = 2});
+  const Group group({.replicas = 2});
   const std::size_t leader = group.AwaitLeader();
   EXPECT_THAT(group.Output(leader), AllOf(HasSubstr("warning"), HasSubstr("group of 2")));
   Counting client(group.config(), {});
@@ -98,7 +98,7 @@ TEST(ConfigOfAGroup, OfEvenSizeWorksWithAWarning) {
 }
 
 TEST(ConfigOfAGroup, OfOneWorks) {
-  Group group({.replicas = 1});
+  const Group group({.replicas = 1});
   EXPECT_EQ(group.AwaitLeader(), 0U);
   Counting client(group.config(), {});
   EXPECT_TRUE(Await([&] {

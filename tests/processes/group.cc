@@ -117,11 +117,7 @@ std::string Group::Output(std::size_t replica) const {
 }
 
 GroupStatus Group::Status() const {
-  std::vector<paxos::ReplicaId> ids;
-  for (const rsm::ReplicaConfig& replica : config_.replicas) {
-    ids.push_back(replica.id);
-  }
-  return ReadGroupStatus(config_.group, config_.directory, ids);
+  return ReadGroupStatus(config_);
 }
 
 rsm::CounterData Group::Counters(std::size_t replica) const {
@@ -136,9 +132,9 @@ nlohmann::json Group::Json(std::size_t replica) const {
 std::optional<std::size_t> Group::Leader(std::optional<std::size_t> except) const {
   for (const ReplicaStatus& replica : Status().replicas) {
     const std::size_t id = replica.id.value();
-    if (id != except && replica.running() &&
-        replica.counters->data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) &&
-        replica.counters->data.no_quorum == 0) {
+    const rsm::CounterData* const data = replica.Live();
+    if (id != except && data != nullptr && data->role == static_cast<std::uint64_t>(paxos::Role::kLeader) &&
+        data->no_quorum == 0) {
       return id;
     }
   }

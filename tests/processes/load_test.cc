@@ -47,7 +47,7 @@ std::map<std::string, std::uint64_t> CountHistory(const std::string& text) {
 }
 
 TEST(Load, ClosedLoopTellsLatenciesAndWritesAHistory) {
-  Group group;
+  const Group group;
   static_cast<void>(group.AwaitLeader());
   const std::string json_file = group.scratch().Path("load.json");
   const std::string history = group.scratch().Path("history.jsonl");

@@ -96,7 +96,7 @@ TEST(Ring, WrapsManyTimesPastAStoppedFollower) {
 }
 
 TEST(Ring, ACommandLargerThanTheLimitIsRefused) {
-  Group group(kSmallRing);
+  const Group group(kSmallRing);
   static_cast<void>(group.AwaitLeader());
   Counting client(group.config(), {});
   EXPECT_TRUE(Await([&] {

@@ -17,8 +17,11 @@ using ::testing::HasSubstr;
 
 TEST(Status, TellsEachReplicaInJson) {
   Group group;
-  const std::size_t leader = group.AwaitLeader();
-  EXPECT_TRUE(Await([&] { return group.Json(leader)["in_sync"].size() == 3; })) << group.Json(leader);
+  std::size_t leader = 0;
+  EXPECT_TRUE(Await([&] {
+    leader = group.AwaitLeader();
+    return group.Json(leader)["in_sync"].size() == 3 && group.Agree({0, 1, 2});
+  })) << group.Json(leader);
   const std::string file = group.scratch().Path("status.json");
   ASSERT_EQ(RunGaios(group.scratch(), {"status", "--config", group.config_path(), "--json", file}).exit_code,
             0);
@@ -79,7 +82,7 @@ TEST(Status, DoesNotDisturbAStoppedReplica) {
 }
 
 TEST(Status, WatchesUntilInterrupted) {
-  Group group;
+  const Group group;
   static_cast<void>(group.AwaitLeader());
   const std::string output = group.scratch().Path("watch.log");
   const auto watch = StartGaios({"status", "--config", group.config_path(), "--watch"}, output);
