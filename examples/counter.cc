@@ -1,5 +1,4 @@
 // A replicated counter: three replicas, each a process, agree on one number; a client adds to it.
-
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,30 +29,26 @@ class Counter final : public rsm::StateMachine {
  private:
   std::uint64_t value_ = 0;
 };
-
 int main() {
   char directory[] = "/dev/shm/gaios-counter-XXXXXX";
-  const auto config = rsm::ParseConfig(
-      "group = 'counter'\ntransport = 'shm'\nstate_machine = 'counter'\ncapacity_bytes = 1048576\n"
-      "directory = '" +
-          std::string(mkdtemp(directory)) +
-          "'\n"
-          "[[replica]]\nid = 0\n[[replica]]\nid = 1\n[[replica]]\nid = 2\n",
-      "counter");
-  if (!config.ok()) return std::puts(config.status().ToString().c_str()), 2;
-  if (!rsm::Bootstrap(*config).ok()) return 2;  // once in the life of a group
-  pid_t children[3];
+  if (mkdtemp(directory) == nullptr) return 1;
+  const std::string replicas =
+      "transport = 'shm'\nstate_machine = 'counter'\nreplica = [{id = 0}, {id = 1}, {id = 2}]\n";
+  const auto config =
+      rsm::ParseConfig(replicas + "group = 'counter'\ndirectory = '" + directory + "'", "counter");
+  if (!config.ok() || !rsm::Bootstrap(*config).ok()) return 2;  // bootstrapped once in the life of a group
+  pid_t children[3] = {};
   for (std::uint8_t id = 0; id < 3; ++id) {
-    if ((children[id] = fork()) != 0) continue;
+    children[id] = fork();
+    if (children[id] != 0) continue;
     Counter counter;
     auto node = rsm::Node::Open(*config, paxos::ReplicaId(id), counter);
-    for (base::Idle idle(base::IdleStrategy::kBackOff); node.ok();)
+    for (base::Idle idle(base::IdleStrategy::kYield); node.ok();)
       (*node)->Poll() ? idle.OnWork() : idle.OnIdle();
     _exit(1);
   }
   const base::TscClock clock;
-  auto client =
-      rsm::Client::Open({.directory = directory, .replicas = 3, .group = GroupIdOf(*config)}, clock);
+  auto client = rsm::Client::Open({directory, 3, GroupIdOf(*config)}, clock);
   std::uint64_t value = 0;
   for (int i = 0; client.ok() && i < 10; ++i) {
     const auto reply = (*client)->Call({});  // returns once a majority has it

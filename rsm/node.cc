@@ -1,5 +1,6 @@
 #include "gaios/rsm/node.h"
 
+#include <optional>
 #include <utility>
 
 #include "gaios/paxos/types.h"

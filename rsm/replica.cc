@@ -139,7 +139,7 @@ Taken Replica::OpenSession(ProposalListener& listener, std::uint64_t tag) {
   return taken;
 }
 
-std::uint64_t Replica::StampNs() {
+std::uint64_t Replica::StampNs() const {
   return now_ns_ + wall_offset_ns_;
 }
 
@@ -186,7 +186,8 @@ void Replica::ApplyEntry(const paxos::Entry& entry) {
   std::span<const std::byte> ahead = entry.payload;
   std::uint32_t announced = entry.header.commands == 1 ? 1 : 0;  // alone, there is nothing to be ahead of
   for (std::uint32_t index = 0; index < entry.header.commands && !divergence_.has_value(); ++index) {
-    for (; announced < std::min<std::uint32_t>(index + kPrefetchDistance, entry.header.commands); ++announced) {
+    for (; announced < std::min<std::uint32_t>(index + kPrefetchDistance, entry.header.commands);
+         ++announced) {
       const std::optional<DecodedCommand> coming = DecodeCommand(ahead);
       if (coming.has_value() && coming->kind != CommandKind::kStateHash) {
         state_machine_.Prefetch(coming->bytes);

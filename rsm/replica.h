@@ -150,7 +150,7 @@ class Replica {
   void TakeHash();
   void CompareHash(std::span<const std::byte> bytes);
   void ProposeHash();
-  [[nodiscard]] std::uint64_t StampNs();
+  [[nodiscard]] std::uint64_t StampNs() const;
 
   const ReplicaOptions options_;
   const base::Clock& clock_;

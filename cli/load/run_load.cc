@@ -180,6 +180,9 @@ class Load {
     }
     seconds_ = static_cast<double>(now_ns - begin_ns) / kNsPerS;
     if (flags_.mode == "open") {
+      // What was due in the last moment is still sent, as far as clients have room.
+      while (SendDue(begin_ns, now_ns)) {
+      }
       const auto due = static_cast<std::uint64_t>(seconds_ * flags_.rate_per_s);
       refused_ = due > tally_.sent ? due - tally_.sent : 0;
     }
@@ -202,7 +205,7 @@ class Load {
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
   [[nodiscard]] double seconds() const { return seconds_; }
-  [[nodiscard]] History& history() { return *tally_.history; }
+  [[nodiscard]] bool FinishHistory() const { return tally_.history->Finish(); }
 
  private:
   bool SendDue(std::uint64_t begin_ns, std::uint64_t now_ns) {
@@ -320,7 +323,7 @@ int RunLoad(const LoadFlags& flags) {
   if (const absl::Status written = WriteJson(load.Result(), flags.json); !written.ok()) {
     return Complain(written);
   }
-  if (!load.history().Finish()) {
+  if (!load.FinishHistory()) {
     return Complain(
         absl::StrCat("--history ", flags.history, " could not be written to the end: is the disk full?"),
         kExitDoesNotHold);
