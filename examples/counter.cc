@@ -9,7 +9,6 @@
 #include "gaios/rsm/client/client.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/node.h"
-
 using namespace gaios;  // NOLINT(google-build-using-namespace): an example
 
 class Counter final : public rsm::StateMachine {
