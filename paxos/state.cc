@@ -80,7 +80,8 @@ void State::Examine() {
     whole = from;
   }
   kept_from = std::min(applied, whole.position);  // never overwritten before it is applied
-  // The log may move now, with what is kept and no more: the next examination must not start from further back.
+  // The log may move now, with what is kept and no more: the next examination must not start from further
+  // back.
   trail.Mark(whole);
 }
 

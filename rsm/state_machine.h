@@ -85,8 +85,8 @@ class StateMachine {
  public:
   virtual ~StateMachine() = default;
   virtual void Apply(const Command& command, Reply& reply) = 0;
-  // A command that is about to be applied, a few commands ahead: a state machine larger than the caches may start to
-  // fetch what it will touch. Must change nothing.
+  // A command that is about to be applied, a few commands ahead: a state machine larger than the caches may
+  // start to fetch what it will touch. Must change nothing.
   virtual void Prefetch(std::span<const std::byte> /*command*/) {}
   // A hash of the whole state, cheap enough to be asked for every few thousand commands; equal states have
   // equal hashes whatever road led to them.
