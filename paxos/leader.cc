@@ -9,10 +9,14 @@
 namespace gaios::paxos {
 namespace {
 
-// Ring bytes that proposals leave to ballot records: leaders may follow each other this often before anything
-// is applied in between.
-constexpr std::uint64_t kReservedBytes = 16 * kEntryAlignment;
-static_assert(kReservedBytes <= kMinCapacityBytes / 4);
+// Ring bytes that proposals leave to ballot records: a leader needs room for its own before anything of its
+// predecessors is applied, and there may be many of them while writes do not get through.
+constexpr std::uint64_t kLeastReservedBytes = 16 * kEntryAlignment;
+static_assert(kLeastReservedBytes <= kMinCapacityBytes / 4);
+
+std::uint64_t ReservedBytes(const Log& log) {
+  return std::max(kLeastReservedBytes, log.capacity() / 64);
+}
 
 constexpr std::uint32_t kCommandAlignment = 8;
 constexpr std::uint16_t kMaxCommandsPerBatch = std::numeric_limits<std::uint16_t>::max();
@@ -183,7 +187,7 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
 }
 
 bool Leader::MakeRoom(std::uint64_t entry_bytes) {
-  const Position needed = state_.end.position + (entry_bytes + kReservedBytes);
+  const Position needed = state_.end.position + (entry_bytes + ReservedBytes(state_.log));
   if (needed <= reuse_limit_) {
     return true;
   }
@@ -482,7 +486,7 @@ void Leader::DropLaggards() {
     const Position holds = std::min(follower.in_sync ? follower.applied : state_.end.position,
                                     follower.LowestPosted(state_.end.position));
     // It is in the way when the smallest proposal would not fit because of it.
-    const bool in_the_way = full && state_.end.position + (kReservedBytes + 2 * kEntryAlignment) >
+    const bool in_the_way = full && state_.end.position + (ReservedBytes(state_.log) + 2 * kEntryAlignment) >
                                         holds + (state_.log.capacity() * 3 / 4);
     if (!in_the_way) {
       follower.full_since_ns = 0;
