@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "gaios/rsm/client/client.h"
 #include "gaios/rsm/marker.h"
@@ -31,10 +32,8 @@ class Counter final : public rsm::StateMachine {
 int main() {
   char directory[] = "/dev/shm/gaios-counter-XXXXXX";
   if (mkdtemp(directory) == nullptr) return 1;
-  const std::string replicas =
-      "transport = 'shm'\nstate_machine = 'counter'\nreplica = [{id = 0}, {id = 1}, {id = 2}]\n";
-  const auto config =
-      rsm::ParseConfig(replicas + "group = 'counter'\ndirectory = '" + directory + "'", "counter");
+  const std::string text = "transport='shm'\nstate_machine='counter'\nreplica=[{id=0},{id=1},{id=2}]\n";
+  const auto config = rsm::ParseConfig(text + "group='demo'\ndirectory='" + directory + "'", "counter");
   if (!config.ok() || !rsm::Bootstrap(*config).ok()) return 2;  // bootstrapped once in the life of a group
   pid_t children[3] = {};
   for (std::uint8_t id = 0; id < 3; ++id) {
@@ -55,5 +54,6 @@ int main() {
     std::printf("the counter is %lu\n", value);
   }
   for (const pid_t child : children) kill(child, SIGKILL);
+  std::filesystem::remove_all(directory);
   return value == 10 ? 0 : 1;
 }

@@ -81,67 +81,56 @@ bool Endpoint::HasPath(ReplicaId peer, Grant grant) {
   return link.up && link.has_path && grant <= link.path;  // an earlier one will be told that it is fenced
 }
 
+Post Endpoint::PostOnPath(const World::Operation& operation) {
+  if (!HasPath(operation.to, operation.grant)) {
+    return Post::kDown;
+  }
+  if (world_.link(self_, operation.to).posted.size() >= paxos::kMaxPostedPerLink) {
+    return Post::kFull;
+  }
+  auto posted = std::make_shared<World::Operation>(operation);
+  posted->from = self_;
+  world_.Post(posted);
+  return Post::kPosted;
+}
+
 Post Endpoint::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) {
   GAIOS_CHECK(!range.empty() && range.size() <= capacity(),
               "a write of no bytes, or of more than the ring has");
-  if (!HasPath(peer, grant)) {
-    return Post::kDown;
-  }
-  if (world_.link(self_, peer).posted.size() >= paxos::kMaxPostedPerLink) {
-    return Post::kFull;
-  }
-  auto operation = std::make_shared<World::Operation>();
-  operation->kind = World::Operation::Kind::kWrite;
-  operation->from = self_;
-  operation->to = peer;
-  operation->acceptor = acceptor;
-  operation->grant = grant;
-  operation->range = range;
-  operation->token = token;
-  operation->bytes.resize(capacity());
-  world_.CopyRange(operation->bytes.data(), log(), range);
-  world_.Post(operation);
-  return Post::kPosted;
+  World::Operation operation;
+  operation.kind = World::Operation::Kind::kWrite;
+  operation.to = peer;
+  operation.acceptor = acceptor;
+  operation.grant = grant;
+  operation.range = range;
+  operation.token = token;
+  operation.bytes.resize(capacity());
+  world_.CopyRange(operation.bytes.data(), log(), range);
+  return PostOnPath(operation);
 }
 
 Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
                          std::uint64_t value, std::uint64_t token) {
-  if (!HasPath(peer, grant)) {
-    return Post::kDown;
-  }
-  if (world_.link(self_, peer).posted.size() >= paxos::kMaxPostedPerLink) {
-    return Post::kFull;
-  }
-  auto operation = std::make_shared<World::Operation>();
-  operation->kind = World::Operation::Kind::kWord;
-  operation->from = self_;
-  operation->to = peer;
-  operation->acceptor = acceptor;
-  operation->grant = grant;
-  operation->word = which;
-  operation->value = value;
-  operation->token = token;
-  world_.Post(operation);
-  return Post::kPosted;
+  World::Operation operation;
+  operation.kind = World::Operation::Kind::kWord;
+  operation.to = peer;
+  operation.acceptor = acceptor;
+  operation.grant = grant;
+  operation.word = which;
+  operation.value = value;
+  operation.token = token;
+  return PostOnPath(operation);
 }
 
 Post Endpoint::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) {
-  if (!HasPath(peer, grant)) {
-    return Post::kDown;
-  }
-  if (world_.link(self_, peer).posted.size() >= paxos::kMaxPostedPerLink) {
-    return Post::kFull;
-  }
-  auto operation = std::make_shared<World::Operation>();
-  operation->kind = World::Operation::Kind::kRead;
-  operation->from = self_;
-  operation->to = peer;
-  operation->acceptor = acceptor;
-  operation->grant = grant;
-  operation->range = range;
-  operation->token = token;
-  world_.Post(operation);
-  return Post::kPosted;
+  World::Operation operation;
+  operation.kind = World::Operation::Kind::kRead;
+  operation.to = peer;
+  operation.acceptor = acceptor;
+  operation.grant = grant;
+  operation.range = range;
+  operation.token = token;
+  return PostOnPath(operation);
 }
 
 Post Endpoint::ReadControl(ReplicaId peer) {
