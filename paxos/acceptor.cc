@@ -41,11 +41,7 @@ void Acceptor::Begin(ReplicaId to, Grant grant) {
   if (state_.observer != nullptr) {
     state_.observer->OnPromise(state_.self, grant);
   }
-  Action action;
-  action.kind = ActionKind::kGrantTo;
-  action.peer = to;
-  action.grant = grant;
-  state_.actions.Push(action);
+  state_.actions.Add(ActionKind::kGrantTo, to).grant = grant;
 }
 
 bool Acceptor::OnGranted(Grant grant) {

@@ -43,18 +43,19 @@ class Actions {
   // message.
   static constexpr std::size_t kCapacity = kMaxReplicas * 8;
 
-  void Push(const Action& action) {
+  // A new action at the end of the list, for the caller to fill in place: the fields that its kind does not
+  // name hold whatever they held.
+  [[nodiscard]] Action& Add(ActionKind kind, ReplicaId peer) {
     GAIOS_CHECK(size_ < kCapacity, "more actions than one input may cause");
-    actions_[size_++] = action;
+    Action& action = actions_[size_++];
+    action.kind = kind;
+    action.peer = peer;
+    return action;
   }
   void PushMessage(ReplicaId to, const Message& message) {
     GAIOS_CHECK(messages_size_ < messages_.size(), "more messages than one input may cause");
     messages_[messages_size_] = message;
-    Action action;
-    action.kind = ActionKind::kSend;
-    action.peer = to;
-    action.value = messages_size_++;
-    Push(action);
+    Add(ActionKind::kSend, to).value = messages_size_++;
   }
   [[nodiscard]] std::span<const Action> list() const { return {actions_.data(), size_}; }
   [[nodiscard]] const Message& message(const Action& action) const {

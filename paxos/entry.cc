@@ -3,7 +3,16 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "gaios/paxos/long_hash.h"
+
 namespace gaios::paxos {
+namespace {
+
+// Up to here XXH3 has code for each size, which is best inlined; above, it is a loop whose speed depends on
+// the processor's vectors.
+constexpr std::size_t kLongestShortBytes = 240;
+
+}  // namespace
 
 Cursor StartOfLog(GroupId group) {
   Cursor cursor;
@@ -12,12 +21,13 @@ Cursor StartOfLog(GroupId group) {
   return cursor;
 }
 
-std::uint64_t EntryChecksum(const std::byte* entry, const EntryHeader& header, Position position,
-                            GroupId group, std::uint64_t previous) {
-  constexpr std::size_t kSkipped = sizeof(header.checksum);
-  const std::uint64_t body = XXH3_64bits(entry + kSkipped, EntryBytes(header.length) - kSkipped);
-  const std::uint64_t chained[4] = {body, position.value(), group.value(), previous};
-  return XXH3_64bits(chained, sizeof(chained));
+std::uint64_t EntryChecksum(const std::byte* entry, std::uint64_t bytes, Position position, GroupId group,
+                            std::uint64_t previous) {
+  constexpr std::size_t kSkipped = sizeof(EntryHeader::checksum);
+  const std::size_t size = bytes - kSkipped;
+  const std::uint64_t body =
+      size <= kLongestShortBytes ? XXH3_64bits(entry + kSkipped, size) : LongHash({entry + kSkipped, size});
+  return ChainChecksum(body, position, group, previous);
 }
 
 }  // namespace gaios::paxos

@@ -6,7 +6,8 @@
 //
 // clang-format off
 //   offset  size
-//        0     8  checksum   XXH3-64 over the rest, then mixed with the position, the group and the previous checksum
+//        0     8  checksum   XXH3-64 over the rest, then mixed with the position, the group and the previous checksum:
+//                            see ChainChecksum
 //        8     8  slot       number of the entry, previous slot + 1
 //       16     8  ballot     packed ballot under which the entry was first proposed; never changed afterwards
 //       24     8  commit     position the proposer knew to be committed when it wrote the entry
@@ -71,10 +72,23 @@ struct Cursor {
 // The cursor before the first entry of a group's log.
 [[nodiscard]] Cursor StartOfLog(GroupId group);
 
-// Checksum of the entry at `entry` (header with every field but the checksum set, payload of header.length
-// bytes and its padding behind it) at `position`, continuing an entry with checksum `previous`.
-[[nodiscard]] std::uint64_t EntryChecksum(const std::byte* entry, const EntryHeader& header,
-                                          Position position, GroupId group, std::uint64_t previous);
+// What the hash `body` of an entry's own bytes becomes once it says where the entry stands and what it
+// continues. With the other three equal, two values of any one argument never give the same result: the sum
+// and each step of the finalizer (that of MurmurHash3) can be inverted.
+[[nodiscard]] constexpr std::uint64_t ChainChecksum(std::uint64_t body, Position position, GroupId group,
+                                                    std::uint64_t previous) {
+  constexpr std::uint64_t kOddA = 0x9e3779b97f4a7c15ULL;
+  constexpr std::uint64_t kOddB = 0xc2b2ae3d27d4eb4fULL;
+  std::uint64_t z = body ^ (previous + position.value() * kOddA + group.value() * kOddB);
+  z = (z ^ (z >> 33)) * 0xff51afd7ed558ccdULL;
+  z = (z ^ (z >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+  return z ^ (z >> 33);
+}
+
+// Checksum of the entry of `bytes` bytes (a multiple of kEntryAlignment) at `entry`, whose header has every
+// field but the checksum set, at `position`, continuing an entry with checksum `previous`.
+[[nodiscard]] std::uint64_t EntryChecksum(const std::byte* entry, std::uint64_t bytes, Position position,
+                                          GroupId group, std::uint64_t previous);
 
 }  // namespace gaios::paxos
 

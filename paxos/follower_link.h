@@ -27,9 +27,7 @@ struct FollowerLink {
   struct Posted {
     enum class Kind : std::uint8_t { kWrite, kCommitWord, kProbe };
     Kind kind = Kind::kWrite;
-    Range range;              // kWrite: bytes that must not change before completion
-    std::uint64_t value = 0;  // kProbe: the round it proves
-    std::uint64_t token = 0;
+    std::uint64_t value = 0;  // kWrite: position where it ends; kProbe: the round it proves
   };
 
   Member member;
@@ -53,36 +51,35 @@ struct FollowerLink {
   [[nodiscard]] std::size_t under_way() const { return posted_count_; }
   [[nodiscard]] bool room() const { return posted_count_ < kMaxPostedPerLink; }
 
-  std::uint64_t Push(Posted operation) {
+  // Keeps the operation as under way and returns its token, one above the last.
+  std::uint64_t Push(Posted::Kind kind, std::uint64_t value) {
     GAIOS_CHECK(room(), "more operations than a link holds");
-    operation.token = ++last_token_;
-    posted_ring_[(posted_first_ + posted_count_++) % kMaxPostedPerLink] = operation;
-    return operation.token;
-  }
-  [[nodiscard]] const Posted& front() const {
-    GAIOS_CHECK(posted_count_ > 0, "no operation under way");
-    return posted_ring_[posted_first_];
+    Posted& place = posted_ring_[(posted_first_ + posted_count_++) % kMaxPostedPerLink];
+    place.kind = kind;
+    place.value = value;
+    return ++last_token_;
   }
   [[nodiscard]] bool IsUnderWay(std::uint64_t token) const {
-    return posted_count_ > 0 && token >= front().token && token <= last_token_;
+    return token <= last_token_ && token + posted_count_ > last_token_;
   }
-  void Pop() {
+  // The oldest operation under way, which has completed.
+  Posted Pop(std::uint64_t token) {
+    GAIOS_CHECK(posted_count_ > 0 && token + posted_count_ == last_token_ + 1,
+                "operations on a link complete in posting order");
+    const Posted oldest = posted_ring_[posted_first_];
     posted_first_ = (posted_first_ + 1) % kMaxPostedPerLink;
     --posted_count_;
+    return oldest;
   }
   // Forgets what is under way: its completions, if any, are told apart by their tokens.
-  void Forget() { posted_count_ = 0; }
-
-  // Lowest position that a posted write may still read, or `none` when there is none (P8).
-  [[nodiscard]] Position LowestPosted(Position none) const {
-    for (std::size_t i = 0; i < posted_count_; ++i) {
-      const Posted& operation = posted_ring_[(posted_first_ + i) % kMaxPostedPerLink];
-      if (operation.kind == Posted::Kind::kWrite) {
-        return operation.range.from;  // posted in order of position
-      }
-    }
-    return none;
+  void Forget() {
+    posted_count_ = 0;
+    posted = acked;
   }
+
+  // Lowest position that a posted write may still read, or `none` when there is none (P8). Writes are posted
+  // in order of position, each from where the last one ended.
+  [[nodiscard]] Position LowestPosted(Position none) const { return acked < posted ? acked : none; }
 
  private:
   std::array<Posted, kMaxPostedPerLink> posted_ring_;

@@ -5,14 +5,20 @@
 // written to every follower that has granted its log, and what a majority has completed past the ballot
 // record is committed. Also what keeps that going: matching of followers' logs, the in-sync set and ring
 // reuse, heartbeats, probes for linearizable reads, and knowing when the leadership is lost.
+//
+// Files: leader.cc (beginning, end, time, reads), leader_followers.cc (grants, the in-sync set, ring space),
+// leader_datapath.cc (everything between Claim and the commit).
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 
+#include "gaios/base/check.h"
 #include "gaios/paxos/follower_link.h"
+#include "gaios/paxos/follower_set.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/paxos/message.h"
 #include "gaios/paxos/recovery.h"
 #include "gaios/paxos/state.h"
@@ -37,7 +43,8 @@ struct Proposal {
 
 class Leader {
  public:
-  explicit Leader(State& state) : state_(state) {}
+  explicit Leader(State& state)
+      : state_(state), reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)) {}
 
   // Phase 1 is won: appends the ballot record and starts writing. False when the ring has no room for the
   // record, or no majority of the promises can be in sync: then this replica must not lead now.
@@ -58,7 +65,14 @@ class Leader {
   // Space for one command of `bytes` at the end of the open batch; kept until Publish or the next Claim.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
   // The claimed command is complete and becomes part of the log.
-  [[nodiscard]] Proposal Publish();
+  [[nodiscard]] Proposal Publish() {
+    GAIOS_CHECK(open_.claimed_bytes > 0, "nothing was claimed");
+    const Proposal proposal{Slot(state_.end.slot.value() + 1), open_.commands};
+    open_.payload_bytes += open_.claimed_bytes;
+    open_.claimed_bytes = 0;
+    ++open_.commands;
+    return proposal;
+  }
   // Seals what has gathered and posts what can be posted.
   void Flush();
   // Returns false when the leadership is lost by it.
@@ -89,48 +103,68 @@ class Leader {
   [[nodiscard]] bool has_quorum() const;
   // A follower was fenced by a higher ballot that did not win: a campaign with a higher one takes it back.
   [[nodiscard]] bool wants_takeback() const;
-  [[nodiscard]] const FollowerLink* follower(ReplicaId id) const;
+  [[nodiscard]] const FollowerLink* follower(ReplicaId id) const { return followers_.Find(id); }
   [[nodiscard]] std::size_t in_sync_count() const;
 
  private:
   struct OpenBatch {
     std::uint32_t payload_bytes = 0;
+    std::uint32_t limit_bytes = 0;  // how far the payload may grow; 0: nothing is open
     std::uint16_t commands = 0;
     std::uint32_t claimed_bytes = 0;  // of the command being written
     std::uint64_t time_ns = 0;
   };
 
-  [[nodiscard]] FollowerLink* Find(ReplicaId id);
-  [[nodiscard]] std::span<FollowerLink> followers() { return {followers_.data(), followers_size_}; }
-  [[nodiscard]] std::span<const FollowerLink> followers() const {
-    return {followers_.data(), followers_size_};
-  }
   void Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
   void SealBatch();
   void FillToEndOfRing();
   [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);
   [[nodiscard]] Position ReuseLimit() const;
+  // The open batch grows no further before it has looked at the new limit (P8).
+  void LimitReuse(Position limit) {
+    reuse_limit_ = limit;
+    open_.limit_bytes = open_.payload_bytes;
+  }
   // Oldest position that the ring still holds, claims included.
-  [[nodiscard]] Position Holds() const;
-  void PostTo(FollowerLink& follower);
+  [[nodiscard]] Position Holds() const {
+    const std::uint64_t capacity = state_.log.capacity();
+    return std::max(state_.kept_from, Position(reach_.value() > capacity ? reach_.value() - capacity : 0));
+  }
+
+  // leader_datapath.cc
+  void PostRange(FollowerLink& follower);
   void PostWord(FollowerLink& follower);
+  void PostProbes();
+  [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
+  [[nodiscard]] Refusal OpenFor(std::uint64_t aligned);
+  [[nodiscard]] bool Extend(std::uint64_t aligned);
   void AdvanceCommit();
+  void CommitTo(Position reached);
+
+  // leader_followers.cc
+  [[nodiscard]] bool OnFailure(FollowerLink& follower, bool fenced);
   void Activate(FollowerLink& follower, const Message& promise);
   void Ask(FollowerLink& follower);
   void Leave(FollowerLink& follower, FollowerLink::Stage stage);
   void DropLaggards();
-  void ReadControl(const FollowerLink& follower);
+
+  // leader.cc
   [[nodiscard]] TimeNs MajorityHeardNs() const;
   [[nodiscard]] bool CanStillReachMajority() const;
 
+  // Ring bytes that proposals leave to ballot records: a leader needs room for its own before anything of its
+  // predecessors is applied.
+  static constexpr std::uint64_t kLeastReservedBytes = 16 * kEntryAlignment;
+  static_assert(kLeastReservedBytes <= kMinCapacityBytes / 4);
+
   State& state_;
+  const std::uint64_t reserved_bytes_;
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
   OpenBatch open_;
   Position reach_;  // end of the furthest claim: a capacity below it, the ring has been written over
-  std::array<FollowerLink, kMaxReplicas> followers_;
-  std::size_t followers_size_ = 0;
+  FollowerSet followers_;
   std::uint64_t read_round_ = 0;  // latest probe round posted
   bool read_asked_ = false;       // somebody waits for the next round
   TimeNs next_beat_ns_ = 0;

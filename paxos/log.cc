@@ -2,24 +2,38 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "gaios/base/check.h"
+#include "gaios/base/prefetch.h"
 
 namespace gaios::paxos {
 namespace {
 
+// Reads eight bytes that a peer may be writing, once.
+std::uint64_t LoadWord(const std::byte* from) {
+  return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(from), __ATOMIC_RELAXED);
+}
+
 // Copies a header that a peer may be writing: eight bytes at a time, each read once.
 EntryHeader LoadHeader(const std::byte* from) {
   std::uint64_t words[sizeof(EntryHeader) / 8];
-  const auto* source = reinterpret_cast<const std::uint64_t*>(from);
   for (std::size_t i = 0; i < std::size(words); ++i) {
-    words[i] = __atomic_load_n(source + i, __ATOMIC_RELAXED);
+    words[i] = LoadWord(from + i * 8);
   }
   EntryHeader header;
   std::memcpy(&header, words, sizeof(header));
   return header;
 }
+
+constexpr std::uint64_t kWordBytes = 8;
+
+// A ring is larger than the caches: the lines of an entry to come are asked for so far ahead. A large entry is
+// written in a sweep that the processor sees coming.
+constexpr std::uint64_t kSmallBytes = 512;
+constexpr std::uint64_t kAheadBytes = 256;
 
 bool IsKnownKind(std::uint16_t kind) {
   return kind >= static_cast<std::uint16_t>(EntryKind::kFiller) &&
@@ -29,7 +43,12 @@ bool IsKnownKind(std::uint16_t kind) {
 }  // namespace
 
 Log::Log(std::byte* memory, std::uint64_t capacity, GroupId group)
-    : memory_(memory), capacity_(capacity), mask_(capacity - 1), group_(group) {
+    : memory_(memory),
+      capacity_(capacity),
+      mask_(capacity - 1),
+      group_(group),
+      max_payload_bytes_(static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(kMaxEntryPayloadBytes, (capacity / 4) - sizeof(EntryHeader)))) {
   GAIOS_CHECK(capacity >= kMinCapacityBytes && capacity <= kMaxCapacityBytes, "log capacity out of bounds");
   GAIOS_CHECK((capacity & mask_) == 0, "log capacity must be a power of two");
   MoveTo(memory);
@@ -41,42 +60,26 @@ void Log::MoveTo(std::byte* memory) {
   memory_ = memory;
 }
 
-std::uint32_t Log::MaxPayloadBytes() const {
-  return static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(kMaxEntryPayloadBytes, (capacity_ / 4) - sizeof(EntryHeader)));
-}
-
 std::optional<Entry> Log::Next(const Cursor& at) const {
-  Entry entry;
   const std::byte* const bytes = At(at.position);
-  entry.header = LoadHeader(bytes);
-  if (entry.header.slot != at.slot.value() + 1 || !IsKnownKind(entry.header.kind)) {
+  const std::uint64_t slot = LoadWord(bytes + offsetof(EntryHeader, slot));
+  const auto length = static_cast<std::uint32_t>(LoadWord(bytes + offsetof(EntryHeader, length)));
+  const std::uint64_t size = EntryBytes(length);
+  if (slot != at.slot.value() + 1 || size > BytesToEnd(at.position)) {
     return std::nullopt;
   }
-  const std::uint64_t size = EntryBytes(entry.header.length);
-  if (size > BytesToEnd(at.position)) {
+  const std::uint64_t checksum = EntryChecksum(bytes, size, at.position, group_, at.checksum);
+  // Only now the header: where the bytes that were hashed were the new ones, these are too.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  std::optional<Entry> entry(std::in_place);
+  entry->header = LoadHeader(bytes);
+  if (entry->header.checksum != checksum || entry->header.length != length ||
+      !IsKnownKind(entry->header.kind)) {
     return std::nullopt;
   }
-  if (EntryChecksum(bytes, entry.header, at.position, group_, at.checksum) != entry.header.checksum) {
-    return std::nullopt;
-  }
-  entry.range = {at.position, at.position + size};
-  entry.payload = {bytes + sizeof(EntryHeader), entry.header.length};
+  entry->range = {at.position, at.position + size};
+  entry->payload = {bytes + sizeof(EntryHeader), length};
   return entry;
-}
-
-Entry Log::Known(const Cursor& at) const {
-  Entry entry;
-  const std::byte* const bytes = At(at.position);
-  entry.header = LoadHeader(bytes);
-  GAIOS_CHECK(entry.header.slot == at.slot.value() + 1, "a known entry is no longer in the ring");
-  entry.range = {at.position, at.position + EntryBytes(entry.header.length)};
-  entry.payload = {bytes + sizeof(EntryHeader), entry.header.length};
-  return entry;
-}
-
-Cursor Log::After(const Entry& entry) {
-  return {entry.range.to, entry.slot(), entry.ballot(), entry.header.checksum};
 }
 
 Cursor Log::ScanFrom(Cursor at, Position limit) const {
@@ -99,10 +102,22 @@ Cursor Log::Seal(const Cursor& at, Ballot ballot, EntryHeader header) {
   header.ballot = ballot.packed();
   header.checksum = 0;
   std::memcpy(bytes, &header, sizeof(header));
-  std::memset(bytes + sizeof(header) + header.length, 0, size - sizeof(header) - header.length);
-  header.checksum = EntryChecksum(bytes, header, at.position, group_, at.checksum);
-  std::memcpy(bytes, &header.checksum, sizeof(header.checksum));
-  return {at.position + size, Slot(header.slot), ballot, header.checksum};
+  std::uint64_t used = sizeof(header) + header.length;
+  if (used % kWordBytes != 0) [[unlikely]] {
+    const std::uint64_t whole = (used + kWordBytes - 1) / kWordBytes * kWordBytes;
+    std::memset(bytes + used, 0, whole - used);
+    used = whole;
+  }
+  for (; used < size; used += kWordBytes) {
+    constexpr std::uint64_t kZeros = 0;
+    std::memcpy(bytes + used, &kZeros, sizeof(kZeros));
+  }
+  const std::uint64_t checksum = EntryChecksum(bytes, size, at.position, group_, at.checksum);
+  std::memcpy(bytes, &checksum, sizeof(checksum));
+  if (size <= kSmallBytes) {
+    base::PrefetchForWrite(At(at.position + size + kAheadBytes), size);
+  }
+  return {at.position + size, Slot(header.slot), ballot, checksum};
 }
 
 }  // namespace gaios::paxos

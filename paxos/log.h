@@ -3,14 +3,17 @@
 
 // The ring of entries in one replica's memory, read as a chain. A Log holds no protocol state: cursors say
 // where a chain has got to, the Log says whether the bytes there continue it. The memory is the transport's
-// and may be written by a peer at any moment; a header is therefore copied before it is looked at, and an
-// entry counts only when its checksum, over everything, continues the chain.
+// and may be written by a peer at any moment; an entry counts only when its checksum, over everything,
+// continues the chain, and its header is copied after that: a header copied before might be half of what has
+// been overwritten since.
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 
+#include "gaios/base/check.h"
 #include "gaios/paxos/entry.h"
 #include "gaios/paxos/types.h"
 
@@ -45,16 +48,27 @@ class Log {
 
   // Largest payload an entry of this log may have, bytes: a quarter of the ring at most, so that a few always
   // fit.
-  [[nodiscard]] std::uint32_t MaxPayloadBytes() const;
+  [[nodiscard]] std::uint32_t MaxPayloadBytes() const { return max_payload_bytes_; }
 
   // The valid entry that continues `at`, or nothing. Reads the whole entry.
   [[nodiscard]] std::optional<Entry> Next(const Cursor& at) const;
 
   // The same entry when it is known to be valid already: reads the header only.
-  [[nodiscard]] Entry Known(const Cursor& at) const;
+  [[nodiscard]] Entry Known(const Cursor& at) const {
+    Entry entry;
+    const std::byte* const bytes = At(at.position);
+    // Nobody writes here: the position is not reused before the entry is applied (P8).
+    std::memcpy(&entry.header, bytes, sizeof(entry.header));
+    GAIOS_CHECK(entry.header.slot == at.slot.value() + 1, "a known entry is no longer in the ring");
+    entry.range = {at.position, at.position + EntryBytes(entry.header.length)};
+    entry.payload = {bytes + sizeof(EntryHeader), entry.header.length};
+    return entry;
+  }
 
   // The cursor behind `entry`, which continues the one it was found at.
-  [[nodiscard]] static Cursor After(const Entry& entry);
+  [[nodiscard]] static Cursor After(const Entry& entry) {
+    return {entry.range.to, entry.slot(), entry.ballot(), entry.header.checksum};
+  }
 
   // Follows the chain from `at` as far as it is valid, or to `limit`, looking at no position a capacity past
   // `at`.
@@ -70,6 +84,7 @@ class Log {
   std::uint64_t capacity_;
   std::uint64_t mask_;
   GroupId group_;
+  std::uint32_t max_payload_bytes_;
 };
 
 }  // namespace gaios::paxos

@@ -3,6 +3,7 @@
 
 // Counting. Pure functions and values; any thread.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,9 @@ template <typename Value>
 [[nodiscard]] Value ReachedBy(std::size_t majority, std::span<const Value> values) {
   GAIOS_CHECK(majority >= 1 && majority <= values.size() && values.size() <= kMaxReplicas,
               "no such majority");
+  if (values.size() == 3 && majority == 2) {  // the usual group: the middle one, without a branch
+    return std::max(std::min(values[0], values[1]), std::min(std::max(values[0], values[1]), values[2]));
+  }
   std::array<Value, kMaxReplicas> sorted;
   for (std::size_t i = 0; i < values.size(); ++i) {  // insertion, largest first: at most kMaxReplicas values
     std::size_t at = i;

@@ -121,15 +121,12 @@ Recovery::Progress Recovery::Choose() {
 
 void Recovery::ReadMore() {
   const Position to = promise_[source_.value()].valid_end.position;
-  Action action;
-  action.kind = ActionKind::kReadLog;
-  action.peer = source_;
+  Action& action = state_.actions.Add(ActionKind::kReadLog, source_);
   action.acceptor = state_.peers[source_.value()].incarnation;
   action.grant = {ballot_, 1};
   action.range = {read_to_, std::min(to, read_to_ + kMaxWriteBytes)};
   action.token = ++read_token_;
   read_to_ = action.range.to;
-  state_.actions.Push(action);
 }
 
 Recovery::Progress Recovery::OnRead(bool done, std::uint64_t token) {

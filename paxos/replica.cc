@@ -71,10 +71,7 @@ void Replica::StepDown() {
   } else if (state_.role == Role::kCandidate) {
     for (const Member& voter : state_.options.configuration.voters()) {
       if (voter.id != state_.self.id) {
-        Action action;
-        action.kind = ActionKind::kAbandon;
-        action.peer = voter.id;
-        state_.actions.Push(action);
+        static_cast<void>(state_.actions.Add(ActionKind::kAbandon, voter.id));
       }
     }
     if (taking_back_) {
@@ -166,12 +163,6 @@ Range Replica::LiveRange(const std::byte* memory) {
   return {state_.kept_from, std::max(state_.kept_from, state_.end.position)};
 }
 
-void Replica::OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
-  if (state_.role == Role::kLeader && !leader_.OnCompletion(peer, done, fenced, token)) {
-    StepDown();
-  }
-}
-
 void Replica::OnLogRead(bool done, std::uint64_t token) {
   if (state_.role == Role::kCandidate) {
     After(recovery_.OnRead(done, token));
@@ -206,23 +197,6 @@ void Replica::OnLinkDown(ReplicaId peer) {
   state_.peers[peer.value()].link_up = false;
   if (state_.role == Role::kLeader) {
     leader_.OnLinkDown(peer);
-  }
-}
-
-std::optional<Entry> Replica::NextToApply() const {
-  if (apply_.position >= state_.commit.position) {
-    return std::nullopt;
-  }
-  return state_.log.Known(apply_);
-}
-
-void Replica::Applied(const Entry& entry) {
-  GAIOS_CHECK(entry.range.from == apply_.position && entry.range.to <= state_.commit.position,
-              "P6: entries are applied in order, and only committed ones");
-  apply_ = Log::After(entry);
-  state_.applied = apply_.position;
-  if (state_.observer != nullptr) {
-    state_.observer->OnApply(state_.self, entry);
   }
 }
 

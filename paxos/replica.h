@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 
+#include "gaios/base/check.h"
 #include "gaios/paxos/acceptor.h"
 #include "gaios/paxos/actions.h"
 #include "gaios/paxos/election.h"
@@ -49,7 +50,11 @@ class Replica {
   void OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes);
   void OnGranted(Grant grant, std::byte* memory);
   // A write or word that the leader had posted has completed.
-  void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
+  void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
+    if (state_.role == Role::kLeader && !leader_.OnCompletion(peer, done, fenced, token)) [[unlikely]] {
+      StepDown();
+    }
+  }
   void OnLogRead(bool done, std::uint64_t token);
   void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied,
                  Position retained, Ballot heartbeat_ballot, std::uint64_t heartbeat_counter);
@@ -70,20 +75,26 @@ class Replica {
     return leader_.Claim(bytes, time_ns, refusal);
   }
   [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
-  // Leader: posts what has gathered. Follower: learns what has landed, up to the leader's `commit_word`;
-  // returns whether anything was new.
-  bool Advance(Position commit_word) {
-    if (state_.role == Role::kLeader) {
-      leader_.Flush();
-      return false;
-    }
+  // Leader: posts what has gathered.
+  void Flush() { leader_.Flush(); }
+  // Anybody else: learns what has landed, up to the leader's `commit_word`. Returns whether anything was new.
+  bool Learn(Position commit_word) {
     return !acceptor_.granting() && state_.voter && learner_.Learn(acceptor_.granted().ballot, commit_word);
   }
 
-  // The next committed entry that has not been applied, or nothing; call Applied() when the state machine has
-  // it.
-  [[nodiscard]] std::optional<Entry> NextToApply() const;
-  void Applied(const Entry& entry);
+  // Whether a committed entry waits to be applied, and the next one; call Applied() when the state machine
+  // has it.
+  [[nodiscard]] bool HasNextToApply() const { return apply_.position < state_.commit.position; }
+  [[nodiscard]] Entry NextToApply() const { return state_.log.Known(apply_); }
+  void Applied(const Entry& entry) {
+    GAIOS_CHECK(entry.range.from == apply_.position && entry.range.to <= state_.commit.position,
+                "P6: entries are applied in order, and only committed ones");
+    apply_ = Log::After(entry);
+    state_.applied = apply_.position;
+    if (state_.observer != nullptr) {
+      state_.observer->OnApply(state_.self, entry);
+    }
+  }
 
   // A linearizable read; see Leader::StartRead. Nothing unless this is a leader with its ballot record
   // committed.

@@ -24,7 +24,7 @@ class Trail {
 
   // The commit has reached `commit`.
   void Note(const Cursor& commit) {
-    if (commit.position - Back(0).position >= spacing_) {
+    if (commit.position >= next_) [[unlikely]] {
       Push(commit);
     }
   }
@@ -45,10 +45,15 @@ class Trail {
  private:
   static constexpr std::size_t kCursors = 64;
 
-  void Push(const Cursor& cursor) { cursors_[count_++ % kCursors] = cursor; }
+  void Push(const Cursor& cursor) {
+    cursors_[count_++ % kCursors] = cursor;
+    next_ = cursor.position + spacing_;
+  }
+
   std::array<Cursor, kCursors> cursors_;
   std::size_t count_ = 0;
   std::uint64_t spacing_;
+  Position next_;  // the first position worth a cursor
 };
 
 }  // namespace gaios::paxos

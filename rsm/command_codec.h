@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 
 namespace gaios::rsm {
@@ -56,32 +55,41 @@ inline std::span<std::byte> EncodeCommandPrefix(CommandKind kind, SessionCommand
   return space.subspan(CommandPrefixBytes(kind), length);
 }
 
-// Takes the first command off `payload`. Nothing when the bytes are no command: then they were not written by
-// EncodeCommandPrefix.
-inline std::optional<DecodedCommand> DecodeCommand(std::span<const std::byte>& payload) {
-  CommandHeader header;
-  if (payload.size() < sizeof(header)) {
-    return std::nullopt;
+// Takes one command after the other off the payload of a batch. The payload must outlive the reader.
+class CommandReader {
+ public:
+  explicit CommandReader(std::span<const std::byte> payload) : rest_(payload) {}
+
+  // The next command. False when the bytes are no command: then EncodeCommandPrefix has not written them.
+  [[nodiscard]] bool Next(DecodedCommand& command) {
+    CommandHeader header;
+    if (rest_.size() < sizeof(header)) [[unlikely]] {
+      return false;
+    }
+    std::memcpy(&header, rest_.data(), sizeof(header));
+    if (header.kind < static_cast<std::uint8_t>(CommandKind::kUser) ||
+        header.kind > static_cast<std::uint8_t>(CommandKind::kStateHash)) [[unlikely]] {
+      return false;
+    }
+    command.kind = static_cast<CommandKind>(header.kind);
+    const std::size_t prefix = CommandPrefixBytes(command.kind);
+    const std::size_t padded = (prefix + header.length + 7) / 8 * 8;
+    if (padded > rest_.size()) [[unlikely]] {
+      return false;
+    }
+    if (command.kind == CommandKind::kSession) {
+      std::memcpy(&command.session, rest_.data() + sizeof(header), sizeof(command.session));
+    } else {
+      command.session = {};
+    }
+    command.bytes = rest_.subspan(prefix, header.length);
+    rest_ = rest_.subspan(padded);
+    return true;
   }
-  std::memcpy(&header, payload.data(), sizeof(header));
-  if (header.kind < static_cast<std::uint8_t>(CommandKind::kUser) ||
-      header.kind > static_cast<std::uint8_t>(CommandKind::kStateHash)) {
-    return std::nullopt;
-  }
-  DecodedCommand command;
-  command.kind = static_cast<CommandKind>(header.kind);
-  const std::size_t prefix = CommandPrefixBytes(command.kind);
-  const std::size_t padded = (prefix + header.length + 7) / 8 * 8;
-  if (padded > payload.size()) {
-    return std::nullopt;
-  }
-  if (command.kind == CommandKind::kSession) {
-    std::memcpy(&command.session, payload.data() + sizeof(header), sizeof(command.session));
-  }
-  command.bytes = payload.subspan(prefix, header.length);
-  payload = payload.subspan(padded);
-  return command;
-}
+
+ private:
+  std::span<const std::byte> rest_;
+};
 
 }  // namespace gaios::rsm
 

@@ -10,7 +10,6 @@ using paxos::ActionKind;
 using transport::ControlWord;
 using transport::LogWord;
 using transport::Outcome;
-using transport::Post;
 
 Engine::Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer)
     : transport_(transport), core_(options, transport.log(), observer) {
@@ -20,27 +19,36 @@ Engine::Engine(const paxos::Options& options, transport::Transport& transport, p
 
 bool Engine::Poll(paxos::TimeNs now_ns) {
   core_.SetTime(now_ns);
-  if (now_ns >= next_tick_ns_) {
+  if (now_ns >= next_tick_ns_) [[unlikely]] {
     next_tick_ns_ = now_ns + kTickIntervalNs;
     core_.Tick();
+    PublishRest();
     CarryOut();
   }
-  const bool learned = core_.Advance(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
-  CarryOutIfAny();
+  bool learned = false;
+  if (core_.role() == paxos::Role::kLeader) {
+    core_.Flush();
+  } else {
+    learned = core_.Learn(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
+  }
+  CarryOut();
   const std::size_t events = transport_.Poll(*this);
-  Publish();
+  PublishProgress();
   return learned || events > 0;
 }
 
-void Engine::CarryOut() {
-  Publish();
+void Engine::Perform() {
   paxos::Actions& actions = core_.actions();
   while (!actions.empty()) {
     // An operation that cannot be posted is a path that is gone: the core hears of it like of any other
     // failure, once the actions of this round are done.
     std::size_t failed_size = 0;
     for (const Action& action : actions.list()) {
-      if (Perform(action) != Post::kPosted) [[unlikely]] {
+      const transport::Post posted =
+          action.kind == ActionKind::kWrite
+              ? transport_.Write(action.peer, action.grant, action.acceptor, action.range, action.token)
+              : Post(action);
+      if (posted != transport::Post::kPosted) [[unlikely]] {
         failed_[failed_size++] = action;
       }
     }
@@ -55,17 +63,18 @@ void Engine::CarryOut() {
         core_.OnWritten(failed_[i].peer, false, false, failed_[i].token);
       }
     }
-    Publish();
+    PublishProgress();
   }
 }
 
-Post Engine::Perform(const Action& action) {
+transport::Post Engine::Post(const Action& action) {
+  using transport::Post;
   switch (action.kind) {
     case ActionKind::kGrantTo:
       transport_.GrantTo(action.peer, action.grant);
       return Post::kPosted;
     case ActionKind::kWrite:
-      return transport_.Write(action.peer, action.grant, action.acceptor, action.range, action.token);
+      break;  // Perform's own
     case ActionKind::kWriteCommit:
       return transport_.WriteWord(action.peer, action.grant, action.acceptor, LogWord::kCommit, action.value,
                                   action.token);
@@ -90,22 +99,22 @@ Post Engine::Perform(const Action& action) {
   return Post::kDown;
 }
 
-void Engine::Publish() {
-  PublishIfChanged(ControlWord::kCommit, core_.commit().value());
-  PublishIfChanged(ControlWord::kApplied, core_.applied().value());
+void Engine::PublishRest() {
   PublishIfChanged(ControlWord::kRetained, core_.retained().value());
-  PublishIfChanged(ControlWord::kHeartbeatBallot, core_.heartbeat_ballot().packed());
   PublishIfChanged(ControlWord::kHeartbeatCounter, core_.heartbeat_counter());
 }
 
 void Engine::OnCompletion(const transport::Completion& completion) {
   const bool done = completion.outcome == Outcome::kDone;
-  if (completion.operation == transport::Operation::kReadLog) {
+  if (completion.operation == transport::Operation::kReadLog) [[unlikely]] {
     core_.OnLogRead(done, completion.token);
   } else {
     core_.OnWritten(completion.peer, done, completion.outcome == Outcome::kFenced, completion.token);
   }
-  CarryOutIfAny();
+  // On the fast path nothing rests on the commit before Poll publishes it.
+  if (!core_.actions().empty()) [[unlikely]] {
+    CarryOut();
+  }
 }
 
 void Engine::OnControl(paxos::ReplicaId peer, Outcome outcome, const transport::ControlView& view) {

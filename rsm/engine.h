@@ -26,8 +26,13 @@ class Engine final : private transport::EventHandler {
   // monotonic. Returns whether anything happened.
   bool Poll(paxos::TimeNs now_ns);
 
-  // To be called after every use of core() that may cause actions.
-  void CarryOut();
+  // To be called after every use of core() that may cause actions or move what it has applied.
+  void CarryOut() {
+    PublishProgress();
+    if (!core_.actions().empty()) {
+      Perform();
+    }
+  }
 
   [[nodiscard]] paxos::Replica& core() { return core_; }
   [[nodiscard]] const paxos::Replica& core() const { return core_; }
@@ -47,8 +52,14 @@ class Engine final : private transport::EventHandler {
   paxos::Range LiveRange(const std::byte* log) override;
 
   // Puts into the control region what has changed. A commit is published before anything that rests on it is
-  // done.
-  void Publish();
+  // done; progress after each turn, the rest when a timer or an event that is no completion may have moved
+  // it.
+  void PublishProgress() {
+    PublishIfChanged(transport::ControlWord::kCommit, core_.commit().value());
+    PublishIfChanged(transport::ControlWord::kApplied, core_.applied().value());
+    PublishIfChanged(transport::ControlWord::kHeartbeatBallot, core_.heartbeat_ballot().packed());
+  }
+  void PublishRest();
   void PublishIfChanged(transport::ControlWord word, std::uint64_t value) {
     std::uint64_t& last = published_[static_cast<std::size_t>(word)];
     if (last != value) {
@@ -56,20 +67,15 @@ class Engine final : private transport::EventHandler {
       transport_.Publish(word, value);
     }
   }
-  // On the fast path: what has changed is published at the latest when Poll returns, so nothing need be done
-  // as long as nothing rests on it.
-  void CarryOutIfAny() {
-    if (!core_.actions().empty()) {
-      CarryOut();
-    }
-  }
-  [[nodiscard]] transport::Post Perform(const paxos::Action& action);
+  // Carries out what the core wants done, and what follows from that.
+  void Perform();
+  [[nodiscard]] transport::Post Post(const paxos::Action& action);
 
   transport::Transport& transport_;
   paxos::Replica core_;
   paxos::TimeNs next_tick_ns_ = 0;
   std::array<std::uint64_t, transport::kControlWords> published_ = {};
-  std::array<paxos::Action, paxos::Actions::kCapacity> failed_;  // within CarryOut: what could not be posted
+  std::array<paxos::Action, paxos::Actions::kCapacity> failed_;  // within Perform: what could not be posted
 };
 
 }  // namespace gaios::rsm

@@ -13,7 +13,6 @@ using paxos::Refusal;
 
 constexpr std::size_t kHashesKept = 64;
 constexpr int kEntriesPerPoll = 32;
-constexpr std::uint32_t kPrefetchDistance = 14;  // commands
 
 struct StateHashCommand {
   std::uint64_t commands = 0;
@@ -34,6 +33,23 @@ Taken FromRefusal(Refusal refusal) {
   }
   GAIOS_CHECK(false, "no such refusal");
   return Taken::kNotLeader;
+}
+
+Applied FromVerdict(Sessions::Verdict verdict) {
+  switch (verdict) {
+    case Sessions::Verdict::kRun:
+      return Applied::kApplied;
+    case Sessions::Verdict::kDuplicate:
+      return Applied::kDuplicate;
+    case Sessions::Verdict::kReplyForgotten:
+      return Applied::kReplyForgotten;
+    case Sessions::Verdict::kExpired:
+      return Applied::kExpired;
+    case Sessions::Verdict::kOutOfOrder:
+      return Applied::kOutOfOrder;
+  }
+  GAIOS_CHECK(false, "no such verdict");
+  return Applied::kExpired;
 }
 
 // Names a session by the place of the command that opened it, which no other command ever has.
@@ -83,8 +99,8 @@ bool Replica::Poll() {
 // ---- proposing
 // ------------------------------------------------------------------------------------------------------
 
-Taken Replica::ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
-                            std::span<std::byte>& command) {
+inline Taken Replica::ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
+                                   std::span<std::byte>& command) {
   if (bytes > max_command_bytes_) {
     return Taken::kTooLarge;
   }
@@ -110,6 +126,9 @@ Taken Replica::Claim(std::size_t bytes, std::span<std::byte>& command) {
 
 void Replica::Commit(ProposalListener& listener, std::uint64_t tag) {
   const paxos::Proposal proposal = engine_.core().Publish();
+  if (pending_count_ == 0) {
+    pending_first_ = 0;  // the places at the beginning are in the cache
+  }
   const std::size_t place = pending_first_ + pending_count_;
   Pending& pending = pending_[place < pending_.size() ? place : place - pending_.size()];
   pending = {proposal.slot, proposal.index, &listener, tag};
@@ -151,9 +170,7 @@ void Replica::ForgetProposals() {
     const Pending pending = pending_[pending_first_];
     pending_first_ = pending_first_ + 1 < pending_.size() ? pending_first_ + 1 : 0;
     --pending_count_;
-    if (pending.listener != nullptr) {
-      pending.listener->OnUnknown(pending.tag);
-    }
+    pending.listener->OnUnknown(pending.tag);
   }
 }
 
@@ -161,47 +178,51 @@ void Replica::ForgetProposals() {
 // -------------------------------------------------------------------------------------------------------
 
 void Replica::ApplyCommitted() {
-  for (int i = 0; i < kEntriesPerPoll && !divergence_.has_value(); ++i) {
-    const std::optional<paxos::Entry> entry = engine_.core().NextToApply();
-    if (!entry.has_value()) {
-      break;
+  paxos::Replica& core = engine_.core();
+  for (int i = 0; i < kEntriesPerPoll && core.HasNextToApply() && !divergence_.has_value(); ++i) {
+    const paxos::Entry entry = core.NextToApply();
+    if (entry.kind() == paxos::EntryKind::kBatch) {
+      ApplyBatch(entry);
     }
-    ApplyEntry(*entry);
-    // What follows from the commit may go out, and space be reused, only now that it is applied and
-    // published.
+    // Space is reused only when this is applied and published.
     if (!divergence_.has_value()) {
-      engine_.core().Applied(*entry);
+      core.Applied(entry);
     }
   }
   engine_.CarryOut();
 }
 
-void Replica::ApplyEntry(const paxos::Entry& entry) {
-  if (entry.kind() != paxos::EntryKind::kBatch) {
-    return;
-  }
+void Replica::ApplyBatch(const paxos::Entry& entry) {
   // Time in the log never goes back, whatever the clocks of successive leaders say.
   last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
-  std::span<const std::byte> payload = entry.payload;
-  std::span<const std::byte> ahead = entry.payload;
-  std::uint32_t announced = entry.header.commands == 1 ? 1 : 0;  // alone, there is nothing to be ahead of
-  for (std::uint32_t index = 0; index < entry.header.commands && !divergence_.has_value(); ++index) {
-    for (; announced < std::min<std::uint32_t>(index + kPrefetchDistance, entry.header.commands);
-         ++announced) {
-      const std::optional<DecodedCommand> coming = DecodeCommand(ahead);
-      if (coming.has_value() && coming->kind != CommandKind::kStateHash) {
-        state_machine_.Prefetch(coming->bytes);
-      }
+  const std::uint32_t commands = entry.header.commands;
+  // Alone, there is nothing to be ahead of.
+  const std::uint32_t distance = commands > 1 ? state_machine_.PrefetchDistance() : 0;
+  CommandReader ahead(entry.payload);
+  for (std::uint32_t i = 0; i < std::min(distance, commands); ++i) {
+    Announce(ahead);
+  }
+  CommandReader reader(entry.payload);
+  for (std::uint32_t index = 0; index < commands && !divergence_.has_value(); ++index) {
+    if (distance != 0 && index + distance < commands) {
+      Announce(ahead);
     }
-    const std::optional<DecodedCommand> command = DecodeCommand(payload);
-    GAIOS_CHECK(command.has_value(), "a committed batch holds what its header says");
-    ApplyCommand(*command, entry, index);
+    DecodedCommand decoded;
+    GAIOS_CHECK(reader.Next(decoded), "a committed batch holds what its header says");
+    ApplyCommand(decoded, entry.slot(), index);
   }
 }
 
-void Replica::ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& entry, std::uint32_t index) {
+void Replica::Announce(CommandReader& ahead) {
+  DecodedCommand coming;
+  if (ahead.Next(coming) && coming.kind != CommandKind::kStateHash) {
+    state_machine_.Prefetch(coming.bytes);
+  }
+}
+
+inline void Replica::ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index) {
   Command command;
-  command.slot = entry.header.slot;
+  command.slot = slot.value();
   command.time_ns = last_time_ns_;
   command.session = decoded.session.session;
   command.sequence = decoded.session.sequence;
@@ -211,35 +232,24 @@ void Replica::ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& en
   std::span<const std::byte> answer;
   Applied how = Applied::kApplied;
   std::uint64_t session_id = 0;
-  bool run = false;
   switch (decoded.kind) {
     case CommandKind::kUser:
-      run = true;
+      Run(command, reply);
+      answer = reply.bytes();
       break;
     case CommandKind::kSession: {
-      std::span<const std::byte> kept;
-      switch (sessions_.Judge(decoded.session, last_time_ns_, kept)) {
-        case Sessions::Verdict::kRun:
-          run = true;
-          break;
-        case Sessions::Verdict::kDuplicate:
-          how = Applied::kDuplicate;
-          answer = kept;
-          break;
-        case Sessions::Verdict::kReplyForgotten:
-          how = Applied::kReplyForgotten;
-          break;
-        case Sessions::Verdict::kExpired:
-          how = Applied::kExpired;
-          break;
-        case Sessions::Verdict::kOutOfOrder:
-          how = Applied::kOutOfOrder;
-          break;
+      const Sessions::Verdict verdict = sessions_.Judge(decoded.session, last_time_ns_, answer);
+      if (verdict == Sessions::Verdict::kRun) [[likely]] {
+        Run(command, reply);
+        answer = reply.bytes();
+        sessions_.Finish(decoded.session, answer);
+      } else {
+        how = FromVerdict(verdict);
       }
       break;
     }
     case CommandKind::kOpenSession:
-      session_id = SessionId(entry.slot(), index);
+      session_id = SessionId(slot, index);
       if (!sessions_.Open(session_id, last_time_ns_)) {
         session_id = 0;
         how = Applied::kExpired;
@@ -248,33 +258,27 @@ void Replica::ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& en
       break;
     case CommandKind::kStateHash:
       CompareHash(decoded.bytes);
-      break;
+      return;  // nobody's proposal
   }
-  if (run) {
-    state_machine_.Apply(command, reply);
-    answer = reply.bytes();
-    if (decoded.kind == CommandKind::kSession) {
-      sessions_.Finish(decoded.session, answer);
-    }
-    ++applied_commands_;
-    if (applied_commands_ == next_hash_at_) {
-      next_hash_at_ += options_.hash_interval_commands;
-      TakeHash();
-    }
-  }
-  const bool users = decoded.kind == CommandKind::kUser || decoded.kind == CommandKind::kSession;
-  if (users && apply_observer_ != nullptr) {
+  if (apply_observer_ != nullptr && decoded.kind != CommandKind::kOpenSession) [[unlikely]] {
     apply_observer_->OnApplied(command, how, answer);
   }
   if (pending_count_ > 0) {
     const Pending pending = pending_[pending_first_];
-    if (pending.slot == entry.slot() && pending.index == index) {
+    if (pending.slot == slot && pending.index == index) {
       pending_first_ = pending_first_ + 1 < pending_.size() ? pending_first_ + 1 : 0;
       --pending_count_;
-      if (pending.listener != nullptr) {
-        pending.listener->OnCommitted(pending.tag, command.slot, how, answer);
-      }
+      pending.listener->OnCommitted(pending.tag, command.slot, how, answer);
     }
+  }
+}
+
+inline void Replica::Run(const Command& command, Reply& reply) {
+  state_machine_.Apply(command, reply);
+  ++applied_commands_;
+  if (applied_commands_ == next_hash_at_) [[unlikely]] {
+    next_hash_at_ += options_.hash_interval_commands;
+    TakeHash();
   }
 }
 

@@ -144,8 +144,10 @@ class Replica {
   Taken ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
                      std::span<std::byte>& command);
   void ApplyCommitted();
-  void ApplyEntry(const paxos::Entry& entry);
-  void ApplyCommand(const DecodedCommand& decoded, const paxos::Entry& entry, std::uint32_t index);
+  void ApplyBatch(const paxos::Entry& entry);
+  void Announce(CommandReader& ahead);
+  void ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index);
+  void Run(const Command& command, Reply& reply);
   void ForgetProposals();
   void TakeHash();
   void CompareHash(std::span<const std::byte> bytes);

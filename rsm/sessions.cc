@@ -98,7 +98,8 @@ Sessions::Verdict Sessions::Judge(SessionCommand command, std::uint64_t time_ns,
     return Verdict::kExpired;
   }
   session->used_ns = std::max(session->used_ns, time_ns);
-  if (command.sequence == session->last_sequence + 1) {
+  if (command.sequence == session->last_sequence + 1) [[likely]] {
+    judged_ = session;
     return Verdict::kRun;
   }
   if (command.sequence > session->last_sequence || command.sequence == 0) {
@@ -113,9 +114,10 @@ Sessions::Verdict Sessions::Judge(SessionCommand command, std::uint64_t time_ns,
 }
 
 void Sessions::Finish(SessionCommand command, std::span<const std::byte> reply) {
-  Session* const session = Find(command.session);
-  GAIOS_CHECK(session != nullptr && command.sequence == session->last_sequence + 1,
-              "a command that was not to be run");
+  Session* const session = judged_;
+  GAIOS_CHECK(
+      session != nullptr && session->id == command.session && command.sequence == session->last_sequence + 1,
+      "a command that was not to be run");
   session->last_sequence = command.sequence;
   KeptReply& kept = session->replies[command.sequence % kWindow];
   kept = {};

@@ -72,6 +72,7 @@ class Sessions {
   std::vector<std::byte> memory_;
   std::vector<std::uint32_t> index_;  // open addressing: 0 for none, else position in sessions_ plus one
   std::size_t open_ = 0;
+  Session* judged_ = nullptr;  // whose command is being run
 };
 
 }  // namespace gaios::rsm

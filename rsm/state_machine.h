@@ -85,8 +85,10 @@ class StateMachine {
  public:
   virtual ~StateMachine() = default;
   virtual void Apply(const Command& command, Reply& reply) = 0;
-  // A command that is about to be applied, a few commands ahead: a state machine larger than the caches may
-  // start to fetch what it will touch. Must change nothing.
+  // How many commands ahead Prefetch wants to hear of them, 0 for not at all. Asked once for each batch.
+  [[nodiscard]] virtual std::uint32_t PrefetchDistance() const { return 0; }
+  // A command that is about to be applied: a state machine larger than the caches may start to fetch what it
+  // will touch. Must change nothing that StateHash, Save or a reply could show.
   virtual void Prefetch(std::span<const std::byte> /*command*/) {}
   // A hash of the whole state, cheap enough to be asked for every few thousand commands; equal states have
   // equal hashes whatever road led to them.

@@ -42,6 +42,8 @@ class JournaledMachine final : public rsm::StateMachine {
       : inner_(std::move(inner)), journal_(std::move(journal)), fault_(fault) {}
 
   void Apply(const rsm::Command& command, rsm::Reply& reply) override;
+  [[nodiscard]] std::uint32_t PrefetchDistance() const override { return inner_->PrefetchDistance(); }
+  void Prefetch(std::span<const std::byte> command) override { inner_->Prefetch(command); }
   [[nodiscard]] std::uint64_t StateHash() const override { return inner_->StateHash(); }
   [[nodiscard]] absl::Status Save(rsm::SnapshotSink& sink) const override { return inner_->Save(sink); }
   [[nodiscard]] absl::Status Restore(rsm::SnapshotSource& source) override { return inner_->Restore(source); }

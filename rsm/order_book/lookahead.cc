@@ -7,9 +7,6 @@ namespace gaios::order_book {
 
 namespace {
 
-// Books below this size live in the cache anyway; looking ahead would only cost.
-constexpr std::uint32_t kWorthwhileOrders = 4096;
-
 template <typename T>
 bool Read(std::span<const std::byte> bytes, T& command) {
   if (bytes.size() != sizeof(T)) {
@@ -30,7 +27,7 @@ void PrefetchNode(NodeHandle handle, const Market& market) {
 }  // namespace
 
 void Lookahead::Hint(std::span<const std::byte> command, const Market& market) {
-  if (market.memory.orders.used() < kWorthwhileOrders) {
+  if (!Worthwhile(market)) {
     return;
   }
   for (std::size_t ago = kHintsPerStep; ago <= kDistance; ago += kHintsPerStep) {

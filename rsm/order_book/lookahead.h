@@ -32,6 +32,11 @@ class Lookahead {
   // again.
   static constexpr std::size_t kDistance = 14;
 
+  // Books below a size live in the cache anyway; looking ahead would only cost.
+  [[nodiscard]] static bool Worthwhile(const Market& market) {
+    return market.memory.orders.used() >= kWorthwhileOrders;
+  }
+
   // `command` comes soon, after those of the hints before.
   void Hint(std::span<const std::byte> command, const Market& market);
 
@@ -53,6 +58,7 @@ class Lookahead {
   };
 
   static constexpr std::size_t kHintsPerStep = 2;
+  static constexpr std::uint32_t kWorthwhileOrders = 4096;
 
   [[nodiscard]] static Walk Start(std::span<const std::byte> command, const Market& market);
   static void Advance(Walk& walk, const Market& market);

@@ -55,7 +55,10 @@ class OrderBookMachine final : public rsm::StateMachine {
   // order in which they are applied. No effect on state or replies, but with many orders an announced command
   // costs a fraction of the time, as its cache misses are waited for together with those of its neighbours.
   void Prefetch(std::span<const std::byte> command) override { lookahead_.Hint(command, *market_); }
-  static constexpr std::size_t kPrefetchDistance = Lookahead::kDistance;
+  [[nodiscard]] std::uint32_t PrefetchDistance() const override {
+    return Lookahead::Worthwhile(*market_) ? kPrefetchDistance : 0;
+  }
+  static constexpr std::uint32_t kPrefetchDistance = Lookahead::kDistance;
 
   [[nodiscard]] const OrderBookOptions& options() const { return market_->options; }
   [[nodiscard]] std::size_t mapped_bytes() const { return market_->mapped_bytes(); }

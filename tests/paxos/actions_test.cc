@@ -8,9 +8,7 @@ namespace {
 TEST(Actions, KeepOrderAndFindTheirMessages) {
   Actions actions;
   EXPECT_TRUE(actions.empty());
-  Action write;
-  write.kind = ActionKind::kWrite;
-  actions.Push(write);
+  actions.Add(ActionKind::kWrite, ReplicaId(2)).token = 7;
   for (std::uint64_t number = 1; number <= 3; ++number) {
     Message message;
     message.grant.number = number;
@@ -18,6 +16,8 @@ TEST(Actions, KeepOrderAndFindTheirMessages) {
   }
   ASSERT_EQ(actions.list().size(), 4U);
   EXPECT_EQ(actions.list()[0].kind, ActionKind::kWrite);
+  EXPECT_EQ(actions.list()[0].peer, ReplicaId(2));
+  EXPECT_EQ(actions.list()[0].token, 7U);
   for (std::uint64_t number = 1; number <= 3; ++number) {
     const Action& action = actions.list()[number];
     EXPECT_EQ(action.peer.value(), number);
@@ -32,7 +32,7 @@ TEST(ActionsDeath, AreBounded) {
   EXPECT_DEATH(
       {
         for (std::size_t i = 0; i <= Actions::kCapacity; ++i) {
-          actions.Push({});
+          static_cast<void>(actions.Add(ActionKind::kReadControl, ReplicaId(0)));
         }
       },
       "more actions");

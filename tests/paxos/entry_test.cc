@@ -29,7 +29,7 @@ TEST(Entry, TheChecksumCoversPositionGroupAndThePreviousEntry) {
   const Entry entry = ring.log.Known(start);
   const std::byte* const bytes = ring.log.At(Position(0));
   const auto checksum = [&](Position position, GroupId group, std::uint64_t previous) {
-    return EntryChecksum(bytes, entry.header, position, group, previous);
+    return EntryChecksum(bytes, entry.range.size(), position, group, previous);
   };
   EXPECT_EQ(checksum(Position(0), kGroup, start.checksum), entry.header.checksum);
   EXPECT_NE(checksum(Position(kRingBytes), kGroup, start.checksum), entry.header.checksum);

@@ -77,18 +77,19 @@ void Cluster::Restart(ReplicaId id) {
 }
 
 void Cluster::Apply(Member& member) {
-  while (const std::optional<paxos::Entry> entry = member.engine->core().NextToApply()) {
-    if (entry->kind() == paxos::EntryKind::kBatch) {
+  while (member.engine->core().HasNextToApply()) {
+    const paxos::Entry entry = member.engine->core().NextToApply();
+    if (entry.kind() == paxos::EntryKind::kBatch) {
       std::size_t at = 0;
-      for (int i = 0; i < entry->header.commands; ++i) {
+      for (int i = 0; i < entry.header.commands; ++i) {
         std::uint32_t length = 0;
-        std::memcpy(&length, entry->payload.data() + at, sizeof(length));
-        member.applied.emplace_back(
-            reinterpret_cast<const char*>(entry->payload.data() + at + sizeof(length)), length);
+        std::memcpy(&length, entry.payload.data() + at, sizeof(length));
+        member.applied.emplace_back(reinterpret_cast<const char*>(entry.payload.data() + at + sizeof(length)),
+                                    length);
         at += (sizeof(length) + length + 7) / 8 * 8;
       }
     }
-    member.engine->core().Applied(*entry);
+    member.engine->core().Applied(entry);
   }
   member.engine->CarryOut();
 }

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "gaios/base/check.h"
+#include "gaios/base/prefetch.h"
 #include "gaios/transport/shm/shared_bytes.h"
 #include "gaios/transport/shm/shm_transport.h"
 
@@ -12,6 +13,11 @@ namespace {
 // A Poll that completed something reads the clock only every so many times: its price would show in each
 // commit.
 constexpr std::uint32_t kBusyPollsPerClock = 16;
+
+// The lines that small writes to come will go to are asked for so far ahead: beyond the next entry, whose first
+// line the peer is looking at.
+constexpr std::uint64_t kSmallBytes = 512;
+constexpr std::uint64_t kAheadBytes = 256;
 
 }  // namespace
 
@@ -34,8 +40,8 @@ Post ShmTransport::Admit(Link& link, Operation operation, const Grant& grant, In
 }
 
 inline void ShmTransport::Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token,
-                                  Outcome verdict) {
-  link.posted.Push(operation, grant, token, verdict);
+                                  Outcome outcome) {
+  link.posted.Push(link.peer, operation, grant, token, outcome);
   pending_links_ |= std::uint32_t{1} << link.peer.value();
 }
 
@@ -55,6 +61,9 @@ Post ShmTransport::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Rang
     options_.pause_points->Reached(PausePoint::kBeforeStore);
   }
   CopyRange(ring, store_.log(), options_.capacity, range);
+  if (range.size() <= kSmallBytes) {
+    base::PrefetchForWrite(ring + ((range.to.value() + kAheadBytes) & (options_.capacity - 1)), range.size());
+  }
   Enqueue(link, Operation::kWrite, grant, token, Outcome::kDone);
   return Post::kPosted;
 }
@@ -107,8 +116,8 @@ void ShmTransport::Abandon(ReplicaId peer) {
   DropPath(LinkTo(peer), Outcome::kDown);
 }
 
-void ShmTransport::DropPath(Link& link, Outcome verdict) {
-  link.posted.DecideAll(verdict);
+void ShmTransport::DropPath(Link& link, Outcome outcome) {
+  link.posted.DecideAll(outcome);
   link.path = {};
   left_paths_.Add(std::move(link.granted), /*discard=*/false);
   link.granted = {};
@@ -131,6 +140,18 @@ std::size_t ShmTransport::Poll(EventHandler& handler) {
     }
   }
   return events;
+}
+
+std::size_t ShmTransport::CompleteOperations(Link& link, std::size_t count, Outcome judged,
+                                             EventHandler& handler) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Completion& completion = link.posted.Pop();
+    if (completion.outcome == Outcome::kDone) {
+      completion.outcome = judged;
+    }
+    handler.OnCompletion(completion);
+  }
+  return count;
 }
 
 // The writer's half of the argument: one fence after all stores posted so far, for all peers, and then a look
@@ -162,19 +183,6 @@ std::size_t ShmTransport::CompletePosted(EventHandler& handler) {
     }
   }
   return events;
-}
-
-std::size_t ShmTransport::CompleteOperations(Link& link, std::size_t count, Outcome judged,
-                                             EventHandler& handler) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const PostedOperation& done = link.posted.Pop();
-    handler.OnCompletion({.peer = link.peer,
-                          .operation = done.operation,
-                          .outcome = done.verdict == Outcome::kDone ? judged : done.verdict,
-                          .grant = done.grant,
-                          .token = done.token});
-  }
-  return count;
 }
 
 std::size_t ShmTransport::AnswerControlReads(Link& link, EventHandler& handler) {

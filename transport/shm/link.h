@@ -18,43 +18,39 @@
 
 namespace gaios::transport::shm {
 
-struct PostedOperation {
-  Grant grant;
-  std::uint64_t token = 0;
-  Operation operation = Operation::kWrite;
-  // kDone: to be judged by the next look at the peer's promise. Anything else has been decided before.
-  Outcome verdict = Outcome::kDone;
-};
-
-// Operations posted and not completed, oldest first. Fixed capacity.
+// Operations posted and not completed, oldest first, as the completions that they will be. An outcome of
+// kDone is to be judged by the next look at the peer's promise; any other has been decided before. Fixed
+// capacity.
 class PostedQueue {
  public:
   [[nodiscard]] std::size_t size() const { return tail_ - head_; }
   [[nodiscard]] bool full() const { return size() == paxos::kMaxPostedPerLink; }
   // Field by field into the place: a copy of the whole would wait for the stores that made it.
-  void Push(Operation operation, const Grant& grant, std::uint64_t token, Outcome verdict) {
-    PostedOperation& place = operations_[tail_++ % paxos::kMaxPostedPerLink];
+  void Push(ReplicaId peer, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome) {
+    Completion& place = operations_[tail_++ % kPlaces];
+    place.peer = peer;
+    place.operation = operation;
+    place.outcome = outcome;
     place.grant.ballot = grant.ballot;
     place.grant.number = grant.number;
     place.token = token;
-    place.operation = operation;
-    place.verdict = verdict;
   }
-  // Valid until the next Push.
-  const PostedOperation& Pop() { return operations_[head_++ % paxos::kMaxPostedPerLink]; }
+  // Stays where it is while as many again are pushed as the queue holds.
+  Completion& Pop() { return operations_[head_++ % kPlaces]; }
   // Decides all that is still to be judged.
-  void DecideAll(Outcome verdict) {
+  void DecideAll(Outcome outcome) {
     for (std::size_t i = head_; i != tail_; ++i) {
-      PostedOperation& operation = operations_[i % paxos::kMaxPostedPerLink];
-      if (operation.verdict == Outcome::kDone) {
-        operation.verdict = verdict;
+      Completion& operation = operations_[i % kPlaces];
+      if (operation.outcome == Outcome::kDone) {
+        operation.outcome = outcome;
       }
     }
   }
 
  private:
-  static_assert((paxos::kMaxPostedPerLink & (paxos::kMaxPostedPerLink - 1)) == 0);
-  std::array<PostedOperation, paxos::kMaxPostedPerLink> operations_;
+  static constexpr std::size_t kPlaces = 2 * paxos::kMaxPostedPerLink;
+  static_assert((kPlaces & (kPlaces - 1)) == 0);
+  std::array<Completion, kPlaces> operations_;
   std::size_t head_ = 0;
   std::size_t tail_ = 0;
 };

@@ -102,11 +102,11 @@ class ShmTransport final : public Transport {
   // datapath.cc
   Link& LinkTo(ReplicaId peer);
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
-  void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome verdict);
+  void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome);
   std::size_t CompletePosted(EventHandler& handler);
   std::size_t CompleteOperations(Link& link, std::size_t count, Outcome judged, EventHandler& handler);
   std::size_t AnswerControlReads(Link& link, EventHandler& handler);
-  void DropPath(Link& link, Outcome verdict);
+  void DropPath(Link& link, Outcome outcome);
 
   // connections.cc
   std::size_t PollConnections(std::uint64_t now_ns, EventHandler& handler);

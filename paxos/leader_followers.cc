@@ -1,0 +1,168 @@
+#include <algorithm>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/leader.h"
+
+// What a leader learns of its followers: promises and refusals, links that come and go, how far they have
+// applied. And what follows from it: who is written to, who is in sync, and which space of the ring may be
+// used again.
+
+namespace gaios::paxos {
+// ---- ring space
+// -----------------------------------------------------------------------------------------------------
+
+Position Leader::ReuseLimit() const {
+  Position lowest = state_.applied;
+  for (const FollowerLink& follower : followers_.all()) {
+    if (follower.in_sync) {
+      lowest = std::min(lowest, follower.applied);
+    }
+    lowest = std::min(lowest, follower.LowestPosted(lowest));
+  }
+  return lowest + state_.log.capacity();
+}
+
+// ---- grants
+// ---------------------------------------------------------------------------------------------------------
+
+bool Leader::OnFailure(FollowerLink& follower, bool fenced) {
+  Leave(follower, fenced ? FollowerLink::Stage::kFenced : FollowerLink::Stage::kAbsent);
+  if (fenced) {
+    fenced_since_ns_ = state_.now;
+    Ask(follower);  // the refusal tells which ballot it has promised
+  }
+  return CanStillReachMajority();
+}
+
+void Leader::OnPromise(ReplicaId from, const Message& promise) {
+  FollowerLink* const follower = followers_.Find(from);
+  if (follower == nullptr || promise.grant != follower->grant ||
+      follower->stage != FollowerLink::Stage::kAsked) {
+    return;  // late or doubled
+  }
+  Activate(*follower, promise);
+}
+
+void Leader::Activate(FollowerLink& follower, const Message& promise) {
+  GAIOS_CHECK(promise.commit <= state_.end.position, "P4: a follower has committed what our log lacks");
+  follower.applied = std::max(follower.applied, promise.applied);
+  follower.acked_ns = state_.now;
+  if (promise.commit < Holds()) {
+    Leave(follower, FollowerLink::Stage::kBehind);
+    return;
+  }
+  // From its own commit, never from its end: what it holds beyond may be another leader's. The bytes between
+  // are written again; where they are equal already that changes nothing.
+  follower.stage = FollowerLink::Stage::kActive;
+  follower.posted = promise.commit;
+  follower.acked = promise.commit;
+  follower.word_posted = Position();
+  follower.full_since_ns = 0;
+  follower.stalled = false;
+  if (state_.end.position - follower.applied <= state_.log.capacity() / 2) {
+    follower.in_sync = true;
+  }
+  LimitReuse(ReuseLimit());
+}
+
+void Leader::OnReject(ReplicaId from, const Message& reject) {
+  state_.Saw(reject.promised);
+  FollowerLink* const follower = followers_.Find(from);
+  if (follower == nullptr || reject.promised <= ballot_) {
+    return;
+  }
+  if (follower->stage == FollowerLink::Stage::kAsked) {
+    follower->stage = FollowerLink::Stage::kFenced;
+    fenced_since_ns_ = state_.now;
+  }
+}
+
+void Leader::OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied) {
+  FollowerLink* const follower = followers_.Find(peer);
+  if (follower == nullptr || incarnation != follower->member.incarnation) {
+    return;
+  }
+  if (applied > follower->applied) {
+    follower->applied = applied;
+    follower->full_since_ns = 0;
+    follower->stalled = false;
+  }
+  if (follower->stage == FollowerLink::Stage::kBehind && commit >= Holds()) {
+    follower->stage = FollowerLink::Stage::kAbsent;
+  }
+  if (follower->stage == FollowerLink::Stage::kActive && !follower->in_sync &&
+      state_.end.position - follower->applied <= state_.log.capacity() / 2) {
+    follower->in_sync = true;
+  }
+  LimitReuse(ReuseLimit());
+}
+
+void Leader::OnLinkDown(ReplicaId peer) {
+  FollowerLink* const follower = followers_.Find(peer);
+  if (follower == nullptr) {
+    return;
+  }
+  follower->acked_ns = 0;
+  Leave(*follower, FollowerLink::Stage::kAbsent);
+}
+
+void Leader::Leave(FollowerLink& follower, FollowerLink::Stage stage) {
+  if (follower.stage == FollowerLink::Stage::kActive || follower.stage == FollowerLink::Stage::kAsked) {
+    static_cast<void>(state_.actions.Add(ActionKind::kAbandon, follower.member.id));
+    ++follower.grant.number;  // a path that comes back is a new grant
+  }
+  follower.Forget();
+  follower.stage = stage;
+  LimitReuse(ReuseLimit());
+}
+
+void Leader::Ask(FollowerLink& follower) {
+  follower.asked_ns = state_.now;
+  if (follower.stage == FollowerLink::Stage::kAbsent) {
+    follower.stage = FollowerLink::Stage::kAsked;
+  }
+  Message prepare;
+  prepare.kind = MessageKind::kPrepare;
+  prepare.grant = follower.grant;
+  state_.actions.PushMessage(follower.member.id, prepare);
+}
+
+// ---- the in-sync set
+// -----------------------------------------------------------------------------------------------
+
+std::size_t Leader::in_sync_count() const {
+  return followers_.CountWithLeader([](const FollowerLink& follower) { return follower.in_sync; });
+}
+
+void Leader::DropLaggards() {
+  const bool full = refused_full_;
+  refused_full_ = false;
+  for (FollowerLink& follower : followers_.all()) {
+    const Position holds = std::min(follower.in_sync ? follower.applied : state_.end.position,
+                                    follower.LowestPosted(state_.end.position));
+    // It is in the way when the smallest proposal would not fit because of it.
+    const bool in_the_way = full && state_.end.position + (reserved_bytes_ + 2 * kEntryAlignment) >
+                                        holds + (state_.log.capacity() * 3 / 4);
+    if (!in_the_way) {
+      follower.full_since_ns = 0;
+      continue;
+    }
+    if (follower.full_since_ns == 0) {
+      follower.full_since_ns = state_.now;
+    }
+    const bool gone = !state_.peers[follower.member.id.value()].link_up;
+    if (!gone && state_.now - follower.full_since_ns <= state_.options.drop_timeout_ns) {
+      continue;
+    }
+    if (follower.in_sync && in_sync_count() <= state_.options.configuration.majority()) {
+      continue;  // the in-sync set never falls below a majority: proposals stay refused as full
+    }
+    follower.in_sync = false;
+    follower.stalled = true;
+    follower.asked_ns = state_.now;
+    follower.full_since_ns = 0;
+    Leave(follower, FollowerLink::Stage::kAbsent);
+  }
+}
+
+}  // namespace gaios::paxos
