@@ -7,11 +7,12 @@
 // reuse, heartbeats, probes for linearizable reads, and knowing when the leadership is lost.
 //
 // Files: leader.cc (beginning, end, time, reads), leader_followers.cc (grants, the in-sync set, ring space),
-// leader_datapath.cc (everything between Claim and the commit).
+// leader_datapath.h and .cc (everything between Claim and the commit).
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 
@@ -44,7 +45,9 @@ struct Proposal {
 class Leader {
  public:
   explicit Leader(State& state)
-      : state_(state), reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)) {}
+      : state_(state),
+        reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
+        max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())) {}
 
   // Phase 1 is won: appends the ballot record and starts writing. False when the ring has no room for the
   // record, or no majority of the promises can be in sync: then this replica must not lead now.
@@ -65,14 +68,7 @@ class Leader {
   // Space for one command of `bytes` at the end of the open batch; kept until Publish or the next Claim.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
   // The claimed command is complete and becomes part of the log.
-  [[nodiscard]] Proposal Publish() {
-    GAIOS_CHECK(open_.claimed_bytes > 0, "nothing was claimed");
-    const Proposal proposal{Slot(state_.end.slot.value() + 1), open_.commands};
-    open_.payload_bytes += open_.claimed_bytes;
-    open_.claimed_bytes = 0;
-    ++open_.commands;
-    return proposal;
-  }
+  [[nodiscard]] Proposal Publish();
   // Seals what has gathered and posts what can be posted.
   void Flush();
   // Returns false when the leadership is lost by it.
@@ -131,13 +127,17 @@ class Leader {
     return std::max(state_.kept_from, Position(reach_.value() > capacity ? reach_.value() - capacity : 0));
   }
 
-  // leader_datapath.cc
+  // leader_datapath.h and .cc
   void PostRange(FollowerLink& follower);
   void PostWord(FollowerLink& follower);
   void PostProbes();
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
-  [[nodiscard]] Refusal OpenFor(std::uint64_t aligned);
-  [[nodiscard]] bool Extend(std::uint64_t aligned);
+  [[nodiscard]] Refusal Open(std::uint64_t aligned);
+  [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
+  void Extend(std::uint64_t aligned);
+  void FlushRest();
+  [[nodiscard]] bool MayPost() const;
+  void ShowReuse(Position to) const;
   void AdvanceCommit();
   void CommitTo(Position reached);
 
@@ -152,6 +152,11 @@ class Leader {
   [[nodiscard]] TimeNs MajorityHeardNs() const;
   [[nodiscard]] bool CanStillReachMajority() const;
 
+  static constexpr std::uint32_t kCommandAlignment = 8;
+  static constexpr std::size_t kAheadBytes = 1024;
+  static_assert(kMaxEntryPayloadBytes / kCommandAlignment <= std::numeric_limits<std::uint16_t>::max(),
+                "a batch is full before its number of commands does not fit into the header");
+
   // Ring bytes that proposals leave to ballot records: a leader needs room for its own before anything of its
   // predecessors is applied.
   static constexpr std::uint64_t kLeastReservedBytes = 16 * kEntryAlignment;
@@ -159,6 +164,7 @@ class Leader {
 
   State& state_;
   const std::uint64_t reserved_bytes_;
+  const std::uint32_t max_batch_bytes_;  // of payload
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
@@ -174,5 +180,7 @@ class Leader {
 };
 
 }  // namespace gaios::paxos
+
+#include "gaios/paxos/leader_datapath.h"  // IWYU pragma: export
 
 #endif  // GAIOS_PAXOS_LEADER_H_

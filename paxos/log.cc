@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "gaios/base/check.h"
-#include "gaios/base/prefetch.h"
 
 namespace gaios::paxos {
 namespace {
@@ -27,13 +26,6 @@ EntryHeader LoadHeader(const std::byte* from) {
   std::memcpy(&header, words, sizeof(header));
   return header;
 }
-
-constexpr std::uint64_t kWordBytes = 8;
-
-// A ring is larger than the caches: the lines of an entry to come are asked for so far ahead. A large entry is
-// written in a sweep that the processor sees coming.
-constexpr std::uint64_t kSmallBytes = 512;
-constexpr std::uint64_t kAheadBytes = 256;
 
 bool IsKnownKind(std::uint16_t kind) {
   return kind >= static_cast<std::uint16_t>(EntryKind::kFiller) &&
@@ -92,32 +84,6 @@ Cursor Log::ScanFrom(Cursor at, Position limit) const {
     at = After(*entry);
   }
   return at;
-}
-
-Cursor Log::Seal(const Cursor& at, Ballot ballot, EntryHeader header) {
-  std::byte* const bytes = At(at.position);
-  const std::uint64_t size = EntryBytes(header.length);
-  GAIOS_CHECK(size <= BytesToEnd(at.position), "an entry must not straddle the end of the ring");
-  header.slot = at.slot.value() + 1;
-  header.ballot = ballot.packed();
-  header.checksum = 0;
-  std::memcpy(bytes, &header, sizeof(header));
-  std::uint64_t used = sizeof(header) + header.length;
-  if (used % kWordBytes != 0) [[unlikely]] {
-    const std::uint64_t whole = (used + kWordBytes - 1) / kWordBytes * kWordBytes;
-    std::memset(bytes + used, 0, whole - used);
-    used = whole;
-  }
-  for (; used < size; used += kWordBytes) {
-    constexpr std::uint64_t kZeros = 0;
-    std::memcpy(bytes + used, &kZeros, sizeof(kZeros));
-  }
-  const std::uint64_t checksum = EntryChecksum(bytes, size, at.position, group_, at.checksum);
-  std::memcpy(bytes, &checksum, sizeof(checksum));
-  if (size <= kSmallBytes) {
-    base::PrefetchForWrite(At(at.position + size + kAheadBytes), size);
-  }
-  return {at.position + size, Slot(header.slot), ballot, checksum};
 }
 
 }  // namespace gaios::paxos

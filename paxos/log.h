@@ -14,6 +14,7 @@
 #include <span>
 
 #include "gaios/base/check.h"
+#include "gaios/base/prefetch.h"
 #include "gaios/paxos/entry.h"
 #include "gaios/paxos/types.h"
 
@@ -77,9 +78,47 @@ class Log {
   // Writes header and padding around a payload that stands in place already (at At(at.position) +
   // sizeof(EntryHeader)) and returns the cursor behind the new entry. `header` has length, kind, commands,
   // commit and time_ns set; slot, ballot and checksum are filled in.
-  Cursor Seal(const Cursor& at, Ballot ballot, EntryHeader header);
+  Cursor Seal(const Cursor& at, Ballot ballot, const EntryHeader& header) {
+    std::byte* const bytes = At(at.position);
+    const std::uint64_t size = EntryBytes(header.length);
+    GAIOS_CHECK(size <= BytesToEnd(at.position), "an entry must not straddle the end of the ring");
+    // Field by field into the place, which is read again at once: for the checksum, and by the writes to
+    // peers.
+    StoreWord(bytes + offsetof(EntryHeader, slot), at.slot.value() + 1);
+    StoreWord(bytes + offsetof(EntryHeader, ballot), ballot.packed());
+    StoreWord(bytes + offsetof(EntryHeader, commit), header.commit);
+    StoreWord(bytes + offsetof(EntryHeader, time_ns), header.time_ns);
+    StoreWord(bytes + offsetof(EntryHeader, length),
+              header.length | std::uint64_t{header.kind} << 32 | std::uint64_t{header.commands} << 48);
+    std::uint64_t used = sizeof(header) + header.length;
+    if (used % kWordBytes != 0) [[unlikely]] {
+      const std::uint64_t whole = (used + kWordBytes - 1) / kWordBytes * kWordBytes;
+      std::memset(bytes + used, 0, whole - used);
+      used = whole;
+    }
+    for (; used < size; used += kWordBytes) {
+      StoreWord(bytes + used, 0);
+    }
+    const std::uint64_t checksum = EntryChecksum(bytes, size, at.position, group_, at.checksum);
+    StoreWord(bytes, checksum);
+    if (size <= kSmallBytes) {
+      base::PrefetchForWrite(At(at.position + size + kAheadBytes), size);
+    }
+    return {at.position + size, Slot(at.slot.value() + 1), ballot, checksum};
+  }
 
  private:
+  static constexpr std::uint64_t kWordBytes = 8;
+  static_assert(offsetof(EntryHeader, kind) == offsetof(EntryHeader, length) + 4 &&
+                offsetof(EntryHeader, commands) == offsetof(EntryHeader, length) + 6);
+
+  static void StoreWord(std::byte* to, std::uint64_t value) { std::memcpy(to, &value, sizeof(value)); }
+
+  // A ring is larger than the caches: the lines of an entry to come are asked for so far ahead. A large entry
+  // is written in a sweep that the processor sees coming.
+  static constexpr std::uint64_t kSmallBytes = 512;
+  static constexpr std::uint64_t kAheadBytes = 256;
+
   std::byte* memory_;
   std::uint64_t capacity_;
   std::uint64_t mask_;

@@ -43,8 +43,10 @@ struct DecodedCommand {
 };
 
 // Writes what stands in front of a command and returns where the command goes. `space` has room for both.
-inline std::span<std::byte> EncodeCommandPrefix(CommandKind kind, SessionCommand session, std::size_t length,
-                                                std::span<std::byte> space) {
+[[gnu::always_inline]] inline std::span<std::byte> EncodeCommandPrefix(CommandKind kind,
+                                                                       SessionCommand session,
+                                                                       std::size_t length,
+                                                                       std::span<std::byte> space) {
   CommandHeader header;
   header.length = static_cast<std::uint32_t>(length);
   header.kind = static_cast<std::uint8_t>(kind);
@@ -61,7 +63,7 @@ class CommandReader {
   explicit CommandReader(std::span<const std::byte> payload) : rest_(payload) {}
 
   // The next command. False when the bytes are no command: then EncodeCommandPrefix has not written them.
-  [[nodiscard]] bool Next(DecodedCommand& command) {
+  [[nodiscard, gnu::always_inline]] bool Next(DecodedCommand& command) {
     CommandHeader header;
     if (rest_.size() < sizeof(header)) [[unlikely]] {
       return false;

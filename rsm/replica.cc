@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "gaios/base/check.h"
+#include "gaios/base/copy.h"
 
 namespace gaios::rsm {
 namespace {
@@ -99,8 +100,8 @@ bool Replica::Poll() {
 // ---- proposing
 // ------------------------------------------------------------------------------------------------------
 
-inline Taken Replica::ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
-                                   std::span<std::byte>& command) {
+[[gnu::always_inline]] inline Taken Replica::ClaimCommand(CommandKind kind, SessionCommand session,
+                                                          std::size_t bytes, std::span<std::byte>& command) {
   if (bytes > max_command_bytes_) {
     return Taken::kTooLarge;
   }
@@ -120,19 +121,26 @@ inline Taken Replica::ClaimCommand(CommandKind kind, SessionCommand session, std
   return Taken::kTaken;
 }
 
-Taken Replica::Claim(std::size_t bytes, std::span<std::byte>& command) {
-  return ClaimCommand(CommandKind::kUser, {}, bytes, command);
-}
-
-void Replica::Commit(ProposalListener& listener, std::uint64_t tag) {
+[[gnu::always_inline]] inline void Replica::PublishFor(ProposalListener& listener, std::uint64_t tag) {
   const paxos::Proposal proposal = engine_.core().Publish();
   if (pending_count_ == 0) {
     pending_first_ = 0;  // the places at the beginning are in the cache
   }
   const std::size_t place = pending_first_ + pending_count_;
   Pending& pending = pending_[place < pending_.size() ? place : place - pending_.size()];
-  pending = {proposal.slot, proposal.index, &listener, tag};
+  pending.slot = proposal.slot;
+  pending.index = proposal.index;
+  pending.listener = &listener;
+  pending.tag = tag;
   ++pending_count_;
+}
+
+Taken Replica::Claim(std::size_t bytes, std::span<std::byte>& command) {
+  return ClaimCommand(CommandKind::kUser, {}, bytes, command);
+}
+
+void Replica::Commit(ProposalListener& listener, std::uint64_t tag) {
+  PublishFor(listener, tag);
 }
 
 Taken Replica::ProposeIn(SessionCommand session, std::span<const std::byte> command,
@@ -141,10 +149,8 @@ Taken Replica::ProposeIn(SessionCommand session, std::span<const std::byte> comm
   const Taken taken = ClaimCommand(session.session == 0 ? CommandKind::kUser : CommandKind::kSession, session,
                                    command.size(), space);
   if (taken == Taken::kTaken) {
-    if (!command.empty()) {
-      std::memcpy(space.data(), command.data(), command.size());
-    }
-    Commit(listener, tag);
+    base::CopyFew(space.data(), command.data(), command.size());
+    PublishFor(listener, tag);
   }
   return taken;
 }
@@ -177,50 +183,17 @@ void Replica::ForgetProposals() {
 // ---- applying
 // -------------------------------------------------------------------------------------------------------
 
-void Replica::ApplyCommitted() {
-  paxos::Replica& core = engine_.core();
-  for (int i = 0; i < kEntriesPerPoll && core.HasNextToApply() && !divergence_.has_value(); ++i) {
-    const paxos::Entry entry = core.NextToApply();
-    if (entry.kind() == paxos::EntryKind::kBatch) {
-      ApplyBatch(entry);
-    }
-    // Space is reused only when this is applied and published.
-    if (!divergence_.has_value()) {
-      core.Applied(entry);
-    }
-  }
-  engine_.CarryOut();
-}
-
-void Replica::ApplyBatch(const paxos::Entry& entry) {
-  // Time in the log never goes back, whatever the clocks of successive leaders say.
-  last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
-  const std::uint32_t commands = entry.header.commands;
-  // Alone, there is nothing to be ahead of.
-  const std::uint32_t distance = commands > 1 ? state_machine_.PrefetchDistance() : 0;
-  CommandReader ahead(entry.payload);
-  for (std::uint32_t i = 0; i < std::min(distance, commands); ++i) {
-    Announce(ahead);
-  }
-  CommandReader reader(entry.payload);
-  for (std::uint32_t index = 0; index < commands && !divergence_.has_value(); ++index) {
-    if (distance != 0 && index + distance < commands) {
-      Announce(ahead);
-    }
-    DecodedCommand decoded;
-    GAIOS_CHECK(reader.Next(decoded), "a committed batch holds what its header says");
-    ApplyCommand(decoded, entry.slot(), index);
+[[gnu::always_inline]] inline void Replica::Run(const Command& command, Reply& reply) {
+  state_machine_.Apply(command, reply);
+  ++applied_commands_;
+  if (applied_commands_ == next_hash_at_) [[unlikely]] {
+    next_hash_at_ += options_.hash_interval_commands;
+    TakeHash();
   }
 }
 
-void Replica::Announce(CommandReader& ahead) {
-  DecodedCommand coming;
-  if (ahead.Next(coming) && coming.kind != CommandKind::kStateHash) {
-    state_machine_.Prefetch(coming.bytes);
-  }
-}
-
-inline void Replica::ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index) {
+[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot,
+                                                         std::uint32_t index) {
   Command command;
   command.slot = slot.value();
   command.time_ns = last_time_ns_;
@@ -264,22 +237,58 @@ inline void Replica::ApplyCommand(const DecodedCommand& decoded, paxos::Slot slo
     apply_observer_->OnApplied(command, how, answer);
   }
   if (pending_count_ > 0) {
-    const Pending pending = pending_[pending_first_];
+    const Pending& pending = pending_[pending_first_];
     if (pending.slot == slot && pending.index == index) {
+      ProposalListener& listener = *pending.listener;
+      const std::uint64_t tag = pending.tag;
       pending_first_ = pending_first_ + 1 < pending_.size() ? pending_first_ + 1 : 0;
       --pending_count_;
-      pending.listener->OnCommitted(pending.tag, command.slot, how, answer);
+      listener.OnCommitted(tag, command.slot, how, answer);
     }
   }
 }
 
-inline void Replica::Run(const Command& command, Reply& reply) {
-  state_machine_.Apply(command, reply);
-  ++applied_commands_;
-  if (applied_commands_ == next_hash_at_) [[unlikely]] {
-    next_hash_at_ += options_.hash_interval_commands;
-    TakeHash();
+void Replica::Announce(CommandReader& ahead) {
+  DecodedCommand coming;
+  if (ahead.Next(coming) && coming.kind != CommandKind::kStateHash) {
+    state_machine_.Prefetch(coming.bytes);
   }
+}
+
+void Replica::ApplyBatch(const paxos::Entry& entry) {
+  // Time in the log never goes back, whatever the clocks of successive leaders say.
+  last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
+  const std::uint32_t commands = entry.header.commands;
+  // Alone, there is nothing to be ahead of.
+  const std::uint32_t distance = commands > 1 ? state_machine_.PrefetchDistance() : 0;
+  CommandReader ahead(entry.payload);
+  for (std::uint32_t i = 0; i < std::min(distance, commands); ++i) {
+    Announce(ahead);
+  }
+  CommandReader reader(entry.payload);
+  for (std::uint32_t index = 0; index < commands && !divergence_.has_value(); ++index) {
+    if (distance != 0 && index + distance < commands) {
+      Announce(ahead);
+    }
+    DecodedCommand decoded;
+    GAIOS_CHECK(reader.Next(decoded), "a committed batch holds what its header says");
+    ApplyCommand(decoded, entry.slot(), index);
+  }
+}
+
+void Replica::ApplyCommitted() {
+  paxos::Replica& core = engine_.core();
+  for (int i = 0; i < kEntriesPerPoll && core.HasNextToApply() && !divergence_.has_value(); ++i) {
+    const paxos::Entry entry = core.NextToApply();
+    if (entry.kind() == paxos::EntryKind::kBatch) {
+      ApplyBatch(entry);
+    }
+    // Space is reused only when this is applied and published.
+    if (!divergence_.has_value()) {
+      core.Applied(entry);
+    }
+  }
+  engine_.CarryOut();
 }
 
 // ---- divergence

@@ -143,6 +143,7 @@ class Replica {
 
   Taken ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
                      std::span<std::byte>& command);
+  void PublishFor(ProposalListener& listener, std::uint64_t tag);
   void ApplyCommitted();
   void ApplyBatch(const paxos::Entry& entry);
   void Announce(CommandReader& ahead);

@@ -20,10 +20,6 @@ std::size_t Sessions::reserved_bytes() const {
   return sessions_.size() * sizeof(Session) + memory_.size() + index_.size() * sizeof(index_[0]);
 }
 
-std::size_t Sessions::IndexHome(std::uint64_t id) const {
-  return static_cast<std::size_t>((id * 0x9e3779b97f4a7c15ULL) >> 20) & (index_.size() - 1);
-}
-
 void Sessions::IndexInsert(std::uint64_t id, std::uint32_t at) {
   std::size_t place = IndexHome(id);
   while (index_[place] != 0) {
@@ -47,20 +43,6 @@ void Sessions::IndexErase(std::uint64_t id) {
     }
   }
   index_[hole] = 0;
-}
-
-Sessions::Session* Sessions::Find(std::uint64_t id) {
-  for (std::size_t place = IndexHome(id); index_[place] != 0; place = (place + 1) & (index_.size() - 1)) {
-    Session& session = sessions_[index_[place] - 1];
-    if (session.id == id) {
-      return &session;
-    }
-  }
-  return nullptr;
-}
-
-std::byte* Sessions::MemoryOf(const Session& session) {
-  return memory_.data() + static_cast<std::size_t>(&session - sessions_.data()) * options_.reply_bytes;
 }
 
 bool Sessions::Open(std::uint64_t id, std::uint64_t time_ns) {
@@ -91,59 +73,45 @@ bool Sessions::Open(std::uint64_t id, std::uint64_t time_ns) {
   return true;
 }
 
-Sessions::Verdict Sessions::Judge(SessionCommand command, std::uint64_t time_ns,
-                                  std::span<const std::byte>& reply) {
-  Session* const session = Find(command.session);
-  if (session == nullptr) {
-    return Verdict::kExpired;
-  }
-  session->used_ns = std::max(session->used_ns, time_ns);
-  if (command.sequence == session->last_sequence + 1) [[likely]] {
-    judged_ = session;
-    return Verdict::kRun;
-  }
-  if (command.sequence > session->last_sequence || command.sequence == 0) {
+Sessions::Verdict Sessions::JudgeRetry(const Session& session, std::uint64_t sequence,
+                                       std::span<const std::byte>& reply) const {
+  if (sequence > session.last_sequence || sequence == 0) {
     return Verdict::kOutOfOrder;
   }
-  const KeptReply& kept = session->replies[command.sequence % kWindow];
-  if (kept.sequence != command.sequence) {
+  const KeptReply& kept = session.replies[sequence % kWindow];
+  if (kept.sequence != sequence) {
     return Verdict::kReplyForgotten;
   }
-  reply = {MemoryOf(*session) + kept.offset, kept.length};
+  reply = {memory_.data() + MemoryOf(session) + kept.offset, kept.length};
   return Verdict::kDuplicate;
 }
 
-void Sessions::Finish(SessionCommand command, std::span<const std::byte> reply) {
-  Session* const session = judged_;
-  GAIOS_CHECK(
-      session != nullptr && session->id == command.session && command.sequence == session->last_sequence + 1,
-      "a command that was not to be run");
-  session->last_sequence = command.sequence;
-  KeptReply& kept = session->replies[command.sequence % kWindow];
+void Sessions::Keep(Session& session, KeptReply& kept, std::uint64_t sequence,
+                    std::span<const std::byte> reply) {
   kept = {};
   const auto size = static_cast<std::uint32_t>(reply.size());
   if (size > options_.reply_bytes) {
     return;  // its retry will hear that it was run and its reply is gone
   }
   if (size > 0) {
-    const std::uint32_t from = session->next_offset + size > options_.reply_bytes ? 0 : session->next_offset;
+    const std::uint32_t from = session.next_offset + size > options_.reply_bytes ? 0 : session.next_offset;
     // The memory is a ring, oldest first: only the oldest can be in the way.
-    for (; session->oldest_kept < command.sequence; ++session->oldest_kept) {
-      KeptReply& older = session->replies[session->oldest_kept % kWindow];
-      const bool kept_still = older.sequence == session->oldest_kept && older.length > 0;
+    for (; session.oldest_kept < sequence; ++session.oldest_kept) {
+      KeptReply& older = session.replies[session.oldest_kept % kWindow];
+      const bool kept_still = older.sequence == session.oldest_kept && older.length > 0;
       if (kept_still && (older.offset >= from + size || from >= older.offset + older.length) &&
-          !(from == 0 && older.offset >= session->next_offset)) {
+          !(from == 0 && older.offset >= session.next_offset)) {
         break;
       }
       if (kept_still) {
         older = {};
       }
     }
-    std::memcpy(MemoryOf(*session) + from, reply.data(), size);
+    std::memcpy(memory_.data() + MemoryOf(session) + from, reply.data(), size);
     kept.offset = from;
-    session->next_offset = from + size;
+    session.next_offset = from + size;
   }
-  kept.sequence = command.sequence;
+  kept.sequence = sequence;
   kept.length = size;
 }
 

@@ -5,12 +5,14 @@
 // leader, is run once. Each session runs its commands in the order of their numbers and keeps the replies to
 // the latest ones. Deterministic: depends on the log alone. One thread; allocates at construction only.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "gaios/base/check.h"
 #include "gaios/rsm/command_codec.h"
 
 namespace gaios::rsm {
@@ -40,8 +42,30 @@ class Sessions {
   // What is to be done with a command. For kDuplicate, `reply` is the one it had. kRun is to be followed by
   // Finish.
   [[nodiscard]] Verdict Judge(SessionCommand command, std::uint64_t time_ns,
-                              std::span<const std::byte>& reply);
-  void Finish(SessionCommand command, std::span<const std::byte> reply);
+                              std::span<const std::byte>& reply) {
+    Session* const session = Find(command.session);
+    if (session == nullptr) [[unlikely]] {
+      return Verdict::kExpired;
+    }
+    session->used_ns = std::max(session->used_ns, time_ns);
+    if (command.sequence == session->last_sequence + 1) [[likely]] {
+      judged_ = session;
+      return Verdict::kRun;
+    }
+    return JudgeRetry(*session, command.sequence, reply);
+  }
+  void Finish(SessionCommand command, std::span<const std::byte> reply) {
+    GAIOS_CHECK(judged_ != nullptr && judged_->id == command.session &&
+                    command.sequence == judged_->last_sequence + 1,
+                "a command that was not to be run");
+    judged_->last_sequence = command.sequence;
+    KeptReply& kept = judged_->replies[command.sequence % kWindow];
+    if (reply.empty()) {
+      kept = {command.sequence, 0, 0};
+    } else {
+      Keep(*judged_, kept, command.sequence, reply);
+    }
+  }
 
   [[nodiscard]] std::size_t size() const { return open_; }
   [[nodiscard]] std::size_t reserved_bytes() const;
@@ -61,11 +85,26 @@ class Sessions {
     std::array<KeptReply, kWindow> replies;
   };
 
-  [[nodiscard]] Session* Find(std::uint64_t id);
-  [[nodiscard]] std::byte* MemoryOf(const Session& session);
+  [[nodiscard]] Session* Find(std::uint64_t id) {
+    for (std::size_t place = IndexHome(id); index_[place] != 0; place = (place + 1) & (index_.size() - 1)) {
+      Session& session = sessions_[index_[place] - 1];
+      if (session.id == id) {
+        return &session;
+      }
+    }
+    return nullptr;
+  }
+  [[nodiscard]] Verdict JudgeRetry(const Session& session, std::uint64_t sequence,
+                                   std::span<const std::byte>& reply) const;
+  void Keep(Session& session, KeptReply& kept, std::uint64_t sequence, std::span<const std::byte> reply);
+  [[nodiscard]] std::size_t MemoryOf(const Session& session) const {
+    return static_cast<std::size_t>(&session - sessions_.data()) * options_.reply_bytes;
+  }
   void IndexInsert(std::uint64_t id, std::uint32_t at);
   void IndexErase(std::uint64_t id);
-  [[nodiscard]] std::size_t IndexHome(std::uint64_t id) const;
+  [[nodiscard]] std::size_t IndexHome(std::uint64_t id) const {
+    return static_cast<std::size_t>((id * 0x9e3779b97f4a7c15ULL) >> 20) & (index_.size() - 1);
+  }
 
   const SessionOptions options_;
   std::vector<Session> sessions_;

@@ -21,11 +21,6 @@ constexpr std::uint64_t kAheadBytes = 256;
 
 }  // namespace
 
-Link& ShmTransport::LinkTo(ReplicaId peer) {
-  GAIOS_CHECK(peer.value() < options_.replicas && peer != options_.self, "operations go to another replica");
-  return links_[peer.value()];
-}
-
 // Decides about an operation that does not simply belong to the path: it is late, early, or there is no path.
 Post ShmTransport::Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor,
                          std::uint64_t token) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "gaios/base/copy.h"
 #include "gaios/transport/transport.h"
 
 namespace gaios::transport::shm {
@@ -40,16 +41,7 @@ inline void FullFence() {
 }
 
 inline void CopyShared(std::byte* to, const std::byte* from, std::size_t size) {
-  // Entries are whole lines, and most are small: a few lines are copied sooner than memcpy is called.
-  constexpr std::size_t kLine = 64;
-  constexpr std::size_t kFew = 4 * kLine;
-  if (size <= kFew && size % kLine == 0) {
-    for (std::size_t done = 0; done < size; done += kLine) {
-      std::memcpy(to + done, from + done, kLine);
-    }
-    return;
-  }
-  std::memcpy(to, from, size);
+  base::CopyFew(to, from, size);
 }
 #endif
 

@@ -34,6 +34,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "gaios/base/check.h"
 #include "gaios/transport/shm/claim.h"
 #include "gaios/transport/shm/link.h"
 #include "gaios/transport/shm/log_store.h"
@@ -100,7 +101,10 @@ class ShmTransport final : public Transport {
   void SendSpare(Link& link);
 
   // datapath.cc
-  Link& LinkTo(ReplicaId peer);
+  Link& LinkTo(ReplicaId peer) {
+    GAIOS_CHECK(peer.value() < options_.replicas && peer != options_.self, "operations go to another replica");
+    return links_[peer.value()];
+  }
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
   void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome);
   std::size_t CompletePosted(EventHandler& handler);
