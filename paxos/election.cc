@@ -38,7 +38,7 @@ bool Election::Tick(Ballot promised) {
       }
     }
   }
-  if (!Suspects() || !MajorityReachable()) {
+  if (state_.withdrawn || !Suspects() || !MajorityReachable()) {
     Calm();
     return false;
   }
@@ -50,7 +50,7 @@ bool Election::Tick(Ballot promised) {
     state_.failover.suspected_ns = state_.now;
   }
   if (asking_ && state_.now - asked_ns_ > state_.options.election_timeout_ns) {
-    BackOff();
+    BackOff(0);
   }
   if (asking_ || state_.now < campaign_at_ns_) {
     return false;
@@ -123,7 +123,7 @@ void Election::OnReject(ReplicaId from, const Message& reject) {
   }
   refusals_.Add(state_.options.configuration, {from, state_.peers[from.value()].incarnation});
   if (state_.options.configuration.size() - refusals_.count() < state_.options.configuration.majority()) {
-    BackOff();
+    BackOff(0);
   }
 }
 
@@ -132,10 +132,10 @@ void Election::Calm() {
   asking_ = false;
 }
 
-void Election::BackOff() {
+void Election::BackOff(TimeNs longer_ns) {
   asking_ = false;
   suspecting_ = true;
-  campaign_at_ns_ = state_.now + state_.options.election_jitter_ns / 2 + Jitter();
+  campaign_at_ns_ = state_.now + longer_ns + state_.options.election_jitter_ns / 2 + Jitter();
 }
 
 }  // namespace gaios::paxos

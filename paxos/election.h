@@ -39,8 +39,8 @@ class Election {
   // Somebody was granted our log, or a leader was heard: no campaign of ours for now.
   void Calm();
 
-  // Phase 1 was lost or given up: wait, by chance, before the next pre-vote.
-  void BackOff();
+  // Phase 1 was lost or given up: wait, by chance and at least `longer_ns`, before the next pre-vote.
+  void BackOff(TimeNs longer_ns);
 
  private:
   [[nodiscard]] bool Suspects() const;

@@ -11,9 +11,9 @@ bool Leader::Start(const Recovery& recovery) {
   ballot_ = recovery.ballot();
   followers_.Clear();
   open_ = {};
-  read_round_ = 0;
   read_asked_ = false;
-  refused_full_ = false;
+  refused_bytes_ = 0;
+  proving_ = false;
   next_beat_ns_ = state_.now;
   fenced_since_ns_ = 0;
   record_end_ = state_.end.position + EntryBytes(0);
@@ -54,10 +54,23 @@ bool Leader::Start(const Recovery& recovery) {
     state_.observer->OnLead(state_.self, ballot_, {promised.data(), promised_size}, state_.end);
   }
   state_.heartbeat_ballot = ballot_;
+  if (followers_.size() == 0) {
+    AppendRecord();
+    AdvanceCommit();
+    return true;
+  }
+  // The probes are posted behind what the followers lack of the adopted log, and complete behind it.
+  proving_ = true;
+  read_asked_ = true;
+  proof_round_ = read_round_ + 1;
+  return true;
+}
+
+void Leader::AppendRecord() {
+  proving_ = false;
   Append(EntryKind::kBallotRecord, 0, 0, 0);
   GAIOS_CHECK(state_.end.position == record_end_, "the ballot record ends where it was planned to");
-  AdvanceCommit();
-  return true;
+  state_.failover.leading_ns = state_.now;
 }
 
 void Leader::Stop() {
@@ -69,6 +82,7 @@ void Leader::Stop() {
   }
   followers_.Clear();
   open_ = {};
+  proving_ = false;
   ballot_ = Ballot();
   state_.heartbeat_ballot = Ballot();
 }

@@ -49,8 +49,10 @@ class Leader {
         reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
         max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())) {}
 
-  // Phase 1 is won: appends the ballot record and starts writing. False when the ring has no room for the
-  // record, or no majority of the promises can be in sync: then this replica must not lead now.
+  // Phase 1 is won: starts writing the adopted log. The ballot record is appended when a majority has
+  // completed a probe posted behind that: one that wins elections and cannot write does not fill its log with
+  // records. False when the ring has no room for the record, or no majority of the promises can be in sync:
+  // then this replica must not lead now.
   [[nodiscard]] bool Start(const Recovery& recovery);
 
   // Makes an entry of what has been published, so that it outlives a change of ballot.
@@ -94,6 +96,8 @@ class Leader {
   [[nodiscard]] std::uint64_t ReadConfirmed() const;
 
   [[nodiscard]] Ballot ballot() const { return ballot_; }
+  // Whether its ballot record is in its log: until then it takes no proposals.
+  [[nodiscard]] bool has_record() const { return !proving_; }
   [[nodiscard]] bool record_committed() const { return state_.commit.position >= record_end_; }
   // A majority has acknowledged something within the last quarter of the suspect timeout.
   [[nodiscard]] bool has_quorum() const;
@@ -136,6 +140,7 @@ class Leader {
   [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
   void Extend(std::uint64_t aligned);
   void FlushRest();
+  void OnProbed(FollowerLink& follower, std::uint64_t round);
   [[nodiscard]] bool MayPost() const;
   void ShowReuse(Position to) const;
   void AdvanceCommit();
@@ -149,6 +154,7 @@ class Leader {
   void DropLaggards();
 
   // leader.cc
+  void AppendRecord();
   [[nodiscard]] TimeNs MajorityHeardNs() const;
   [[nodiscard]] bool CanStillReachMajority() const;
 
@@ -176,7 +182,9 @@ class Leader {
   TimeNs next_beat_ns_ = 0;
   TimeNs fenced_since_ns_ = 0;
   TimeNs last_applied_read_ns_ = 0;
-  bool refused_full_ = false;  // a claim was refused since the last look at laggards
+  bool proving_ = false;  // the ballot record waits for the probes of proof_round_
+  std::uint64_t proof_round_ = 0;
+  std::uint64_t refused_bytes_ = 0;  // what a claim needed that was refused since the last look at laggards
 };
 
 }  // namespace gaios::paxos

@@ -27,8 +27,9 @@ Refusal Leader::OpenSlowly(std::uint64_t aligned) {
   const std::uint64_t entry_bytes = EntryBytes(aligned);
   const std::uint64_t to_end = state_.log.BytesToEnd(state_.end.position);
   const bool wraps = entry_bytes > to_end;
-  if (!MakeRoom(wraps ? to_end + entry_bytes : entry_bytes)) {
-    refused_full_ = true;
+  const std::uint64_t needed_bytes = wraps ? to_end + entry_bytes : entry_bytes;
+  if (!MakeRoom(needed_bytes)) {
+    refused_bytes_ = std::max(refused_bytes_, needed_bytes);
     return Refusal::kFull;
   }
   if (wraps) {
@@ -121,6 +122,13 @@ void Leader::PostProbes() {
       AddWrite(ActionKind::kWriteProbe, follower).token =
           follower.Push(FollowerLink::Posted::Kind::kProbe, read_round_);
     }
+  }
+}
+
+void Leader::OnProbed(FollowerLink& follower, std::uint64_t round) {
+  follower.probed = std::max(follower.probed, round);
+  if (proving_ && ReadConfirmed() >= proof_round_) {
+    AppendRecord();
   }
 }
 

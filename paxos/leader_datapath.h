@@ -20,7 +20,7 @@ namespace gaios::paxos {
       (std::uint64_t{bytes} + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
   const std::uint64_t payload_bytes = open_.payload_bytes + aligned;
   if (payload_bytes > open_.limit_bytes) {
-    refusal = Open(aligned);
+    refusal = proving_ ? Refusal::kNotLeader : Open(aligned);
     if (refusal != Refusal::kNone) [[unlikely]] {
       return {};
     }
@@ -169,7 +169,7 @@ namespace gaios::paxos {
       }
     }
   } else if (posted.kind == FollowerLink::Posted::Kind::kProbe) {
-    follower->probed = std::max(follower->probed, posted.value);
+    OnProbed(*follower, posted.value);
   }
   return true;
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/leader.h"
@@ -47,18 +48,24 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
   GAIOS_CHECK(promise.commit <= state_.end.position, "P4: a follower has committed what our log lacks");
   follower.applied = std::max(follower.applied, promise.applied);
   follower.acked_ns = state_.now;
-  if (promise.commit < Holds()) {
+  // From its own commit, never from its end: what it holds beyond may be another leader's. The bytes between
+  // are written again; where they are equal already that changes nothing. Only where we no longer hold them
+  // are they compared, by the checksum of the chain.
+  Position from = promise.commit;
+  if (from < Holds() && state_.Contains(promise.valid_end, Holds())) {
+    from = promise.valid_end.position;
+  }
+  if (from < Holds()) {
     Leave(follower, FollowerLink::Stage::kBehind);
     return;
   }
-  // From its own commit, never from its end: what it holds beyond may be another leader's. The bytes between
-  // are written again; where they are equal already that changes nothing.
   follower.stage = FollowerLink::Stage::kActive;
-  follower.posted = promise.commit;
-  follower.acked = promise.commit;
+  follower.posted = from;
+  follower.acked = from;
   follower.word_posted = Position();
   follower.full_since_ns = 0;
   follower.stalled = false;
+  read_asked_ = read_asked_ || proving_;
   if (state_.end.position - follower.applied <= state_.log.capacity() / 2) {
     follower.in_sync = true;
   }
@@ -135,14 +142,13 @@ std::size_t Leader::in_sync_count() const {
 }
 
 void Leader::DropLaggards() {
-  const bool full = refused_full_;
-  refused_full_ = false;
+  const std::uint64_t refused_bytes = std::exchange(refused_bytes_, 0);
   for (FollowerLink& follower : followers_.all()) {
     const Position holds = std::min(follower.in_sync ? follower.applied : state_.end.position,
                                     follower.LowestPosted(state_.end.position));
-    // It is in the way when the smallest proposal would not fit because of it.
-    const bool in_the_way = full && state_.end.position + (reserved_bytes_ + 2 * kEntryAlignment) >
-                                        holds + (state_.log.capacity() * 3 / 4);
+    // It is in the way when what was refused does not fit because of it.
+    const bool in_the_way = refused_bytes != 0 && state_.end.position + (reserved_bytes_ + refused_bytes) >
+                                                      holds + state_.log.capacity();
     if (!in_the_way) {
       follower.full_since_ns = 0;
       continue;

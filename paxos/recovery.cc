@@ -90,7 +90,10 @@ bool Recovery::Enough() const {
   const Position floor = std::max(state_.kept_from, Position(reach > capacity ? reach - capacity : 0));
   std::size_t can_follow = 0;
   for (const Member& voter : state_.options.configuration.voters()) {
-    const bool within = promised_.Has(voter.id) && promise_[voter.id.value()].commit >= floor;
+    const Message& promise = promise_[voter.id.value()];
+    const bool within =
+        promised_.Has(voter.id) &&
+        (promise.commit >= floor || (Best() == state_.self.id && state_.Contains(promise.valid_end, floor)));
     can_follow += within || voter.id == state_.self.id ? 1U : 0U;
   }
   return can_follow >= state_.options.configuration.majority();

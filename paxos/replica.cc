@@ -57,14 +57,22 @@ void Replica::After(Recovery::Progress progress) {
       state_.leader = state_.self.id;
       state_.has_leader = true;
       state_.leader_alive_ns = state_.now;
-      state_.failover.leading_ns = state_.now;
       return;
     }
   }
   StepDown();
 }
 
+void Replica::Withdraw() {
+  state_.withdrawn = true;
+  if (state_.role == Role::kLeader || state_.role == Role::kCandidate) {
+    StepDown();
+  }
+}
+
 void Replica::StepDown() {
+  // One that could not write lets others try first.
+  const bool unproven = state_.role == Role::kLeader && !leader_.has_record();
   if (state_.role == Role::kLeader) {
     leader_.Stop();
     ++state_.leadership_epoch;
@@ -84,7 +92,7 @@ void Replica::StepDown() {
     state_.has_leader = false;
   }
   learner_.Reset();
-  election_.BackOff();
+  election_.BackOff(unproven ? state_.options.suspect_timeout_ns : 0);
 }
 
 void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) {

@@ -44,6 +44,10 @@ class Replica {
   // Timers; to be called at least every heartbeat interval, several times as often for quick failover.
   void Tick();
 
+  // From now on this replica does not campaign, and leads no longer if it does: its state machine cannot
+  // answer. It goes on to promise and to accept, for its log is as good as any.
+  void Withdraw();
+
   // ---- events of the transport
   // --------------------------------------------------------------------------------------
 

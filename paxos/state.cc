@@ -85,6 +85,26 @@ void State::Examine() {
   trail.Mark(whole);
 }
 
+bool State::Contains(const Cursor& cursor, Position from) const {
+  if (cursor.position < from || cursor.position > end.position) {
+    return false;
+  }
+  for (std::size_t back = 0; back < trail.size(); ++back) {
+    Cursor at = trail.Back(back);
+    if (at.position > cursor.position) {
+      continue;
+    }
+    if (at.position < from) {
+      return false;
+    }
+    while (at.position < cursor.position) {
+      at = Log::After(log.Known(at));
+    }
+    return at == cursor;
+  }
+  return false;
+}
+
 Position State::Retained() const {
   const std::uint64_t reach = end.position.value();
   const Position ring(reach > log.capacity() ? reach - log.capacity() : 0);

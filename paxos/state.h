@@ -66,6 +66,7 @@ struct State {
   Role role;
   ReplicaId leader;  // valid when has_leader
   bool has_leader = false;
+  bool withdrawn = false;           // campaigns no more
   std::uint32_t highest_round = 0;  // of any ballot seen
   TimeNs now = 0;
   TimeNs leader_alive_ns = 0;          // when a leader last gave a sign of life
@@ -87,6 +88,11 @@ struct State {
   // The log has been fenced: nobody writes it now. Follows the chain to find the valid end, and how far back
   // the log is whole, as far as any live peer may lack it.
   void Examine();
+
+  // Whether the chain of this log, which is whole from `from` on, passes through `cursor`: then whoever has a
+  // valid log that ends there has the same bytes up to there, by the checksums. Walks along the chain: for
+  // rare cases.
+  [[nodiscard]] bool Contains(const Cursor& cursor, Position from) const;
 
   // Oldest position from which the log is known to be whole. For a follower that is as of the last grant: its
   // leader may since have overwritten what is applied.

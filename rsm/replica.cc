@@ -323,6 +323,7 @@ void Replica::CompareHash(std::span<const std::byte> bytes) {
   for (const StateHashAt& own : hashes_) {
     if (own.commands == leaders.commands && own.commands != 0 && own.hash != leaders.hash) {
       divergence_ = Divergence{own.commands, own.hash, leaders.hash};
+      engine_.core().Withdraw();
     }
   }
 }

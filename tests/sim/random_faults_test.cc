@@ -3,11 +3,14 @@
 // must go on. P1-P8 are checked at every step, and no command that was committed may be lost, doubled or
 // reordered. A seed repeats a run.
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -19,10 +22,15 @@ namespace {
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kMaxProposals = 1500;
 
+using transport::sim::Traffic;
+constexpr Traffic kAllTraffic[] = {Traffic::kWrites, Traffic::kWords, Traffic::kReads, Traffic::kMessages,
+                                   Traffic::kControl};
+
 struct Outcome {
   std::uint64_t committed = 0;
   std::uint64_t leader_changes = 0;
   std::uint64_t converged = 0;
+  std::uint64_t reads = 0;
 };
 
 class FaultyRun {
@@ -56,6 +64,11 @@ class FaultyRun {
   }
 
   ReplicaId Any() { return ReplicaId(static_cast<std::uint8_t>(random_() % cluster_.size())); }
+
+  // Writes half of the time: they are what the protocol rests on.
+  Traffic AnyTraffic() {
+    return random_() % 2 == 0 ? Traffic::kWrites : kAllTraffic[random_() % std::size(kAllTraffic)];
+  }
 
   std::size_t Dead() const {
     std::size_t dead = 0;
@@ -105,13 +118,15 @@ class FaultyRun {
         break;
       case 9:
         if (a != b) {
-          cluster_.world().Hold(transport::sim::Traffic::kWrites, a, b);
+          cluster_.world().Hold(AnyTraffic(), a, b);
         }
         break;
       case 10:
       case 11:
         if (a != b) {
-          cluster_.world().Release(transport::sim::Traffic::kWrites, a, b);
+          for (const Traffic traffic : kAllTraffic) {
+            cluster_.world().Release(traffic, a, b);
+          }
         }
         break;
       default:
@@ -124,6 +139,11 @@ class FaultyRun {
       const ReplicaId id(static_cast<std::uint8_t>(i));
       if (!cluster_.alive(id) || cluster_.paused(id) || cluster_.core(id).role() != paxos::Role::kLeader) {
         continue;
+      }
+      if (reads_.size() < 16 && random_() % 8 == 0) {
+        if (const auto reading = cluster_.StartRead(id); reading.has_value()) {
+          reads_.push_back({id, *reading, acknowledged_to_});
+        }
       }
       const std::size_t count = proposed_ < kMaxProposals && random_() % 4 == 0 ? random_() % 8 : 0;
       for (std::size_t n = 0; n < count; ++n) {
@@ -143,12 +163,25 @@ class FaultyRun {
         it = waiting_.erase(it);
       } else if (cluster_.Committed(waiting.id, waiting.proposed)) {
         acknowledged_.insert(waiting.text);
+        acknowledged_to_ = std::max(acknowledged_to_, cluster_.core(waiting.id).commit());
         ++outcome_.committed;
         it = waiting_.erase(it);
       } else {
         ++it;
       }
     }
+    std::erase_if(reads_, [this](const Reading& read) {
+      if (!cluster_.alive(read.id) || cluster_.core(read.id).leadership_epoch() != read.reading.epoch) {
+        return true;
+      }
+      if (!cluster_.Confirmed(read.id, read.reading)) {
+        return false;
+      }
+      EXPECT_GE(read.reading.read.index, read.acknowledged_to)
+          << "seed " << seed_ << ": a read would miss what was acknowledged before it was asked for";
+      ++outcome_.reads;
+      return true;
+    });
     const auto leader = cluster_.leader();
     if (leader.has_value() && leader != last_leader_) {
       ++outcome_.leader_changes;
@@ -190,7 +223,9 @@ class FaultyRun {
         const ReplicaId b(static_cast<std::uint8_t>(j));
         if (i != j) {
           cluster_.world().Heal(a, b);
-          cluster_.world().Release(transport::sim::Traffic::kWrites, a, b);
+          for (const Traffic traffic : kAllTraffic) {
+            cluster_.world().Release(traffic, a, b);
+          }
         }
       }
     }
@@ -267,6 +302,11 @@ class FaultyRun {
     }
   }
 
+  struct Reading {
+    ReplicaId id;
+    Cluster::Reading reading;
+    paxos::Position acknowledged_to;  // when it was asked for
+  };
   struct Waiting {
     ReplicaId id;
     std::string text;
@@ -279,6 +319,8 @@ class FaultyRun {
   std::uint64_t proposed_ = 0;
   std::map<std::uint64_t, Waiting> waiting_;
   std::set<std::string> acknowledged_;
+  paxos::Position acknowledged_to_;  // of all of them
+  std::vector<Reading> reads_;
   std::optional<ReplicaId> last_leader_;
   Outcome outcome_;
 };
@@ -295,18 +337,20 @@ TEST(RandomFaults, InvariantsHoldAndNothingAcknowledgedIsLost) {
     total.committed += outcome.committed;
     total.leader_changes += outcome.leader_changes;
     total.converged += outcome.converged;
+    total.reads += outcome.reads;
     ASSERT_FALSE(HasFailure()) << "replay with GAIOS_SEED=" << seed;
   }
   RecordProperty("committed", static_cast<int>(total.committed));
   RecordProperty("leader_changes", static_cast<int>(total.leader_changes));
-  std::printf("%llu seeds, %llu commits, %llu leader changes, %llu converged\n",
+  std::printf("%llu seeds, %llu commits, %llu leader changes, %llu converged, %llu reads\n",
               static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(total.committed),
               static_cast<unsigned long long>(total.leader_changes),
-              static_cast<unsigned long long>(total.converged));
+              static_cast<unsigned long long>(total.converged), static_cast<unsigned long long>(total.reads));
   if (one == nullptr) {  // the runs are worth something
     EXPECT_GT(total.committed, seeds * 100);
     EXPECT_GT(total.leader_changes, seeds * 2);
-    EXPECT_GT(total.converged, seeds / 2);
+    EXPECT_GT(total.converged, seeds * 3 / 4);
+    EXPECT_GT(total.reads, seeds * 10);
   }
 }
 
