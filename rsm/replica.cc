@@ -71,16 +71,19 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       max_command_bytes_(engine_.core().log().MaxPayloadBytes() - CommandPrefixBytes(CommandKind::kSession) -
                          8),
       pending_(options.max_proposals),
+      reads_(options.max_reads),
       epoch_(engine_.core().leadership_epoch()),
       reply_memory_(kMaxReplyBytes),
       wall_offset_ns_(base::WallClockNs() - clock.NowNs()),
       hashes_(kHashesKept),
       next_hash_at_(options.hash_interval_commands) {
-  GAIOS_CHECK(options.max_proposals > 0, "a replica needs room for proposals");
+  GAIOS_CHECK(options.max_proposals > 0 && options.max_reads > 0,
+              "a replica needs room for proposals and reads");
 }
 
 std::size_t Replica::reserved_bytes() const {
-  return pending_.size() * sizeof(Pending) + reply_memory_.size() + sessions_.reserved_bytes();
+  return pending_.size() * sizeof(Pending) + reads_.size() * sizeof(PendingRead) + reply_memory_.size() +
+         sessions_.reserved_bytes();
 }
 
 bool Replica::Poll() {
@@ -91,6 +94,9 @@ bool Replica::Poll() {
     ForgetProposals();
   }
   ApplyCommitted();
+  if (reads_count_ > 0) [[unlikely]] {
+    AnswerReads();
+  }
   if (hash_due_ != 0) {
     ProposeHash();
   }
@@ -177,6 +183,50 @@ void Replica::ForgetProposals() {
     pending_first_ = pending_first_ + 1 < pending_.size() ? pending_first_ + 1 : 0;
     --pending_count_;
     pending.listener->OnUnknown(pending.tag);
+  }
+  ForgetReads();
+}
+
+// ---- reading
+// --------------------------------------------------------------------------------------------------------
+
+Taken Replica::Read(ReadListener& listener, std::uint64_t tag) {
+  if (engine_.core().leadership_epoch() != epoch_) {
+    ForgetProposals();
+  }
+  if (reads_count_ == reads_.size()) {
+    return Taken::kFull;
+  }
+  const std::optional<paxos::Leader::Read> read = engine_.core().StartRead();
+  if (!read.has_value() || divergence_.has_value()) {
+    return Taken::kNotLeader;
+  }
+  reads_[(reads_first_ + reads_count_++) % reads_.size()] = {*read, &listener, tag};
+  return Taken::kTaken;
+}
+
+// Reads are confirmed in the order in which they were asked for: rounds and commits only grow.
+void Replica::AnswerReads() {
+  const std::uint64_t confirmed = engine_.core().ReadConfirmed();
+  while (reads_count_ > 0) {
+    const PendingRead& oldest = reads_[reads_first_];
+    if (oldest.read.round > confirmed || oldest.read.index > engine_.core().applied()) {
+      return;
+    }
+    ReadListener& listener = *oldest.listener;
+    const std::uint64_t tag = oldest.tag;
+    reads_first_ = (reads_first_ + 1) % reads_.size();
+    --reads_count_;
+    listener.OnReadable(tag);
+  }
+}
+
+void Replica::ForgetReads() {
+  for (std::size_t left = reads_count_; left > 0; --left) {
+    const PendingRead read = reads_[reads_first_];
+    reads_first_ = (reads_first_ + 1) % reads_.size();
+    --reads_count_;
+    read.listener->OnLost(read.tag);
   }
 }
 

@@ -65,10 +65,23 @@ class ApplyObserver {
   virtual void OnApplied(const Command& command, Applied how, std::span<const std::byte> reply) = 0;
 };
 
+// Hears that the state machine may be read, from within Poll.
+class ReadListener {
+ public:
+  virtual ~ReadListener() = default;
+  // The state machine, as it is during this call, holds everything that was committed when the read was asked
+  // for.
+  virtual void OnReadable(std::uint64_t tag) = 0;
+  // The leadership was lost before that could be said: ask again, at whoever leads now.
+  virtual void OnLost(std::uint64_t tag) = 0;
+};
+
 struct ReplicaOptions {
   paxos::Options protocol;
   // Proposals under way at once; one more is kFull.
   std::size_t max_proposals = std::size_t{1} << 16;
+  // Linearizable reads under way at once; one more is kFull.
+  std::size_t max_reads = 1024;
   SessionOptions sessions;
   // The leader puts the hash of its state in the log every so many commands, and every replica compares. 0:
   // never.
@@ -111,7 +124,13 @@ class Replica {
   Taken Claim(std::size_t bytes, std::span<std::byte>& command);
   void Commit(ProposalListener& listener, std::uint64_t tag);
 
-  // Answers everything that is under way as unknown: for a replica that will not be polled any more.
+  // A linearizable read at the leader, with nothing put into the log: `listener` is called once with `tag`,
+  // from within Poll, when the state machine has applied all that was committed at this moment and a majority
+  // has confirmed, after this moment, that nobody else leads. kTaken, kFull or kNotLeader; also kNotLeader
+  // while a new leader does not know yet what its predecessor had committed.
+  Taken Read(ReadListener& listener, std::uint64_t tag);
+
+  // Answers everything that is under way as unknown, or lost: for a replica that will not be polled any more.
   void Close() { ForgetProposals(); }
 
   [[nodiscard]] bool leading() const { return engine_.core().established(); }
@@ -136,6 +155,11 @@ class Replica {
     ProposalListener* listener = nullptr;
     std::uint64_t tag = 0;
   };
+  struct PendingRead {
+    paxos::Leader::Read read;
+    ReadListener* listener = nullptr;
+    std::uint64_t tag = 0;
+  };
   struct StateHashAt {
     std::uint64_t commands = 0;
     std::uint64_t hash = 0;
@@ -149,7 +173,9 @@ class Replica {
   void Announce(CommandReader& ahead);
   void ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index);
   void Run(const Command& command, Reply& reply);
+  void AnswerReads();
   void ForgetProposals();
+  void ForgetReads();
   void TakeHash();
   void CompareHash(std::span<const std::byte> bytes);
   void ProposeHash();
@@ -165,7 +191,10 @@ class Replica {
   std::vector<Pending> pending_;  // a ring, oldest first
   std::size_t pending_first_ = 0;
   std::size_t pending_count_ = 0;
-  std::uint64_t epoch_;  // leadership epoch that `pending_` belongs to
+  std::vector<PendingRead> reads_;  // a ring, oldest first
+  std::size_t reads_first_ = 0;
+  std::size_t reads_count_ = 0;
+  std::uint64_t epoch_;  // leadership epoch that `pending_` and `reads_` belong to
   std::vector<std::byte> reply_memory_;
   std::uint64_t applied_commands_ = 0;
   std::uint64_t last_time_ns_ = 0;    // stamp of the last command applied

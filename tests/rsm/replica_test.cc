@@ -259,11 +259,105 @@ TEST(Replica, OneThatDivergesIsFoundAndStopsApplying) {
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 30; }));
 }
 
+TEST(Replica, OneThatHasDivergedIsNotElectedAndTheGroupGoesOn) {
+  Group group(3, 16384, 10);
+  group.machines[1]->diverge_at = 5;
+  ASSERT_TRUE(group.Lead(0));
+  for (std::uint64_t tag = 1; tag <= 30; ++tag) {
+    ASSERT_EQ(group.Propose(0, "c", tag), Taken::kTaken);
+  }
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->divergence().has_value(); }));
+  group.world.Kill(ReplicaId(0));  // replica 1 would be the first to campaign
+  ASSERT_TRUE(group.Lead(2));
+  ASSERT_EQ(group.Propose(2, "after", 31), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[31] == 1; }));
+  EXPECT_TRUE(group.listener.unknown.empty());
+  EXPECT_FALSE(group.members[1]->leading());
+}
+
+TEST(Replica, ALeaderThatFindsItselfDivergedStepsDown) {
+  Group group(3, 16384, 10);
+  group.machines[1]->diverge_at = 5;
+  ASSERT_TRUE(group.Lead(0));
+  for (std::uint64_t tag = 1; tag <= 9; ++tag) {
+    ASSERT_EQ(group.Propose(0, "c", tag), Taken::kTaken);
+  }
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 9; }));
+  // The tenth and the hash that follows it land at replica 1, which hears that they are committed only when
+  // it leads itself.
+  group.world.Hold(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(1));
+  ASSERT_EQ(group.Propose(0, "c", 10), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.machines[2]->commands.size() == 10; }));
+  ASSERT_TRUE(group.RunUntil([&] {
+    return group.members[2]->core().applied_slot() == group.members[0]->core().commit_slot() &&
+           group.members[1]->core().end_cursor() == group.members[0]->core().end_cursor();
+  }));
+  EXPECT_FALSE(group.members[1]->divergence().has_value());
+  group.world.Kill(ReplicaId(0));
+  ASSERT_TRUE(group.Lead(2));
+  EXPECT_TRUE(group.members[1]->divergence().has_value());
+}
+
+class Reads final : public ReadListener {
+ public:
+  explicit Reads(const Journal& journal) : journal_(journal) {}
+  void OnReadable(std::uint64_t tag) override { seen[tag] = journal_.commands.size(); }
+  void OnLost(std::uint64_t tag) override { lost.push_back(tag); }
+  std::map<std::uint64_t, std::size_t> seen;  // commands applied when the read was answered
+  std::vector<std::uint64_t> lost;
+
+ private:
+  const Journal& journal_;
+};
+
+TEST(Replica, AReadSeesAllThatWasCommittedWhenItWasAskedFor) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  Reads reads(*group.machines[0]);
+  EXPECT_EQ(group.members[1]->Read(reads, 1), Taken::kNotLeader);
+  ASSERT_EQ(group.Propose(0, "a", 1), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1] == 1; }));
+  ASSERT_EQ(group.members[0]->Read(reads, 2), Taken::kTaken);
+  EXPECT_TRUE(reads.seen.empty());  // never from within Read
+  ASSERT_TRUE(group.RunUntil([&] { return reads.seen.contains(2); }));
+  EXPECT_GE(reads.seen[2], 1U);
+  EXPECT_TRUE(reads.lost.empty());
+}
+
+TEST(Replica, AReadIsNotAnsweredByALeaderThatNobodyConfirms) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  Reads reads(*group.machines[0]);
+  group.world.Hold(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(1));
+  group.world.Hold(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(2));
+  ASSERT_EQ(group.members[0]->Read(reads, 1), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return reads.lost.size() == 1; }));
+  EXPECT_TRUE(reads.seen.empty());
+  EXPECT_EQ(group.members[0]->Read(reads, 2), Taken::kNotLeader);
+}
+
+TEST(Replica, MoreReadsThanThereIsRoomForAreFull) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  Reads reads(*group.machines[0]);
+  for (std::uint64_t tag = 0; tag < ReplicaOptions().max_reads; ++tag) {
+    ASSERT_EQ(group.members[0]->Read(reads, tag), Taken::kTaken);
+  }
+  EXPECT_EQ(group.members[0]->Read(reads, 9999), Taken::kFull);
+  ASSERT_TRUE(group.RunUntil([&] { return reads.seen.size() == ReplicaOptions().max_reads; }));
+  EXPECT_EQ(group.members[0]->Read(reads, 9999), Taken::kTaken);
+  group.members[0]->Close();
+  EXPECT_EQ(reads.lost, std::vector<std::uint64_t>{9999});
+}
+
 TEST(Replica, AGroupOfOneCommitsAlone) {
   Group group(1);
   ASSERT_TRUE(group.Lead(0));
   ASSERT_EQ(group.Propose(0, "alone", 1), Taken::kTaken);
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1] == 1; }));
+  Reads reads(*group.machines[0]);
+  ASSERT_EQ(group.members[0]->Read(reads, 1), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return reads.seen.contains(1); }));
 }
 
 TEST(Replica, TimeInTheLogDoesNotGoBack) {

@@ -274,7 +274,14 @@ class FaultyRun {
     std::size_t within = 0;
     for (std::size_t i = 0; i < cluster_.size(); ++i) {
       const ReplicaId id(static_cast<std::uint8_t>(i));
-      within += votes(id) && cluster_.core(id).commit() >= cluster_.core(*best).retained() ? 1U : 0U;
+      // The next leader's ring must also hold its ballot record.
+      const paxos::Replica& leader = cluster_.core(*best);
+      const std::uint64_t lacks_bytes =
+          leader.end_cursor().position - std::min(leader.end_cursor().position, cluster_.core(id).commit());
+      within += votes(id) && cluster_.core(id).commit() >= leader.retained() &&
+                        lacks_bytes + paxos::EntryBytes(0) <= leader.log().capacity()
+                    ? 1U
+                    : 0U;
     }
     return within > cluster_.size() / 2;
   }
