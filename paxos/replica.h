@@ -122,6 +122,7 @@ class Replica {
   [[nodiscard]] const Cursor& end_cursor() const { return state_.end; }
   [[nodiscard]] Position applied() const { return state_.applied; }
   [[nodiscard]] Slot applied_slot() const { return apply_.slot; }
+  [[nodiscard]] const Cursor& applied_cursor() const { return apply_; }
   [[nodiscard]] Position retained() const { return state_.Retained(); }
   [[nodiscard]] Grant promised() const { return acceptor_.promised(); }
   [[nodiscard]] Ballot heartbeat_ballot() const { return state_.heartbeat_ballot; }

@@ -76,22 +76,41 @@ void Cluster::Restart(ReplicaId id) {
   Start(id);
 }
 
+namespace {
+
+void AppendCommands(const paxos::Entry& entry, std::vector<std::string>& to) {
+  if (entry.kind() != paxos::EntryKind::kBatch) {
+    return;
+  }
+  std::size_t at = 0;
+  for (int i = 0; i < entry.header.commands; ++i) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, entry.payload.data() + at, sizeof(length));
+    to.emplace_back(reinterpret_cast<const char*>(entry.payload.data() + at + sizeof(length)), length);
+    at += (sizeof(length) + length + 7) / 8 * 8;
+  }
+}
+
+}  // namespace
+
 void Cluster::Apply(Member& member) {
   while (member.engine->core().HasNextToApply()) {
     const paxos::Entry entry = member.engine->core().NextToApply();
-    if (entry.kind() == paxos::EntryKind::kBatch) {
-      std::size_t at = 0;
-      for (int i = 0; i < entry.header.commands; ++i) {
-        std::uint32_t length = 0;
-        std::memcpy(&length, entry.payload.data() + at, sizeof(length));
-        member.applied.emplace_back(reinterpret_cast<const char*>(entry.payload.data() + at + sizeof(length)),
-                                    length);
-        at += (sizeof(length) + length + 7) / 8 * 8;
-      }
-    }
+    AppendCommands(entry, member.applied);
     member.engine->core().Applied(entry);
   }
   member.engine->CarryOut();
+}
+
+std::vector<std::string> Cluster::NotYetApplied(ReplicaId id) const {
+  std::vector<std::string> commands;
+  paxos::Cursor at = core(id).applied_cursor();
+  while (at.position < core(id).end_cursor().position) {
+    const paxos::Entry entry = core(id).log().Known(at);
+    AppendCommands(entry, commands);
+    at = paxos::Log::After(entry);
+  }
+  return commands;
 }
 
 void Cluster::Step(std::uint64_t limit_ns) {

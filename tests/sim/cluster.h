@@ -84,6 +84,8 @@ class Cluster : private paxos::Observer {
   [[nodiscard]] const std::vector<std::string>& applied(ReplicaId id) const {
     return members_.at(id.value()).applied;
   }
+  // What its log holds behind that: accepted, perhaps chosen, not applied.
+  [[nodiscard]] std::vector<std::string> NotYetApplied(ReplicaId id) const;
   // Whether a command that was taken is now known to be committed, or has become unknown, at the replica that
   // took it.
   [[nodiscard]] bool Committed(ReplicaId id, const Proposed& proposed) const;
