@@ -160,13 +160,11 @@ class CellExplanation {
       return "";
     }
     const bool reads = operation.function == Function::kRead;
-    const std::string what =
-        absl::StrCat("the ", ModelName(history_.model()),
-                     history_.model() == Model::kLock ? " can have been " : " can have held ");
-    std::string text =
-        absl::StrCat("\nGiven all the other answers so far, ", what, absl::StrJoin(found_.possible, " or "),
-                     found_.all_possible ? "" : ", or others that were not tried",
-                     reads ? " when it was read.\n" : " then.\n");
+    std::string text = absl::StrCat(
+        "\nGiven all the other answers so far, the ", ModelName(history_.model()), " can ",
+        found_.all_possible ? "only " : "", "have ", history_.model() == Model::kLock ? "been " : "held ",
+        absl::StrJoin(found_.possible, " or "), found_.all_possible ? "" : ", or a value that was not tried",
+        reads ? " when it was read.\n" : " then.\n");
     const std::string& needed = cell_.values[cell_.operations[culprit_].needs];
     if (!reads && std::ranges::find(found_.possible, needed) != found_.possible.end()) {
       absl::StrAppend(&text, "It can have been ", needed,

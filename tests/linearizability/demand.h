@@ -1,10 +1,10 @@
 #ifndef GAIOS_TESTS_LINEARIZABILITY_DEMAND_H_
 #define GAIOS_TESTS_LINEARIZABILITY_DEMAND_H_
 
-// Of each value of a cell, how many of the operations that are not linearized yet need it, and how many leave
-// it. The search asks this to see early that a way leads nowhere, or that one way is as good as any. One
-// thread.
+// Of each value of a cell, which of the operations that are not linearized yet need it, and which leave it.
+// The search asks this to see early that a way leads nowhere, or that one way is as good as any. One thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -15,36 +15,39 @@ namespace gaios::linearizability {
 
 class Demand {
  public:
-  Demand(std::span<const CellOperation> operations, std::size_t values)
-      : must_have_(values), may_have_(values), leave_(values) {
-    for (const CellOperation& operation : operations) {
-      PutBack(operation);
-    }
-  }
+  // `operations` must outlive this; `values` is above every ValueId in them. Numbers below are of these.
+  Demand(std::span<const CellOperation> operations, std::size_t values);
 
-  void Lift(const CellOperation& operation) { Count(operation, ~std::uint32_t{0}); }
-  void PutBack(const CellOperation& operation) { Count(operation, 1); }
+  void Lift(std::uint32_t operation) { Change(operation, true); }
+  void PutBack(std::uint32_t operation) { Change(operation, false); }
 
-  // Needed by operations that must take effect; and by those that may. The second is never less.
-  [[nodiscard]] std::uint32_t must_have(ValueId value) const { return must_have_[value]; }
-  [[nodiscard]] std::uint32_t may_have(ValueId value) const { return may_have_[value]; }
-  [[nodiscard]] std::uint32_t leave(ValueId value) const { return leave_[value]; }
+  // How many need the value, open operations too.
+  [[nodiscard]] std::uint32_t count(ValueId value) const { return count_[value]; }
+
+  // Whether the cell may lose the value now, to `operation` (nothing for one that has not held it yet):
+  // everybody else who must have it can hope that somebody leaves it again in time.
+  [[nodiscard]] bool CanBeMetLater(ValueId value) const { return CanBeMetLater(value, kNobody); }
+  [[nodiscard]] bool CanBeMetLater(ValueId value, std::uint32_t operation) const;
 
  private:
-  // Unsigned arithmetic wraps: adding 2^32 - 1 takes one away.
-  void Count(const CellOperation& operation, std::uint32_t by) {
-    if (operation.needs != kAnyValue) {
-      must_have_[operation.needs] += operation.open() ? 0 : by;
-      may_have_[operation.needs] += by;
-    }
-    if (!operation.only_reads()) {
-      leave_[operation.leaves] += by;
-    }
-  }
+  static constexpr std::uint32_t kNobody = UINT32_MAX;
 
-  std::vector<std::uint32_t> must_have_;
-  std::vector<std::uint32_t> may_have_;
-  std::vector<std::uint32_t> leave_;
+  // Operations in some order, and how many at its front are lifted. Others may be lifted too.
+  struct Queue {
+    std::vector<std::uint32_t> operations;
+    std::size_t lifted = 0;
+  };
+
+  void Change(std::uint32_t operation, bool lifted);
+  void ChangeIn(Queue& queue, std::uint32_t place, bool lifted) const;
+
+  std::span<const CellOperation> operations_;
+  std::vector<bool> lifted_;
+  std::vector<std::uint32_t> place_needing_;  // by operation: in its queue
+  std::vector<std::uint32_t> place_leaving_;
+  std::vector<std::uint32_t> count_;  // by value
+  std::vector<Queue> needing_;        // by value: those that must have it, by their answers
+  std::vector<Queue> leaving_;        // by value: by their invocations
 };
 
 }  // namespace gaios::linearizability

@@ -72,12 +72,13 @@ class Texts {
   Texts() { static_cast<void>(Intern("null")); }
   Texts(const Texts&) = delete;
   Texts& operator=(const Texts&) = delete;
+  Texts(Texts&&) = default;
 
   [[nodiscard]] TextId Intern(std::string_view text);
   [[nodiscard]] const std::string& At(TextId id) const { return texts_[id]; }
 
  private:
-  std::deque<std::string> texts_;  // a deque, so that the views below stay where they are
+  std::deque<std::string> texts_;  // a deque, so that the views below hold, also when all of it is moved
   std::unordered_map<std::string_view, TextId> ids_;
 };
 

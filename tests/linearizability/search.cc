@@ -74,17 +74,12 @@ void Search::NumberKinds() {
 }
 
 bool Search::ToldTheImpossible() const {
-  std::vector<std::uint64_t> possible_from(reads_here_.size(), kNever);
-  possible_from[kInitialValue] = 0;
-  for (const CellOperation& operation : operations_) {
-    if (!operation.only_reads()) {
-      possible_from[operation.leaves] = std::min(possible_from[operation.leaves], operation.invoked_at);
+  for (ValueId value = 0; value < reads_here_.size(); ++value) {
+    if (value != kInitialValue && !demand_.CanBeMetLater(value)) {
+      return true;
     }
   }
-  return std::ranges::any_of(operations_, [&possible_from](const CellOperation& operation) {
-    return !operation.open() && operation.needs != kAnyValue &&
-           possible_from[operation.needs] > operation.answered_at;
-  });
+  return false;
 }
 
 Verdict Search::Run() {
@@ -151,12 +146,9 @@ bool Search::Gather() {
     candidates_.push_back(*read);
     return true;
   }
-  if (IsStuck()) {
-    return false;
-  }
   const std::size_t first = candidates_.size();
   for (const std::uint32_t operation : window_) {
-    if (!MayComeNext(operations_[operation])) {
+    if (!MayComeNext(operation)) {
       continue;
     }
     if (MayComeAtOnce(operations_[operation])) {
@@ -184,34 +176,23 @@ std::optional<std::uint32_t> Search::ReadNow() const {
   return std::nullopt;
 }
 
-// The first answer needs a value that the cell does not hold and that nobody invoked before it leaves.
-bool Search::IsStuck() const {
-  const ValueId needed = operations_[first_answer_].needs;
-  return needed != kAnyValue && needed != value_ &&
-         std::ranges::none_of(window_, [this, needed](std::uint32_t operation) {
-           return operations_[operation].leaves == needed;
-         });
-}
-
-bool Search::MayComeNext(const CellOperation& operation) const {
+bool Search::MayComeNext(std::uint32_t number) const {
+  const CellOperation& operation = operations_[number];
   if (operation.only_reads() || (operation.needs != kAnyValue && operation.needs != value_)) {
     return false;  // reads that are right were taken before
   }
   // An open operation whose value nobody needs any more is as good as one that never took effect.
-  if (operation.open() && demand_.may_have(operation.leaves) == 0) {
+  if (operation.open() && demand_.count(operation.leaves) == 0) {
     return false;
   }
-  // The value that it replaces must not be needed again, unless somebody will leave it again.
-  const std::uint32_t served = operation.needs == value_ && !operation.open() ? 1U : 0U;
-  return operation.leaves == value_ || demand_.must_have(value_) == served || demand_.leave(value_) > 0;
+  return operation.leaves == value_ || demand_.CanBeMetLater(value_, number);
 }
 
 // Nobody else needs the value that it replaces, and all who need the one that it leaves only read it and can
 // do so now: then it may come now, with those reads, in whichever order it comes in otherwise.
 bool Search::MayComeAtOnce(const CellOperation& operation) const {
   const std::uint32_t served = operation.needs == value_ ? 1U : 0U;
-  return demand_.may_have(value_) == served &&
-         demand_.may_have(operation.leaves) == reads_here_[operation.leaves];
+  return demand_.count(value_) == served && demand_.count(operation.leaves) == reads_here_[operation.leaves];
 }
 
 // Just in time: first those that the first answer waits for, then by answer. Of those that do the same only
@@ -238,7 +219,7 @@ bool Search::IsNew() {
   linearized_.ForNext(first_rank_, answered_ - answers_left_ - first_rank_,
                       [this](std::size_t rank) { words_.push_back(static_cast<std::uint32_t>(rank)); });
   linearized_.ForNext(answered_, operations_.size() - answered_ - open_left_, [this](std::size_t rank) {
-    if (demand_.may_have(operations_[by_rank_[rank]].leaves) > 0) {
+    if (demand_.count(operations_[by_rank_[rank]].leaves) > 0) {
       words_.push_back(static_cast<std::uint32_t>(rank));
     }
   });
@@ -248,7 +229,7 @@ bool Search::IsNew() {
 void Search::Linearize(std::uint32_t operation) {
   const CellOperation& done = operations_[operation];
   entries_.Lift(operation, done.open());
-  demand_.Lift(done);
+  demand_.Lift(operation);
   linearized_.Insert(ranks_[operation]);
   --(done.open() ? open_left_ : answers_left_);
   while (first_rank_ < answered_ && linearized_.Contains(first_rank_)) {
@@ -262,7 +243,7 @@ void Search::Linearize(std::uint32_t operation) {
 void Search::TakeBack(std::uint32_t operation, ValueId value) {
   const CellOperation& done = operations_[operation];
   entries_.PutBack(operation, done.open());
-  demand_.PutBack(done);
+  demand_.PutBack(operation);
   linearized_.Erase(ranks_[operation]);
   ++(done.open() ? open_left_ : answers_left_);
   first_rank_ = std::min<std::size_t>(first_rank_, ranks_[operation]);

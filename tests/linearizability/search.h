@@ -60,8 +60,7 @@ class Search {
   bool Gather();
   void LookAtWindow();
   [[nodiscard]] std::optional<std::uint32_t> ReadNow() const;
-  [[nodiscard]] bool IsStuck() const;
-  [[nodiscard]] bool MayComeNext(const CellOperation& operation) const;
+  [[nodiscard]] bool MayComeNext(std::uint32_t number) const;
   [[nodiscard]] bool MayComeAtOnce(const CellOperation& operation) const;
   void OrderCandidates(std::size_t first);
   [[nodiscard]] bool IsNew();
