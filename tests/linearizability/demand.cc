@@ -22,8 +22,9 @@ Demand::Demand(std::span<const CellOperation> operations, std::size_t values)
       place_leaving_[i] = static_cast<std::uint32_t>(queue.operations.size());
       queue.operations.push_back(i);
     }
-    count_[operations[i].needs == kAnyValue ? 0 : operations[i].needs] +=
-        operations[i].needs == kAnyValue ? 0 : 1;
+    if (operations[i].needs != kAnyValue) {
+      ++count_[operations[i].needs];
+    }
   }
   std::ranges::sort(order, {}, [operations](std::uint32_t i) { return operations[i].answered_at; });
   for (const std::uint32_t i : order) {

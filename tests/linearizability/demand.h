@@ -29,6 +29,14 @@ class Demand {
   [[nodiscard]] bool CanBeMetLater(ValueId value) const { return CanBeMetLater(value, kNobody); }
   [[nodiscard]] bool CanBeMetLater(ValueId value, std::uint32_t operation) const;
 
+  // The first answer to somebody who must have the value; kNever for none.
+  [[nodiscard]] std::uint64_t FirstAnswer(ValueId value) const {
+    const Queue& needing = needing_[value];
+    return needing.lifted < needing.operations.size()
+               ? operations_[needing.operations[needing.lifted]].answered_at
+               : kNever;
+  }
+
  private:
   static constexpr std::uint32_t kNobody = UINT32_MAX;
 

@@ -29,18 +29,14 @@ void PrintTo(const Family& family, std::ostream* out) {
 // What had happened by then, with the knowledge of what was refused later and so did not happen.
 std::vector<Event> FirstOf(const std::vector<Event>& events, std::uint64_t count) {
   std::vector<Event> first;
-  std::set<std::uint64_t> under_way;
+  std::set<std::uint64_t> under_way;  // processes
   for (const Event& event : events) {
-    if (event.line <= count) {
-      first.push_back(event);
-      if (event.type == EventType::kInvoke) {
-        under_way.insert(event.process);
-      } else {
-        under_way.erase(event.process);
-      }
-    } else if (event.type == EventType::kFail
-                   ? under_way.erase(event.process) != 0
-                   : event.type != EventType::kInvoke && under_way.erase(event.process) == 7) {
+    const bool invoked = event.type == EventType::kInvoke;
+    if (event.line <= count && invoked) {
+      under_way.insert(event.process);
+    }
+    const bool answered = !invoked && under_way.erase(event.process) > 0;
+    if (event.line <= count || (answered && event.type == EventType::kFail)) {
       first.push_back(event);
     }
   }

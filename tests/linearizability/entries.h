@@ -45,6 +45,7 @@ class Entries {
 
   [[nodiscard]] Id first() const { return next_[kEnd]; }
   [[nodiscard]] Id next(Id id) const { return next_[id]; }
+  // The end counts as one.
   [[nodiscard]] static bool IsAnswer(Id id) { return id % 2 == 0; }
   [[nodiscard]] static std::uint32_t OperationOf(Id id) { return (id - 1) / 2; }
 

@@ -55,12 +55,13 @@ struct Event {
   std::uint64_t process = 0;
   EventType type = EventType::kInvoke;
   Function function = Function::kRead;
-  std::string key = "null";             // of an answer: that of its invocation, or "null"
-  std::optional<std::string> value;     // nothing where there is none
-  std::optional<std::string> expected;  // cas: what it replaces; `value` is by what
-  std::optional<std::uint64_t> slot;    // in the log
-  std::optional<std::uint32_t> index;   // of the command within its slot, where a slot holds several
-  std::optional<std::uint64_t> time_ns;
+  std::string key = "null";                            // of an answer: that of its invocation, or "null"
+  std::optional<std::string> value = std::nullopt;     // nothing where there is none
+  std::optional<std::string> expected = std::nullopt;  // cas: what it replaces; `value` is by what
+  std::optional<std::uint64_t> slot = std::nullopt;    // in the log
+  std::optional<std::uint32_t> index =
+      std::nullopt;  // of the command within its slot, where a slot holds several
+  std::optional<std::uint64_t> time_ns = std::nullopt;
 };
 
 // A text that was seen before has the number that it had then.

@@ -98,7 +98,8 @@ absl::Status ReadNumbers(const json& object, Event& event) {
     return Malformed("\"process\" is missing: give the number of the client process");
   }
   event.process = **process;
-  const auto slot = Number(object, "slot", kAnyNumber);
+  // Half of what 64 bits hold, so that there is always a next slot.
+  const auto slot = Number(object, "slot", std::numeric_limits<std::int64_t>::max());
   const auto index = Number(object, "index", std::numeric_limits<std::uint32_t>::max());
   const auto time_ns = Number(object, "time_ns", kAnyNumber);
   for (const auto* const number : {&slot, &index, &time_ns}) {

@@ -128,16 +128,13 @@ void Search::LookAtWindow() {
     }
   }
   window_.clear();
-  Entries::Id id = entries_.first();
-  for (; !Entries::IsAnswer(id); id = entries_.next(id)) {
+  for (Entries::Id id = entries_.first(); !Entries::IsAnswer(id); id = entries_.next(id)) {
     const std::uint32_t operation = Entries::OperationOf(id);
     window_.push_back(operation);
     if (operations_[operation].only_reads()) {
       ++reads_here_[operations_[operation].needs];
     }
   }
-  GAIOS_CHECK(id != Entries::kEnd, "an answer is left, so the list has one");
-  first_answer_ = Entries::OperationOf(id);
 }
 
 bool Search::Gather() {
@@ -195,12 +192,13 @@ bool Search::MayComeAtOnce(const CellOperation& operation) const {
   return demand_.count(value_) == served && demand_.count(operation.leaves) == reads_here_[operation.leaves];
 }
 
-// Just in time: first those that the first answer waits for, then by answer. Of those that do the same only
-// the one that is answered first is tried: the others can take its place later.
+// Just in time: first the one that must come soonest, for its own answer or for that of somebody who needs
+// what it leaves. Of those that do the same only the first is tried: the others can take its place later.
 void Search::OrderCandidates(std::size_t first) {
-  const ValueId needed = operations_[first_answer_].needs;
-  const auto key = [this, needed](std::uint32_t operation) {
-    return std::pair(operations_[operation].leaves != needed, ranks_[operation]);
+  const auto key = [this](std::uint32_t operation) {
+    const CellOperation& candidate = operations_[operation];
+    return std::pair(std::min(candidate.answered_at, demand_.FirstAnswer(candidate.leaves)),
+                     ranks_[operation]);
   };
   const auto begin = candidates_.begin() + static_cast<std::ptrdiff_t>(first);
   std::sort(begin, candidates_.end(), [&key](std::uint32_t a, std::uint32_t b) { return key(a) < key(b); });

@@ -91,7 +91,6 @@ class Search {
 
   // Scratch of Gather, kept for its memory.
   std::vector<std::uint32_t> window_;         // invoked before the first answer, in that order
-  std::uint32_t first_answer_ = 0;            // whose answer that is
   std::vector<std::uint32_t> reads_here_;     // by value: operations of the window that only read it
   std::vector<std::uint64_t> kind_taken_in_;  // by kind: the latest Gather that has a candidate of it
   std::uint64_t gathers_ = 0;
