@@ -137,7 +137,7 @@ class BruteForce {
   [[nodiscard]] bool AfterAllBefore(const Operation& operation) const {
     for (const Operation& other : history_.operations()) {
       if (other.key == operation.key && other.function == Function::kSubmit && other.slot.has_value() &&
-          other.answered_at < operation.invoked_at && *other.slot >= *operation.slot) {
+          other.answered_at < operation.invoked_at && other.slot >= operation.slot) {
         return false;
       }
     }

@@ -30,45 +30,58 @@ Judgement CheckLogs(const History& history, const LogOptions& options) {
   return judgement;
 }
 
+struct Undecided {
+  const Cell* cell = nullptr;
+  Budget::Exhausted exhausted = Budget::Exhausted::kNothing;
+};
+
 // Small cells come first: they are likely to need less than their part of the budget, and leave the rest to
-// the large ones. Those that a part was too little for are tried once more with what is left over.
+// the large ones. Those that a part was too little for are tried once more with what is left over, unless it
+// is memory that they lack: each search has all of it.
 Judgement CheckCells(const History& history, Budget& budget) {
-  std::vector<Cell> cells = CellsOf(history);
-  std::ranges::stable_sort(cells, {}, [](const Cell& cell) { return cell.operations.size(); });
+  const std::vector<Cell> cells = CellsOf(history);
+  std::vector<Undecided> undecided;
+  undecided.reserve(cells.size());
+  for (const Cell& cell : cells) {
+    undecided.push_back({&cell});
+  }
+  std::ranges::sort(undecided, {}, [](const Undecided& one) {
+    return std::pair(one.cell->operations.size(), one.cell->key);
+  });
   Judgement judgement;
   judgement.keys = cells.size();
-  std::vector<const Cell*> undecided;
-  std::vector<const Cell*> hopeless;  // each search has all of the memory, so another finds no more
-  for (const Cell& cell : cells) {
-    undecided.push_back(&cell);
-  }
-  for (int round = 0; round < 2 && !undecided.empty(); ++round) {
+  for (int round = 0; round < 2; ++round) {
     std::size_t left = 0;
-    for (const Cell* const cell : undecided) {
-      left += cell->operations.size();
+    for (const Undecided& one : undecided) {
+      left += one.cell->operations.size();
     }
-    std::vector<const Cell*> still;
-    for (const Cell* const cell : undecided) {
-      Budget part = budget.Part(cell->operations.size(), left);
-      const Verdict verdict = Search(cell->operations, cell->values.size(), part).Run();
+    std::vector<Undecided> still;
+    for (const Undecided& one : undecided) {
+      const std::size_t size = one.cell->operations.size();
+      if (one.exhausted == Budget::Exhausted::kMemory) {
+        still.push_back(one);
+        left -= size;
+        continue;
+      }
+      Budget part = budget.Part(size, left);
+      const Verdict verdict = Search(one.cell->operations, one.cell->values.size(), part).Run();
       budget.Return(part);
-      left -= cell->operations.size();
+      left -= size;
       if (verdict == Verdict::kNotLinearizable) {
         judgement.verdict = verdict;
-        judgement.counter_example = ExplainCell(history, *cell, budget);
+        judgement.counter_example = ExplainCell(history, *one.cell, budget);
         return judgement;
       }
       if (verdict == Verdict::kUnknown) {
-        judgement.exhausted = part.exhausted();
-        (judgement.exhausted == Budget::Exhausted::kMemory ? hopeless : still).push_back(cell);
+        still.push_back({one.cell, part.exhausted()});
       }
     }
     undecided = std::move(still);
   }
-  undecided.insert(undecided.end(), hopeless.begin(), hopeless.end());
   if (!undecided.empty()) {
     judgement.verdict = Verdict::kUnknown;
-    judgement.undecided_key = undecided.front()->key;
+    judgement.undecided_key = undecided.front().cell->key;
+    judgement.exhausted = undecided.front().exhausted;
   }
   return judgement;
 }

@@ -7,8 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
 
 #include "tests/linearizability/budget.h"
 #include "tests/linearizability/counter_example.h"
@@ -21,9 +19,9 @@ namespace gaios::linearizability {
 struct Judgement {
   Verdict verdict = Verdict::kLinearizable;
   // With kNotLinearizable.
-  std::optional<CounterExample> counter_example;
+  CounterExample counter_example;
   // With kUnknown: a key that could not be decided, and what there was too little of.
-  std::optional<TextId> undecided_key;
+  TextId undecided_key = kNullText;
   Budget::Exhausted exhausted = Budget::Exhausted::kNothing;
 
   std::size_t keys = 0;

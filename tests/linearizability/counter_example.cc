@@ -1,7 +1,7 @@
 #include "tests/linearizability/counter_example.h"
 
 #include <algorithm>
-#include <iterator>
+#include <ranges>
 #include <set>
 #include <span>
 #include <utility>
@@ -110,10 +110,10 @@ class CellExplanation {
     }
     std::vector<ValueId> candidates = {last_};
     std::set<ValueId> known = {last_};
-    for (auto operation = cell_.operations.rbegin(); operation != cell_.operations.rend(); ++operation) {
-      if (!operation->only_reads() && operation->invoked_at < found_.line &&
-          known.insert(operation->leaves).second) {
-        candidates.push_back(operation->leaves);
+    for (const CellOperation& operation : std::views::reverse(cell_.operations)) {
+      if (!operation.only_reads() && operation.invoked_at < found_.line &&
+          known.insert(operation.leaves).second) {
+        candidates.push_back(operation.leaves);
       }
     }
     if (known.insert(kInitialValue).second) {

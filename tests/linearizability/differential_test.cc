@@ -100,7 +100,7 @@ TEST_P(Differential, AgreesWithBruteForce) {
     if (expected) {
       ExpectExplains(history);
     } else if (options.keys == 1) {
-      ExpectBlamesTheFirst(family, events, *judgement.counter_example);
+      ExpectBlamesTheFirst(family, events, judgement.counter_example);
     }
   }
   // Of both kinds there must be enough to find a checker out that always says the same.

@@ -85,7 +85,7 @@ TextId Texts::Intern(std::string_view text) {
 }
 
 absl::Status History::Add(const Event& event) {
-  if (const absl::Status order = CheckOrder(event); !order.ok()) {
+  if (absl::Status order = CheckOrder(event); !order.ok()) {
     return order;
   }
   if (!Knows(model_, event.function)) {
@@ -194,7 +194,7 @@ absl::Status History::Answer(const Event& event, Process& process) {
                      " is answered but has nothing under way: the line with its invoke is missing");
   }
   Operation& operation = operations_[process.operation];
-  if (const absl::Status checked = CheckAnswer(event, operation); !checked.ok()) {
+  if (absl::Status checked = CheckAnswer(event, operation); !checked.ok()) {
     return checked;
   }
   operation.outcome = event.type;

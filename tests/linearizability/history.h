@@ -73,7 +73,7 @@ class Texts {
   Texts() { static_cast<void>(Intern("null")); }
   Texts(const Texts&) = delete;
   Texts& operator=(const Texts&) = delete;
-  Texts(Texts&&) = default;
+  Texts(Texts&&) noexcept = default;
 
   [[nodiscard]] TextId Intern(std::string_view text);
   [[nodiscard]] const std::string& At(TextId id) const { return texts_[id]; }

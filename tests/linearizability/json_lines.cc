@@ -94,10 +94,10 @@ absl::Status ReadNumbers(const json& object, Event& event) {
   if (!process.ok()) {
     return process.status();
   }
-  if (!process->has_value()) {
+  if (Find(object, "process") == nullptr) {
     return Malformed("\"process\" is missing: give the number of the client process");
   }
-  event.process = **process;
+  event.process = process->value_or(0);
   // Half of what 64 bits hold, so that there is always a next slot.
   const auto slot = Number(object, "slot", std::numeric_limits<std::int64_t>::max());
   const auto index = Number(object, "index", std::numeric_limits<std::uint32_t>::max());
@@ -108,8 +108,8 @@ absl::Status ReadNumbers(const json& object, Event& event) {
     }
   }
   event.slot = *slot;
-  if (index->has_value()) {
-    event.index = static_cast<std::uint32_t>(**index);
+  if (Find(object, "index") != nullptr) {
+    event.index = static_cast<std::uint32_t>(index->value_or(0));
   }
   event.time_ns = *time_ns;
   return absl::OkStatus();
@@ -162,7 +162,7 @@ absl::StatusOr<Event> ParseEvent(std::string_view line) {
   }
   event.function = *function;
   for (const auto read : {&ReadNumbers, &ReadKey, &ReadValue}) {
-    if (const absl::Status status = read(*object, event); !status.ok()) {
+    if (absl::Status status = read(*object, event); !status.ok()) {
       return status;
     }
   }

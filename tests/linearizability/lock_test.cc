@@ -22,7 +22,7 @@ Verdict VerdictOf(std::string_view script) {
 }
 std::uint64_t BadAt(std::string_view script) {
   const Judgement judgement = Judge(script);
-  return judgement.verdict == Verdict::kNotLinearizable ? judgement.counter_example->line : 0;
+  return judgement.verdict == Verdict::kNotLinearizable ? judgement.counter_example.line : 0;
 }
 
 TEST(Lock, GoesFromOneToTheNext) {
@@ -45,9 +45,9 @@ TEST(Lock, TwoHoldersAreBad) {
     2 acquire
     2 ok)");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  EXPECT_EQ(judgement.counter_example->line, 4);
-  EXPECT_THAT(judgement.counter_example->possible, ElementsAre("held by process 1"));
-  EXPECT_THAT(judgement.counter_example->text,
+  EXPECT_EQ(judgement.counter_example.line, 4);
+  EXPECT_THAT(judgement.counter_example.possible, ElementsAre("held by process 1"));
+  EXPECT_THAT(judgement.counter_example.text,
               HasSubstr("the lock can only have been held by process 1 then"));
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <queue>
+#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -73,9 +74,10 @@ class LogOrder {
   };
 
   [[nodiscard]] const Operation& At(std::size_t i) const { return history_.operations()[i]; }
+  // Of an operation that has a slot.
   [[nodiscard]] Place PlaceOf(std::size_t i) const {
     const Operation& operation = At(i);
-    return {*operation.slot, options_.shared_slots ? 0 : operation.index.value_or(0),
+    return {operation.slot.value_or(0), options_.shared_slots ? 0 : operation.index.value_or(0),
             operation.function == Function::kSubmit};
   }
 
@@ -186,10 +188,9 @@ class LogOrder {
   std::vector<Lodger> Lodgers() {
     std::vector<Lodger> lodgers;
     Bound lowest;  // of what is invoked later: time is gone through backwards
-    for (auto moment = events_.rbegin(); moment != events_.rend(); ++moment) {
-      const std::size_t i = moment->operation;
+    for (const auto& [line, i] : std::views::reverse(events_)) {
       const Operation& operation = At(i);
-      if (moment->line == operation.invoked_at) {
+      if (line == operation.invoked_at) {
         if (operation.slot.has_value() && (lowest.operation == kNobody || PlaceOf(i) < lowest.place)) {
           lowest = {PlaceOf(i), i};
         }

@@ -21,7 +21,7 @@ Verdict VerdictOf(std::string_view script, bool shared_slots = false) {
 }
 std::uint64_t BadAt(std::string_view script, bool shared_slots = false) {
   const Judgement judgement = Judge(script, shared_slots);
-  return judgement.verdict == Verdict::kNotLinearizable ? judgement.counter_example->line : 0;
+  return judgement.verdict == Verdict::kNotLinearizable ? judgement.counter_example.line : 0;
 }
 
 TEST(Log, SlotsInTheOrderOfTimeAreGood) {
@@ -36,8 +36,8 @@ TEST(Log, ConcurrentCommandsMayComeInBothOrders) {
 TEST(Log, ADuplicatedSlotIsBad) {
   const Judgement judgement = Judge("1 submit 1\n 2 submit 2\n 1 ok @3\n 2 ok @3");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  EXPECT_EQ(judgement.counter_example->line, 4);
-  EXPECT_EQ(judgement.counter_example->text,
+  EXPECT_EQ(judgement.counter_example.line, 4);
+  EXPECT_EQ(judgement.counter_example.text,
             "not linearizable: log\n"
             "\n"
             "A place in the log was given to two commands. (If a slot of this log holds a batch, record the "
@@ -50,8 +50,8 @@ TEST(Log, ADuplicatedSlotIsBad) {
 TEST(Log, AnOrderAgainstTimeIsBad) {
   const Judgement judgement = Judge("1 submit 1\n 1 ok @4\n 2 submit 2\n 2 ok @3");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  EXPECT_EQ(judgement.counter_example->line, 4);
-  EXPECT_THAT(judgement.counter_example->text,
+  EXPECT_EQ(judgement.counter_example.line, 4);
+  EXPECT_THAT(judgement.counter_example.text,
               HasSubstr("A command is not after one that was acknowledged before it was submitted."));
 }
 
@@ -69,9 +69,9 @@ TEST(Log, AReadSeesWhatWasAcknowledgedBeforeIt) {
   EXPECT_EQ(VerdictOf("1 submit 1\n 1 ok @3\n 2 read\n 2 ok @4"), Verdict::kLinearizable);
   const Judgement judgement = Judge("1 submit 1\n 1 ok @3\n 2 read\n 2 ok @3");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  EXPECT_THAT(judgement.counter_example->text,
+  EXPECT_THAT(judgement.counter_example.text,
               HasSubstr("A read did not see a command that was acknowledged before the read was asked."));
-  EXPECT_THAT(judgement.counter_example->text, HasSubstr("process 2 read and saw the slots below 3"));
+  EXPECT_THAT(judgement.counter_example.text, HasSubstr("process 2 read and saw the slots below 3"));
 }
 
 TEST(Log, AReadMaySeeWhatIsUnderWay) {
@@ -127,10 +127,9 @@ TEST(Log, AnAcknowledgementWithoutASlotNeedsRoom) {
     3 submit 3
     3 ok @6)");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  EXPECT_EQ(judgement.counter_example->operation, 1);
-  EXPECT_THAT(judgement.counter_example->text, HasSubstr("no slot is free for it"));
-  EXPECT_THAT(judgement.counter_example->text,
-              HasSubstr("process 2 submit 2, acknowledged without its slot"));
+  EXPECT_EQ(judgement.counter_example.operation, 1);
+  EXPECT_THAT(judgement.counter_example.text, HasSubstr("no slot is free for it"));
+  EXPECT_THAT(judgement.counter_example.text, HasSubstr("process 2 submit 2, acknowledged without its slot"));
 }
 
 TEST(Log, TwoAcknowledgementsWithoutSlotsNeedRoomForTwo) {

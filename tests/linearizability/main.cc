@@ -118,14 +118,14 @@ std::string TextOf(const Judgement& judgement, const History& history, const Fla
     case Verdict::kLinearizable:
       return absl::StrCat("linearizable: ", size, "\n");
     case Verdict::kNotLinearizable:
-      return absl::StrCat(judgement.counter_example->text, "\nIn all ", size, ".\n");
+      return absl::StrCat(judgement.counter_example.text, "\nIn all ", size, ".\n");
     case Verdict::kUnknown:
       break;
   }
   return absl::StrCat("unknown: ", Shortage(judgement.exhausted, flags),
                       ", or record shorter histories over more keys. "
                       "Not decided: key ",
-                      history.Text(*judgement.undecided_key), ". In all ", size, ".\n");
+                      history.Text(judgement.undecided_key), ". In all ", size, ".\n");
 }
 
 nlohmann::json JsonOf(const CounterExample& found, const History& history) {
@@ -169,11 +169,11 @@ nlohmann::json JsonOf(const Judgement& judgement, const History& history, const 
                          {"unknown", counts.unknown},
                          {"keys", judgement.keys},
                          {"steps", judgement.steps}};
-  if (judgement.counter_example.has_value()) {
-    json["counter_example"] = JsonOf(*judgement.counter_example, history);
+  if (judgement.verdict == Verdict::kNotLinearizable) {
+    json["counter_example"] = JsonOf(judgement.counter_example, history);
   }
-  if (judgement.undecided_key.has_value()) {
-    json["undecided"] = {{"key", nlohmann::json::parse(history.Text(*judgement.undecided_key))},
+  if (judgement.verdict == Verdict::kUnknown) {
+    json["undecided"] = {{"key", nlohmann::json::parse(history.Text(judgement.undecided_key))},
                          {"why", Shortage(judgement.exhausted, flags)}};
   }
   return json;

@@ -121,10 +121,10 @@ class RandomClients {
         }
         break;
       case Function::kCas:
-        operation.takes_effect = held == *operation.invoked.expected;
+        operation.takes_effect = held == operation.invoked.expected;
         [[fallthrough]];
       case Function::kWrite:
-        held = operation.takes_effect ? *operation.invoked.value : held;
+        held = operation.takes_effect ? operation.invoked.value.value_or(held) : held;
         break;
       case Function::kAcquire:
         operation.takes_effect = held.empty();
@@ -205,7 +205,8 @@ class RandomClients {
 
   void Falsify(Event& ok) {
     if (options_.model == Model::kLog) {
-      ok.slot = *ok.slot + random_() % 3 - (*ok.slot > 0 ? 1 : 0);
+      const std::uint64_t slot = ok.slot.value_or(0);
+      ok.slot = slot + random_() % 3 - (slot > 0 ? 1 : 0);
     } else if (ok.function == Function::kRead) {
       ok.value = AnyValue();
     }

@@ -27,7 +27,7 @@ Verdict VerdictOf(std::string_view script) {
 // The line of the answer that cannot be explained; 0 for a history that is not bad.
 std::uint64_t BadAt(std::string_view script) {
   const Judgement judgement = Judge(script);
-  return judgement.verdict == Verdict::kNotLinearizable ? judgement.counter_example->line : 0;
+  return judgement.verdict == Verdict::kNotLinearizable ? judgement.counter_example.line : 0;
 }
 
 TEST(Register, NothingAtAllIsGood) {
@@ -261,8 +261,8 @@ TEST(Register, KeysAreIndependent) {
     1 ok null)");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
   EXPECT_EQ(judgement.keys, 2);
-  EXPECT_EQ(judgement.counter_example->line, 6);
-  EXPECT_THAT(judgement.counter_example->text, HasSubstr("not linearizable: register \"y\""));
+  EXPECT_EQ(judgement.counter_example.line, 6);
+  EXPECT_THAT(judgement.counter_example.text, HasSubstr("not linearizable: register \"y\""));
 }
 
 TEST(RegisterCounterExample, SaysWhatWasToldAndWhatWouldHaveBeenRight) {
@@ -277,7 +277,7 @@ TEST(RegisterCounterExample, SaysWhatWasToldAndWhatWouldHaveBeenRight) {
     1 read
     1 ok 77)");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  const CounterExample& found = *judgement.counter_example;
+  const CounterExample& found = judgement.counter_example;
   EXPECT_EQ(found.line, 7);  // the first answer, not the worst
   EXPECT_TRUE(found.first);
   EXPECT_EQ(found.operation, 3);
@@ -314,16 +314,16 @@ TEST(RegisterCounterExample, SaysWhenTheValueWasThereButTheChangeWasNot) {
     3 ok 2
     1 ok)");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  EXPECT_EQ(judgement.counter_example->line, 8);
-  EXPECT_THAT(judgement.counter_example->possible, UnorderedElementsAre("0", "2"));
-  EXPECT_THAT(judgement.counter_example->text, HasSubstr("It can have been 0, but the change"));
+  EXPECT_EQ(judgement.counter_example.line, 8);
+  EXPECT_THAT(judgement.counter_example.possible, UnorderedElementsAre("0", "2"));
+  EXPECT_THAT(judgement.counter_example.text, HasSubstr("It can have been 0, but the change"));
 }
 
 TEST(RegisterCounterExample, NothingBefore) {
   const Judgement judgement = Judge("1 read\n 1 ok 7");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  EXPECT_THAT(judgement.counter_example->order, IsEmpty());
-  EXPECT_THAT(judgement.counter_example->text, HasSubstr("it was null from the beginning"));
+  EXPECT_THAT(judgement.counter_example.order, IsEmpty());
+  EXPECT_THAT(judgement.counter_example.text, HasSubstr("it was null from the beginning"));
 }
 
 TEST(RegisterCounterExample, ListsAreCutAtTenOperations) {
@@ -336,12 +336,12 @@ TEST(RegisterCounterExample, ListsAreCutAtTenOperations) {
   }
   const Judgement judgement = Judge(script + "1 read\n 1 ok 3");
   ASSERT_EQ(judgement.verdict, Verdict::kNotLinearizable);
-  const std::string& text = judgement.counter_example->text;
+  const std::string& text = judgement.counter_example.text;
   EXPECT_THAT(text, HasSubstr("(its last 10 of 30)"));
   EXPECT_THAT(text, HasSubstr("write := 30 (lines 59 to 60), then 30"));
   EXPECT_THAT(text, Not(HasSubstr("write := 20 (")));
   EXPECT_THAT(text, HasSubstr("  and 9 more\n"));
-  EXPECT_EQ(judgement.counter_example->concurrent.size(), 19);
+  EXPECT_EQ(judgement.counter_example.concurrent.size(), 19);
 }
 
 }  // namespace

@@ -23,8 +23,7 @@ std::vector<CellOperation> Select(std::span<const CellOperation> operations,
 }  // namespace
 
 Search::Search(std::span<const CellOperation> operations, std::size_t values, Budget& budget)
-    : all_(operations),
-      useful_(Useful(operations)),
+    : useful_(Useful(operations)),
       operations_(Select(operations, useful_)),
       budget_(budget),
       entries_(operations_),
@@ -254,6 +253,7 @@ std::size_t Search::Bytes() const {
 
 std::vector<std::uint32_t> Search::Order() const {
   std::vector<std::uint32_t> order;
+  order.reserve(frames_.size());
   for (const Frame& frame : frames_) {
     order.push_back(useful_[candidates_[frame.next - 1]]);
   }

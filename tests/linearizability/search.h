@@ -28,7 +28,7 @@ enum class Verdict : std::uint8_t { kLinearizable, kNotLinearizable, kUnknown };
 
 class Search {
  public:
-  // `operations` must outlive the search; `values` is above every ValueId in them.
+  // `values` is above every ValueId in `operations`.
   Search(std::span<const CellOperation> operations, std::size_t values, Budget& budget);
 
   // kUnknown when the budget does not last.
@@ -69,9 +69,8 @@ class Search {
   void TakeBack(std::uint32_t operation, ValueId value);
   [[nodiscard]] std::size_t Bytes() const;
 
-  const std::span<const CellOperation> all_;
-  const std::vector<std::uint32_t> useful_;  // which of them the search is about
-  std::vector<CellOperation> operations_;    // those, and all numbers below are of these
+  const std::vector<std::uint32_t> useful_;      // of the caller's operations, those that the search is about
+  const std::vector<CellOperation> operations_;  // those; all numbers below are of these
   Budget& budget_;
   Entries entries_;
   Demand demand_;
