@@ -36,7 +36,6 @@ using paxos::ReplicaId;
 using transport::Post;
 using transport::shm::Packet;
 using transport::shm::PacketType;
-using transport::shm::Received;
 using transport::shm::Region;
 using transport::shm::ShmTransport;
 using transport::shm::UniqueFd;
