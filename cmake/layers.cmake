@@ -17,6 +17,14 @@ if(GAIOS_SANITIZE)
   endif()
 endif()
 
+if(GAIOS_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "the fuzzers need clang: cmake --preset fuzz")
+  endif()
+  # The fuzzer sees which ways the code takes; its own main is linked to the targets in tests/fuzz alone.
+  list(APPEND GAIOS_CODEGEN -fsanitize=fuzzer-no-link)
+endif()
+
 function(gaios_compile_settings target)
   target_compile_options(${target} PRIVATE ${GAIOS_WARNINGS} ${GAIOS_CODEGEN})
 endfunction()

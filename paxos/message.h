@@ -50,7 +50,8 @@ static_assert(kEncodedMessageBytes <= kMaxMessageBytes);
 
 void EncodeMessage(const Message& message, GroupId group, std::span<std::byte, kEncodedMessageBytes> out);
 
-// Nothing when the bytes are no message of this version and group: noise, to be dropped and counted.
+// Accepts exactly what EncodeMessage makes. Nothing when the bytes are no message of this version and group:
+// noise, to be dropped and counted.
 [[nodiscard]] std::optional<Message> DecodeMessage(std::span<const std::byte> bytes, GroupId group);
 
 }  // namespace gaios::paxos

@@ -89,6 +89,9 @@ class CommandReader {
     return true;
   }
 
+  // What has not been taken yet.
+  [[nodiscard]] std::span<const std::byte> rest() const { return rest_; }
+
  private:
   std::span<const std::byte> rest_;
 };

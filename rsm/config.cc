@@ -29,6 +29,9 @@ constexpr std::int64_t kMaxTimingMs = 600'000;
 constexpr std::size_t kMaxGroupBytes = 63;  // as long as the counters of a replica have room for
 constexpr std::uint64_t kSuspectPerHeartbeat = 4;
 constexpr std::int64_t kMinBatchBytes = 1024;
+// Far more than a config needs. The parser takes a table apart by recursion, and a longer text could be one
+// that nests deeper than the stack.
+constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 10;
 
 std::string Listed(std::span<const std::string_view> names) {
   std::string list;
@@ -313,6 +316,10 @@ std::string_view StateMachineKindName(StateMachineKind kind) {
 }
 
 absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view name) {
+  if (text.size() > kMaxConfigBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(std::string(name), ":1: has more than ", kMaxConfigBytes,
+                                                   " bytes, too many for a config; is it the right file?"));
+  }
   try {
     return FromTable(toml::parse(text, name), std::string(name));
   } catch (const toml::parse_error& error) {
@@ -333,7 +340,7 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
   }
   std::string text;
   std::array<char, 4096> piece;
-  while (file.read(piece.data(), piece.size()), file.gcount() > 0) {
+  while (text.size() <= kMaxConfigBytes && (file.read(piece.data(), piece.size()), file.gcount() > 0)) {
     text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
   }
   if (file.bad()) {

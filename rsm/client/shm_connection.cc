@@ -97,7 +97,7 @@ void ShmConnection::TakeWelcome(std::span<const std::byte> packet, std::span<tra
   const std::optional<Welcome> welcome = DecodePacket<Welcome>(packet);
   if (!welcome.has_value() || welcome->version != kClientWireVersion || fds.size() != 1 ||
       !IsRingSize(welcome->request_ring_bytes) || !IsRingSize(welcome->response_ring_bytes) ||
-      welcome->max_command_bytes + sizeof(RequestHeader) > MaxRecordBytes(welcome->request_ring_bytes)) {
+      welcome->max_command_bytes > MaxRecordBytes(welcome->request_ring_bytes) - sizeof(RequestHeader)) {
     Fail(absl::StrCat("what listens at ", path_, " speaks another language; run the same release of both"));
     return;
   }

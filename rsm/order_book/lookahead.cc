@@ -16,6 +16,11 @@ bool Read(std::span<const std::byte> bytes, T& command) {
   return true;
 }
 
+// Nobody has checked the command yet: a price that no book has is taken for the nearest that one may have.
+Price Nearest(Price price) {
+  return std::clamp(price, Price{1}, kMaxPrice);
+}
+
 void PrefetchNode(NodeHandle handle, const Market& market) {
   constexpr std::size_t kLineBytes = 64;
   const auto* const first = reinterpret_cast<const std::byte*>(&market.memory.levels.nodes[handle]);
@@ -56,7 +61,7 @@ Lookahead::Walk Lookahead::Start(std::span<const std::byte> bytes, const Market&
       walk.enters = true;
       walk.side = command.side;
       walk.instrument = command.instrument;
-      walk.price = command.price;
+      walk.price = Nearest(command.price);
       market.memory.index.Prefetch(command.order_id);
       __builtin_prefetch(&market.books[command.instrument]);
       return walk;
@@ -67,7 +72,7 @@ Lookahead::Walk Lookahead::Start(std::span<const std::byte> bytes, const Market&
         return walk;
       }
       walk.enters = true;
-      walk.price = command.price;
+      walk.price = Nearest(command.price);
       market.memory.index.Prefetch(command.new_order_id);
       break;
     }

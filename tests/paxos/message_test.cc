@@ -63,6 +63,7 @@ TEST(Message, FlippedBitsGiveNoiseOrAnotherMessage) {
     bad.at(bit / 8) ^= std::byte{1} << (bit % 8);
     const std::optional<Message> message = DecodeMessage(bad, kGroup);
     if (message.has_value()) {  // there is no checksum: what carries messages does not alter them
+      EXPECT_EQ(Encoded(*message), bad) << "accepted, but not what would be sent, bit " << bit;
       EXPECT_GE(static_cast<int>(message->kind), 1);
       EXPECT_LE(static_cast<int>(message->kind), 5);
     }

@@ -106,6 +106,15 @@ std::string With(std::string text, const std::string& from, const std::string& t
   return text;
 }
 
+// a.a.a = 1: a table in a table in a table.
+std::string NestedTables(int depth) {
+  std::string text = "a";
+  for (int i = 0; i < depth; ++i) {
+    text += ".a";
+  }
+  return text + " = 1\n";
+}
+
 struct Wrong {
   const char* name;
   std::string text;
@@ -130,6 +139,8 @@ TEST_P(ConfigError, NamesFileLineKeyAndFix) {
 INSTANTIATE_TEST_SUITE_P(
     Config, ConfigError,
     testing::Values(
+        Wrong{"DeeperThanTheStack", NestedTables(50'000), {"conf/a.toml:1: has more than 16384 bytes"}},
+        Wrong{"NestedAsDeepAsFits", NestedTables(8'000), {"conf/a.toml:1: a is not a key"}},
         Wrong{"NotToml", "group = \n", {"conf/a.toml:1:", "not valid TOML"}},
         Wrong{
             "UnknownKey", "grup = \"x\"\n" + kMinimal, {"conf/a.toml:1: grup is not a key", "group, epoch"}},
@@ -240,6 +251,7 @@ TEST(Config, MissingFileIsNamed) {
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_NE(status.message().find("/nowhere/a.toml"), absl::string_view::npos);
   EXPECT_FALSE(LoadConfig("/").ok());
+  EXPECT_FALSE(LoadConfig("/dev/zero").ok());  // which has no end
 }
 
 }  // namespace

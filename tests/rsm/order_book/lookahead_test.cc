@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -51,6 +52,25 @@ TEST(Lookahead, ChangesNothingButTime) {
     }
   }
   EXPECT_GT(plain->resting_orders(), 4'096U);
+}
+
+TEST(Lookahead, TakesAnyPrice) {
+  TestMachine machine({.instruments = 2, .max_orders = 5'000});
+  for (OrderId id = 1; id <= 4'500; ++id) {
+    machine.Apply(id % 2 == 0 ? Buy(id, 1 + static_cast<Price>(id % 90), 5)
+                              : Sell(id, 7'000 + static_cast<Price>(id), 5));
+  }
+  for (const Price price : {std::numeric_limits<Price>::min(), Price{-1}, Price{0}, kMaxPrice + 1,
+                            std::numeric_limits<Price>::max()}) {
+    // As many as it takes for the first to be looked up to its end. UBSan tells.
+    for (OrderId id = 1; id <= 20; ++id) {
+      machine->Prefetch(AsBytes(Buy(9'000, price, 1)));
+      machine->Prefetch(AsBytes(Sell(9'000, price, 1)));
+      machine->Prefetch(
+          AsBytes(Replace{.order_id = id, .new_order_id = 9'000, .price = price, .quantity = 1}));
+    }
+    EXPECT_EQ(machine.Apply(Buy(9'000, price, 1)).header.reject_reason, RejectReason::kBadPrice) << price;
+  }
 }
 
 }  // namespace
