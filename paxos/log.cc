@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -11,16 +10,11 @@
 namespace gaios::paxos {
 namespace {
 
-// Reads eight bytes that a peer may be writing, once.
-std::uint64_t LoadWord(const std::byte* from) {
-  return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(from), __ATOMIC_RELAXED);
-}
-
 // Copies a header that a peer may be writing: eight bytes at a time, each read once.
 EntryHeader LoadHeader(const std::byte* from) {
   std::uint64_t words[sizeof(EntryHeader) / 8];
   for (std::size_t i = 0; i < std::size(words); ++i) {
-    words[i] = LoadWord(from + i * 8);
+    words[i] = __atomic_load_n(reinterpret_cast<const std::uint64_t*>(from) + i, __ATOMIC_RELAXED);
   }
   EntryHeader header;
   std::memcpy(&header, words, sizeof(header));
@@ -54,23 +48,23 @@ void Log::MoveTo(std::byte* memory) {
 
 std::optional<Entry> Log::Next(const Cursor& at) const {
   const std::byte* const bytes = At(at.position);
-  const std::uint64_t slot = LoadWord(bytes + offsetof(EntryHeader, slot));
-  const auto length = static_cast<std::uint32_t>(LoadWord(bytes + offsetof(EntryHeader, length)));
-  const std::uint64_t size = EntryBytes(length);
-  if (slot != at.slot.value() + 1 || size > BytesToEnd(at.position)) {
+  std::optional<Entry> entry(std::in_place);
+  entry->header = LoadHeader(bytes);
+  const EntryHeader& header = entry->header;
+  const std::uint64_t size = EntryBytes(header.length);
+  if (header.slot != at.slot.value() + 1 || !IsKnownKind(header.kind) || size > BytesToEnd(at.position)) {
     return std::nullopt;
   }
   const std::uint64_t checksum = EntryChecksum(bytes, size, at.position, group_, at.checksum);
-  // Only now the header: where the bytes that were hashed were the new ones, these are too.
+  // The header that was hashed is the one that was copied only if it is still there: each word of it is
+  // overwritten at most once meanwhile.
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  std::optional<Entry> entry(std::in_place);
-  entry->header = LoadHeader(bytes);
-  if (entry->header.checksum != checksum || entry->header.length != length ||
-      !IsKnownKind(entry->header.kind)) {
+  const EntryHeader again = LoadHeader(bytes);
+  if (checksum != header.checksum || std::memcmp(&again, &header, sizeof(header)) != 0) {
     return std::nullopt;
   }
   entry->range = {at.position, at.position + size};
-  entry->payload = {bytes + sizeof(EntryHeader), length};
+  entry->payload = {bytes + sizeof(EntryHeader), header.length};
   return entry;
 }
 

@@ -4,8 +4,8 @@
 // The ring of entries in one replica's memory, read as a chain. A Log holds no protocol state: cursors say
 // where a chain has got to, the Log says whether the bytes there continue it. The memory is the transport's
 // and may be written by a peer at any moment; an entry counts only when its checksum, over everything,
-// continues the chain, and its header is copied after that: a header copied before might be half of what has
-// been overwritten since.
+// continues the chain, and its header is copied before and after that and must be the same: else it could be
+// half of what was overwritten meanwhile.
 
 #include <cstddef>
 #include <cstdint>

@@ -45,8 +45,13 @@ std::optional<std::uint64_t> ChecksumAt(std::span<const std::byte> ring, const C
     return std::nullopt;
   }
   const std::uint64_t body = XXH3_64bits(entry + 8, size - 8);
-  const std::uint64_t chained[4] = {body, at.position.value(), kGroup.value(), at.checksum};
-  return XXH3_64bits(chained, sizeof(chained));
+  std::uint64_t mixed = at.checksum + at.position.value() * 0x9e3779b97f4a7c15U;
+  mixed += kGroup.value() * 0xc2b2ae3d27d4eb4fU;
+  mixed ^= body;
+  for (const std::uint64_t factor : {0xff51afd7ed558ccdU, 0xc4ceb9fe1a85ec53U}) {
+    mixed = (mixed ^ mixed >> 33) * factor;
+  }
+  return mixed ^ mixed >> 33;
 }
 
 // The cursor behind the entry that continues `at`, nothing when none does.
