@@ -119,7 +119,7 @@ void ShmTransport::Abandon(ReplicaId peer) {
 void ShmTransport::DropPath(Link& link, Outcome outcome) {
   link.posted.DecideAll(outcome);
   link.path = {};
-  left_paths_.Add(std::move(link.granted), /*discard=*/false);
+  left_paths_.Add(std::move(link.granted));
   link.granted = {};
 }
 
