@@ -16,6 +16,8 @@
 namespace gaios::sim {
 namespace {
 
+using transport::sim::Traffic;
+
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kMaxProposals = 1500;
 
@@ -105,13 +107,14 @@ class FaultyRun {
         break;
       case 9:
         if (a != b) {
-          cluster_.world().Hold(transport::sim::Traffic::kWrites, a, b);
+          cluster_.world().Hold(random_() % 2 == 0 ? Traffic::kWrites : Traffic::kReads, a, b);
         }
         break;
       case 10:
       case 11:
         if (a != b) {
-          cluster_.world().Release(transport::sim::Traffic::kWrites, a, b);
+          cluster_.world().Release(Traffic::kWrites, a, b);
+          cluster_.world().Release(Traffic::kReads, a, b);
         }
         break;
       default:
@@ -190,7 +193,8 @@ class FaultyRun {
         const ReplicaId b(static_cast<std::uint8_t>(j));
         if (i != j) {
           cluster_.world().Heal(a, b);
-          cluster_.world().Release(transport::sim::Traffic::kWrites, a, b);
+          cluster_.world().Release(Traffic::kWrites, a, b);
+          cluster_.world().Release(Traffic::kReads, a, b);
         }
       }
     }
