@@ -14,6 +14,11 @@
 //   block     pause, yield, wait on an eventfd  about 2%               a thread switch if notified,
 //                                                                      max_block_ns if not
 //
+// Only a thread of the same process can notify. Whatever another process does, writes into shared memory that
+// run nothing here and make no system call there, is found when the wait has taken its time: a loop that has
+// no other sources, and a Wakeup that nobody notifies, sleeps for max_block_ns at a time under `block`.
+// `back_off` then starts with shorter sleeps and costs the same.
+//
 // The kernel adds its timer slack (50 us unless set otherwise) to every sleep. Durations are in nanoseconds.
 // An Idle belongs to one loop and one thread; IdleSchedule decides and does nothing, so that it can be
 // tested.

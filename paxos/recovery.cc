@@ -122,6 +122,22 @@ Recovery::Progress Recovery::Choose() {
   return Progress::kWaiting;
 }
 
+// The log is read in pieces. Each lands, when its read is done, over a suffix that this replica may have
+// accepted; the next may be fenced, and never come. That loses nothing (P4).
+//
+// What lands was read under our grant, while nothing higher was effective at the source: it is a stretch of
+// the very chain whose end the source promised. A read that is fenced or down lands nothing.
+//
+// Let b be any ballot under which we have accepted, and p the end of whatever has been, or can still be,
+// chosen under b with our acceptance. The chain of the source has the same bytes up to p. For its last ballot
+// is ours at least, and ours is b at least, since our chain holds b's ballot record. If the source's is b,
+// ours is the shorter of two prefixes of one leader's log. If it is higher, the leader of that ballot took
+// over what was accepted under b: it had its promises from a majority, and one of them is in every majority
+// that accepts.
+//
+// So up to p our bytes have not changed, wherever a piece ended, and our chain still reaches p, under b or
+// higher. That is all that the next candidate must find here. Behind p our chain may now end sooner, or go on
+// along the source's. What is cut off there we have accepted, but nobody can have it chosen any more.
 void Recovery::ReadMore() {
   const Position to = promise_[source_.value()].valid_end.position;
   Action& action = state_.actions.Add(ActionKind::kReadLog, source_);
@@ -151,7 +167,7 @@ Recovery::Progress Recovery::Finish() {
   const Cursor& adopted = promise_[source_.value()].valid_end;
   state_.end = state_.log.ScanFrom(state_.commit, adopted.position);
   if (state_.end != adopted) {
-    return Progress::kLost;  // the source has been granted to somebody else and changed under us
+    return Progress::kLost;  // not what was promised: a defect of the source, whose log must not be adopted
   }
   for (const Member& voter : state_.options.configuration.voters()) {
     if (promised_.Has(voter.id) && promise_[voter.id.value()].commit > state_.commit.position) {

@@ -25,6 +25,9 @@
 //     change in between (P8);
 //   - reads return bytes held at some moment between post and completion, with no atomicity beyond 8 aligned
 //   bytes;
+//   - a read of the log that does not complete as kDone has changed nothing in the poster's ring: where it
+//   would
+//     land may stand what the poster has accepted (P4);
 //   - messages may be lost, doubled or late, never altered; they come from a peer whose group, version and
 //     incarnation were checked;
 //   - Grant is idempotent: asking again for the grant that is held neither fences again nor disturbs its
@@ -145,15 +148,19 @@ class Transport {
   virtual Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) = 0;
   virtual Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
                          std::uint64_t value, std::uint64_t token) = 0;
-  // Copies bytes of `peer`'s log to the same positions of the own one. The grant must be held.
+  // Copies bytes of `peer`'s log, at most paxos::kMaxWriteBytes, to the same positions of the own one: before
+  // it is reported as kDone, and not at all otherwise. The grant must be held. One read is under way at a
+  // time, whoever it goes to: until its outcome is settled, others are kFull. The own log is not granted to
+  // anybody else before that (P2): Abandon settles it at once.
   virtual Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
                        std::uint64_t token) = 0;
   // Reads `peer`'s control region; needs no grant. Answered by OnControl.
   virtual Post ReadControl(ReplicaId peer) = 0;
   // At most paxos::kMaxMessageBytes. Never waits; a message that cannot be sent is lost.
   virtual void Send(ReplicaId peer, std::span<const std::byte> message) = 0;
-  // Gives up the granted path to `peer`: operations under way on it complete as kDown, and no memory of ours
-  // is read for it any more once this returns. The link itself stays; the next grant opens a new path.
+  // Gives up the granted path to `peer`: operations under way on it complete as kDown, and once this returns
+  // no memory of ours is read for it any more and no read of ours lands. The link itself stays; the next
+  // grant opens a new path.
   virtual void Abandon(ReplicaId peer) = 0;
 
   // ---- progress

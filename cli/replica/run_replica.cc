@@ -225,6 +225,8 @@ int RunReplica(const ReplicaFlags& flags) {
   if (!node.ok()) {
     return Complain(node.status());
   }
+  // Nobody notifies it: all that this loop waits for comes from other processes. See base/idle.h for what
+  // `block` then is.
   std::unique_ptr<base::Wakeup> wakeup;
   if (config->idle == base::IdleStrategy::kBlock) {
     absl::StatusOr<std::unique_ptr<base::Wakeup>> created = base::Wakeup::Create();

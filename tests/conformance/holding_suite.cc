@@ -32,7 +32,7 @@ void ConformanceTest::HoldAndRelease(HoldPoint point) {
     const std::uint64_t late = NextToken();
     at(holder).WriteAndHold(point, kAcceptor, held, kFirstLife, kRange, late);
     const Grant next = MakeGrant(round + 1, other);
-    GiveWhileHeld(other, next);
+    GiveAlone(other, next);
     Bytes granted = at(kAcceptor).LogBytes(kWholeRing);
     // Every other round the new writer has written when the old one awakes, so that both cases are met: a
     // store that would change what the acceptor has, and one that would overwrite what another has had
@@ -54,18 +54,6 @@ void ConformanceTest::HoldAndRelease(HoldPoint point) {
     }
     std::swap(holder, other);
     held = next;
-  }
-}
-
-// As Give, without touching the replica that is held.
-void ConformanceTest::GiveWhileHeld(ReplicaId to, Grant grant) {
-  at(kAcceptor).GrantTo(to, grant);
-  bool granted = false;
-  while (!granted) {
-    backend().Advance();
-    for (const Event& event : at(kAcceptor).Poll()) {
-      granted = granted || (event.kind == Event::Kind::kGranted && event.grant == grant);
-    }
   }
 }
 

@@ -106,6 +106,17 @@ void ConformanceTest::Give(ReplicaId owner, ReplicaId to, Grant grant) {
         [&](const Event& event) { return event.kind == Event::Kind::kGranted && event.grant == grant; });
 }
 
+void ConformanceTest::GiveAlone(ReplicaId to, Grant grant) {
+  at(kAcceptor).GrantTo(to, grant);
+  bool granted = false;
+  while (!granted) {
+    backend().Advance();
+    for (const Event& event : at(kAcceptor).Poll()) {
+      granted = granted || (event.kind == Event::Kind::kGranted && event.grant == grant);
+    }
+  }
+}
+
 Post ConformanceTest::PostWhenGranted(const std::function<Post()>& post) {
   Post result = Post::kDown;
   EXPECT_TRUE(PumpUntil([&] {
@@ -120,6 +131,15 @@ Outcome ConformanceTest::WriteAndWait(ReplicaId writer, Grant grant, Range range
   EXPECT_EQ(PostWhenGranted([&] { return at(writer).Write(kAcceptor, grant, acceptor, range, token); }),
             Post::kPosted);
   return AwaitCompletion(writer, token).outcome;
+}
+
+Outcome ConformanceTest::ProbeAndWait(Grant grant) {
+  const std::uint64_t token = NextToken();
+  EXPECT_EQ(PostWhenGranted([&] {
+              return at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, 1, token);
+            }),
+            Post::kPosted);
+  return AwaitCompletion(kWriter, token).outcome;
 }
 
 Completion ConformanceTest::AwaitCompletion(ReplicaId writer, std::uint64_t token) {

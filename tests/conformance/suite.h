@@ -68,10 +68,14 @@ class ConformanceTest : public testing::TestWithParam<BackendFactory> {
   void AwaitLink(ReplicaId at, ReplicaId peer, Incarnation incarnation);
   // Grants and waits until that is effective at the owner.
   void Give(ReplicaId owner, ReplicaId to, Grant grant);
+  // As Give by the acceptor, while no other replica gets a turn.
+  void GiveAlone(ReplicaId to, Grant grant);
   // Pumps until posting is no longer refused as down: the writer learns of a grant in its own time.
   Post PostWhenGranted(const std::function<Post()>& post);
   // Writes bytes of the writer's log to the acceptor's and waits for the outcome.
   Outcome WriteAndWait(ReplicaId writer, Grant grant, Range range, Incarnation acceptor = kFirstLife);
+  // A write of the writer's to the acceptor's probe word: when it is done, the writer knows its path.
+  Outcome ProbeAndWait(Grant grant);
   Completion AwaitCompletion(ReplicaId writer, std::uint64_t token);
   // A control view of `peer` as seen from `reader`.
   Event LookAt(ReplicaId reader, ReplicaId peer);
@@ -80,7 +84,6 @@ class ConformanceTest : public testing::TestWithParam<BackendFactory> {
   void HoldAndRelease(HoldPoint point);
 
  private:
-  void GiveWhileHeld(ReplicaId to, Grant grant);
   Outcome WriteWhileHeld(ReplicaId writer, Grant grant);
 
   std::unique_ptr<Backend> backend_;

@@ -19,6 +19,8 @@
 namespace gaios::sim {
 namespace {
 
+using transport::sim::Traffic;
+
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kMaxProposals = 1500;
 

@@ -377,7 +377,7 @@ bool ShmTransport::TakeSpare(Link& link, std::uint64_t region_id, UniqueFd fd) {
   if (!region.ok()) {
     return false;
   }
-  left_paths_.Add(std::move(link.spare), /*discard=*/false);
+  left_paths_.Add(std::move(link.spare));
   link.spare = *std::move(region);
   link.spare_id = region_id;
   return true;
@@ -406,7 +406,7 @@ std::size_t ShmTransport::CloseLink(Link& link, std::uint64_t retry_at_ns, Event
   link.grant_unsent = false;
   link.next_attempt_ns = retry_at_ns;
   DropPath(link, Outcome::kDown);
-  left_paths_.Add(std::exchange(link.spare, Region()), /*discard=*/false);
+  left_paths_.Add(std::exchange(link.spare, Region()));
   store_.DropPassedSpare(link.peer);
   if (!was_up) {
     return 0;

@@ -14,8 +14,8 @@ namespace {
 // commit.
 constexpr std::uint32_t kBusyPollsPerClock = 16;
 
-// The lines that small writes to come will go to are asked for so far ahead: beyond the next entry, whose first
-// line the peer is looking at.
+// The lines that small writes to come will go to are asked for so far ahead: beyond the next entry, whose
+// first line the peer is looking at.
 constexpr std::uint64_t kSmallBytes = 512;
 constexpr std::uint64_t kAheadBytes = 256;
 
@@ -81,17 +81,30 @@ Post ShmTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, 
 Post ShmTransport::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
                            std::uint64_t token) {
   Link& link = LinkTo(peer);
-  GAIOS_CHECK(range.from <= range.to && range.size() <= options_.capacity,
-              "a range of the log fits into its ring");
-  if (link.posted.full()) [[unlikely]] {
+  GAIOS_CHECK(range.from <= range.to && range.size() <= staging_.size(),
+              "a read of the log takes kMaxWriteBytes at most");
+  if (link.posted.full() || read_from_ != nullptr) [[unlikely]] {
     return Post::kFull;
   }
   if (link.path.grant != grant || link.path.acceptor != acceptor) [[unlikely]] {
     return Admit(link, Operation::kReadLog, grant, acceptor, token);
   }
-  CopyRange(store_.log(), link.path.ring, options_.capacity, range);
+  // Not into the own log: whether these are the acceptor's bytes, or what it has left behind by now, is known
+  // only after the fence.
+  CopyOutOfRing(staging_.data(), link.path.ring, options_.capacity, range);
+  read_from_ = &link;
+  read_range_ = range;
   Enqueue(link, Operation::kReadLog, grant, token, Outcome::kDone);
   return Post::kPosted;
+}
+
+// Ends the one read under way. Of all that a replica holds, the suffix of its own log that it has accepted
+// must not be lost (P4), and that is where a read lands: so it lands only when it is known to be good.
+void ShmTransport::EndRead(Outcome outcome) {
+  if (outcome == Outcome::kDone) {
+    CopyIntoRing(store_.log(), staging_.data(), options_.capacity, read_range_);
+  }
+  read_from_ = nullptr;
 }
 
 Post ShmTransport::ReadControl(ReplicaId peer) {
@@ -113,8 +126,11 @@ void ShmTransport::Abandon(ReplicaId peer) {
 
 void ShmTransport::DropPath(Link& link, Outcome outcome) {
   link.posted.DecideAll(outcome);
+  if (read_from_ == &link) {
+    EndRead(outcome);
+  }
   link.path = {};
-  left_paths_.Add(std::move(link.granted), /*discard=*/false);
+  left_paths_.Add(std::move(link.granted));
   link.granted = {};
 }
 
@@ -143,6 +159,9 @@ std::size_t ShmTransport::CompleteOperations(Link& link, std::size_t count, Outc
     Completion& completion = link.posted.Pop();
     if (completion.outcome == Outcome::kDone) {
       completion.outcome = judged;
+      if (completion.operation == Operation::kReadLog) [[unlikely]] {
+        EndRead(judged);  // at most one read is not decided yet: this one
+      }
     }
     handler.OnCompletion(completion);
   }

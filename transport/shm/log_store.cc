@@ -69,7 +69,7 @@ void LogStore::SwitchTo(ReplicaId to, Range live) {
   std::swap(active_, next);
   // `next` is now the memory that was left.
   if (next.passed) {
-    retired_.Add(std::move(next.region), /*discard=*/true);
+    retired_.Add(std::move(next.region));
     next = {};
   }
 }
@@ -77,7 +77,7 @@ void LogStore::SwitchTo(ReplicaId to, Range live) {
 void LogStore::DropPassedSpare(ReplicaId peer) {
   LogMemory& slot = spare(peer);
   if (slot.passed) {
-    retired_.Add(std::move(slot.region), /*discard=*/true);
+    retired_.Add(std::move(slot.region));
     slot = {};
   }
 }

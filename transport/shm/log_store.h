@@ -6,7 +6,8 @@
 // Fencing rests on one rule that this class keeps: a memory that has been passed to a process is never used
 // for anything but one grant to that process. So a spare passed to a peer serves the next grant to that peer,
 // or is thrown away; the memory in use is thrown away when the next grant is given; and only a memory that
-// was never passed may be used again. Not thread-safe.
+// was never passed may be used again. What is thrown away is unmapped here and keeps its bytes for whoever
+// still maps it. Not thread-safe.
 
 #include <array>
 #include <cstddef>
@@ -46,7 +47,7 @@ class LogStore {
   void SwitchTo(ReplicaId to, Range live);
   // The process that the spare of `peer` was passed to is gone, or cut off: it must not serve its successor.
   void DropPassedSpare(ReplicaId peer);
-  // One slice of work that may wait: spares are made, memory that was left is given back.
+  // One slice of work that may wait: spares are made, memory that was left is unmapped.
   absl::Status Maintain();
 
   static LogWords& WordsOf(const Region& region, std::size_t capacity) {

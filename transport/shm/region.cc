@@ -122,14 +122,9 @@ absl::Status Region::PrepareStep() {
   return absl::OkStatus();
 }
 
-void Region::ReleaseStep(bool discard) {
+void Region::ReleaseStep() {
   const std::size_t step = std::min(kRegionStepBytes, size_);
   const std::size_t rest = size_ - step;
-  if (discard) {
-    // Only a hint to give memory back early; the last unmapping does it in any case.
-    (void)::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(rest),
-                      static_cast<off_t>(step));
-  }
   ::munmap(data_ + rest, step);
   size_ = rest;
   prepared_ = std::min(prepared_, rest);

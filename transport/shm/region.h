@@ -4,9 +4,12 @@
 // A mapped piece of shared memory and the descriptor behind it. Made by its owner (Create), or from a
 // descriptor that a peer has passed (Adopt). Movable, not copyable; unmapped when destroyed.
 //
-// Making large memory present, and giving it back, costs about a millisecond a mebibyte. So both can be done
-// a slice at a time, between other work: PrepareStep until ready(), ReleaseStep until empty(). Not
-// thread-safe.
+// Making large memory present, and unmapping it, costs about a millisecond a mebibyte. So both can be done a
+// slice at a time, between other work: PrepareStep until ready(), ReleaseStep until empty(). Not thread-safe.
+//
+// Bytes are never taken out of a memory (by a hole, or by a change of its size): whoever else has its
+// descriptor may still be reading it, and must find what was stored there. The system has the memory back
+// when its last mapping and its last descriptor are gone, wherever they are.
 
 #include <cstddef>
 #include <cstdint>
@@ -46,9 +49,9 @@ class Region {
   [[nodiscard]] bool ready() const { return data_ != nullptr && prepared_ == size_; }
   // Makes the next slice present.
   absl::Status PrepareStep();
-  // Unmaps the last slice; with `discard` its pages go back to the system even if others still map them (what
-  // they store there then is lost, which is what an owner wants of a memory it has left).
-  void ReleaseStep(bool discard);
+  // Unmaps the last slice that is left; when none is, closes the descriptor. Others that map it notice
+  // nothing.
+  void ReleaseStep();
 
  private:
   static absl::StatusOr<Region> Map(UniqueFd fd, std::size_t size, int protection);

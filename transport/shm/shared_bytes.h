@@ -7,6 +7,7 @@
 // and would call the racing copy an error, the same moves are made of relaxed 8-byte atomics and the fence is
 // a read-modify-write.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +58,21 @@ inline void CopyRange(std::byte* to, const std::byte* from, std::size_t capacity
   }
   CopyShared(to + offset, from + offset, until_end);
   CopyShared(to, from, size - until_end);
+}
+
+// The same from a ring into `range.size()` bytes in a row, and back.
+inline void CopyOutOfRing(std::byte* to, const std::byte* ring, std::size_t capacity, Range range) {
+  const std::size_t offset = range.from.value() & (capacity - 1);
+  const std::size_t first = std::min<std::size_t>(range.size(), capacity - offset);
+  CopyShared(to, ring + offset, first);
+  CopyShared(to + first, ring, range.size() - first);
+}
+
+inline void CopyIntoRing(std::byte* ring, const std::byte* from, std::size_t capacity, Range range) {
+  const std::size_t offset = range.from.value() & (capacity - 1);
+  const std::size_t first = std::min<std::size_t>(range.size(), capacity - offset);
+  CopyShared(ring + offset, from, first);
+  CopyShared(ring, from + first, range.size() - first);
 }
 
 }  // namespace gaios::transport::shm

@@ -1,5 +1,6 @@
 #include "gaios/transport/shm/shm_transport.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -71,6 +72,7 @@ ShmTransport::ShmTransport(const ShmOptions& options, Claim claim, LogStore stor
       claim_(std::move(claim)),
       store_(std::move(store)),
       bell_(&reinterpret_cast<const Doorbell*>(doorbell.data())->rung.value),
+      staging_(std::min(options.capacity, paxos::kMaxWriteBytes)),
       doorbell_(std::move(doorbell)) {
   for (std::size_t id = 0; id < links_.size(); ++id) {
     links_[id].peer = ReplicaId(static_cast<std::uint8_t>(id));
@@ -96,6 +98,8 @@ void ShmTransport::GrantTo(ReplicaId to, Grant grant) {
     return;
   }
   GAIOS_CHECK(granting_ != Granting::kMove, "one grant at a time");
+  GAIOS_CHECK(to == options_.self || read_from_ == nullptr,
+              "P2: a read of ours would land in a log that is granted to somebody else");
   GAIOS_CHECK(grant > latest_grant_, "P1: promised (ballot, grant number) never decreases");
   FenceLine& line = claim_.control().fence;
   const std::uint64_t promise = line.promises.load(std::memory_order_relaxed) + 1;

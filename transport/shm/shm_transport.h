@@ -75,8 +75,8 @@ class ShmTransport final : public Transport {
 
   std::size_t Poll(EventHandler& handler) override;
 
-  // Bytes of shared memory set aside for this replica's log and its spares.
-  [[nodiscard]] std::size_t reserved_bytes() const { return store_.reserved_bytes(); }
+  // Bytes set aside for this replica's log, its spares, and what it reads of another's.
+  [[nodiscard]] std::size_t reserved_bytes() const { return store_.reserved_bytes() + staging_.size(); }
   [[nodiscard]] const ShmCounters& counters() const { return counters_; }
   // Sentences for the user about peers that were refused or that refuse us, since the last call.
   [[nodiscard]] std::vector<std::string> TakeNotices() { return notices_.Take(); }
@@ -111,6 +111,7 @@ class ShmTransport final : public Transport {
   std::size_t CompleteOperations(Link& link, std::size_t count, Outcome judged, EventHandler& handler);
   std::size_t AnswerControlReads(Link& link, EventHandler& handler);
   void DropPath(Link& link, Outcome outcome);
+  void EndRead(Outcome outcome);
 
   // connections.cc
   std::size_t PollConnections(std::uint64_t now_ns, EventHandler& handler);
@@ -142,6 +143,9 @@ class ShmTransport final : public Transport {
   const SharedWord* bell_;
   std::uint64_t next_poll_ns_ = 0;
   std::array<Link, paxos::kMaxReplicas> links_;
+  std::vector<std::byte> staging_;   // bytes of the read under way, from its posting to its completion
+  const Link* read_from_ = nullptr;  // the link of the read under way; null when nothing is staged
+  Range read_range_;
 
   // ---- granting
   Granting granting_ = Granting::kNothing;

@@ -37,6 +37,8 @@ void Endpoint::GrantTo(ReplicaId to, Grant grant) {
   }
   GAIOS_CHECK(grant > node.asked, "P1: a grant below an earlier one");
   GAIOS_CHECK(!node.fencing, "a grant is under way");
+  GAIOS_CHECK(to == self_ || !ReadUnderWay(),
+              "P2: a read of ours would land in a log that is granted to somebody else");
   node.asked = grant;
   node.control.promised = grant;
   node.holder = to;
@@ -59,7 +61,7 @@ void Endpoint::FinishFence(EventHandler& handler) {
   if (world_.options_.move_log) {
     const Range live = handler.LiveRange(node.log.base);
     GAIOS_CHECK(live.size() <= capacity(), "more live bytes than the ring has");
-    std::fill(node.spare.storage.begin(), node.spare.storage.end(), std::byte{0xee});
+    std::fill(node.spare.storage.begin(), node.spare.storage.end(), kJunk);
     world_.CopyRange(node.spare.base, node.log.base, live);
     std::swap(node.log, node.spare);
   }
@@ -122,7 +124,24 @@ Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogW
   return PostOnPath(operation);
 }
 
+bool Endpoint::ReadUnderWay() {
+  for (std::size_t i = 0; i < world_.options_.replicas; ++i) {
+    for (const World::OperationPtr& posted :
+         world_.link(self_, ReplicaId(static_cast<std::uint8_t>(i))).posted) {
+      if (posted->kind == World::Operation::Kind::kRead) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 Post Endpoint::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) {
+  GAIOS_CHECK(range.from <= range.to && range.size() <= std::min(capacity(), paxos::kMaxWriteBytes),
+              "a read of the log takes kMaxWriteBytes at most");
+  if (ReadUnderWay()) {
+    return Post::kFull;
+  }
   World::Operation operation;
   operation.kind = World::Operation::Kind::kRead;
   operation.to = peer;
@@ -130,6 +149,7 @@ Post Endpoint::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range 
   operation.grant = grant;
   operation.range = range;
   operation.token = token;
+  operation.bytes.resize(capacity());
   return PostOnPath(operation);
 }
 

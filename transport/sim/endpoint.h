@@ -27,6 +27,8 @@ class Endpoint final : public Transport {
 
  private:
   [[nodiscard]] bool HasPath(ReplicaId peer, Grant grant);
+  // Whether a read of a log has been posted to any peer and its outcome is open.
+  [[nodiscard]] bool ReadUnderWay();
   // Posts an operation that needs a granted path, if there is one and it has room.
   Post PostOnPath(const World::Operation& operation);
   // Makes an asked grant effective when its fence has taken its time.

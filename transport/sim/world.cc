@@ -293,16 +293,18 @@ void World::LandWrite(Operation& operation, Range piece) {
   }
 }
 
-void World::LandRead(Operation& operation, Range piece) {
+void World::TakeRead(Operation& operation, Range piece) {
   const Outcome outcome = Check(operation);
   if (outcome != Outcome::kDone) {
     operation.outcome = operation.outcome == Outcome::kDone ? outcome : operation.outcome;
+  }
+  if (outcome == Outcome::kFenced && options_.move_log) {
+    // The memory of the grant that has ended is left behind, and may hold anything by now.
+    const std::vector<std::byte> left(options_.capacity_bytes, kJunk);
+    CopyRange(operation.bytes.data(), left.data(), piece);
     return;
   }
-  Node& poster = node(operation.from);
-  if (poster.alive && poster.incarnation == operation.poster) {
-    CopyRange(poster.log.base, node(operation.to).log.base, piece);
-  }
+  CopyRange(operation.bytes.data(), node(operation.to).log.base, piece);
 }
 
 void World::Happen(const Due& due) {
@@ -311,7 +313,7 @@ void World::Happen(const Due& due) {
     if (operation.kind == Operation::Kind::kWrite) {
       LandWrite(operation, due.piece);
     } else if (!operation.abandoned) {
-      LandRead(operation, due.piece);
+      TakeRead(operation, due.piece);
     }
     return;
   }
@@ -381,6 +383,9 @@ void World::Deliver(Operation& operation) {
   Node& poster = node(operation.from);
   if (!poster.alive || poster.incarnation != operation.poster) {
     return;
+  }
+  if (operation.kind == Operation::Kind::kRead && operation.outcome == Outcome::kDone) {
+    CopyRange(poster.log.base, operation.bytes.data(), operation.range);
   }
   Event event;
   event.kind = Event::Kind::kCompletion;

@@ -7,9 +7,11 @@
 // repeated by its seed and its calls.
 //
 // Writes land in chunks of 8 bytes or more, in any order, at times of their own, read from the poster's ring
-// when they land; they complete in posting order. A fence takes effect some time after it was asked for,
-// until when older writes may still land. A killed replica's memory stays, and what it had posted may still
-// land, as with a NIC that outlives its process.
+// when they land; they complete in posting order. Reads of a log take their bytes in such chunks too,
+// whatever stands there at that time, and be it junk in memory that the acceptor has left; all of it lands in
+// the poster's ring when the read completes as done, and nothing otherwise. A fence takes effect some time
+// after it was asked for, until when older writes may still land. A killed replica's memory stays, and what
+// it had posted may still land, as with a NIC that outlives its process.
 
 #include <cstddef>
 #include <cstdint>
@@ -48,6 +50,9 @@ struct WorldOptions {
 
 // What a test may hold back.
 enum class Traffic : std::uint8_t { kWrites, kWords, kReads, kMessages, kControl };
+
+// What stands in memory that holds nothing any more.
+inline constexpr std::byte kJunk{0xee};
 
 class Endpoint;
 
@@ -114,8 +119,8 @@ class World {
     LogWord word = LogWord::kCommit;
     std::uint64_t value = 0;
     std::uint64_t token = 0;
-    std::vector<std::byte> bytes;  // kWrite: as they were when posted; kMessage: the message
-    std::vector<Range> pieces;     // kWrite, kRead: what has yet to land
+    std::vector<std::byte> bytes;  // kWrite: as posted; kRead: as taken; kMessage: the message
+    std::vector<Range> pieces;     // kWrite, kRead: what has yet to land or be taken
     Outcome outcome = Outcome::kDone;
     ControlView view;
     bool finished = false;
@@ -194,7 +199,7 @@ class World {
   void Schedule(const Due& due);
   void Happen(const Due& due);
   void LandWrite(Operation& operation, Range piece);
-  void LandRead(Operation& operation, Range piece);
+  void TakeRead(Operation& operation, Range piece);
   void CopyRange(std::byte* to, const std::byte* from, Range range) const;
   [[nodiscard]] Outcome Check(const Operation& operation);
   void Finish(const OperationPtr& operation);

@@ -123,9 +123,9 @@ TEST_F(OpenTest, ClosingRemovesEveryFile) {
   }
 }
 
-TEST_F(OpenTest, ReservedMemoryCountsTheLogAndASpareForEachReplica) {
+TEST_F(OpenTest, ReservedMemoryCountsTheLogASpareForEachReplicaAndWhatReadsGoThrough) {
   OpenSelf(OptionsOf(ReplicaId(0)));
-  EXPECT_EQ(self_->reserved_bytes(), 4 * (4096U + 4096U));
+  EXPECT_EQ(self_->reserved_bytes(), 4 * (4096U + 4096U) + 4096U);
 }
 
 TEST_F(OpenTest, AGroupOfOneGrantsToItself) {
