@@ -24,7 +24,6 @@ using transport::sim::Traffic;
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kMaxProposals = 1500;
 
-using transport::sim::Traffic;
 constexpr Traffic kAllTraffic[] = {Traffic::kWrites, Traffic::kWords, Traffic::kReads, Traffic::kMessages,
                                    Traffic::kControl};
 
