@@ -183,7 +183,7 @@ void ShmTransport::ReadCandidate(Candidate& candidate, std::uint64_t now_ns) {
   const std::span<const std::byte> packet(buffer.data(), received.size);
   const std::optional<Hello> hello =
       received.kind == Received::Kind::kPacket && DecodeType(packet) == PacketType::kHello
-          ? DecodeBody<Hello>(packet)
+          ? DecodeHello(packet)
           : std::nullopt;
   if (!hello.has_value() || received.fd_count != 0) {
     ++counters_.packets_malformed;
@@ -292,7 +292,7 @@ std::size_t ShmTransport::HandlePacket(Link& link, std::span<const std::byte> pa
   }
   switch (*type) {
     case PacketType::kHello: {
-      const std::optional<Hello> hello = DecodeBody<Hello>(packet);
+      const std::optional<Hello> hello = DecodeHello(packet);
       if (!hello.has_value() || link.state != LinkState::kHello || received.fd_count != 0) {
         return malformed();
       }
