@@ -187,6 +187,13 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"TimingIsNoTable", "timing = 3\n" + kMinimal, {":1: timing must be a section: [timing]"}},
         Wrong{
             "SmallReplies", kMinimal + "[sessions]\nreply_kib = 4\n", {":12: sessions.reply_kib is 4", "16"}},
+        Wrong{"ManyLargeSessions",
+              kMinimal + "[sessions]\nmax_sessions = 65536\nreply_kib = 65536\n",
+              {":12: sessions.max_sessions is 65536 with a reply_kib of 65536", "4194304 MiB",
+               "lower max_sessions to 64 or reply_kib to 64"}},
+        Wrong{"LargeLogsOfMany",
+              "capacity_bytes = 17_179_869_184\n" + kMinimal + "[[replica]]\nid = 3\n[[replica]]\nid = 4\n",
+              {":1: capacity_bytes is 17179869184 with 5 replicas", "96 GiB", "lower it to 8589934592"}},
         Wrong{"DuplicateId",
               With(kMinimal, "id = 2", "id = 1"),
               {":10: replica.id is 1 a second time", "0 to 2"}},
@@ -221,6 +228,12 @@ TEST(Config, GroupIdDependsOnNameAndEpoch) {
   config.epoch = 1;
   config.group = "book2";
   EXPECT_NE(GroupIdOf(config), id);
+}
+
+TEST(Config, SessionsMayTakeWhatIsAllowed) {
+  EXPECT_TRUE(ParseConfig(kMinimal + "[sessions]\nmax_sessions = 65536\nreply_kib = 64\n", "a.toml").ok());
+  EXPECT_TRUE(ParseConfig(kMinimal + "[sessions]\nmax_sessions = 64\nreply_kib = 65536\n", "a.toml").ok());
+  EXPECT_TRUE(ParseConfig("capacity_bytes = 17_179_869_184\n" + kMinimal, "a.toml").ok());
 }
 
 TEST(Config, SamplesAreGood) {
