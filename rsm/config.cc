@@ -14,7 +14,6 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <toml++/toml.h>
-#include <xxhash.h>
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/limits.h"
@@ -369,22 +368,13 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
   return ParseConfig(text, path);
 }
 
-paxos::GroupId GroupIdOf(const Config& config) {
-  // The epoch has a fixed width, so no name can make up for it.
-  std::string identity(sizeof(config.epoch), '\0');
-  for (std::size_t i = 0; i < sizeof(config.epoch); ++i) {
-    identity[i] = static_cast<char>(config.epoch >> (8 * i));
-  }
-  identity += config.group;
-  return paxos::GroupId(XXH3_64bits(identity.data(), identity.size()));
-}
-
-paxos::Options ProtocolOptions(const Config& config, paxos::ReplicaId self, paxos::Incarnation incarnation) {
+paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group, paxos::ReplicaId self,
+                               paxos::Incarnation incarnation) {
   GAIOS_CHECK(self.value() < config.replicas.size(), "a replica of the config");
   paxos::Options options;
   options.self = self;
   options.incarnation = incarnation;
-  options.group = GroupIdOf(config);
+  options.group = group;
   options.configuration = paxos::Configuration::Bootstrap(config.replicas.size());
   options.capacity_bytes = config.capacity_bytes;
   options.max_batch_bytes = config.max_batch_bytes;

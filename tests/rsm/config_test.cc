@@ -34,7 +34,8 @@ TEST(Config, DefaultsAreThoseOfTheProtocol) {
   EXPECT_TRUE(config->warnings.empty());
 
   const paxos::Options defaults;
-  const paxos::Options options = ProtocolOptions(*config, paxos::ReplicaId(1), paxos::Incarnation(1));
+  const paxos::Options options =
+      ProtocolOptions(*config, paxos::GroupId(9), paxos::ReplicaId(1), paxos::Incarnation(1));
   EXPECT_EQ(options.capacity_bytes, defaults.capacity_bytes);
   EXPECT_EQ(options.max_batch_bytes, defaults.max_batch_bytes);
   EXPECT_EQ(options.heartbeat_interval_ns, defaults.heartbeat_interval_ns);
@@ -43,7 +44,7 @@ TEST(Config, DefaultsAreThoseOfTheProtocol) {
   EXPECT_EQ(options.election_timeout_ns, defaults.election_timeout_ns);
   EXPECT_EQ(options.drop_timeout_ns, defaults.drop_timeout_ns);
   EXPECT_EQ(options.self, paxos::ReplicaId(1));
-  EXPECT_EQ(options.group, GroupIdOf(*config));
+  EXPECT_EQ(options.group, paxos::GroupId(9));
   EXPECT_EQ(options.configuration.size(), 3U);
 }
 
@@ -216,18 +217,6 @@ TEST(Config, EvenAndSingleGroupsAreAllowedWithAWarning) {
   ASSERT_TRUE(one.ok()) << one.status();
   ASSERT_EQ(one->warnings.size(), 1U);
   EXPECT_NE(one->warnings[0].find("one replica"), std::string::npos);
-}
-
-TEST(Config, GroupIdDependsOnNameAndEpoch) {
-  Config config;
-  config.group = "book";
-  const paxos::GroupId id = GroupIdOf(config);
-  EXPECT_EQ(GroupIdOf(config), id);
-  config.epoch = 2;
-  EXPECT_NE(GroupIdOf(config), id);
-  config.epoch = 1;
-  config.group = "book2";
-  EXPECT_NE(GroupIdOf(config), id);
 }
 
 TEST(Config, SessionsMayTakeWhatIsAllowed) {

@@ -224,8 +224,10 @@ bool ShmTransport::CheckHello(const Hello& hello, std::optional<ReplicaId> expec
                                "; run the same release everywhere"));
   }
   if (hello.group_id != options_.group_id.value()) {
-    return refuse(Refusal::kGroup, absl::StrCat(self, " belongs to group ", options_.group_id.value(),
-                                                ", replica ", hello.replica, " to group ", hello.group_id));
+    return refuse(Refusal::kGroup,
+                  absl::StrCat("replica ", hello.replica, " is not of the group of ", self, ", ",
+                               options_.group_name.empty() ? absl::StrCat("group ", options_.group_id.value())
+                                                           : options_.group_name));
   }
   if (hello.replicas != options_.replicas) {
     return refuse(Refusal::kReplicas,
