@@ -46,7 +46,7 @@ int main() {
     _exit(1);
   }
   const base::TscClock clock;
-  auto client = rsm::Client::Open({directory, 3, GroupIdOf(*config)}, clock);
+  auto client = rsm::Client::Open({directory, 3, *rsm::FindGroup(*config)}, clock);
   std::uint64_t value = 0;
   for (int i = 0; client.ok() && i < 10; ++i) {
     const auto reply = (*client)->Call({});  // returns once a majority has it

@@ -14,7 +14,6 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <toml++/toml.h>
-#include <xxhash.h>
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/limits.h"
@@ -32,6 +31,10 @@ constexpr std::int64_t kMinBatchBytes = 1024;
 // Far more than a config needs. The parser takes a table apart by recursion, and a longer text could be one
 // that nests deeper than the stack.
 constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 10;
+// What one replica may set aside for its sessions' replies, and for its log and the spares. Beyond these a
+// value is a slip of the pen.
+constexpr std::uint64_t kMaxSessionsBytes = std::uint64_t{4} << 30;
+constexpr std::uint64_t kMaxLogsBytes = std::uint64_t{64} << 30;
 
 std::string Listed(std::span<const std::string_view> names) {
   std::string list;
@@ -233,6 +236,28 @@ void ReadSessions(Section& sessions, Config& config) {
   sessions.Read("max_sessions", {1, 65'536}, 1, config.max_sessions);
   sessions.Read("reply_kib", {kMaxReplyBytes >> 10, 65'536}, 1024, config.reply_bytes);
   sessions.Read("idle_timeout_s", {1, 86'400}, kNsPerS, config.session_idle_timeout_ns);
+  // Each is bounded above, so the product does not overflow.
+  if (config.max_sessions * config.reply_bytes > kMaxSessionsBytes) {
+    sessions.FailAt("max_sessions",
+                    absl::StrCat("is ", config.max_sessions, " with a reply_kib of ",
+                                 config.reply_bytes >> 10, ", and every session reserves its replies: ",
+                                 (config.max_sessions * config.reply_bytes) >> 20, " MiB, at most ",
+                                 kMaxSessionsBytes >> 20, " MiB; lower max_sessions to ",
+                                 kMaxSessionsBytes / config.reply_bytes, " or reply_kib to ",
+                                 (kMaxSessionsBytes / config.max_sessions) >> 10));
+  }
+}
+
+// Once the replicas are known: each keeps its log and a spare for every replica.
+void CheckLogs(Section& top, const Config& config) {
+  const std::uint64_t logs = config.replicas.size() + 1;
+  if (config.capacity_bytes > kMaxLogsBytes / logs) {
+    top.FailAt("capacity_bytes",
+               absl::StrCat("is ", config.capacity_bytes, " with ", config.replicas.size(),
+                            " replicas, each of which reserves it ", logs, " times, for its log and spares: ",
+                            (config.capacity_bytes * logs) >> 30, " GiB, at most ", kMaxLogsBytes >> 30,
+                            " GiB; lower it to ", std::bit_floor(kMaxLogsBytes / logs)));
+  }
 }
 
 void ReadReplicas(Section& top, const std::string& file, absl::Status& status, Config& config) {
@@ -302,6 +327,7 @@ absl::StatusOr<Config> FromTable(const toml::table& table, const std::string& na
   Section sessions(Subtable(top, "sessions"), "sessions", name, status);
   ReadSessions(sessions, config);
   ReadReplicas(top, name, status, config);
+  CheckLogs(top, config);
   if (!status.ok()) {
     return status;
   }
@@ -349,22 +375,13 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
   return ParseConfig(text, path);
 }
 
-paxos::GroupId GroupIdOf(const Config& config) {
-  // The epoch has a fixed width, so no name can make up for it.
-  std::string identity(sizeof(config.epoch), '\0');
-  for (std::size_t i = 0; i < sizeof(config.epoch); ++i) {
-    identity[i] = static_cast<char>(config.epoch >> (8 * i));
-  }
-  identity += config.group;
-  return paxos::GroupId(XXH3_64bits(identity.data(), identity.size()));
-}
-
-paxos::Options ProtocolOptions(const Config& config, paxos::ReplicaId self, paxos::Incarnation incarnation) {
+paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group, paxos::ReplicaId self,
+                               paxos::Incarnation incarnation) {
   GAIOS_CHECK(self.value() < config.replicas.size(), "a replica of the config");
   paxos::Options options;
   options.self = self;
   options.incarnation = incarnation;
-  options.group = GroupIdOf(config);
+  options.group = group;
   options.configuration = paxos::Configuration::Bootstrap(config.replicas.size());
   options.capacity_bytes = config.capacity_bytes;
   options.max_batch_bytes = config.max_batch_bytes;

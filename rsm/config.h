@@ -64,12 +64,10 @@ struct Config {
 // NotFound when there is no such file.
 [[nodiscard]] absl::StatusOr<Config> LoadConfig(const std::string& path);
 
-// The identity of the group in its epoch; differs for any other name or epoch.
-[[nodiscard]] paxos::GroupId GroupIdOf(const Config& config);
-
-// `self` must be a replica of `config`.
-[[nodiscard]] paxos::Options ProtocolOptions(const Config& config, paxos::ReplicaId self,
-                                             paxos::Incarnation incarnation);
+// `self` must be a replica of `config`; `group` is the id of the group that was bootstrapped by it
+// (group_identity.h).
+[[nodiscard]] paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group,
+                                             paxos::ReplicaId self, paxos::Incarnation incarnation);
 
 }  // namespace gaios::rsm
 

@@ -1,12 +1,58 @@
 #include "gaios/rsm/node.h"
 
+#include <fstream>
+#include <new>
 #include <optional>
 #include <utility>
 
 #include "gaios/paxos/types.h"
+#include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 
 namespace gaios::rsm {
+namespace {
+
+std::string Mebibytes(std::uint64_t bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
+}
+
+std::uint64_t SessionsBytes(const Config& config) {
+  return std::uint64_t{config.max_sessions} * config.reply_bytes;
+}
+
+// What the system can still give, swap included; nothing when it does not say.
+std::optional<std::uint64_t> AvailableBytes() {
+  std::ifstream file("/proc/meminfo");
+  std::optional<std::uint64_t> bytes;
+  std::string key;
+  for (std::uint64_t kibibytes = 0; file >> key >> kibibytes;) {
+    if (key == "MemAvailable:" || key == "SwapFree:") {
+      bytes = bytes.value_or(0) + (kibibytes << 10);
+    }
+    std::getline(file, key);
+  }
+  return bytes;
+}
+
+// The memory of a log is had page by page, and the system ends processes of its choice when it has no more:
+// what cannot be had is better not begun.
+absl::Status CheckRoom(const Config& config) {
+  const std::uint64_t logs = config.capacity_bytes * (config.replicas.size() + 1);
+  const std::uint64_t needed = logs + SessionsBytes(config);
+  const std::optional<std::uint64_t> available = AvailableBytes();
+  if (!available.has_value() || needed <= *available) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError("the replica is to reserve " + Mebibytes(needed) + ", " +
+                                      Mebibytes(logs) + " for its log and spares (capacity_bytes times " +
+                                      std::to_string(config.replicas.size() + 1) + ") and " +
+                                      Mebibytes(SessionsBytes(config)) +
+                                      " for sessions (sessions.max_sessions times "
+                                      "sessions.reply_kib), but only " +
+                                      Mebibytes(*available) + " are available; lower these, or free memory");
+}
+
+}  // namespace
 
 Node::~Node() = default;
 
@@ -17,59 +63,100 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Open(const Config& config, paxos::Re
                                       std::to_string(self.value()) + ": its ids are 0 to " +
                                       std::to_string(config.replicas.size() - 1));
   }
-  absl::StatusOr<Start> start = TakeIncarnation(config, self);
+  if (const absl::Status found = FindGroupUuid(config).status(); !found.ok()) {
+    return found;
+  }
+  // From here on no other process of this id does anything, so what the marker says stays true.
+  absl::StatusOr<transport::shm::IdLock> lock = transport::shm::IdLock::Take(config.directory, self);
+  if (!lock.ok()) {
+    return lock.status();
+  }
+  const absl::StatusOr<Start> start = PlanStart(config, self);
   if (!start.ok()) {
     return start.status();
   }
   std::unique_ptr<Node> node(new Node());
-  node->notices_ = config.warnings;
-  if (!start->notice.empty()) {
-    node->notices_.push_back(start->notice);
+  if (absl::Status status = node->Reserve(config, self, *start, *std::move(lock), state_machine, options);
+      !status.ok()) {
+    return status;
   }
-  node->clock_ = std::make_unique<base::TscClock>();
+  // Nothing that could fail for want of something is left. Now it counts, and then the life begins.
+  if (absl::Status status = CountStart(config, self, *start); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = node->transport_->Begin(); !status.ok()) {
+    return status;
+  }
+  return node;
+}
 
+absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const Start& start,
+                           transport::shm::IdLock lock, StateMachine& state_machine,
+                           const NodeOptions& options) {
+  if (absl::Status status = CheckRoom(config); !status.ok()) {
+    return status;
+  }
+  notices_ = config.warnings;
+  if (!start.notice.empty()) {
+    notices_.push_back(start.notice);
+  }
+  group_name_ = GroupName(config, start.uuid);
+  clock_ = std::make_unique<base::TscClock>();
+
+  const paxos::GroupId group = GroupIdOf(config, start.uuid);
   transport::shm::ShmOptions shm;
   shm.directory = config.directory;
   shm.self = self;
-  shm.incarnation = start->incarnation;
-  shm.group_id = GroupIdOf(config);
+  shm.incarnation = start.incarnation;
+  shm.group_id = group;
+  shm.group_name = group_name_;
   shm.capacity = config.capacity_bytes;
   shm.replicas = config.replicas.size();
-  shm.clock = node->clock_.get();
+  shm.clock = clock_.get();
   absl::StatusOr<std::unique_ptr<transport::shm::ShmTransport>> transport =
-      transport::shm::ShmTransport::Open(shm);
+      transport::shm::ShmTransport::Reserve(shm, std::move(lock));
   if (!transport.ok()) {
     return transport.status();
   }
-  node->transport_ = *std::move(transport);
+  transport_ = *std::move(transport);
 
   ReplicaOptions replica;
-  replica.protocol = ProtocolOptions(config, self, start->incarnation);
+  replica.protocol = ProtocolOptions(config, group, self, start.incarnation);
   replica.sessions.max_sessions = config.max_sessions;
   replica.sessions.reply_bytes = config.reply_bytes;
   replica.sessions.idle_timeout_ns = config.session_idle_timeout_ns;
   replica.hash_interval_commands = config.hash_interval_commands;
-  node->replica_ = std::make_unique<Replica>(replica, *node->transport_, *node->clock_, state_machine,
-                                             nullptr, options.apply_observer);
+  try {
+    replica_ = std::make_unique<Replica>(replica, *transport_, *clock_, state_machine, nullptr,
+                                         options.apply_observer);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        "cannot reserve " + Mebibytes(SessionsBytes(config)) + " for " + std::to_string(config.max_sessions) +
+        " sessions of " + std::to_string(config.reply_bytes >> 10) +
+        " KiB: the system gives this process no more memory; lower sessions.max_sessions or "
+        "sessions.reply_kib, or raise its limit");
+  }
 
+  ClientPortOptions port;
+  port.group_name = group_name_;
   absl::StatusOr<std::unique_ptr<ClientPort>> opened =
-      ClientPort::Open(config.directory, self, shm.group_id, ClientPortOptions(), *node->clock_);
+      ClientPort::Open(config.directory, self, group, port, *clock_);
   if (!opened.ok()) {
     return opened.status();
   }
-  node->port_ = *std::move(opened);
+  port_ = *std::move(opened);
 
   CounterIdentity identity;
   identity.group = config.group;
   identity.replica = self;
-  identity.reserved_bytes = node->reserved_bytes();
+  identity.reserved_bytes = reserved_bytes();
   absl::StatusOr<std::unique_ptr<Counters>> counters =
       Counters::Create(Counters::Path(config.directory, self), identity);
   if (!counters.ok()) {
     return counters.status();
   }
-  node->counters_ = *std::move(counters);
-  return node;
+  counters_ = *std::move(counters);
+  return absl::OkStatus();
 }
 
 bool Node::Poll() {

@@ -16,8 +16,10 @@
 #include "gaios/rsm/client/client_port.h"
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/counters.h"
+#include "gaios/rsm/marker.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/rsm/state_machine.h"
+#include "gaios/transport/shm/id_lock.h"
 #include "gaios/transport/shm/shm_transport.h"
 
 namespace gaios::rsm {
@@ -28,10 +30,10 @@ struct NodeOptions {
 
 class Node {
  public:
-  // Opens replica `self` of the group that `config` describes. The group must have been bootstrapped: a
-  // replica without a marker, or one that has been started before, has no memory of what it promised and does
-  // not vote; a notice says so. `state_machine` must outlive the node. Errors name what is wrong and what to
-  // do.
+  // Opens replica `self` of the group that `config` describes. The group must have been bootstrapped, else
+  // NotFound. A replica that has lost its marker, or has been started before, has no memory of what it
+  // promised and does not vote; a notice says so. A start that fails does not count as one. `state_machine`
+  // must outlive the node. Errors name what is wrong and what to do.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> Open(const Config& config, paxos::ReplicaId self,
                                                                   StateMachine& state_machine,
                                                                   const NodeOptions& options = {});
@@ -49,15 +51,22 @@ class Node {
   // Bytes set aside at start: logs, spares, sessions, queues. Each client that connects adds its rings (2.5
   // MiB).
   [[nodiscard]] std::size_t reserved_bytes() const;
+  // The group and its bootstrap, for messages to the user.
+  [[nodiscard]] const std::string& group_name() const { return group_name_; }
 
  private:
   Node() = default;
+  // Everything that may fail and that nobody else could notice.
+  [[nodiscard]] absl::Status Reserve(const Config& config, paxos::ReplicaId self, const Start& start,
+                                     transport::shm::IdLock lock, StateMachine& state_machine,
+                                     const NodeOptions& options);
 
   std::unique_ptr<base::TscClock> clock_;
   std::unique_ptr<transport::shm::ShmTransport> transport_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<ClientPort> port_;
   std::unique_ptr<Counters> counters_;
+  std::string group_name_;
   std::vector<std::string> notices_;
   bool divergence_told_ = false;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gaios/base/check.h"
+#include "gaios/rsm/group_identity.h"
 
 namespace gaios::cli {
 namespace {
@@ -18,10 +19,14 @@ absl::StatusOr<std::unique_ptr<FlowClient>> FlowClient::Open(const rsm::Config& 
                                                              const std::string& acks_path,
                                                              std::unique_ptr<OrderFlow> flow,
                                                              const base::Clock& clock) {
+  const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(config);
+  if (!group.ok()) {
+    return group.status();
+  }
   rsm::ClientOptions options;
   options.directory = config.directory;
   options.replicas = config.replicas.size();
-  options.group = rsm::GroupIdOf(config);
+  options.group = *group;
   absl::StatusOr<std::unique_ptr<rsm::Client>> client = rsm::Client::Open(options, clock);
   if (!client.ok()) {
     return client.status();

@@ -28,6 +28,7 @@
 #include "gaios/cli/write_json.h"
 #include "gaios/rsm/client/client.h"
 #include "gaios/rsm/config.h"
+#include "gaios/rsm/group_identity.h"
 
 namespace gaios::cli {
 namespace {
@@ -154,10 +155,14 @@ class Load {
       return absl::InvalidArgumentError(history.status().message());
     }
     tally_.history = *std::move(history);
+    const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(config);
+    if (!group.ok()) {
+      return group.status();
+    }
     rsm::ClientOptions options;
     options.directory = config.directory;
     options.replicas = config.replicas.size();
-    options.group = rsm::GroupIdOf(config);
+    options.group = *group;
     for (std::uint32_t i = 0; i < flags_.clients; ++i) {
       absl::StatusOr<std::unique_ptr<rsm::Client>> client = rsm::Client::Open(options, clock_);
       if (!client.ok()) {

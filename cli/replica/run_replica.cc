@@ -4,11 +4,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -25,6 +23,7 @@
 #include "gaios/cli/replica/machines.h"
 #include "gaios/paxos/state.h"
 #include "gaios/rsm/config.h"
+#include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/node.h"
 
@@ -144,15 +143,6 @@ absl::StatusOr<Work> MakeWork(const rsm::Config& config, const ReplicaFlags& fla
   return work;
 }
 
-// A group that nobody has made is a slip of the operator's; a marker lost among others is another matter, and
-// TakeIncarnation's.
-bool Bootstrapped(const rsm::Config& config) {
-  return std::ranges::any_of(config.replicas, [&config](const rsm::ReplicaConfig& replica) {
-    std::error_code error;
-    return std::filesystem::exists(rsm::MarkerPath(config, replica.id), error);
-  });
-}
-
 // Runs the loop until told to stop.
 int Loop(rsm::Node& node, const Work& work, base::Idle& idle, Teller& teller) {
   // How often the loop looks up from its work.
@@ -206,7 +196,8 @@ int RunReplica(const ReplicaFlags& flags) {
                                  ", which has 0 to ", config->replicas.size() - 1),
                     kExitUsage);
   }
-  if (!Bootstrapped(*config)) {
+  // A group that nobody has made is a slip of the operator's.
+  if (absl::IsNotFound(rsm::FindGroup(*config).status())) {
     return Complain(
         absl::StrCat("group \"", config->group, "\" has not been bootstrapped in ", config->directory,
                      ": run `gaios bootstrap --config ", flags.config, "` once, then start its replicas"),
@@ -221,10 +212,6 @@ int RunReplica(const ReplicaFlags& flags) {
   if (!work.ok()) {
     return Complain(work.status());
   }
-  absl::StatusOr<std::unique_ptr<rsm::Node>> node = rsm::Node::Open(*config, replica->id, *work->machine);
-  if (!node.ok()) {
-    return Complain(node.status());
-  }
   // Nobody notifies it: all that this loop waits for comes from other processes. See base/idle.h for what
   // `block` then is.
   std::unique_ptr<base::Wakeup> wakeup;
@@ -235,12 +222,16 @@ int RunReplica(const ReplicaFlags& flags) {
     }
     wakeup = *std::move(created);
   }
+  // Last of all that may fail, for it counts as a start.
+  absl::StatusOr<std::unique_ptr<rsm::Node>> node = rsm::Node::Open(*config, replica->id, *work->machine);
+  if (!node.ok()) {
+    return Complain(node.status());
+  }
   base::SetThisThreadName(absl::StrCat("gaios-", flags.id));
   absl::PrintF(
-      "replica %d of group %s: incarnation %d, reserves %.1f MiB (%.1f MiB for the log, its spares, sessions "
-      "and "
-      "queues, %.1f MiB for the %s)\n",
-      flags.id, config->group, (*node)->replica().core().self().incarnation.value(),
+      "replica %d of group %s: incarnation %d, %s, reserves %.1f MiB (%.1f MiB for the log, its spares, "
+      "sessions and queues, %.1f MiB for the %s)\n",
+      flags.id, config->group, (*node)->replica().core().self().incarnation.value(), (*node)->group_name(),
       Mebibytes((*node)->reserved_bytes() + work->reserved_bytes), Mebibytes((*node)->reserved_bytes()),
       Mebibytes(work->reserved_bytes), std::string(rsm::StateMachineKindName(config->state_machine)));
   std::fflush(stdout);

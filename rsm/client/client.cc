@@ -389,15 +389,20 @@ absl::StatusOr<std::vector<std::byte>> Client::Call(std::span<const std::byte> c
                      " ms, or none that counts because the session had expired: the command may have "
                      "been applied, or may yet be; look at the state before sending it again"));
   }
+  const std::string why = trouble();
+  return absl::UnavailableError(
+      absl::StrCat("no replica took the command within ", waited_ms, " ms, so it has not been applied; ",
+                   why.empty() ? std::string("the group has no leader: see `gaios status`") : why));
+}
+
+std::string Client::trouble() const {
   std::string why;
   for (const ShmConnection& connection : connections_) {
     if (!connection.failure().empty()) {
-      absl::StrAppend(&why, "; ", connection.failure());
+      absl::StrAppend(&why, why.empty() ? "" : "; ", connection.failure());
     }
   }
-  return absl::UnavailableError(
-      absl::StrCat("no replica took the command within ", waited_ms, " ms, so it has not been applied",
-                   why.empty() ? std::string("; the group has no leader: see `gaios status`") : why));
+  return why;
 }
 
 }  // namespace gaios::rsm

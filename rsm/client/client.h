@@ -37,7 +37,7 @@ namespace gaios::rsm {
 struct ClientOptions {
   std::string directory;     // of the group
   std::size_t replicas = 0;  // in the group
-  paxos::GroupId group;
+  paxos::GroupId group;      // FindGroup(config) of group_identity.h. The client keeps it for its life
 
   // Commands under way at once, at most Sessions::kWindow.
   std::size_t window = Sessions::kWindow;
@@ -110,6 +110,9 @@ class Client {
   }
   [[nodiscard]] std::uint64_t session() const { return session_; }  // 0: none
   [[nodiscard]] const ClientCounters& counters() const { return counters_; }
+  // For the user: why replicas could not be connected to when that was last tried, each with what to do;
+  // empty when none has failed. A client of a group that is no more hears here that there is another one.
+  [[nodiscard]] std::string trouble() const;
 
  private:
   struct Place {

@@ -54,7 +54,7 @@ absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const std::string& 
   GAIOS_CHECK(IsRingSize(options.request_ring_bytes) && IsRingSize(options.response_ring_bytes),
               "rings are a power of two long, within bounds");
   GAIOS_CHECK(options.response_ring_bytes >= 2 * kMaxResponseRecordBytes, "the largest response fits");
-  std::string path = ClientSocketPath(directory, id);
+  const std::string path = ClientSocketPath(directory, id);
   if (absl::Status status = transport::shm::CheckSocketPath(path); !status.ok()) {
     return status;
   }
@@ -65,23 +65,18 @@ absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const std::string& 
   if (!listener.ok()) {
     return listener.status();
   }
-  const PortIdentity identity = {group, id, options.request_ring_bytes, options.response_ring_bytes};
-  return std::unique_ptr<ClientPort>(
-      new ClientPort(std::move(path), *std::move(listener), identity, options, clock));
+  const PortIdentity identity = {.group = group,
+                                 .group_name = options.group_name,
+                                 .replica = id,
+                                 .request_ring_bytes = options.request_ring_bytes,
+                                 .response_ring_bytes = options.response_ring_bytes};
+  return std::unique_ptr<ClientPort>(new ClientPort(path, *std::move(listener), identity, options, clock));
 }
 
-ClientPort::ClientPort(std::string path, UniqueFd listener, const PortIdentity& identity,
+ClientPort::ClientPort(const std::string& path, UniqueFd listener, const PortIdentity& identity,
                        const ClientPortOptions& options, const base::Clock& clock)
-    : path_(std::move(path)),
-      listener_(std::move(listener)),
-      identity_(identity),
-      options_(options),
-      clock_(clock) {
+    : path_(path), listener_(std::move(listener)), identity_(identity), options_(options), clock_(clock) {
   connections_.reserve(options.max_clients);
-}
-
-ClientPort::~ClientPort() {
-  ::unlink(path_.c_str());
 }
 
 bool ClientPort::Poll(Replica& replica) {

@@ -23,6 +23,7 @@
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/client/port_connection.h"
 #include "gaios/rsm/replica.h"
+#include "gaios/transport/shm/owned_path.h"
 #include "gaios/transport/shm/unique_fd.h"
 
 namespace gaios::rsm {
@@ -34,6 +35,8 @@ struct ClientPortOptions {
   // client that are under way: each sets aside the room of the largest reply.
   std::size_t request_ring_bytes = std::size_t{512} << 10;
   std::size_t response_ring_bytes = std::size_t{2} << 20;
+  // How the group is called where a client of another one is refused.
+  std::string group_name;
 };
 
 struct ClientPortCounters {
@@ -59,7 +62,7 @@ class ClientPort {
   ClientPort(const ClientPort&) = delete;
   ClientPort& operator=(const ClientPort&) = delete;
   // The replica must not be polled any more: it may still have to answer to connections.
-  ~ClientPort();
+  ~ClientPort() = default;
 
   // One turn: takes what clients have asked for. Always of the same replica. Returns whether there was
   // anything to do. Responses go out from within Replica::Poll.
@@ -70,14 +73,14 @@ class ClientPort {
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
-  ClientPort(std::string path, transport::shm::UniqueFd listener, const PortIdentity& identity,
+  ClientPort(const std::string& path, transport::shm::UniqueFd listener, const PortIdentity& identity,
              const ClientPortOptions& options, const base::Clock& clock);
   void CheckSockets(std::uint64_t now_ns, std::size_t max_command_bytes);
   void Accept(std::uint64_t now_ns);
   void RemoveFinished();
   void Count(PortConnection::End end);
 
-  const std::string path_;
+  const transport::shm::OwnedPath path_;
   const transport::shm::UniqueFd listener_;
   const PortIdentity identity_;
   const ClientPortOptions options_;

@@ -78,7 +78,9 @@ void PortConnection::Greeted(std::span<const std::byte> packet) {
     return;
   }
   if (greeting->group != identity_.group.value()) {
-    Refuse("the replica is of another group or epoch; use the group's own config");
+    // A client of an earlier group of the same name, perhaps, with sessions that mean nothing here.
+    Refuse(absl::StrCat("another group", identity_.group_name.empty() ? "" : ": ", identity_.group_name,
+                        "; open a new client for it"));
     return;
   }
   if (greeting->replica != identity_.replica.value()) {

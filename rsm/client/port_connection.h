@@ -28,6 +28,7 @@ namespace gaios::rsm {
 // What a connection needs to know of the replica it belongs to.
 struct PortIdentity {
   paxos::GroupId group;
+  std::string group_name;  // for the user
   paxos::ReplicaId replica;
   std::size_t request_ring_bytes = 0;
   std::size_t response_ring_bytes = 0;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "gaios/paxos/state.h"
+#include "gaios/rsm/marker.h"
 
 #include "tests/processes/group.h"
 
@@ -169,8 +170,15 @@ TEST(Faults, ALeaderWithoutFollowersReportsNoQuorum) {
 TEST(Faults, TheProcessOfARunningReplicaCannotBeDoubled) {
   Group group;
   static_cast<void>(group.AwaitLeader());
+  const std::string marker_path = rsm::MarkerPath(group.config(), paxos::ReplicaId(1));
+  // The leader may have been elected without it.
+  EXPECT_TRUE(Await([&] { return ReadText(marker_path).find("\"starts\": 1") != std::string::npos; }));
+  const std::string marker = ReadText(marker_path);
   const Ran second = RunGaios(group.scratch(), {"replica", "--config", group.config_path(), "--id", "1"});
   EXPECT_EQ(second.exit_code, 2) << second.output;
+  EXPECT_THAT(second.output,
+              HasSubstr("process " + std::to_string(group.process(1).pid()) + " already runs replica 1"));
+  EXPECT_EQ(ReadText(marker_path), marker) << "the attempt does not count as a start";
   EXPECT_EQ(group.process(1).running(), true);
 }
 

@@ -15,6 +15,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/state.h"
+#include "gaios/rsm/group_identity.h"
 
 namespace gaios::cli {
 namespace {
@@ -96,7 +97,7 @@ Group::Group(const GroupSettings& settings) : processes_(settings.replicas) {
   config_ = *std::move(config);
   const Ran made = RunGaios(scratch_, {"bootstrap", "--config", config_path_});
   EXPECT_EQ(made.exit_code, 0) << made.output;
-  for (std::size_t i = 0; i < settings.replicas; ++i) {
+  for (std::size_t i = 0; i < settings.replicas && settings.start; ++i) {
     Start(i);
   }
 }
@@ -178,7 +179,9 @@ Counting::Counting(const rsm::Config& config, const Settings& settings) {
   rsm::ClientOptions options;
   options.directory = config.directory;
   options.replicas = settings.replicas == 0 ? config.replicas.size() : settings.replicas;
-  options.group = rsm::GroupIdOf(config);
+  const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(config);
+  GAIOS_CHECK(group.ok(), "the group of a test has been bootstrapped");
+  options.group = *group;
   options.operation_timeout_ns = settings.operation_timeout_ns;
   auto client = rsm::Client::Open(options, clock_);
   GAIOS_CHECK(client.ok(), "the options of a test's client are right");

@@ -58,6 +58,7 @@ struct Ran {
 struct GroupSettings {
   std::size_t replicas = 3;
   std::uint64_t capacity_bytes = std::uint64_t{1} << 20;
+  bool start = true;  // the replicas, not only the group
 };
 // The text of a config. `extra` goes before the replicas.
 [[nodiscard]] std::string ConfigText(const std::string& directory, const GroupSettings& settings,
@@ -65,7 +66,7 @@ struct GroupSettings {
 
 class Group {
  public:
-  // Bootstraps the group and starts all replicas of it.
+  // Bootstraps the group and starts all replicas of it, unless told otherwise.
   explicit Group(const GroupSettings& settings = {});
 
   [[nodiscard]] const Scratch& scratch() const { return scratch_; }

@@ -34,7 +34,8 @@ TEST(Config, DefaultsAreThoseOfTheProtocol) {
   EXPECT_TRUE(config->warnings.empty());
 
   const paxos::Options defaults;
-  const paxos::Options options = ProtocolOptions(*config, paxos::ReplicaId(1), paxos::Incarnation(1));
+  const paxos::Options options =
+      ProtocolOptions(*config, paxos::GroupId(9), paxos::ReplicaId(1), paxos::Incarnation(1));
   EXPECT_EQ(options.capacity_bytes, defaults.capacity_bytes);
   EXPECT_EQ(options.max_batch_bytes, defaults.max_batch_bytes);
   EXPECT_EQ(options.heartbeat_interval_ns, defaults.heartbeat_interval_ns);
@@ -43,7 +44,7 @@ TEST(Config, DefaultsAreThoseOfTheProtocol) {
   EXPECT_EQ(options.election_timeout_ns, defaults.election_timeout_ns);
   EXPECT_EQ(options.drop_timeout_ns, defaults.drop_timeout_ns);
   EXPECT_EQ(options.self, paxos::ReplicaId(1));
-  EXPECT_EQ(options.group, GroupIdOf(*config));
+  EXPECT_EQ(options.group, paxos::GroupId(9));
   EXPECT_EQ(options.configuration.size(), 3U);
 }
 
@@ -198,6 +199,13 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"TimingIsNoTable", "timing = 3\n" + kMinimal, {":1: timing must be a section: [timing]"}},
         Wrong{
             "SmallReplies", kMinimal + "[sessions]\nreply_kib = 4\n", {":12: sessions.reply_kib is 4", "16"}},
+        Wrong{"ManyLargeSessions",
+              kMinimal + "[sessions]\nmax_sessions = 65536\nreply_kib = 65536\n",
+              {":12: sessions.max_sessions is 65536 with a reply_kib of 65536", "4194304 MiB",
+               "lower max_sessions to 64 or reply_kib to 64"}},
+        Wrong{"LargeLogsOfMany",
+              "capacity_bytes = 17_179_869_184\n" + kMinimal + "[[replica]]\nid = 3\n[[replica]]\nid = 4\n",
+              {":1: capacity_bytes is 17179869184 with 5 replicas", "96 GiB", "lower it to 8589934592"}},
         Wrong{"DuplicateId",
               With(kMinimal, "id = 2", "id = 1"),
               {":10: replica.id is 1 a second time", "0 to 2"}},
@@ -222,16 +230,10 @@ TEST(Config, EvenAndSingleGroupsAreAllowedWithAWarning) {
   EXPECT_NE(one->warnings[0].find("one replica"), std::string::npos);
 }
 
-TEST(Config, GroupIdDependsOnNameAndEpoch) {
-  Config config;
-  config.group = "book";
-  const paxos::GroupId id = GroupIdOf(config);
-  EXPECT_EQ(GroupIdOf(config), id);
-  config.epoch = 2;
-  EXPECT_NE(GroupIdOf(config), id);
-  config.epoch = 1;
-  config.group = "book2";
-  EXPECT_NE(GroupIdOf(config), id);
+TEST(Config, SessionsMayTakeWhatIsAllowed) {
+  EXPECT_TRUE(ParseConfig(kMinimal + "[sessions]\nmax_sessions = 65536\nreply_kib = 64\n", "a.toml").ok());
+  EXPECT_TRUE(ParseConfig(kMinimal + "[sessions]\nmax_sessions = 64\nreply_kib = 65536\n", "a.toml").ok());
+  EXPECT_TRUE(ParseConfig("capacity_bytes = 17_179_869_184\n" + kMinimal, "a.toml").ok());
 }
 
 TEST(Config, SamplesAreGood) {

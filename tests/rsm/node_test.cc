@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -80,8 +81,79 @@ TEST(Node, OneThatIsStartedAgainDoesNotVoteAndSaysSo) {
   EXPECT_FALSE((*node)->TakeNotices().empty());
 }
 
-TEST(Node, OneThatWasNeverBootstrappedDoesNotVote) {
+TEST(Node, OneThatWasNeverBootstrappedDoesNotStart) {
   const ScratchGroup group(1);
+  CountingMachine machine;
+  const auto node = Node::Open(group.config, ReplicaId(0), machine);
+  EXPECT_EQ(node.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(node.status().message().find("gaios bootstrap"), absl::string_view::npos);
+}
+
+// A group of one that was made, and a start of it that fails.
+class FailedStart : public ::testing::Test {
+ protected:
+  FailedStart() { EXPECT_TRUE(Bootstrap(group_.config).ok()); }
+  [[nodiscard]] std::string PathOf(const std::string& suffix) const {
+    return group_.config.directory + "/replica-0" + suffix;
+  }
+  [[nodiscard]] absl::Status Open(const Config& config) {
+    return Node::Open(config, ReplicaId(0), machine_).status();
+  }
+  void ExpectTheVoteIsThere() {
+    const auto node = Node::Open(group_.config, ReplicaId(0), machine_);
+    ASSERT_TRUE(node.ok()) << node.status();
+    EXPECT_EQ((*node)->replica().core().self().incarnation, paxos::Incarnation(1));
+    EXPECT_TRUE(PollUntil(**node, [&] { return (*node)->replica().leading(); }));
+  }
+
+  ScratchGroup group_{1};
+  CountingMachine machine_;
+};
+
+TEST_F(FailedStart, ForSomethingInTheWayOfAnyFileKeepsTheVote) {
+  for (const char* suffix : {".lock", ".control", ".sock", ".client", ".counters"}) {
+    std::filesystem::create_directory(PathOf(suffix));
+    const absl::Status status = Open(group_.config);
+    EXPECT_FALSE(status.ok()) << suffix;
+    EXPECT_NE(status.message().find(PathOf(suffix)), absl::string_view::npos) << status;
+    std::filesystem::remove(PathOf(suffix));
+  }
+  ExpectTheVoteIsThere();
+}
+
+TEST_F(FailedStart, ForWantOfMemoryKeepsTheVoteAndNamesTheKeys) {
+  Config config = group_.config;
+  config.max_sessions = 65'536;
+  config.reply_bytes = std::size_t{1} << 32;
+  const absl::Status status = Open(config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(status.message().find("268435456 MiB for sessions"), absl::string_view::npos) << status;
+  EXPECT_NE(status.message().find("capacity_bytes"), absl::string_view::npos) << status;
+  ExpectTheVoteIsThere();
+}
+
+TEST_F(FailedStart, ForALongPathKeepsTheVote) {
+  Config config = group_.config;
+  config.directory += "/" + std::string(90, 'd');
+  ASSERT_TRUE(Bootstrap(config).ok());
+  EXPECT_EQ(Open(config).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(PlanStart(config, ReplicaId(0))->incarnation, paxos::Incarnation(1));
+}
+
+TEST_F(FailedStart, ForALiveProcessOfTheSameIdLeavesTheMarkerAlone) {
+  CountingMachine other;
+  const auto node = Node::Open(group_.config, ReplicaId(0), other);
+  ASSERT_TRUE(node.ok()) << node.status();
+  const absl::Status status = Open(group_.config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_NE(status.message().find("already runs replica 0"), absl::string_view::npos) << status;
+  EXPECT_EQ(PlanStart(group_.config, ReplicaId(0))->incarnation, paxos::Incarnation(2)) << "one start so far";
+}
+
+TEST(Node, OneThatLostItsMarkerDoesNotVoteAndSaysSo) {
+  const ScratchGroup group(1);
+  ASSERT_TRUE(Bootstrap(group.config).ok());
+  std::filesystem::remove(MarkerPath(group.config, ReplicaId(0)));
   CountingMachine machine;
   const auto node = Node::Open(group.config, ReplicaId(0), machine);
   ASSERT_TRUE(node.ok()) << node.status();

@@ -1,12 +1,9 @@
 #include "gaios/transport/shm/claim.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -43,14 +40,6 @@ ControlRegion* AsControl(const Region& region) {
   return reinterpret_cast<ControlRegion*>(region.data());
 }
 
-// The process id that the holder of a lock wrote into it, for the message only.
-std::string HolderOf(int lock) {
-  std::array<char, 32> text = {};
-  const ssize_t size = ::pread(lock, text.data(), text.size(), 0);
-  return size > 0 ? "process " + std::string(text.data(), static_cast<std::size_t>(size))
-                  : std::string("a process");
-}
-
 }  // namespace
 
 std::string SocketPath(const std::string& directory, ReplicaId id) {
@@ -59,19 +48,10 @@ std::string SocketPath(const std::string& directory, ReplicaId id) {
 std::string ControlPath(const std::string& directory, ReplicaId id) {
   return FileOf(directory, id, ".control");
 }
-std::string LockPath(const std::string& directory, ReplicaId id) {
-  return FileOf(directory, id, ".lock");
-}
 
-absl::StatusOr<Claim> Claim::Take(const ShmOptions& options) {
-  Claim claim;
-  absl::Status status = CheckSocketPath(SocketPath(options.directory, options.self));
-  if (status.ok()) {
-    status = claim.Lock(options);
-  }
-  if (status.ok()) {
-    status = EndEarlierLife(options);
-  }
+absl::StatusOr<Claim> Claim::Take(const ShmOptions& options, IdLock lock) {
+  Claim claim(std::move(lock));
+  absl::Status status = EndEarlierLife(options);
   if (status.ok()) {
     status = claim.CreateControl(options);
   }
@@ -82,36 +62,6 @@ absl::StatusOr<Claim> Claim::Take(const ShmOptions& options) {
     return status;
   }
   return claim;
-}
-
-absl::Status Claim::Lock(const ShmOptions& options) {
-  const std::string path = LockPath(options.directory, options.self);
-  for (;;) {
-    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
-    if (!lock.valid()) {
-      return FileError("open", path);
-    }
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-      return absl::AlreadyExistsError(
-          absl::StrCat(HolderOf(lock.get()), " already runs replica ", options.self.value(), " at ",
-                       SocketPath(options.directory, options.self),
-                       "; stop it, or give this replica another id or directory"));
-    }
-    // The former holder may have removed the file between our opening and our locking it.
-    struct stat held = {};
-    struct stat named = {};
-    if (::fstat(lock.get(), &held) != 0 || ::stat(path.c_str(), &named) != 0 || held.st_ino != named.st_ino) {
-      continue;
-    }
-    const std::string pid = absl::StrCat(::getpid());
-    if (::ftruncate(lock.get(), 0) != 0 ||
-        ::pwrite(lock.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-      return FileError("write", path);
-    }
-    lock_ = std::move(lock);
-    lock_path_ = path;
-    return absl::OkStatus();
-  }
 }
 
 absl::Status Claim::EndEarlierLife(const ShmOptions& options) {
@@ -138,13 +88,14 @@ absl::Status Claim::EndEarlierLife(const ShmOptions& options) {
 }
 
 absl::Status Claim::CreateControl(const ShmOptions& options) {
-  const std::string path = ControlPath(options.directory, options.self);
-  const std::string unfinished = path + ".new";
+  control_path_ = ControlPath(options.directory, options.self);
+  const std::string unfinished = control_path_ + ".new";
   ::unlink(unfinished.c_str());
   UniqueFd file(::open(unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
   if (!file.valid() || ::fallocate(file.get(), 0, 0, kControlRegionBytes) != 0) {
     return FileError("create", unfinished);
   }
+  control_file_ = OwnedPath(unfinished);
   read_only_control_ = UniqueFd(::open(unfinished.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!read_only_control_.valid()) {
     return FileError("open", unfinished);
@@ -162,11 +113,16 @@ absl::Status Claim::CreateControl(const ShmOptions& options) {
   control.header.incarnation = options.incarnation.value();
   control.header.magic = kControlMagic;
   control.fence.incarnation.store(options.incarnation.value(), std::memory_order_release);
+  return absl::OkStatus();
+}
+
+absl::Status Claim::Begin() {
   // The name appears with the whole of the content, and replaces that of the earlier life.
-  if (::rename(unfinished.c_str(), path.c_str()) != 0) {
-    return FileError("create", path);
+  if (::rename((control_path_ + ".new").c_str(), control_path_.c_str()) != 0) {
+    return FileError("create", control_path_);
   }
-  control_path_ = path;
+  control_file_ = OwnedPath(control_path_);
+  begun_ = true;
   return absl::OkStatus();
 }
 
@@ -190,7 +146,7 @@ absl::Status Claim::OpenSocket(const ShmOptions& options) {
     return listener.status();
   }
   listener_ = *std::move(listener);
-  socket_path_ = path;
+  socket_file_ = OwnedPath(path);
   return absl::OkStatus();
 }
 
@@ -199,17 +155,8 @@ ControlRegion& Claim::control() const {
 }
 
 Claim::~Claim() {
-  if (!lock_.valid()) {
-    return;  // moved from, or never taken
-  }
   if (!control_.empty()) {
     Poison(control());
-  }
-  // The lock goes last: whoever gets it finds the rest gone.
-  for (const std::string* path : {&socket_path_, &control_path_, &lock_path_}) {
-    if (!path->empty()) {
-      ::unlink(path->c_str());
-    }
   }
 }
 

@@ -4,15 +4,22 @@
 // A replica's claim on its id within a directory: the lock that keeps a second process of that id out, the
 // control file, and the listening socket. Taking it ends every earlier life of that id for good: the old
 // control region is poisoned before anything of the new life exists, so that a writer which still stores into
-// the old life's memory finds that out when it looks. Released, files included, when destroyed; a crash
-// leaves the files, and the next claim cleans up after it. Not thread-safe.
+// the old life's memory finds that out when it looks.
+//
+// The new life itself begins with Begin(), which gives the control file its name. A claim that goes, or
+// crashes, before that has never been: the next one may have the same incarnation. Released, files included,
+// when destroyed; a crash leaves the files, and the next claim cleans up after it. Not thread-safe.
 
 #include <string>
+#include <utility>
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "gaios/transport/shm/id_lock.h"
 #include "gaios/transport/shm/layout.h"
 #include "gaios/transport/shm/options.h"
+#include "gaios/transport/shm/owned_path.h"
 #include "gaios/transport/shm/region.h"
 #include "gaios/transport/shm/unique_fd.h"
 
@@ -20,14 +27,12 @@ namespace gaios::transport::shm {
 
 [[nodiscard]] std::string SocketPath(const std::string& directory, ReplicaId id);
 [[nodiscard]] std::string ControlPath(const std::string& directory, ReplicaId id);
-[[nodiscard]] std::string LockPath(const std::string& directory, ReplicaId id);
 
 class Claim {
  public:
-  // InvalidArgument: the socket path is too long. AlreadyExists: a live process has the id.
-  // FailedPrecondition: the incarnation is not newer than that of an earlier life, or something else stands
-  // where a file of ours belongs.
-  static absl::StatusOr<Claim> Take(const ShmOptions& options);
+  // `lock` is that of the replica and directory of the options. FailedPrecondition: the incarnation is not
+  // newer than that of an earlier life, or something else stands where a file of ours belongs.
+  static absl::StatusOr<Claim> Take(const ShmOptions& options, IdLock lock);
 
   Claim(Claim&&) noexcept = default;
   Claim& operator=(Claim&&) noexcept = delete;
@@ -35,21 +40,24 @@ class Claim {
   Claim& operator=(const Claim&) = delete;
   ~Claim();
 
+  [[nodiscard]] absl::Status Begin();
+  [[nodiscard]] bool begun() const { return begun_; }
+
   [[nodiscard]] ControlRegion& control() const;
   [[nodiscard]] int read_only_control_fd() const { return read_only_control_.get(); }
   [[nodiscard]] int listener_fd() const { return listener_.get(); }
 
  private:
-  Claim() = default;
-  absl::Status Lock(const ShmOptions& options);
+  explicit Claim(IdLock lock) : lock_(std::move(lock)) {}
   static absl::Status EndEarlierLife(const ShmOptions& options);
   absl::Status CreateControl(const ShmOptions& options);
   absl::Status OpenSocket(const ShmOptions& options);
 
-  std::string lock_path_;
+  IdLock lock_;  // goes last: whoever gets it finds the rest gone
   std::string control_path_;
-  std::string socket_path_;
-  UniqueFd lock_;
+  OwnedPath control_file_;
+  OwnedPath socket_file_;
+  bool begun_ = false;
   Region control_;
   UniqueFd read_only_control_;
   UniqueFd listener_;

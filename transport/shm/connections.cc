@@ -183,7 +183,7 @@ void ShmTransport::ReadCandidate(Candidate& candidate, std::uint64_t now_ns) {
   const std::span<const std::byte> packet(buffer.data(), received.size);
   const std::optional<Hello> hello =
       received.kind == Received::Kind::kPacket && DecodeType(packet) == PacketType::kHello
-          ? DecodeBody<Hello>(packet)
+          ? DecodeHello(packet)
           : std::nullopt;
   if (!hello.has_value() || received.fd_count != 0) {
     ++counters_.packets_malformed;
@@ -224,8 +224,10 @@ bool ShmTransport::CheckHello(const Hello& hello, std::optional<ReplicaId> expec
                                "; run the same release everywhere"));
   }
   if (hello.group_id != options_.group_id.value()) {
-    return refuse(Refusal::kGroup, absl::StrCat(self, " belongs to group ", options_.group_id.value(),
-                                                ", replica ", hello.replica, " to group ", hello.group_id));
+    return refuse(Refusal::kGroup,
+                  absl::StrCat("replica ", hello.replica, " is not of the group of ", self, ", ",
+                               options_.group_name.empty() ? absl::StrCat("group ", options_.group_id.value())
+                                                           : options_.group_name));
   }
   if (hello.replicas != options_.replicas) {
     return refuse(Refusal::kReplicas,
@@ -292,7 +294,7 @@ std::size_t ShmTransport::HandlePacket(Link& link, std::span<const std::byte> pa
   }
   switch (*type) {
     case PacketType::kHello: {
-      const std::optional<Hello> hello = DecodeBody<Hello>(packet);
+      const std::optional<Hello> hello = DecodeHello(packet);
       if (!hello.has_value() || link.state != LinkState::kHello || received.fd_count != 0) {
         return malformed();
       }

@@ -35,6 +35,8 @@ struct ShmOptions {
   // Larger than in every earlier life of this replica; at least 1.
   Incarnation incarnation;
   paxos::GroupId group_id;
+  // How the group is called where a peer of another one is refused. Its id when left empty.
+  std::string group_name;
   // Bytes of the ring, a power of two, the same on all replicas. Memory reserved is about capacity *
   // (replicas + 1): the log, a spare for each peer and one for grants to oneself.
   std::size_t capacity = std::size_t{16} << 20;

@@ -41,7 +41,7 @@ absl::Status CheckOptions(const ShmOptions& options) {
   if (options.clock == nullptr) {
     return absl::InvalidArgumentError("no clock is given");
   }
-  return absl::OkStatus();
+  return CheckSocketPath(SocketPath(options.directory, options.self));
 }
 
 }  // namespace
@@ -50,7 +50,25 @@ absl::StatusOr<std::unique_ptr<ShmTransport>> ShmTransport::Open(const ShmOption
   if (absl::Status status = CheckOptions(options); !status.ok()) {
     return status;
   }
-  absl::StatusOr<Claim> claim = Claim::Take(options);
+  absl::StatusOr<IdLock> lock = IdLock::Take(options.directory, options.self);
+  if (!lock.ok()) {
+    return lock.status();
+  }
+  absl::StatusOr<std::unique_ptr<ShmTransport>> reserved = Reserve(options, *std::move(lock));
+  if (!reserved.ok()) {
+    return reserved.status();
+  }
+  if (absl::Status status = (*reserved)->Begin(); !status.ok()) {
+    return status;
+  }
+  return reserved;
+}
+
+absl::StatusOr<std::unique_ptr<ShmTransport>> ShmTransport::Reserve(const ShmOptions& options, IdLock lock) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<Claim> claim = Claim::Take(options, std::move(lock));
   if (!claim.ok()) {
     return claim.status();
   }
@@ -90,6 +108,7 @@ void ShmTransport::Publish(ControlWord which, std::uint64_t value) {
 void ShmTransport::GrantTo(ReplicaId to, Grant grant) {
   GAIOS_CHECK(to.value() < options_.replicas, "a grant goes to a replica of the group");
   GAIOS_CHECK(!grant.ballot.none(), "a grant has a ballot");
+  GAIOS_CHECK(claim_.begun(), "P7: nothing is promised by a life that has not begun");
   if (grant == latest_grant_) {
     GAIOS_CHECK(to == latest_to_, "P2: one grant has one holder");
     if (granting_ == Granting::kNothing) {

@@ -36,6 +36,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/transport/shm/claim.h"
+#include "gaios/transport/shm/id_lock.h"
 #include "gaios/transport/shm/link.h"
 #include "gaios/transport/shm/log_store.h"
 #include "gaios/transport/shm/notices.h"
@@ -52,6 +53,11 @@ class ShmTransport final : public Transport {
   // from Poll. InvalidArgument: the options do not make sense, or the socket path is too long. AlreadyExists:
   // the id is in use. FailedPrecondition: the incarnation is not new. ResourceExhausted: too little memory.
   static absl::StatusOr<std::unique_ptr<ShmTransport>> Open(const ShmOptions& options);
+  // The same in two steps, for who has something to do between them: Reserve does all that may fail for want
+  // of something, and nothing that another life could ever notice. Begin then begins the life; it is called
+  // once, before the first Poll. `lock` is that of the replica and directory of the options.
+  static absl::StatusOr<std::unique_ptr<ShmTransport>> Reserve(const ShmOptions& options, IdLock lock);
+  [[nodiscard]] absl::Status Begin() { return claim_.Begin(); }
 
   ShmTransport(const ShmTransport&) = delete;
   ShmTransport& operator=(const ShmTransport&) = delete;

@@ -81,6 +81,7 @@ struct Granted {
   std::uint64_t promise = 0;  // which of the owner's promises, see FenceLine
 };
 
+static_assert(offsetof(Hello, version) == 0, "in every version, so that each can tell what it is not");
 static_assert(sizeof(PacketHeader) == 8 && sizeof(Hello) == 32 && sizeof(Regions) == 8);
 static_assert(sizeof(Refuse) == 8 + kMaxRefusalText && sizeof(Spare) == 8 && sizeof(Granted) == 32);
 
@@ -144,6 +145,16 @@ std::optional<Body> DecodeBody(std::span<const std::byte> packet) {
   Body body;
   std::memcpy(&body, packet.data() + sizeof(PacketHeader), sizeof(body));
   return body;
+}
+
+// Of another version only the version is told: what follows it may be laid out in any way.
+inline std::optional<Hello> DecodeHello(std::span<const std::byte> packet) {
+  Hello hello;
+  if (packet.size() < sizeof(PacketHeader) + sizeof(hello.version)) {
+    return std::nullopt;
+  }
+  std::memcpy(&hello.version, packet.data() + sizeof(PacketHeader), sizeof(hello.version));
+  return hello.version == kWireVersion ? DecodeBody<Hello>(packet) : hello;
 }
 
 // A refusal and its text, which may point into `refuse`. Text from outside is cut to its printable

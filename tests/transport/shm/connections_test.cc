@@ -85,6 +85,19 @@ TEST_F(ConnectionsTest, EachMismatchIsRefusedWithItsCause) {
   EXPECT_EQ(CountOf(Event::Kind::kLinkUp), 0U);
 }
 
+TEST_F(ConnectionsTest, AnotherVersionIsToldApartHoweverItsHelloIsLaidOut) {
+  OpenSelf(OptionsOf(ReplicaId(0)));
+  struct LaterHello {
+    std::uint32_t version = kWireVersion + 1;
+    std::array<std::uint32_t, 20> more = {};
+  };
+  const UniqueFd peer = ConnectToSelf();
+  ASSERT_EQ(SendPacket(peer.get(), Packet(PacketType::kHello, LaterHello())), SendResult::kSent);
+  EXPECT_TRUE(PollUntil([&] { return self_->counters().connections_refused == 1; }));
+  EXPECT_EQ(self_->counters().packets_malformed, 0U);
+  EXPECT_THAT(self_->TakeNotices(), ElementsAre(HasSubstr("run the same release everywhere")));
+}
+
 TEST_F(ConnectionsTest, ASecondReplicaOfOneIdIsRefusedWhileTheFirstLives) {
   OpenSelf(OptionsOf(ReplicaId(0)));
   backend_.Start({.id = ReplicaId(1)});

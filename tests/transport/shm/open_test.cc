@@ -1,7 +1,10 @@
 // Opening a replica: bad options, an id that is in use, and what a crashed life has left.
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -66,7 +69,7 @@ TEST_F(OpenTest, AnIdThatALiveProcessHasIsRefusedAndTheProcessIsNamed) {
   const absl::Status status = StatusOf(OptionsOf(ReplicaId(0)));
   EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(status.message()), HasSubstr(std::to_string(backend_.process(ReplicaId(0)).pid())));
-  EXPECT_THAT(std::string(status.message()), HasSubstr(SocketPath(backend_.directory(), ReplicaId(0))));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(LockPath(backend_.directory(), ReplicaId(0))));
   // And the attempt has not disturbed it.
   EXPECT_EQ(backend_.process(ReplicaId(0)).Ask("ready"), "ok");
   OpenSelf(OptionsOf(ReplicaId(1)));
@@ -99,6 +102,49 @@ TEST_F(OpenTest, AnIncarnationThatIsNotNewIsRefused) {
   ShmOptions options = OptionsOf(ReplicaId(0));
   options.group_id = paxos::GroupId(5);
   EXPECT_TRUE(StatusOf(options).ok());
+}
+
+TEST_F(OpenTest, ALifeThatCrashedBeforeItBeganHasNeverBeen) {
+  ShmOptions options = OptionsOf(ReplicaId(0));
+  options.incarnation = Incarnation(4);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    absl::StatusOr<IdLock> lock = IdLock::Take(options.directory, options.self);
+    const auto reserved = ShmTransport::Reserve(options, *std::move(lock));
+    ::_exit(reserved.ok() ? 0 : 1);  // its files stay
+  }
+  int result = -1;
+  ASSERT_EQ(::waitpid(child, &result, 0), child);
+  ASSERT_EQ(result, 0);
+  ASSERT_TRUE(Exists(SocketPath(backend_.directory(), ReplicaId(0))));
+  OpenSelf(options);
+  backend_.Start({.id = ReplicaId(1)});
+  EXPECT_TRUE(PollUntil([&] { return LinkedTo(ReplicaId(1), Incarnation(1)); }, {ReplicaId(1)}));
+}
+
+TEST_F(OpenTest, ALifeThatHasNotBegunPromisesNothing) {
+  absl::StatusOr<IdLock> lock = IdLock::Take(backend_.directory(), ReplicaId(0));
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  const auto reserved = ShmTransport::Reserve(OptionsOf(ReplicaId(0)), *std::move(lock));
+  ASSERT_TRUE(reserved.ok()) << reserved.status();
+  const Grant grant{.ballot = paxos::Ballot(1, ReplicaId(0), Incarnation(1)), .number = 1};
+  EXPECT_DEATH((*reserved)->GrantTo(ReplicaId(0), grant), "P7");
+}
+
+TEST_F(OpenTest, ClosingLeavesWhatALaterLifeHasPutInItsPlace) {
+  OpenSelf(OptionsOf(ReplicaId(0)));
+  std::unique_ptr<ShmTransport> old = std::move(self_);
+  const std::array<std::string, 3> paths = {SocketPath(backend_.directory(), ReplicaId(0)),
+                                            ControlPath(backend_.directory(), ReplicaId(0)),
+                                            LockPath(backend_.directory(), ReplicaId(0))};
+  for (const std::string& path : paths) {
+    ASSERT_EQ(std::remove(path.c_str()), 0) << path;  // the directory was cleared
+  }
+  OpenSelf(OptionsOf(ReplicaId(0)));
+  old.reset();
+  for (const std::string& path : paths) {
+    EXPECT_TRUE(Exists(path)) << path;
+  }
 }
 
 TEST_F(OpenTest, ForeignFilesAreNotTouched) {
