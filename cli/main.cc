@@ -38,8 +38,9 @@ void AddDemo(CLI::App& app, int& exit_code) {
   command->add_option("--seed", flags->seed, "of the generated order flow")->capture_default_str();
   command->add_option("--transport", flags->transport, "shm, verbs or udp; this build has shm")
       ->capture_default_str();
-  command->add_option("--inject-fault", flags->fault,
-                      "lose, duplicate or diverge: do that damage, to see that the verdict finds it");
+  command->add_option(
+      "--inject-fault", flags->fault,
+      "lose, duplicate, reorder or diverge: do that damage, to see that the verdict finds it");
   command->add_option("--json", flags->json, kJsonHelp);
   command->callback([flags, &exit_code] { exit_code = gaios::cli::RunDemo(*flags); });
 }

@@ -42,6 +42,7 @@ json DemoJson(const DemoResult& result) {
           {"applied", verdict.applied},
           {"lost", verdict.lost},
           {"duplicated", verdict.duplicated},
+          {"reordered", verdict.reordered},
           {"misplaced", verdict.misplaced},
           {"invented", verdict.invented},
           {"orders_equal", verdict.orders_equal},
@@ -57,7 +58,9 @@ json DemoJson(const DemoResult& result) {
           {"latency_ns", LatencyJson(result.latencies)},
           {"rate", Rate(result)},
           {"seconds", result.seconds},
-          {"feed", FeedJson(result.feed)}};
+          {"feed", FeedJson(result.feed)},
+          {"book_rejects", result.book_rejects},
+          {"unfilled_executions", result.unfilled_executions}};
 }
 
 std::string DemoSummary(const DemoResult& result) {
@@ -100,6 +103,11 @@ std::string DemoSummary(const DemoResult& result) {
                    NumberText(result.feed.inconsistent()), " inconsistent, ",
                    NumberText(result.feed.malformed), " malformed",
                    result.feed.truncated ? absl::StrCat("; broke off: ", result.feed.end_reason) : ""));
+  Row(text, "book",
+      absl::StrCat(NumberText(result.book_rejects), " commands rejected, ",
+                   NumberText(result.unfilled_executions), " executions not filled in full"));
+  Row(text, "order",
+      absl::StrCat(NumberText(result.verdict.reordered), " commands run out of the order they were sent in"));
   Row(text, "state hash", absl::StrFormat("%016x", result.verdict.state_hash));
   for (const std::string& trouble : result.troubles) {
     Row(text, "trouble", trouble);

@@ -30,6 +30,8 @@ struct DemoResult {
   std::vector<std::string> troubles;              // what kept the run from being what it should have been
   base::Histogram latencies;
   feeds::FeedReport feed;
+  std::uint64_t book_rejects = 0;         // see book_outcomes.h
+  std::uint64_t unfilled_executions = 0;  // the same
   Verdict verdict;
 
   [[nodiscard]] bool good() const { return verdict.Holds() && troubles.empty(); }

@@ -2,8 +2,8 @@
 #define GAIOS_CLI_DEMO_FLOW_CLIENT_H_
 
 // The demo's client: sends an order flow at a fixed rate, whatever becomes of earlier commands, and writes
-// down what it is told is committed. Latency is measured from when a command was due, not from when it could
-// be sent, so that a stall of the group shows in full. One thread.
+// down what it is told is committed and where its sessions begin. Latency is measured from when a command was
+// due, not from when it could be sent, so that a stall of the group shows in full. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +16,7 @@
 
 #include "gaios/base/clock.h"
 #include "gaios/base/histogram.h"
+#include "gaios/cli/demo/book_outcomes.h"
 #include "gaios/cli/demo/order_flow.h"
 #include "gaios/cli/demo/record_file.h"
 #include "gaios/rsm/client/client.h"
@@ -25,9 +26,14 @@ namespace gaios::cli {
 
 class FlowClient final : private rsm::ClientListener {
  public:
-  // Acknowledgements are written to `acks_path`. `clock` must outlive the client.
+  // Where its records go (record_file.h).
+  struct Paths {
+    std::string acks;
+    std::string sessions;
+  };
+  // `clock` must outlive the client.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<FlowClient>> Open(const rsm::Config& config,
-                                                                        const std::string& acks_path,
+                                                                        const Paths& paths,
                                                                         std::unique_ptr<OrderFlow> flow,
                                                                         const base::Clock& clock);
   // Commands are due from now on, so many a second.
@@ -44,8 +50,9 @@ class FlowClient final : private rsm::ClientListener {
   [[nodiscard]] std::uint64_t submitted() const { return submitted_; }
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
   [[nodiscard]] std::uint64_t unknown() const { return unknown_; }
-  // Acknowledgements could not all be written down.
-  [[nodiscard]] bool acks_full() const { return acks_full_; }
+  // Acknowledgements or sessions could not all be written down.
+  [[nodiscard]] bool records_full() const { return records_full_; }
+  [[nodiscard]] const BookOutcomes& book() const { return book_; }
   [[nodiscard]] const OrderFlow& flow() const { return *flow_; }
 
   // Of all commands, and of those answered since the last call of ResetRecent.
@@ -59,7 +66,8 @@ class FlowClient final : private rsm::ClientListener {
 
  private:
   FlowClient(std::unique_ptr<rsm::Client> client, std::unique_ptr<RecordWriter> acks,
-             std::unique_ptr<OrderFlow> flow, const base::Clock& clock);
+             std::unique_ptr<RecordWriter> sessions, std::unique_ptr<OrderFlow> flow,
+             const base::Clock& clock);
   bool SubmitDue();
   void OnCommitted(std::uint64_t tag, std::uint64_t slot, rsm::Applied how,
                    std::span<const std::byte> reply) override;
@@ -67,6 +75,7 @@ class FlowClient final : private rsm::ClientListener {
 
   std::unique_ptr<rsm::Client> client_;
   std::unique_ptr<RecordWriter> acks_;
+  std::unique_ptr<RecordWriter> sessions_;
   std::unique_ptr<OrderFlow> flow_;
   const base::Clock& clock_;
   double interval_ns_ = 0;
@@ -76,7 +85,9 @@ class FlowClient final : private rsm::ClientListener {
   std::span<const std::byte> next_;           // that command, when it has been taken from the flow
   std::vector<std::uint64_t> due_under_way_;  // by number, modulo its size
   bool ended_ = false;
-  bool acks_full_ = false;
+  bool new_session_ = true;  // the next command is the first of one
+  bool records_full_ = false;
+  BookOutcomes book_;
   std::uint64_t submitted_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t unknown_ = 0;

@@ -20,6 +20,9 @@ std::optional<Fault> ParseFault(const std::string& name) {
   if (name == "duplicate") {
     return Fault::kDuplicate;
   }
+  if (name == "reorder") {
+    return Fault::kReorder;
+  }
   if (name == "diverge") {
     return Fault::kDiverge;
   }
@@ -39,18 +42,36 @@ void JournaledMachine::Apply(const rsm::Command& command, rsm::Reply& reply) {
   if (fault_ != Fault::kNone && number >= kFaultyCommand && IsNewOrder(inner.bytes)) {
     fault = std::exchange(fault_, Fault::kNone);
   }
-  if (fault == Fault::kLose) {
-    return;
+  switch (fault) {
+    case Fault::kLose:
+      return;
+    case Fault::kDiverge:
+      Journal(number, command.slot);
+      return;
+    case Fault::kReorder:
+      held_back_bytes_.assign(inner.bytes.begin(), inner.bytes.end());
+      held_back_ = inner;
+      held_back_->bytes = held_back_bytes_;
+      held_back_number_ = number;
+      return;
+    case Fault::kNone:
+    case Fault::kDuplicate:
+      break;
   }
-  if (fault != Fault::kDiverge) {
-    inner_->Apply(inner, reply);
-  }
-  Journal(number, command.slot);
+  Run(inner, number, reply);
   if (fault == Fault::kDuplicate) {
     reply.Clear();
-    inner_->Apply(inner, reply);
-    Journal(number, command.slot);
+    Run(inner, number, reply);
   }
+  if (held_back_.has_value()) {
+    rsm::Reply nobodys(nobodys_reply_);
+    Run(*std::exchange(held_back_, std::nullopt), held_back_number_, nobodys);
+  }
+}
+
+void JournaledMachine::Run(const rsm::Command& command, std::uint64_t number, rsm::Reply& reply) {
+  inner_->Apply(command, reply);
+  Journal(number, command.slot);
 }
 
 void JournaledMachine::Journal(std::uint64_t number, std::uint64_t slot) {

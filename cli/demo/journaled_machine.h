@@ -9,12 +9,14 @@
 //
 // Threads: as StateMachine.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <absl/status/status.h>
 
@@ -27,9 +29,10 @@ enum class Fault : std::uint8_t {
   kNone,
   kLose,       // a command is not run
   kDuplicate,  // a command is run twice
+  kReorder,    // a command is run after the one that follows it
   kDiverge,    // a command is journaled but not run, here only: the state differs from that of the others
 };
-// "lose", "duplicate" or "diverge".
+// "lose", "duplicate", "reorder" or "diverge".
 [[nodiscard]] std::optional<Fault> ParseFault(const std::string& name);
 
 class JournaledMachine final : public rsm::StateMachine {
@@ -52,11 +55,16 @@ class JournaledMachine final : public rsm::StateMachine {
   [[nodiscard]] bool journal_full() const { return journal_full_; }
 
  private:
+  void Run(const rsm::Command& command, std::uint64_t number, rsm::Reply& reply);
   void Journal(std::uint64_t number, std::uint64_t slot);
 
   std::unique_ptr<rsm::StateMachine> inner_;
   std::unique_ptr<RecordWriter> journal_;
   Fault fault_;
+  std::optional<rsm::Command> held_back_;  // kReorder: to be run after the next command
+  std::vector<std::byte> held_back_bytes_;
+  std::uint64_t held_back_number_ = 0;
+  std::array<std::byte, rsm::kMaxReplyBytes> nobodys_reply_ = {};
   bool journal_full_ = false;
 };
 

@@ -1,10 +1,13 @@
 #ifndef GAIOS_CLI_DEMO_RECORD_FILE_H_
 #define GAIOS_CLI_DEMO_RECORD_FILE_H_
 
-// The two files that the demo's verdict rests on, and the writer of both:
+// The files that the demo's verdict rests on, and the writer of all:
 //
-//   journal  one for each replica, written by its state machine as it is run: a record for each command, in
-//   order acks     the client's: a record for each command that it was told is committed
+// clang-format off
+//   journal   one for each replica, written by its state machine as it is run: a record for each command, in order
+//   acks      the client's: a record for each command that it was told is committed
+//   sessions  the client's: a record for each session, with the first command that was to go into it
+// clang-format on
 //
 // A file is a header of 64 bytes and `count` records of 24 bytes, in the byte order of the machine. What lies
 // behind them is zeros, without meaning.
@@ -13,8 +16,10 @@
 //   record  u64 command, u64 slot, u64 state hash (journals)
 //
 // Commands are numbered by the client from 1, `submitted` being the last it ever sent; the number travels as
-// the last eight bytes of each command. The slot is that in the log; in acks 0 when the client was told that
-// the command had been run before, on an earlier sending whose answer it missed. The state hash is that after
+// the last eight bytes of each command. They run in the order of their numbers within a session; a session
+// ends when commands are reported as unknown, and the next one begins with the next command. The slot is that
+// in the log; in acks 0 when the client was told that the command had been run before, on an earlier sending
+// whose answer it missed. The state hash is that after
 // the command. A record is stored before it is counted, and the file is memory that outlives the process:
 // kill -9 loses no record and leaves no half of one.
 //
@@ -31,7 +36,7 @@
 
 namespace gaios::cli {
 
-enum class RecordKind : std::uint32_t { kJournal = 1, kAcks = 2 };
+enum class RecordKind : std::uint32_t { kJournal = 1, kAcks = 2, kSessions = 3 };
 
 struct RecordHeader {
   static constexpr std::uint64_t kMagic = 0x6f6d65642d6f6967;  // "gio-demo", as the bytes stand

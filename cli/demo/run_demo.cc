@@ -76,7 +76,7 @@ absl::StatusOr<Plan> MakePlan(const DemoFlags& flags) {
   }
   if (!flags.fault.empty() && !ParseFault(flags.fault).has_value()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--inject-fault is \"", flags.fault, "\": say lose, duplicate or diverge"));
+        absl::StrCat("--inject-fault is \"", flags.fault, "\": say lose, duplicate, reorder or diverge"));
   }
   Plan plan;
   if (flags.rate_per_s.has_value()) {
@@ -180,8 +180,8 @@ class Demo {
                                 plan_.kill_at_s > 0
                                     ? absl::StrFormat(", killing the leader after %g s", plan_.kill_at_s)
                                     : std::string()));
-    absl::StatusOr<std::unique_ptr<FlowClient>> client =
-        FlowClient::Open(group_->config(), AcksPath(), *std::move(flow), clock_);
+    absl::StatusOr<std::unique_ptr<FlowClient>> client = FlowClient::Open(
+        group_->config(), {.acks = AcksPath(), .sessions = SessionsPath()}, *std::move(flow), clock_);
     if (!client.ok()) {
       return client.status();
     }
@@ -273,7 +273,7 @@ class Demo {
     if (const absl::Status alive = group_->CheckAlive(); !alive.ok() && !stopped_early_) {
       StopEarly(std::string(alive.message()));
     }
-    if (client_->acks_full() && !stopped_early_) {
+    if (client_->records_full() && !stopped_early_) {
       StopEarly("acknowledgements cannot be written down: the temporary directory is full");
     }
     const std::optional<std::size_t> leader = group_->Leader();
@@ -342,9 +342,15 @@ class Demo {
     result_.unknown = client_->unknown() + client_->outstanding();
     result_.latencies.Add(client_->latencies());
     result_.feed = client_->flow().report();
+    result_.book_rejects = client_->book().rejects();
+    result_.unfilled_executions = client_->book().unfilled_executions();
     const absl::StatusOr<Records> acks = ReadRecords(AcksPath(), RecordKind::kAcks);
     if (!acks.ok()) {
       return acks.status();
+    }
+    const absl::StatusOr<Records> sessions = ReadRecords(SessionsPath(), RecordKind::kSessions);
+    if (!sessions.ok()) {
+      return sessions.status();
     }
     std::vector<Records> journals;
     for (std::size_t i = 0; i < group_->size(); ++i) {
@@ -354,7 +360,7 @@ class Demo {
       }
       journals.push_back(*std::move(journal));
     }
-    result_.verdict = Judge(*acks, journals);
+    result_.verdict = Judge(*acks, *sessions, journals);
     if (!flags_.fault.empty() && result_.verdict.Holds()) {
       Trouble(absl::StrCat("--inject-fault ", flags_.fault, " came to nothing: send more commands"));
     }
@@ -362,6 +368,9 @@ class Demo {
   }
 
   [[nodiscard]] std::string AcksPath() const { return absl::StrCat(group_->directory(), "/client.acks"); }
+  [[nodiscard]] std::string SessionsPath() const {
+    return absl::StrCat(group_->directory(), "/client.sessions");
+  }
   static std::uint64_t Nanoseconds(double value_s) { return static_cast<std::uint64_t>(value_s * kNsPerS); }
 
   const DemoFlags& flags_;

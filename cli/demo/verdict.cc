@@ -36,17 +36,73 @@ std::string Name(const Records& journal) {
   return absl::StrCat("replica ", journal.header.replica);
 }
 
-// Counts how often each command stands in the journal. `times` has a place for every command that was sent.
-void Count(const Records& journal, std::vector<std::uint8_t>& times, Offenders& invented) {
-  std::ranges::fill(times, std::uint8_t{0});
-  for (const Record& record : journal.records) {
-    if (record.command == 0 || record.command >= times.size()) {
-      invented.Add(record.command);
-    } else if (times[record.command] < 255) {
-      ++times[record.command];
+// Which session a command was sent in: each begins with its first command and goes on to the next one's.
+class SessionMap {
+ public:
+  explicit SessionMap(const Records& sessions) {
+    for (const Record& session : sessions.records) {
+      if (first_.empty() || session.command > first_.back()) {
+        first_.push_back(session.command);
+      }
     }
   }
-}
+  // Below size().
+  [[nodiscard]] std::size_t Of(std::uint64_t command) const {
+    return static_cast<std::size_t>(std::ranges::upper_bound(first_, command) - first_.begin());
+  }
+  // What comes before the first session has a place of its own.
+  [[nodiscard]] std::size_t size() const { return first_.size() + 1; }
+
+ private:
+  std::vector<std::uint64_t> first_;
+};
+
+// What is wrong with single journals, each command once.
+class JournalFaults {
+ public:
+  JournalFaults(std::uint64_t submitted, const Records& sessions)
+      : sessions_(sessions), times_(submitted + 1), repeated_(submitted + 1), displaced_(submitted + 1) {}
+
+  void Add(const Records& journal) {
+    std::ranges::fill(times_, std::uint8_t{0});
+    std::vector<std::uint64_t> latest(sessions_.size());
+    for (const Record& record : journal.records) {
+      if (record.command == 0 || record.command >= times_.size()) {
+        invented.Add(record.command);
+      } else if (times_[record.command] != 0) {
+        times_[record.command] = 2;
+        Note(record.command, repeated_, repeats);
+      } else {
+        times_[record.command] = 1;
+        std::uint64_t& before = latest[sessions_.Of(record.command)];
+        if (record.command < before) {
+          Note(record.command, displaced_, reordered);
+        }
+        before = std::max(before, record.command);
+      }
+    }
+  }
+  // Whether the command was sent, and stands in the journal that was added last.
+  [[nodiscard]] bool sent(std::uint64_t command) const { return command != 0 && command < times_.size(); }
+  [[nodiscard]] bool stands(std::uint64_t command) const { return times_[command] != 0; }
+
+  Offenders invented;
+  Offenders repeats;
+  Offenders reordered;
+
+ private:
+  static void Note(std::uint64_t command, std::vector<bool>& noted, Offenders& offenders) {
+    if (!noted[command]) {
+      noted[command] = true;
+      offenders.Add(command);
+    }
+  }
+
+  const SessionMap sessions_;
+  std::vector<std::uint8_t> times_;  // in the journal that was added last: 0, 1, or 2 for more
+  std::vector<bool> repeated_;
+  std::vector<bool> displaced_;
+};
 
 void Compare(const Records& journal, const Records& longest, Verdict& verdict) {
   const auto differs = [](const Record& a, const Record& b) {
@@ -106,7 +162,7 @@ absl::StatusOr<Records> ReadRecords(const std::string& path, RecordKind kind) {
   return result;
 }
 
-Verdict Judge(const Records& acks, const std::vector<Records>& journals) {
+Verdict Judge(const Records& acks, const Records& sessions, const std::vector<Records>& journals) {
   Verdict verdict;
   verdict.acknowledged = acks.records.size();
   const auto longest =
@@ -119,59 +175,47 @@ Verdict Judge(const Records& acks, const std::vector<Records>& journals) {
   verdict.applied = longest->records.size();
   verdict.state_hash = longest->records.empty() ? 0 : longest->records.back().state_hash;
 
-  // Of each command: how often it stands in a journal, and whether that was too often in any.
-  std::vector<std::uint8_t> times(acks.header.submitted + 1);
-  std::vector<bool> repeated(times.size());
-  Offenders duplicated;
-  Offenders invented;
-  const auto note_repeated = [&] {
-    for (std::uint64_t command = 1; command < times.size(); ++command) {
-      if (times[command] > 1 && !repeated[command]) {
-        repeated[command] = true;
-        duplicated.Add(command);
-      }
-    }
-  };
+  JournalFaults faults(acks.header.submitted, sessions);
   for (const Records& journal : journals) {
     if (&journal != &*longest) {
-      Count(journal, times, invented);
-      note_repeated();
+      faults.Add(journal);
     }
   }
-  Count(*longest, times, invented);
-  note_repeated();
+  faults.Add(*longest);
 
   Offenders lost;
   Offenders misplaced;
-  std::vector<std::uint64_t> slots(times.size());
+  std::vector<std::uint64_t> slots(acks.header.submitted + 1);
   for (const Record& record : longest->records) {
     if (record.command < slots.size() && slots[record.command] == 0) {
       slots[record.command] = record.slot;
     }
   }
-  std::vector<bool> acknowledged(times.size());
+  std::vector<bool> acknowledged(slots.size());
   for (const Record& ack : acks.records) {
-    if (ack.command == 0 || ack.command >= times.size()) {
-      invented.Add(ack.command);
-    } else if (acknowledged[ack.command]) {
-      duplicated.Add(ack.command);
-    } else if (times[ack.command] == 0) {
+    if (!faults.sent(ack.command)) {
+      faults.invented.Add(ack.command);
+      continue;
+    }
+    if (acknowledged[ack.command]) {
+      faults.repeats.Add(ack.command);
+    } else if (!faults.stands(ack.command)) {
       lost.Add(ack.command);
     } else if (ack.slot != 0 && slots[ack.command] != ack.slot) {
       misplaced.Add(ack.command);
     }
-    if (ack.command < acknowledged.size()) {
-      acknowledged[ack.command] = true;
-    }
+    acknowledged[ack.command] = true;
   }
   verdict.lost = lost.count;
-  verdict.duplicated = duplicated.count;
+  verdict.duplicated = faults.repeats.count;
+  verdict.reordered = faults.reordered.count;
   verdict.misplaced = misplaced.count;
-  verdict.invented = invented.count;
+  verdict.invented = faults.invented.count;
   lost.Report("acknowledged commands are in no place of the longest journal", verdict.findings);
-  duplicated.Report("commands were run, or acknowledged, more than once", verdict.findings);
+  faults.repeats.Report("commands were run, or acknowledged, more than once", verdict.findings);
+  faults.reordered.Report("commands were run after a later one of their session", verdict.findings);
   misplaced.Report("acknowledged commands stand under another slot than was acknowledged", verdict.findings);
-  invented.Report("commands were run, or acknowledged, that were never sent", verdict.findings);
+  faults.invented.Report("commands were run, or acknowledged, that were never sent", verdict.findings);
   for (const Records& journal : journals) {
     if (&journal != &*longest) {
       Compare(journal, *longest, verdict);
@@ -183,6 +227,9 @@ Verdict Judge(const Records& acks, const std::vector<Records>& journals) {
 std::string Verdict::Line() const {
   std::string line = absl::StrCat("lost ", lost, ", duplicated ", duplicated, ", state hashes ",
                                   hashes_equal ? "equal" : "differ");
+  if (reordered != 0) {
+    absl::StrAppend(&line, ", reordered ", reordered);
+  }
   if (misplaced != 0) {
     absl::StrAppend(&line, ", misplaced ", misplaced);
   }

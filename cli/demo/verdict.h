@@ -2,18 +2,19 @@
 #define GAIOS_CLI_DEMO_VERDICT_H_
 
 // Judges a run of the demo from what its parties wrote down, and from nothing else: the client's record of
-// what it was told is committed, and each replica's journal of the commands that its state machine ran
-// (record_file.h has the format). Shares no code with the library that is judged.
+// what it was told is committed and of its sessions, and each replica's journal of the commands that its
+// state machine ran (record_file.h has the format). Shares no code with the library that is judged.
 //
+// clang-format off
 // What must hold:
-//   - every acknowledged command stands exactly once in the longest journal, under the slot it was
-//   acknowledged with
-//     where there was one;
+//   - every acknowledged command stands exactly once in the longest journal, under the slot it was acknowledged
+//     with where there was one;
 //   - no command stands twice in any journal, and none that the client never sent;
-//   - all journals, those of dead replicas too, agree on which command comes at each place: each is a
-//   beginning of the
-//     longest;
+//   - in each journal the commands of a session come in the order in which the client sent them;
+//   - all journals, those of dead replicas too, agree on which command comes at each place: each is a beginning
+//     of the longest;
 //   - after the same number of commands all replicas had the same state hash.
+// clang-format on
 //
 // Pure but for reading the files; any thread.
 
@@ -42,6 +43,7 @@ struct Verdict {
   std::uint64_t applied = 0;     // commands in the longest journal
   std::uint64_t lost = 0;        // acknowledged, and not in the longest journal
   std::uint64_t duplicated = 0;  // commands that stand more than once in a journal
+  std::uint64_t reordered = 0;   // commands that stand behind a later one of their session in a journal
   std::uint64_t misplaced = 0;   // acknowledged under another slot than they stand under
   std::uint64_t invented = 0;    // in a journal, but never sent
   bool orders_equal = true;
@@ -51,13 +53,15 @@ struct Verdict {
   std::vector<std::string> findings;
 
   [[nodiscard]] bool Holds() const {
-    return lost == 0 && duplicated == 0 && misplaced == 0 && invented == 0 && orders_equal && hashes_equal;
+    return lost == 0 && duplicated == 0 && reordered == 0 && misplaced == 0 && invented == 0 &&
+           orders_equal && hashes_equal;
   }
   // "lost 0, duplicated 0, state hashes equal", and what else is wrong.
   [[nodiscard]] std::string Line() const;
 };
 
-[[nodiscard]] Verdict Judge(const Records& acks, const std::vector<Records>& journals);
+[[nodiscard]] Verdict Judge(const Records& acks, const Records& sessions,
+                            const std::vector<Records>& journals);
 
 }  // namespace gaios::cli
 

@@ -85,9 +85,8 @@ class Teller {
     const std::optional<paxos::ReplicaId> leader = core.leader();
     switch (core.role()) {
       case paxos::Role::kLearner:
-        return "this replica has forgotten what it promised in an earlier life: it does not vote, and waits; "
-               "rejoining "
-               "is not in this version";
+        // A notice of the node's says why.
+        return "learner; rejoining a group is not in this version";
       case paxos::Role::kFollower:
         return leader.has_value() ? absl::StrCat("follower of replica ", leader->value())
                                   : "follower, no leader known";
@@ -130,7 +129,7 @@ absl::StatusOr<Work> MakeWork(const rsm::Config& config, const ReplicaFlags& fla
   const std::optional<Fault> fault = flags.fault.empty() ? Fault::kNone : ParseFault(flags.fault);
   if (!fault.has_value()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--inject-fault is \"", flags.fault, "\": say lose, duplicate or diverge"));
+        absl::StrCat("--inject-fault is \"", flags.fault, "\": say lose, duplicate, reorder or diverge"));
   }
   absl::StatusOr<std::unique_ptr<RecordWriter>> journal =
       RecordWriter::Create(flags.journal, RecordKind::kJournal, flags.id);

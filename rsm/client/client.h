@@ -6,9 +6,11 @@
 // state, kept until answered, and sent again under the same number whenever an answer may have been lost.
 //
 // Each command that Submit() takes is answered by exactly one call of the listener, in the order of
-// submission: committed, with its reply; or unknown, when no answer came within the operation timeout or the
-// session is no longer known. Unknown means just that: the command may have been applied, may yet be, or may
-// never be. All that was under way in that session is then unknown, and later commands go into a new one.
+// submission: committed, with its reply; committed, the reply being no longer kept; or unknown, when no
+// answer came within the operation timeout, the session is no longer known, or the group has no room for so
+// large a command. Unknown means just that: the command may have been applied, may yet be, or may never be.
+// All that was under way in that session is then unknown, and later commands go into a new one: the same
+// command submitted again is another one, and both may be applied.
 //
 // Poll() must be called often; it does the work and calls the listener, which may Submit(). It never blocks,
 // and makes system calls only while connecting and, every kCheckIntervalNs, to see whether the replica still

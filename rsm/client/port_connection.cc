@@ -170,12 +170,20 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
       Close(End::kMisbehaved);
       break;
     }
-    if (how == Taken::kFull) {
-      break;  // it stays in the ring, and the client finds that full in its turn
+    // What is full stays in the ring, and the client finds that full in its turn. What is refused waits there
+    // too while earlier requests are under way: answers come in the order of the requests, and a leader that
+    // is taking its leadership back will take the request then.
+    if (how == Taken::kFull || (how != Taken::kTaken && under_way_ > 0)) {
+      break;
+    }
+    if (how == Taken::kTaken) {
+      ++under_way_;
+    }
+    if (end_ != End::kNone) {
+      break;  // closed by an answer that the proposal brought about
     }
     requests_.Pop();
     if (how == Taken::kTaken) {
-      ++under_way_;
       continue;
     }
     ResponseHeader response;

@@ -4,7 +4,8 @@
 // What clients and replicas say to each other, in plain structs of host byte order.
 //
 // Requests and responses travel as records of a ring (byte_ring.h): a header, then the command or the reply.
-// Requests of one connection are answered in their order, each once.
+// Requests of one connection are answered in their order, each once: one that is refused waits for the
+// answers to those before it.
 //
 // The rings come by a Unix socket of packets, `replica-<id>.client` in the group's directory:
 //

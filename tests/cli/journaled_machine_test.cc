@@ -73,12 +73,12 @@ TEST_F(JournaledMachineTest, JournalsWhatIsRun) {
   const Records journal = Run(Fault::kNone);
   ASSERT_EQ(journal.records.size(), kCommands);
   EXPECT_NE(journal.records[0].state_hash, journal.records[1].state_hash);
-  EXPECT_TRUE(Judge(AllAcknowledged(), {journal, Run(Fault::kNone)}).Holds());
+  EXPECT_TRUE(Judge(AllAcknowledged(), {}, {journal, Run(Fault::kNone)}).Holds());
 }
 
 TEST_F(JournaledMachineTest, LosesACommandAndIsFoundOut) {
   const Records journal = Run(Fault::kLose);
-  const Verdict verdict = Judge(AllAcknowledged(), {journal, journal});
+  const Verdict verdict = Judge(AllAcknowledged(), {}, {journal, journal});
   EXPECT_EQ(verdict.lost, 1U);
   EXPECT_EQ(verdict.duplicated, 0U);
   EXPECT_TRUE(verdict.hashes_equal);
@@ -86,14 +86,25 @@ TEST_F(JournaledMachineTest, LosesACommandAndIsFoundOut) {
 
 TEST_F(JournaledMachineTest, DuplicatesACommandAndIsFoundOut) {
   const Records journal = Run(Fault::kDuplicate);
-  const Verdict verdict = Judge(AllAcknowledged(), {journal, journal});
+  const Verdict verdict = Judge(AllAcknowledged(), {}, {journal, journal});
   EXPECT_EQ(verdict.lost, 0U);
   EXPECT_EQ(verdict.duplicated, 1U);
 }
 
+TEST_F(JournaledMachineTest, ReordersACommandAndIsFoundOut) {
+  const Records journal = Run(Fault::kReorder);
+  ASSERT_EQ(journal.records.size(), kCommands);
+  const Verdict verdict = Judge(AllAcknowledged(), {}, {journal, journal});
+  EXPECT_EQ(verdict.lost, 0U);
+  EXPECT_EQ(verdict.duplicated, 0U);
+  EXPECT_EQ(verdict.reordered, 1U);
+  EXPECT_TRUE(verdict.orders_equal);
+  EXPECT_TRUE(verdict.hashes_equal);
+}
+
 TEST_F(JournaledMachineTest, DivergesAndIsFoundOut) {
   const Records good = Run(Fault::kNone);
-  const Verdict verdict = Judge(AllAcknowledged(), {good, good, Run(Fault::kDiverge)});
+  const Verdict verdict = Judge(AllAcknowledged(), {}, {good, good, Run(Fault::kDiverge)});
   EXPECT_EQ(verdict.lost, 0U);
   EXPECT_EQ(verdict.duplicated, 0U);
   EXPECT_FALSE(verdict.hashes_equal);
@@ -107,9 +118,10 @@ TEST_F(JournaledMachineTest, PassesOverWhatHasNoNumber) {
   EXPECT_EQ(ReadRecords(directory() + "/journal", RecordKind::kJournal)->records.size(), 0U);
 }
 
-TEST(Fault, HasThreeNames) {
+TEST(Fault, HasFourNames) {
   EXPECT_EQ(ParseFault("lose"), Fault::kLose);
   EXPECT_EQ(ParseFault("duplicate"), Fault::kDuplicate);
+  EXPECT_EQ(ParseFault("reorder"), Fault::kReorder);
   EXPECT_EQ(ParseFault("diverge"), Fault::kDiverge);
   EXPECT_EQ(ParseFault(""), std::nullopt);
 }

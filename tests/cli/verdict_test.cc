@@ -33,13 +33,27 @@ Records Journal(std::uint64_t replica, std::vector<Record> records) {
   return journal;
 }
 
+Records Sessions(const std::vector<std::uint64_t>& first_commands) {
+  Records sessions;
+  sessions.header.kind = RecordKind::kSessions;
+  for (const std::uint64_t command : first_commands) {
+    sessions.records.push_back({command, 0, 0});
+  }
+  sessions.header.count = sessions.records.size();
+  return sessions;
+}
+
+Verdict JudgeOneSession(const Records& acks, const std::vector<Records>& journals) {
+  return Judge(acks, Sessions({1}), journals);
+}
+
 // Commands 1 to 4; two of them share a slot, as commands of one batch do.
 const std::vector<Record> kRun = {{1, 2, 11}, {2, 3, 22}, {3, 3, 33}, {4, 5, 44}};
 
 TEST(Verdict, HoldsForEqualJournalsAndOneThatStoppedEarly) {
   const Verdict verdict =
-      Judge(Acks(4, {{1, 2, 0}, {2, 3, 0}, {4, 5, 0}, {3, 3, 0}}),
-            {Journal(0, {kRun[0], kRun[1]}), Journal(1, kRun), Journal(2, kRun), Journal(3, {})});
+      JudgeOneSession(Acks(4, {{1, 2, 0}, {2, 3, 0}, {4, 5, 0}, {3, 3, 0}}),
+                      {Journal(0, {kRun[0], kRun[1]}), Journal(1, kRun), Journal(2, kRun), Journal(3, {})});
   EXPECT_TRUE(verdict.Holds());
   EXPECT_THAT(verdict.findings, IsEmpty());
   EXPECT_EQ(verdict.acknowledged, 4U);
@@ -49,16 +63,16 @@ TEST(Verdict, HoldsForEqualJournalsAndOneThatStoppedEarly) {
 }
 
 TEST(Verdict, HoldsForCommandsThatWereRunButNotAcknowledged) {
-  EXPECT_TRUE(Judge(Acks(9, {{1, 2, 0}}), {Journal(0, kRun), Journal(1, kRun)}).Holds());
+  EXPECT_TRUE(JudgeOneSession(Acks(9, {{1, 2, 0}}), {Journal(0, kRun), Journal(1, kRun)}).Holds());
 }
 
 TEST(Verdict, HoldsForNothing) {
-  EXPECT_TRUE(Judge(Acks(0, {}), {Journal(0, {}), Journal(1, {})}).Holds());
+  EXPECT_TRUE(JudgeOneSession(Acks(0, {}), {Journal(0, {}), Journal(1, {})}).Holds());
 }
 
 TEST(Verdict, NamesLostCommands) {
   const Verdict verdict =
-      Judge(Acks(6, {{1, 2, 0}, {5, 6, 0}, {6, 6, 0}}), {Journal(0, kRun), Journal(1, kRun)});
+      JudgeOneSession(Acks(6, {{1, 2, 0}, {5, 6, 0}, {6, 6, 0}}), {Journal(0, kRun), Journal(1, kRun)});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_EQ(verdict.lost, 2U);
   EXPECT_THAT(verdict.findings, ElementsAre(HasSubstr("longest journal: 5, 6")));
@@ -67,56 +81,88 @@ TEST(Verdict, NamesLostCommands) {
 
 TEST(Verdict, FindsACommandThatRanTwiceEverywhere) {
   const std::vector<Record> twice = {{1, 2, 11}, {2, 3, 22}, {2, 4, 23}};
-  const Verdict verdict = Judge(Acks(2, {{1, 2, 0}, {2, 3, 0}}), {Journal(0, twice), Journal(1, twice)});
+  const Verdict verdict =
+      JudgeOneSession(Acks(2, {{1, 2, 0}, {2, 3, 0}}), {Journal(0, twice), Journal(1, twice)});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_EQ(verdict.duplicated, 1U);
   EXPECT_THAT(verdict.findings, ElementsAre(HasSubstr("more than once: 2")));
 }
 
 TEST(Verdict, FindsACommandThatRanTwiceOnOneReplica) {
-  const Verdict verdict = Judge(Acks(4, {}), {Journal(0, kRun), Journal(1, {kRun[0], kRun[1], {2, 3, 22}})});
+  const Verdict verdict =
+      JudgeOneSession(Acks(4, {}), {Journal(0, kRun), Journal(1, {kRun[0], kRun[1], {2, 3, 22}})});
   EXPECT_EQ(verdict.duplicated, 1U);
   EXPECT_FALSE(verdict.orders_equal);
   EXPECT_FALSE(verdict.Holds());
 }
 
 TEST(Verdict, FindsAnAcknowledgementGivenTwice) {
-  const Verdict verdict = Judge(Acks(4, {{1, 2, 0}, {1, 2, 0}}), {Journal(0, kRun)});
+  const Verdict verdict = JudgeOneSession(Acks(4, {{1, 2, 0}, {1, 2, 0}}), {Journal(0, kRun)});
   EXPECT_EQ(verdict.duplicated, 1U);
 }
 
 TEST(Verdict, FindsAnotherSlotThanWasAcknowledged) {
-  const Verdict verdict = Judge(Acks(4, {{3, 4, 0}}), {Journal(0, kRun), Journal(1, kRun)});
+  const Verdict verdict = JudgeOneSession(Acks(4, {{3, 4, 0}}), {Journal(0, kRun), Journal(1, kRun)});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_EQ(verdict.misplaced, 1U);
   EXPECT_EQ(verdict.Line(), "lost 0, duplicated 0, state hashes equal, misplaced 1");
 }
 
 TEST(Verdict, HoldsForAnAcknowledgementOfAnEarlierSending) {
-  EXPECT_TRUE(Judge(Acks(4, {{3, 0, 0}}), {Journal(0, kRun)}).Holds());
+  EXPECT_TRUE(JudgeOneSession(Acks(4, {{3, 0, 0}}), {Journal(0, kRun)}).Holds());
 }
 
 TEST(Verdict, FindsCommandsThatWereNeverSent) {
-  const Verdict verdict = Judge(Acks(3, {}), {Journal(0, kRun), Journal(1, {})});
+  const Verdict verdict = JudgeOneSession(Acks(3, {}), {Journal(0, kRun), Journal(1, {})});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_EQ(verdict.invented, 1U);
-  EXPECT_EQ(Judge(Acks(4, {{7, 9, 0}}), {Journal(0, kRun)}).invented, 1U);
+  EXPECT_EQ(JudgeOneSession(Acks(4, {{7, 9, 0}}), {Journal(0, kRun)}).invented, 1U);
 }
 
 TEST(Verdict, FindsAnotherOrder) {
   const Verdict verdict =
-      Judge(Acks(4, {}), {Journal(0, kRun), Journal(1, {kRun[0], {3, 3, 33}, {2, 3, 22}})});
+      JudgeOneSession(Acks(4, {}), {Journal(0, kRun), Journal(1, {kRun[0], {3, 3, 33}, {2, 3, 22}})});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_FALSE(verdict.orders_equal);
+  EXPECT_EQ(verdict.reordered, 1U);
   EXPECT_THAT(verdict.findings,
-              ElementsAre("command 2 of replica 1 is 3 in slot 3, of replica 0 it is 2 in slot 3"));
+              ElementsAre(HasSubstr("later one of their session: 2"),
+                          "command 2 of replica 1 is 3 in slot 3, of replica 0 it is 2 in slot 3"));
   EXPECT_THAT(verdict.Line(), HasSubstr("orders differ"));
+}
+
+TEST(Verdict, FindsAnotherOrderThanTheClientsAlikeEverywhere) {
+  const std::vector<Record> other = {{1, 2, 11}, {3, 3, 33}, {2, 3, 22}, {4, 5, 44}};
+  const Verdict verdict = JudgeOneSession(Acks(4, {{1, 2, 0}, {2, 3, 0}, {3, 3, 0}, {4, 5, 0}}),
+                                          {Journal(0, other), Journal(1, other)});
+  EXPECT_FALSE(verdict.Holds());
+  EXPECT_TRUE(verdict.orders_equal);
+  EXPECT_TRUE(verdict.hashes_equal);
+  EXPECT_EQ(verdict.reordered, 1U);
+  EXPECT_THAT(verdict.findings, ElementsAre("1 commands were run after a later one of their session: 2"));
+  EXPECT_EQ(verdict.Line(), "lost 0, duplicated 0, state hashes equal, reordered 1");
+}
+
+TEST(Verdict, HoldsForCommandsOfAnEarlierSessionThatRanLate) {
+  // 1 and 2 were reported as unknown, 3 and 4 went into the next session and came first.
+  const std::vector<Record> late = {{3, 2, 33}, {1, 3, 11}, {4, 3, 44}, {2, 4, 22}};
+  const Records acks = Acks(4, {{3, 2, 0}, {4, 3, 0}});
+  EXPECT_TRUE(Judge(acks, Sessions({1, 3}), {Journal(0, late), Journal(1, late)}).Holds());
+  EXPECT_EQ(Judge(acks, Sessions({1}), {Journal(0, late), Journal(1, late)}).reordered, 2U);
+}
+
+TEST(Verdict, CountsACommandOutOfOrderOnceAndARepeatedOneAsDuplicated) {
+  const std::vector<Record> run = {{2, 2, 22}, {1, 3, 11}, {2, 4, 22}};
+  const Verdict verdict = JudgeOneSession(Acks(2, {}), {Journal(0, run), Journal(1, run), Journal(2, run)});
+  EXPECT_EQ(verdict.reordered, 1U);
+  EXPECT_EQ(verdict.duplicated, 1U);
 }
 
 TEST(Verdict, FindsAStateThatDiffersForAWhile) {
   std::vector<Record> other = kRun;
   other[1].state_hash = 23;
-  const Verdict verdict = Judge(Acks(4, {}), {Journal(0, kRun), Journal(1, kRun), Journal(2, other)});
+  const Verdict verdict =
+      JudgeOneSession(Acks(4, {}), {Journal(0, kRun), Journal(1, kRun), Journal(2, other)});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_FALSE(verdict.hashes_equal);
   EXPECT_THAT(verdict.findings,
@@ -130,13 +176,13 @@ TEST(Verdict, NamesAFewOfMany) {
   for (std::uint64_t command = 1; command <= 100; ++command) {
     acks.push_back({command, 1, 0});
   }
-  const Verdict verdict = Judge(Acks(100, acks), {Journal(0, {})});
+  const Verdict verdict = JudgeOneSession(Acks(100, acks), {Journal(0, {})});
   EXPECT_EQ(verdict.lost, 100U);
   EXPECT_THAT(verdict.findings, ElementsAre(HasSubstr(": 1, 2, 3, 4, 5, ...")));
 }
 
 TEST(Verdict, DoesNotHoldWithoutJournals) {
-  EXPECT_FALSE(Judge(Acks(1, {{1, 1, 0}}), {}).Holds());
+  EXPECT_FALSE(JudgeOneSession(Acks(1, {{1, 1, 0}}), {}).Holds());
 }
 
 class RecordFile : public ::testing::Test {

@@ -59,40 +59,26 @@
 // clang-format on
 
 #include <cstdint>
-#include <map>
-#include <memory>
-#include <optional>
-#include <set>
-#include <span>
 #include <string>
-#include <vector>
+#include <utility>
 
-#include "tests/sim/cluster.h"
+#include "tests/paxos/scene.h"
+#include "tests/paxos/script_expectations.h"
+#include "tests/paxos/script_faults.h"
+#include "tests/paxos/script_words.h"
 
 namespace gaios::sim {
 
 class Script {
  public:
   explicit Script(std::string path) : path_(std::move(path)) {}
+  Script(const Script&) = delete;
+  Script& operator=(const Script&) = delete;
 
   // Plays the script to its end or its first failure, which is returned as "file:line: what"; empty is good.
   [[nodiscard]] std::string Play();
 
  private:
-  // The words of a line behind those already understood.
-  using Words = std::span<const std::string>;
-
-  enum class Fate : std::uint8_t { kPending, kCommitted, kUnknown };
-  struct Command {
-    ReplicaId at;
-    Cluster::Proposed proposed;
-    Fate fate = Fate::kPending;
-  };
-  struct Read {
-    ReplicaId at;
-    Cluster::Reading reading;
-  };
-
   // Each of these returns what is wrong, or nothing.
   std::string Line(Words words);
   std::string MakeCluster(Words words);
@@ -103,42 +89,12 @@ class Script {
   std::string Fill(Words words);
   std::string Press(Words words);
   std::string StartRead(Words words);
-  std::string OneReplica(const std::string& verb, ReplicaId id);
-  std::string OneLink(const std::string& verb, Words words);
-  std::string Held(const std::string& verb, Words words);
-  std::string Forge(const std::string& verb, Words words);
-  std::string Remember(Words words);
-  std::string Expect(Words words);
-  std::string ExpectCommand(const std::string& what, Words words);
-  std::string ExpectApplied(const std::string& what, Words words);
-  std::string ExpectEqual() const;
-  std::string ExpectRemembered(Words words);
-
-  // Whether a state that `run until` waits for, or `expect` asks about, is there; nothing when it is no such
-  // state.
-  std::optional<bool> Holds(Words words);
-
-  // Takes `command`, and keeps its name.
-  paxos::Refusal Take(ReplicaId at, const std::string& command);
-  // What has become of commands that were found committed: wrong, or nothing.
-  [[nodiscard]] std::string Kept() const;
-  // Settles the fate of pending commands; to be called after every step.
-  void Collect();
-  [[nodiscard]] std::vector<std::string> Applied(ReplicaId id) const;
-  [[nodiscard]] std::vector<ReplicaId> LiveVoters() const;
-  [[nodiscard]] std::vector<ReplicaId> Leaders() const;
-  [[nodiscard]] std::vector<ReplicaId> Which(const std::string& word);
-  [[nodiscard]] ReplicaId Id(const std::string& word);
-  [[nodiscard]] std::uint64_t Value(const std::string& what, ReplicaId id) const;
 
   const std::string path_;
-  std::unique_ptr<Cluster> cluster_;
-  std::map<std::string, Command> commands_;
-  std::set<std::string> pending_;
-  std::map<std::string, Read> reads_;
-  std::map<std::string, std::uint64_t> remembered_;
+  Scene scene_;
+  ScriptFaults faults_{scene_};
+  ScriptExpectations expectations_{scene_};
   std::uint64_t flooded_ = 0;
-  bool malformed_ = false;  // a word that should name a replica does not
 };
 
 }  // namespace gaios::sim

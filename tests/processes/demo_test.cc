@@ -35,7 +35,12 @@ TEST(Demo, SurvivesAKilledLeaderAndProvesIt) {
   EXPECT_EQ(json["unknown"], 0);
   EXPECT_EQ(json["lost"], 0);
   EXPECT_EQ(json["duplicated"], 0);
+  EXPECT_EQ(json["reordered"], 0);
   EXPECT_EQ(json["hashes_equal"], true);
+  // The generated flow knows what a book does.
+  EXPECT_EQ(json["book_rejects"], 0);
+  EXPECT_EQ(json["unfilled_executions"], 0);
+  EXPECT_THAT(ran.output, HasSubstr("0 commands rejected, 0 executions not filled in full"));
   EXPECT_EQ(json["state_hash"].get<std::string>().size(), 16U);
   EXPECT_GE(json["leader_changes"], 1);
   for (const char* field : {"detect", "fence", "recover", "first_commit", "total"}) {
@@ -77,6 +82,19 @@ TEST(Demo, FindsADuplicatedCommand) {
   EXPECT_EQ(json["duplicated"], 1);
 }
 
+TEST(Demo, FindsACommandOutOfOrder) {
+  const Scratch scratch;
+  nlohmann::json json;
+  const Ran ran = RunDemo(scratch, {"--inject-fault", "reorder"}, json);
+  EXPECT_EQ(ran.exit_code, 1) << ran.output;
+  EXPECT_EQ(json["lost"], 0);
+  EXPECT_EQ(json["duplicated"], 0);
+  EXPECT_EQ(json["reordered"], 1);
+  EXPECT_EQ(json["orders_equal"], true);
+  EXPECT_EQ(json["hashes_equal"], true);
+  EXPECT_THAT(ran.output, HasSubstr("state hashes equal, reordered 1\n"));
+}
+
 TEST(Demo, FindsADivergedReplica) {
   const Scratch scratch;
   nlohmann::json json;
@@ -95,7 +113,10 @@ TEST(Demo, RunsTheRecordings) {
   const std::vector<std::filesystem::path> recordings = {
       data / "bitstamp-l3/orders.csv.xz", data / "itch50-simulated/ex20101224.TEST_ITCH_50.gz"};
   const Scratch scratch;
-  for (const std::filesystem::path& recording : recordings) {
+  // The simulated ITCH recording leaves orders that cross standing, and executes them later.
+  const std::vector<std::uint64_t> unfilled_executions = {0, 70};
+  for (std::size_t i = 0; i < recordings.size(); ++i) {
+    const std::filesystem::path& recording = recordings[i];
     if (!std::filesystem::exists(recording)) {
       GTEST_SKIP() << "there is no " << recording
                    << "; name the directory of the recordings in GAIOS_DATA_DIR";
@@ -109,6 +130,8 @@ TEST(Demo, RunsTheRecordings) {
     EXPECT_EQ(json["lost"], 0);
     EXPECT_EQ(json["acknowledged"], json["feed"]["mapped"]);
     EXPECT_GT(json["acknowledged"], 1000);
+    EXPECT_EQ(json["unfilled_executions"], unfilled_executions[i]);
+    EXPECT_GT(json["book_rejects"], 0);
   }
 }
 
@@ -128,7 +151,7 @@ TEST(Demo, SaysWhatIsWrongWithItsFlags) {
       {{"--rate", "0"}, "--rate is 0"},
       {{"--seconds", "2", "--kill-leader-at", "2"}, "--kill-leader-at is 2"},
       {{"--replicas", "2", "--kill-leader-at", "1"}, "does not survive a death"},
-      {{"--inject-fault", "sulk"}, "say lose, duplicate or diverge"},
+      {{"--inject-fault", "sulk"}, "say lose, duplicate, reorder or diverge"},
       {{"--feed", "/nowhere/feed.gz"}, "/nowhere/feed.gz"},
       {{"--feed", "/proc/self/status"}, "/proc/self/status"},
       {{"--rate", "1000000", "--seconds", "86400"}, "give --seconds or --rate a smaller value"},

@@ -108,6 +108,13 @@ void Group::Start(std::size_t replica, const std::string& config_path) {
                                    scratch_.Path(absl::StrCat(replica, ".log")));
 }
 
+void Group::Stop(std::size_t replica) {
+  Signal(replica, SIGSTOP);
+  const std::string stat = absl::StrCat("/proc/", processes_[replica]->pid(), "/stat");
+  // The state is behind the program's name in parentheses.
+  EXPECT_TRUE(Await([&stat] { return ReadText(stat).find(") T ") != std::string::npos; }));
+}
+
 void Group::Kill(std::size_t replica) {
   Signal(replica, SIGKILL);
   EXPECT_EQ(processes_[replica]->Wait(kPatience), -SIGKILL);
@@ -173,6 +180,73 @@ bool Group::Agree(const std::vector<std::size_t>& replicas) const {
     }
   }
   return true;
+}
+
+Wire::Wire(const rsm::Config& config, std::size_t replica)
+    : connection_(config.directory, paxos::ReplicaId(static_cast<std::uint8_t>(replica)),
+                  rsm::GroupIdOf(config)) {
+  EXPECT_TRUE(cli::Await([this] {
+    connection_.Advance();
+    return connection_.ready();
+  })) << connection_.failure();
+  EXPECT_TRUE(Send(rsm::RequestKind::kOpenSession, {}));
+  const Answer answer = Await();
+  EXPECT_EQ(answer.status, rsm::ResponseStatus::kCommitted);
+  request_.session = answer.sum;
+}
+
+bool Wire::Send(rsm::RequestKind kind, std::span<const std::byte> command) {
+  rsm::RequestHeader request = request_;
+  ++request.request;
+  request.kind = kind;
+  if (!connection_.Send(request, command)) {
+    return false;
+  }
+  request_ = request;
+  return true;
+}
+
+bool Wire::Add() {
+  const std::uint64_t one = 1;
+  ++request_.sequence;
+  if (Send(rsm::RequestKind::kCommand, std::as_bytes(std::span(&one, 1)))) {
+    return true;
+  }
+  --request_.sequence;
+  return false;
+}
+
+bool Wire::AddLarge(std::size_t bytes) {
+  ++request_.sequence;
+  const bool sent = Send(rsm::RequestKind::kCommand, std::vector<std::byte>(bytes));
+  --request_.sequence;
+  return sent;
+}
+
+std::optional<Wire::Answer> Wire::Take() {
+  const std::optional<rsm::ShmConnection::Response> response = connection_.FrontResponse();
+  if (!response.has_value()) {
+    return std::nullopt;
+  }
+  Answer answer;
+  answer.request = response->header.request;
+  answer.status = response->header.status;
+  answer.how = static_cast<rsm::Applied>(response->header.applied);
+  if (response->reply.size() == sizeof(answer.sum)) {
+    std::memcpy(&answer.sum, response->reply.data(), sizeof(answer.sum));
+  }
+  connection_.PopResponse();
+  return answer;
+}
+
+Wire::Answer Wire::Await() {
+  std::optional<Answer> answer;
+  EXPECT_TRUE(cli::Await([&] {
+    answer = Take();
+    return answer.has_value();
+  })) << "no answer to request "
+      << sent();
+  return answer.value_or(Answer());
 }
 
 Counting::Counting(const rsm::Config& config, const Settings& settings) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@
 #include "gaios/cli/demo/child_process.h"
 #include "gaios/cli/status/group_status.h"
 #include "gaios/rsm/client/client.h"
+#include "gaios/rsm/client/shm_connection.h"
+#include "gaios/rsm/client/wire.h"
 #include "gaios/rsm/config.h"
 
 namespace gaios::cli {
@@ -77,6 +80,8 @@ class Group {
   // Starts a replica, by another config than the group's if given.
   void Start(std::size_t replica, const std::string& config_path = "");
   void Signal(std::size_t replica, int signal) { processes_[replica]->Signal(signal); }
+  // Stops it, and waits until it stands still.
+  void Stop(std::size_t replica);
   // kill -9, and waits until it is dead.
   void Kill(std::size_t replica);
   // What it has printed, in all its lives.
@@ -100,6 +105,40 @@ class Group {
   rsm::Config config_;
   std::string config_path_;
   std::vector<std::unique_ptr<ChildProcess>> processes_;
+};
+
+// A client's end of the wire to one replica. It sends nothing again and its patience has no end, so each
+// answer is the replica's own.
+class Wire {
+ public:
+  struct Answer {
+    std::uint64_t request = 0;
+    rsm::ResponseStatus status = rsm::ResponseStatus::kUnknown;
+    rsm::Applied how = rsm::Applied::kApplied;  // kCommitted
+    std::uint64_t sum = 0;                      // kCommitted, of the counter
+  };
+
+  // Connects, and opens a session: the replica must lead.
+  Wire(const rsm::Config& config, std::size_t replica);
+
+  // Sends the session's next addition of one. False when the ring of requests has no room.
+  bool Add();
+  // Sends a command of so many bytes, which the replica is to refuse: its number is used again.
+  bool AddLarge(std::size_t bytes);
+  // The next answer, if it is there.
+  std::optional<Answer> Take();
+  // Waits for it.
+  Answer Await();
+
+  // Requests are numbered from 1; the session was the first.
+  [[nodiscard]] std::uint64_t sent() const { return request_.request; }
+  [[nodiscard]] std::size_t max_command_bytes() const { return connection_.max_command_bytes(); }
+
+ private:
+  bool Send(rsm::RequestKind kind, std::span<const std::byte> command);
+
+  rsm::ShmConnection connection_;
+  rsm::RequestHeader request_;
 };
 
 // A client of a group of the counter, with the account of what it was told.

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -95,7 +96,71 @@ TEST(Ring, WrapsManyTimesPastAStoppedFollower) {
   EXPECT_TRUE(group.process(followers[0]).running());
 }
 
-TEST(Ring, ACommandLargerThanTheLimitIsRefused) {
+TEST(Ring, WhatItHasNoRoomForWaitsAndIsTakenOnceThereIs) {
+  Group group(kSmallRing);
+  const std::size_t leader = group.AwaitLeader();
+  Wire wire(group.config(), leader);
+  for (const std::size_t follower : group.Followers(leader)) {
+    group.Stop(follower);
+  }
+  // All that is committed is answered, and the log has no room for more: what is left has been refused as
+  // full by the replica, and fills the ring of requests.
+  std::vector<Wire::Answer> answers;
+  const auto take = [&] {
+    for (std::optional<Wire::Answer> next = wire.Take(); next.has_value(); next = wire.Take()) {
+      answers.push_back(*next);
+    }
+  };
+  constexpr std::uint64_t kRequestsThatWait = 10'000;  // 48 bytes each, in a ring of 512 KiB
+  EXPECT_TRUE(Await([&] {
+    while (wire.Add()) {
+      take();
+    }
+    take();
+    return wire.sent() - 1 >= answers.size() + kRequestsThatWait && !wire.Add();
+  })) << answers.size()
+      << " answers to " << wire.sent() << " requests\n"
+      << group.Json(leader);
+  const std::size_t before = answers.size();
+  EXPECT_GT(before, 0U);
+  EXPECT_LT(before * 32, kCapacity) << "no more than the ring has room for";
+  for (const std::size_t follower : group.Followers(leader)) {
+    group.Signal(follower, SIGCONT);
+  }
+  EXPECT_TRUE(Await([&] {
+    take();
+    return answers.size() == wire.sent() - 1;
+  })) << answers.size()
+      << " answers to " << wire.sent() << " requests\n"
+      << group.Json(leader);
+  // Each once, in order.
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    ASSERT_EQ(answers[i].request, i + 2);
+    ASSERT_EQ(answers[i].status, rsm::ResponseStatus::kCommitted);
+    ASSERT_EQ(answers[i].how, rsm::Applied::kApplied);
+    ASSERT_EQ(answers[i].sum, i + 1);
+  }
+}
+
+TEST(Ring, ACommandLargerThanTheLimitIsRefusedInItsTurn) {
+  const Group group(kSmallRing);
+  Wire wire(group.config(), group.AwaitLeader());
+  const std::size_t large = wire.max_command_bytes() + 1;
+  ASSERT_TRUE(wire.Add());
+  ASSERT_TRUE(wire.AddLarge(large));
+  ASSERT_TRUE(wire.Add());
+  const std::vector<Wire::Answer> answers = {wire.Await(), wire.Await(), wire.Await()};
+  EXPECT_EQ(answers[0].status, rsm::ResponseStatus::kCommitted);
+  EXPECT_EQ(answers[1].status, rsm::ResponseStatus::kTooLarge);
+  EXPECT_EQ(answers[2].status, rsm::ResponseStatus::kCommitted);
+  EXPECT_EQ(answers[2].how, rsm::Applied::kApplied);
+  EXPECT_EQ(answers[2].sum, 2U);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    EXPECT_EQ(answers[i].request, i + 2);
+  }
+}
+
+TEST(Ring, AClientThatKnowsTheLimitKeepsLargerCommandsToItself) {
   const Group group(kSmallRing);
   static_cast<void>(group.AwaitLeader());
   Counting client(group.config(), {});

@@ -72,13 +72,53 @@ TEST(Status, TellsAGroupThatWasNeverStarted) {
   EXPECT_THAT(ran.output, HasSubstr("has not been started"));
 }
 
-TEST(Status, DoesNotDisturbAStoppedReplica) {
+TEST(Status, ShowsAStoppedReplicaAsItLastWasAndDoesNotDisturbIt) {
   Group group;
   const std::size_t leader = group.AwaitLeader();
   const std::size_t follower = group.Followers(leader)[0];
-  group.Signal(follower, SIGSTOP);
-  EXPECT_EQ(RunGaios(group.scratch(), {"status", "--config", group.config_path()}).exit_code, 0);
+  Counting client(group.config(), {});
+  const auto commit = [&client](std::uint64_t target) {
+    return Await([&client, target] {
+      client.Turn();
+      return client.committed() >= target;
+    });
+  };
+  EXPECT_TRUE(commit(100));
+  EXPECT_TRUE(Await([&] {
+    client.Poll();
+    return client.client().outstanding() == 0 && group.Agree({0, 1, 2});
+  }));
+  group.Stop(follower);
+  const std::uint64_t applied = group.Counters(follower).applied;
+  EXPECT_TRUE(commit(200));
+  EXPECT_TRUE(Await([&] { return group.Counters(leader).applied > applied; }));
+
+  const std::string file = group.scratch().Path("status.json");
+  const Ran ran = RunGaios(group.scratch(), {"status", "--config", group.config_path(), "--json", file});
+  ASSERT_EQ(ran.exit_code, 0) << ran.output;
+  const auto json = nlohmann::json::parse(ReadText(file));
+  EXPECT_EQ(json[follower]["running"], true);
+  EXPECT_EQ(json[follower]["role"], "follower");
+  EXPECT_EQ(json[follower]["leader"], leader);
+  EXPECT_EQ(json[follower]["applied"], applied);
+  EXPECT_EQ(json[leader]["role"], "leader");
+  EXPECT_EQ(json[leader]["no_quorum"], false);
+  EXPECT_GT(json[leader]["applied"], applied);
+  for (const auto& link : json[leader]["links"]) {
+    // It is stopped, but its memory is there.
+    EXPECT_EQ(link["state"], "active");
+    if (link["peer"] == follower) {
+      EXPECT_GT(link["lag_bytes"], 0);
+    }
+  }
+  EXPECT_EQ(group.Leader(), leader);
   group.Signal(follower, SIGCONT);
+  EXPECT_TRUE(Await([&] {
+    client.Poll();
+    return client.client().outstanding() == 0 && group.Agree({0, 1, 2});
+  }));
+  EXPECT_EQ(client.unknown(), 0U);
+  EXPECT_EQ(client.sum(), client.submitted());
 }
 
 TEST(Status, WatchesUntilInterrupted) {

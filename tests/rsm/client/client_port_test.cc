@@ -14,9 +14,11 @@
 #include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "gaios/rsm/client/shm_connection.h"
 #include "gaios/transport/shm/region.h"
 #include "gaios/transport/shm/socket.h"
 #include "gaios/transport/shm/wire.h"
@@ -214,6 +216,54 @@ TEST(ClientPort, ClosesThoseThatStoreWhatNoClientStores) {
     EXPECT_TRUE(Misbehaved(group, expected));
   }
   ExpectServes(group);
+}
+
+TEST(ClientPort, AnswersInTheOrderOfTheRequests) {
+  LocalGroup::Options options;
+  options.capacity_bytes = 16384;  // so that a command that is too large fits into the ring of requests
+  LocalGroup group(options);
+  ASSERT_TRUE(group.WaitLeader());
+  ShmConnection connection(group.directory.path(), LocalGroup::Id(0), test::kGroup);
+  ASSERT_TRUE(group.Run([&] {
+    connection.Advance();
+    return connection.ready();
+  }));
+  RequestHeader request;
+  const auto send = [&](RequestKind kind, std::size_t bytes) {
+    ++request.request;
+    request.kind = kind;
+    return connection.Send(request, Bytes(std::string(bytes, 'x')));
+  };
+  std::vector<ResponseHeader> answers;
+  const auto answered = [&] {
+    for (auto response = connection.FrontResponse(); response.has_value();
+         response = connection.FrontResponse()) {
+      answers.push_back(response->header);
+      if (response->reply.size() == sizeof(request.session)) {
+        std::memcpy(&request.session, response->reply.data(), sizeof(request.session));
+      }
+      connection.PopResponse();
+    }
+    return answers.size() == request.request;
+  };
+  ASSERT_TRUE(send(RequestKind::kOpenSession, 0));
+  ASSERT_TRUE(group.Run(answered));
+  const std::size_t too_large = group.replicas[0]->max_command_bytes() + 1;
+  request.sequence = 1;
+  ASSERT_TRUE(send(RequestKind::kCommand, 20));
+  ASSERT_TRUE(send(RequestKind::kCommand, too_large));
+  ASSERT_TRUE(send(RequestKind::kCommand, too_large));
+  request.sequence = 2;
+  ASSERT_TRUE(send(RequestKind::kCommand, 20));
+  ASSERT_TRUE(group.Run(answered));
+  const std::array<ResponseStatus, 5> expected = {ResponseStatus::kCommitted, ResponseStatus::kCommitted,
+                                                  ResponseStatus::kTooLarge, ResponseStatus::kTooLarge,
+                                                  ResponseStatus::kCommitted};
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(answers[i].request, i + 1);
+    EXPECT_EQ(answers[i].status, expected.at(i)) << "answer " << i + 1;
+  }
+  EXPECT_EQ(group.machines[0]->commands.size(), 2U);
 }
 
 TEST(ClientPort, OutlivesRandomRingContents) {

@@ -4,10 +4,13 @@
 #include "gaios/rsm/client/client.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 
 #include <gtest/gtest.h>
+
+#include "gaios/paxos/message.h"
 
 #include "tests/rsm/client/local_group.h"
 
@@ -98,6 +101,32 @@ TEST(Client, TooLargeIsToldAtOnceOnceTheGroupsLimitIsKnown) {
   ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
   EXPECT_EQ(answers.hows[4], Applied::kApplied);
   EXPECT_EQ(group.machines[0]->commands, std::vector<std::string>{"fits"});
+}
+
+// Two commands submitted before the limit of the group is known; the second is over it.
+void ExpectTooLargeIsToldInItsTurn(std::size_t replicas) {
+  LocalGroup::Options small;
+  small.replicas = replicas;
+  small.capacity_bytes = 16384;
+  LocalGroup group(small);
+  ASSERT_TRUE(group.WaitLeader());
+  Answers answers;
+  ClientOptions options = group.ForClients();
+  options.max_command_bytes = 8192;
+  const auto client = group.NewClient(options);
+  ASSERT_EQ(client->Submit(Bytes("fits"), 1), Submitted::kSubmitted);
+  ASSERT_EQ(client->Submit(Bytes(std::string(8192, 'x')), 2), Submitted::kSubmitted);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_EQ(answers.order, (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(answers.hows[1], Applied::kApplied);
+  EXPECT_TRUE(answers.unknown.contains(2));
+  EXPECT_EQ(client->counters().lost_connections, 0U);
+  EXPECT_EQ(group.machines[group.Leader()]->commands, std::vector<std::string>{"fits"});
+}
+
+TEST(Client, TooLargeBehindACommandUnderWayIsToldInItsTurn) {
+  ExpectTooLargeIsToldInItsTurn(1);
+  ExpectTooLargeIsToldInItsTurn(3);
 }
 
 TEST(Client, LargestRepliesComeWholeThroughASmallRing) {
@@ -205,6 +234,53 @@ TEST(Client, LeavesALeaderThatIsStoppedAndAppliesOnce) {
     EXPECT_EQ(machine->commands.size(), 20U);
     ExpectAppliedOnce(machine->commands);
   }
+}
+
+TEST(Client, StaysWithALeaderThatTakesItsLeadershipBack) {
+  LocalGroup::Options options;
+  options.replicas = 3;
+  options.suspect_timeout_ns = 40 * kMs;  // the ring does not fill while a follower is cut off for so long
+  LocalGroup group(options);
+  ASSERT_TRUE(group.WaitLeader());
+  Answers answers;
+  const auto client = group.NewClient();
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->ready(); }));
+  const std::size_t leader = group.Leader();
+  const std::size_t candidate = (leader + 1) % 3;
+  const paxos::Ballot ballot = group.replicas[leader]->core().promised().ballot;
+  const ClientCounters before = client->counters();
+  std::uint64_t next = 1;
+  bool pending_as_candidate = false;
+  // One in each turn, so that there is always one under way.
+  const auto feed = [&] {
+    if (client->Submit(Bytes("command " + std::to_string(next)), next) == Submitted::kSubmitted) {
+      ++next;
+    }
+    const Replica& replica = *group.replicas[leader];
+    if (replica.core().role() == paxos::Role::kCandidate && replica.proposals_under_way() > 0) {
+      pending_as_candidate = true;
+    }
+    return replica.leading() && replica.core().promised().ballot.round() > ballot.round() + 5;
+  };
+  // A candidacy that comes to nothing fences the leader at one follower. With a majority it goes on, and then
+  // takes a higher ballot to get that follower back: for a moment it is a candidate with commands under way.
+  paxos::Message prepare;
+  prepare.kind = paxos::MessageKind::kPrepare;
+  prepare.grant = {paxos::Ballot(ballot.round() + 5, LocalGroup::Id(candidate), paxos::Incarnation(1)), 1};
+  std::array<std::byte, paxos::kEncodedMessageBytes> bytes;
+  paxos::EncodeMessage(prepare, test::kGroup, bytes);
+  group.world().transport(LocalGroup::Id(candidate)).Send(LocalGroup::Id((leader + 2) % 3), bytes);
+  ASSERT_TRUE(group.Run(*client, answers, feed));
+  EXPECT_TRUE(pending_as_candidate);
+  ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+  EXPECT_TRUE(answers.EachOnce(1, next - 1));
+  EXPECT_TRUE(std::is_sorted(answers.order.begin(), answers.order.end()));
+  EXPECT_TRUE(answers.unknown.empty());
+  EXPECT_EQ(client->target(), LocalGroup::Id(leader));
+  EXPECT_EQ(client->counters().lost_connections, before.lost_connections);
+  EXPECT_EQ(client->counters().redirected, before.redirected);
+  EXPECT_EQ(client->counters().silences, before.silences);
+  ExpectAppliedOnce(group.machines[leader]->commands);
 }
 
 TEST(Client, KeepsItsSessionOverANewConnection) {

@@ -126,6 +126,7 @@ class LocalGroup {
     std::size_t capacity_bytes = std::size_t{1} << 20;
     std::size_t max_sessions = 16;
     std::uint64_t session_idle_timeout_ns = 60'000 * kMs;
+    std::uint64_t suspect_timeout_ns = 100 * kMs;
     ClientPortOptions port = {};
   };
 
@@ -138,6 +139,7 @@ class LocalGroup {
       replica.protocol.group = kGroup;
       replica.protocol.configuration = paxos::Configuration::Bootstrap(options.replicas);
       replica.protocol.capacity_bytes = options.capacity_bytes;
+      replica.protocol.suspect_timeout_ns = options.suspect_timeout_ns;
       replica.protocol.seed = i + 1;
       replica.max_proposals = 1024;
       replica.sessions.max_sessions = options.max_sessions;
