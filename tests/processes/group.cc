@@ -184,7 +184,7 @@ bool Group::Agree(const std::vector<std::size_t>& replicas) const {
 
 Wire::Wire(const rsm::Config& config, std::size_t replica)
     : connection_(config.directory, paxos::ReplicaId(static_cast<std::uint8_t>(replica)),
-                  rsm::GroupIdOf(config)) {
+                  *rsm::FindGroup(config)) {
   EXPECT_TRUE(cli::Await([this] {
     connection_.Advance();
     return connection_.ready();
