@@ -25,7 +25,7 @@ bool Configurations::Holds(const Place& place, std::uint32_t hash,
 std::uint64_t Configurations::Store(std::span<const std::uint32_t> words) {
   if (used_words_ + words.size() > kChunkWords) {
     const std::size_t length = std::max(kChunkWords, words.size());
-    chunks_.push_back(std::make_unique<std::uint32_t[]>(length));
+    chunks_.push_back(std::make_unique_for_overwrite<std::uint32_t[]>(length));
     chunk_bytes_ += length * sizeof(std::uint32_t);
     used_words_ = 0;
   }

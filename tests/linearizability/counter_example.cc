@@ -123,6 +123,7 @@ class CellExplanation {
     candidates.resize(std::min(candidates.size(), kMaxPossible));
     std::vector<CellOperation> asked = PrefixOf(cell_.operations, found_.line);
     const auto culprit = std::ranges::find(asked, found_.line, &CellOperation::answered_at);
+    GAIOS_CHECK(culprit->needs != kAnyValue, "a write can come last, so it is never the first to be wrong");
     culprit->leaves = kSameValue;
     for (const ValueId candidate : candidates) {
       culprit->needs = candidate;

@@ -197,7 +197,7 @@ class LogOrder {
       } else if (!operation.slot.has_value()) {
         Lodger lodger{.answered_at = operation.answered_at, .operation = i};
         if (const Bound& after = after_[i]; after.operation != kNobody) {
-          lodger.from = after.place.slot + (after.place.submit ? 1 : 0);
+          lodger.from = after.place.slot;  // if a command has this one, it is taken
         }
         if (lowest.operation != kNobody) {
           lodger.below = lowest.place.slot;

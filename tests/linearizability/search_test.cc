@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -26,6 +27,14 @@ struct Load {
   std::size_t keys;
   std::size_t values;
 };
+
+std::string NameOf(const Load& load) {
+  return std::to_string(load.clients) + "_clients_" + std::to_string(load.keys) + "_keys_" +
+         (load.values == 0 ? "own" : std::to_string(load.values)) + "_values";
+}
+void PrintTo(const Load& load, std::ostream* out) {
+  *out << NameOf(load);
+}
 
 std::vector<Event> MakeLoad(const Load& load, std::uint64_t seed) {
   return MakeRandomHistory({.model = Model::kRegister,
@@ -53,7 +62,8 @@ INSTANTIATE_TEST_SUITE_P(All, LargeRegister,
                                            Load{.clients = 64, .keys = 8, .values = 0},
                                            Load{.clients = 64, .keys = 8, .values = 5},
                                            Load{.clients = 30, .keys = 1, .values = 5},
-                                           Load{.clients = 100, .keys = 1, .values = 0}));
+                                           Load{.clients = 100, .keys = 1, .values = 0}),
+                         [](const ::testing::TestParamInfo<Load>& load) { return NameOf(load.param); });
 
 TEST(LargeHistory, OneStaleReadIsFoundWhereItIs) {
   std::vector<Event> events = MakeLoad({.clients = 64, .keys = 4, .values = 0}, 1);
