@@ -44,7 +44,8 @@ void RunTarget(std::span<const std::byte> input) {
   for (std::size_t i = 0; i < config->replicas.size(); ++i) {
     const paxos::ReplicaId id = config->replicas[i].id;
     GAIOS_CHECK(id.value() == i, "replicas are numbered from 0");
-    const paxos::Options options = rsm::ProtocolOptions(*config, paxos::GroupId(1), id, paxos::Incarnation(1));
+    const paxos::Options options =
+        rsm::ProtocolOptions(*config, paxos::GroupId(1), id, paxos::Incarnation(1));
     GAIOS_CHECK(options.configuration.IsVoter({id, paxos::Incarnation(1)}), "each replica is a voter");
   }
 }

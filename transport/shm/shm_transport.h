@@ -108,7 +108,8 @@ class ShmTransport final : public Transport {
 
   // datapath.cc
   Link& LinkTo(ReplicaId peer) {
-    GAIOS_CHECK(peer.value() < options_.replicas && peer != options_.self, "operations go to another replica");
+    GAIOS_CHECK(peer.value() < options_.replicas && peer != options_.self,
+                "operations go to another replica");
     return links_[peer.value()];
   }
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
