@@ -2,7 +2,7 @@
 #define GAIOS_CLI_DEMO_BOOK_OUTCOMES_H_
 
 // What the order book made of the commands of a flow, by its replies: a recording made at another venue need
-// not fit a book that matches by itself (decision record 5). It says nothing of the replication: a rejected
+// not fit a book that matches by itself (decision record 10). It says nothing of the replication: a rejected
 // command is committed like any other. One thread; allocates nothing after its construction.
 
 #include <cstddef>
