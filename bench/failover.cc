@@ -60,8 +60,9 @@ constexpr char kWarm = 'w';       // has committed kCommandsBeforeKill as the fi
 constexpr char kTakenOver = 't';  // has committed a first command as the second
 
 bool AllInSync(const rsm::Replica& leader, std::size_t replicas) {
-  for (std::uint8_t id = 0; id < replicas; ++id) {
-    const paxos::FollowerLink* const follower = leader.core().follower(paxos::ReplicaId(id));
+  for (std::size_t id = 0; id < replicas; ++id) {
+    const paxos::FollowerLink* const follower =
+        leader.core().follower(paxos::ReplicaId(static_cast<std::uint8_t>(id)));
     if (follower != nullptr && !follower->in_sync) {
       return false;
     }
