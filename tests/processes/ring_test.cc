@@ -117,7 +117,7 @@ TEST(Ring, WhatItHasNoRoomForWaitsAndIsTakenOnceThereIs) {
       take();
     }
     take();
-    return wire.sent() - 1 >= answers.size() + kRequestsThatWait && !wire.Add();
+    return !answers.empty() && wire.sent() - 1 >= answers.size() + kRequestsThatWait && !wire.Add();
   })) << answers.size()
       << " answers to " << wire.sent() << " requests\n"
       << group.Json(leader);
