@@ -1,4 +1,4 @@
-/* Fenced logs and Multi-Paxos over them: grants, one-sided writes in flight, adoption of one whole log, crashes.
+/* Fenced logs, and Multi-Paxos over them: grants, one-sided writes in flight, adoption of one whole log, crashes.
  *
  * README.md has the bounds, the results, what is left out, and which line here stands for which code. `run` compiles
  * and runs every configuration.
@@ -10,11 +10,12 @@
  *   RESTARTS   1: one replica may, at any moment, restart without its memory
  *
  * A broken variant is chosen by one more -D; each is explained where it is used. With ONLY_AGREEMENT nothing but
- * agreement is asserted, so that a variant is not stopped by P1-P7 before it has done its damage. WITNESS=n turns
- * one good thing into an error: that it is found shows that it can happen.
+ * agreement is asserted, so that a variant is not stopped by P1-P7 before it has done its damage. WITNESS=n makes
+ * something good an error: that it is found shows that it can happen.
  *
- * One process, and each step is one atomic change of the whole state. Merging steps is this model's partial-order
- * reduction; why each merger loses nothing is said at the step, as "Merged:".
+ * There is one process, and each step is one atomic change of the whole state. All steps touch the same arrays, so
+ * SPIN's partial-order reduction would find nothing to leave out; steps that need not be told apart are merged here
+ * instead. Why a merger loses nothing is said at the step, after "Merged:".
  */
 
 #ifndef BALLOTS
@@ -34,12 +35,15 @@
 #endif
 #define REPLICAS 3
 #define LENGTH (BALLOTS + SLOTS) /* positions of a log; one entry takes one */
+#if LENGTH > 5 || LENGTH < 2 || BALLOTS < 2 || BALLOTS > 4 || PROPOSERS > REPLICAS
+#error "bounds that the model is not written for"
+#endif
 
 /* ---- entries ----------------------------------------------------------------------------------------------------
  * A cell is an entry: the ballot that it was proposed under, the ballot of the entry before it, and a value. Within a
- * ballot's one log (ballot, position) names an entry, so "chained" is: the cell before has the ballot that this one
- * names. That is a checksum without collisions. The value is the ballot that first proposed it: no two proposals are
- * alike. 0 is every cell that continues nothing: never written, or torn.
+ * ballot's one log (ballot, position) names an entry, so that "chained" is: the cell before has the ballot that this
+ * one names. That is a checksum without collisions. The value is the ballot that first proposed it: no two proposals
+ * are alike. 0 is every cell that continues nothing: never written, or torn.
  */
 #if BALLOTS > 3
 #define CELL(value, ballot, before) (((ballot) << 3) | (before))
@@ -61,62 +65,58 @@
 /* ---- state ------------------------------------------------------------------------------------------------------ */
 
 /* Of each replica. */
-byte promised[REPLICAS];       /* ballot; 0 is none */
-byte paths[REPLICAS];          /* ballots whose leader can write this log: bit b. P2: one at most */
-byte log[REPLICAS * LENGTH];   /* its memory */
-byte commit[REPLICAS];         /* own commit */
-bit forgot[REPLICAS];          /* lives in another incarnation than the one that votes */
+byte promised[REPLICAS];     /* ballot; 0 is none */
+byte paths[REPLICAS];        /* ballots whose leader can write this log: bit b. P2: one at most */
+byte log[REPLICAS * LENGTH]; /* its memory */
+byte commit[REPLICAS];       /* own commit */
+bit forgot[REPLICAS];        /* lives in another incarnation than the one that votes */
 
-/* Of each ballot (index b - 1). */
+/* Of each ballot b, at b - 1. */
 #define IDLE 0
 #define ASKING 1  /* candidate: own log fenced, Prepare sent */
-#define READING 2 /* candidate that reads the log it adopts, and will not live to lead */
+#define READING 2 /* candidate: has a majority, reads the log that it adopts */
 #define LEADING 3 /* ballot record appended; leads while it has promised no higher */
-#define GONE 4
+#define GONE 4    /* has no effect any more, see Forget */
 byte proposer[BALLOTS];
 byte stage[BALLOTS];
-byte source[BALLOTS], source_end[BALLOTS]; /* READING: from whom, how far */
-#ifndef MERGED
-byte source_last[BALLOTS], source_commit[BALLOTS]; /* and the last ballot there; the highest commit of the majority */
-byte given[BALLOTS];           /* ASKING: who has promised: bit of the replica. And what their Promises said: */
+/* ASKING: who has promised (bits of replicas), and what each Promise says. */
+byte given[BALLOTS];
 byte promise_end[BALLOTS * REPLICAS], promise_last[BALLOTS * REPLICAS], promise_commit[BALLOTS * REPLICAS];
-#endif
-byte led[BALLOTS * LENGTH];    /* its one log: what its writes carry. Append only */
-byte end[BALLOTS];             /* of `led` */
+/* READING: from whom, how far, the last ballot there, the highest commit that the majority named. */
+byte source[BALLOTS], source_end[BALLOTS], source_last[BALLOTS], source_commit[BALLOTS];
+/* LEADING. */
+byte led[BALLOTS * LENGTH];        /* its one log, what its writes carry. Only appended to */
+byte end[BALLOTS];                 /* of `led` */
 byte record_end[BALLOTS];
-byte commands[BALLOTS];        /* in `led` */
-byte word[BALLOTS];            /* commit of its leader: what its commit words carry */
-byte accepted[BALLOTS * REPLICAS]; /* how far each replica has taken in `led`; 0 up to the ballot record */
+byte commands[BALLOTS];            /* in `led` */
+byte word[BALLOTS];                /* its leader's commit, what its commit words carry */
+byte accepted[BALLOTS * REPLICAS]; /* how far each replica has taken in `led`; 0 short of the ballot record */
 #ifdef WRITE_FROM_END
 byte first_written[BALLOTS * REPLICAS];
 #endif
 
 /* Ghosts. */
-byte chosen[LENGTH];           /* the entry */
-#ifndef MERGED
-byte chosen_under[LENGTH];     /* lowest ballot under which it was */
-#endif
-bool agreement = true, P1_ = true, P2_ = true, P3_ = true, P4_ = true, P5_ = true, P7_ = true; /* names in messages */
+byte chosen[LENGTH];       /* the entry */
+byte chosen_under[LENGTH]; /* the lowest ballot under which it was */
+bool agreement = true, P1_ = true, P2_ = true, P3_ = true, P4_ = true, P5_ = true, P7_ = true; /* names, for messages */
 #if WITNESS
 bool witness = true;
 #endif
 
 #define LOG(a, i) log[(a) * LENGTH + (i)]
-#define LED(b, i) led[((b) - 1) * LENGTH + (i)]
-#define ACCEPTED(b, a) accepted[((b) - 1) * REPLICAS + (a)]
-#define PROMISE_END(b, a) promise_end[((b) - 1) * REPLICAS + (a)]
-#define PROMISE_LAST(b, a) promise_last[((b) - 1) * REPLICAS + (a)]
-#define PROMISE_COMMIT(b, a) promise_commit[((b) - 1) * REPLICAS + (a)]
-#define FIRST_WRITTEN(b, a) first_written[((b) - 1) * REPLICAS + (a)]
 #define OF(b) [(b) - 1]
+#define LED(b, i) led[((b) - 1) * LENGTH + (i)]
+#define WITH(b, a) [((b) - 1) * REPLICAS + (a)]
 #define PROPOSER(b) proposer OF(b)
 #define OPEN(a, b) (paths[a] & (1 << (b)))
-#define PROMISED_BY_PROPOSER(b) (promised[PROPOSER(b)] == (b))
+/* The proposer of b has promised no higher: all that it does as candidate or leader asks this. */
+#define HOLDS_OUT(b) (promised[PROPOSER(b)] == (b))
+#define LEADS(b) (stage OF(b) == LEADING && HOLDS_OUT(b))
 #define MIN(x, y) ((x) < (y) -> (x) : (y))
 #define MAX(x, y) ((x) < (y) -> (y) : (x))
-/* What two of three have reached. */
-#define REACHED2(x, y, z) MAX(MIN(x, y), MIN(MAX(x, y), z))
-#define REACHED(b) REACHED2(ACCEPTED(b, 0), ACCEPTED(b, 1), ACCEPTED(b, 2))
+/* What a majority, two of three, have reached. */
+#define REACHED_OF(x, y, z) MAX(MIN(x, y), MIN(MAX(x, y), z))
+#define REACHED(b) REACHED_OF(accepted WITH(b, 0), accepted WITH(b, 1), accepted WITH(b, 2))
 
 #ifdef ONLY_AGREEMENT
 #define HOLDS(name, condition) skip
@@ -130,25 +130,22 @@ bool witness = true;
 #else
 #define WITNESSED(number, condition) skip
 #endif
-/* witnesses */
-#define IS_CHOSEN 1      /* as many commands as fit are chosen */
-#define IS_ADOPTED 2     /* a leader adopts another's log with a chosen entry that it lacked */
-#define IS_TORN 3        /* a fence leaves a diverged suffix torn */
-#define IS_OVERWRITTEN 4 /* an entry of another ballot is overwritten with a different one */
-#define IS_LEARNED 5     /* a follower learns the commit of the last ballot */
-#define IS_AFTER_RESTART 6 /* a value is chosen under the last ballot after a replica has lost its memory */
-#define IS_SPOILT 7      /* a reader that gave up leaves its own log changed */
+#define IS_CHOSEN 1        /* a value is chosen at the last position that there is */
+#define IS_ADOPTED 2       /* a candidate chooses another's log for a chosen entry that it lacks itself */
+#define IS_TORN 3          /* an acceptor promises on a log with a torn entry and a whole one behind it */
+#define IS_OVERWRITTEN 4   /* an entry is overwritten by another */
+#define IS_LEARNED 5       /* a follower commits by the word of the last ballot's leader */
+#define IS_AFTER_RESTART 6 /* the last ballot chooses after a replica has lost its memory */
+#define IS_SPOILT 7        /* a candidate has read in part, and campaigns again on what it holds now */
+#define IS_LATE 8          /* a candidate begins to lead when a higher ballot has chosen what it lacks */
+#define IS_READ_AHEAD 9    /* an acceptor promises on a log with an entry of a ballot that it has never promised */
 
-/* ---- helpers ----------------------------------------------------------------------------------------------------
- * The locals that they use are set back to 0 at the end of every step, so that they distinguish no states.
- */
-
-/* to, last := valid end of a's log and the ballot of its last valid entry. */
+/* a's log ends, valid, at `to`; its last valid entry has ballot `last`. */
 inline Scan(a, to, last) {
   to = 0;
   last = 0;
   do
-#ifdef NO_CHAIN /* broken: whatever stands there whole is taken as the continuation */
+#ifdef NO_CHAIN /* broken: what stands there whole is taken for the continuation */
   :: to < LENGTH && LOG(a, to) != 0 ->
 #else
   :: to < LENGTH && LOG(a, to) != 0 && BEFORE(LOG(a, to)) == last ->
@@ -159,198 +156,6 @@ inline Scan(a, to, last) {
   od
 }
 
-/* What b's leader counts has grown: is anything chosen by it? A majority holds b's log past b's ballot record, so the
- * whole prefix is. */
-inline Choose(b) {
-  n = REACHED(b);
-  i = 0;
-  do
-  :: i < n ->
-     AGREES(chosen[i] == 0 || VALUE(chosen[i]) == VALUE(LED(b, i)));
-     if
-     :: chosen[i] == 0 ->
-        chosen[i] = LED(b, i);
-        printf("  chosen at %d: %d\n", i, VALUE(chosen[i]));
-        WITNESSED(IS_CHOSEN, i == LENGTH - 1);
-        WITNESSED(IS_AFTER_RESTART, b == BALLOTS && (forgot[0] || forgot[1] || forgot[2]))
-     :: else
-     fi;
-     HOLDS(P4, SAME(chosen[i], LED(b, i)));
-#ifndef MERGED
-     if
-     :: chosen_under[i] == 0 || b < chosen_under[i] -> chosen_under[i] = b
-     :: else
-     fi;
-#endif
-     w = b + 1;
-     do
-     :: w <= BALLOTS ->
-        HOLDS(P4, stage OF(w) != LEADING || (i < end OF(w) && SAME(LED(w, i), LED(b, i))));
-        w++
-     :: else -> break
-     od;
-     i++
-  :: else -> break
-  od;
-  n = 0; i = 0; w = 0
-}
-
-/* How far has a taken in b's log, as b's leader will see it by its completions? Nothing counts before the ballot record.
- *
- * Merged: landing and counting. A completion that comes later, also after a has promised somebody else, makes the
- * leader know later (Commit); one that never comes makes it know never. Chosen is what has landed.
- */
-inline Count(b, a) {
-  i = ACCEPTED(b, a);
-#ifdef WRITE_FROM_END /* broken: what the follower holds up to its valid end is taken for equal */
-  i = MAX(i, FIRST_WRITTEN(b, a));
-#endif
-  do
-#ifdef COUNT_POSTED /* broken: counted when it is posted */
-  :: i < end OF(b) -> i++
-#else
-  :: i < end OF(b) && LOG(a, i) == LED(b, i) -> i++
-#endif
-  :: else -> break
-  od;
-  if
-#ifdef COUNT_BEFORE_RECORD /* broken: what lies before the ballot record counts as soon as it is there */
-  :: i > ACCEPTED(b, a) ->
-#else
-  :: i > ACCEPTED(b, a) && i >= record_end OF(b) ->
-#endif
-     ACCEPTED(b, a) = i;
-     Choose(b)
-  :: else
-  fi;
-  i = 0
-}
-
-/* a has granted its log to b, which leads. From here on everything in b's log is in flight to a, and so is what it
- * appends later: from a's own commit on, but up to there nothing differs. What is equal already need not travel. */
-inline Activate(b, a) {
-  paths[a] = paths[a] | (1 << b);
-  HOLDS(P4, commit[a] <= end OF(b));
-  i = 0;
-  do
-  :: i < commit[a] ->
-     HOLDS(P4, SAME(LOG(a, i), LED(b, i)));
-     i++
-  :: else -> break
-  od;
-#ifdef WRITE_FROM_END
-  Scan(a, e, x);
-  FIRST_WRITTEN(b, a) = e;
-  e = 0; x = 0;
-#endif
-  Count(b, a)
-}
-
-/* May a write of w still change cell i of a? */
-#ifdef WRITE_FROM_END
-#define IN_FLIGHT(w, a, i) (OPEN(a, w) && i < end OF(w) && i >= FIRST_WRITTEN(w, a) && LOG(a, i) != LED(w, i))
-#else
-#define IN_FLIGHT(w, a, i) (OPEN(a, w) && i < end OF(w) && LOG(a, i) != LED(w, i))
-#endif
-
-/* Part of an entry in flight arrives, or the whole of it: in any order, and nothing where the bytes are equal. */
-inline PutCell(a, k, cell) {
-  if
-  :: LOG(a, k) = cell
-  :: LOG(a, k) != 0 ->
-     WITNESSED(IS_TORN, BALLOT(LOG(a, k)) < BALLOT(cell));
-     LOG(a, k) = 0;
-     printf("  position %d of replica %d is torn\n", k, a)
-  fi
-}
-
-/* Ends every path into a's log but that of the ballot it has promised. What is in flight then never arrives.
- *
- * Merged (MERGED only): what arrives before a's log is complete up to the leader's ballot record, or out of order, is
- * decided here and not when it does. Until a's log is examined under a new grant, such a cell is seen by nobody: a
- * counts as having accepted, and learns, only along a chain without gap that holds the record (Land). A candidate that
- * still reads this log is given the same choice (ReadFlight).
- */
-#ifdef MERGED
-inline Fence(a) {
-  w = 1;
-  do
-  :: w <= BALLOTS && w != promised[a] ->
-     i = 0;
-     do
-     :: i == LENGTH -> break
-     :: i < LENGTH && IN_FLIGHT(w, a, i) ->
-        if
-        :: skip
-        :: PutCell(a, i, LED(w, i))
-        fi;
-        i++
-     :: i < LENGTH && !IN_FLIGHT(w, a, i) -> i++
-     od;
-     w++
-  :: w <= BALLOTS && w == promised[a] -> w++
-  :: w > BALLOTS -> break
-  od;
-  paths[a] = paths[a] & (1 << promised[a]);
-  w = 0; i = 0
-}
-#else
-inline Fence(a) {
-  paths[a] = paths[a] & (1 << promised[a])
-}
-#endif
-
-#ifndef MERGED
-inline ForgetPromises(b) {
-  source_last OF(b) = 0; source_commit OF(b) = 0;
-  given OF(b) = 0;
-  PROMISE_END(b, 0) = 0; PROMISE_LAST(b, 0) = 0; PROMISE_COMMIT(b, 0) = 0;
-  PROMISE_END(b, 1) = 0; PROMISE_LAST(b, 1) = 0; PROMISE_COMMIT(b, 1) = 0;
-  PROMISE_END(b, 2) = 0; PROMISE_LAST(b, 2) = 0; PROMISE_COMMIT(b, 2) = 0
-}
-#endif
-
-/* Sets to 0 what can have no effect any more. A ballot that its proposer has left and that has no path writes nothing,
- * chooses nothing, and never leads (again); its log is kept while a lower one may choose, for P4. */
-inline Forget() {
-  n = 0; /* a lower ballot may still choose */
-  w = 1;
-  do
-  :: w <= BALLOTS ->
-     if
-     :: stage OF(w) == IDLE || stage OF(w) == GONE
-     :: else ->
-        if
-        :: PROMISED_BY_PROPOSER(w) || OPEN(0, w) || OPEN(1, w) || OPEN(2, w) -> n = 1
-        :: else ->
-           if
-#ifdef LATE_READ
-           :: stage OF(w) == READING
-#endif
-           :: stage OF(w) == LEADING && n == 1
-           :: else ->
-              stage OF(w) = GONE;
-              source OF(w) = 0; source_end OF(w) = 0;
-#ifndef MERGED
-              ForgetPromises(w);
-#endif
-              i = 0;
-              do
-              :: i < LENGTH -> LED(w, i) = 0; i++
-              :: else -> break
-              od;
-              i = 0;
-              end OF(w) = 0; record_end OF(w) = 0; commands OF(w) = 0; word OF(w) = 0;
-              ACCEPTED(w, 0) = 0; ACCEPTED(w, 1) = 0; ACCEPTED(w, 2) = 0
-           fi
-        fi
-     fi;
-     w++
-  :: else -> break
-  od;
-  n = 0; w = 0
-}
-
 /* ---- phase 1 ---------------------------------------------------------------------------------------------------- */
 
 #ifdef AMNESIC_VOTES /* broken: a process that has forgotten its promises answers as its former self */
@@ -359,73 +164,67 @@ inline Forget() {
 #define MAY_VOTE(a) (!forgot[a])
 #endif
 #ifdef ANY_PREPARE /* broken: an acceptor grants a lower ballot than it has promised */
-#define MAY_PROMISE(a, b) (promised[a] != b)
+#define MAY_PROMISE(a, b) (promised[a] != (b))
 #else
-#define MAY_PROMISE(a, b) (promised[a] < b)
+#define MAY_PROMISE(a, b) (promised[a] < (b))
 #endif
 
-/* A candidate fences itself and asks. It may be what leads, or reads, under an older ballot: having promised higher it
- * does so no longer (every step of a proposer asks PROMISED_BY_PROPOSER). */
+/* Ends every path into a's log but that of the ballot it has promised. What is in flight then never arrives. */
+#define FENCE(a) paths[a] = paths[a] & (1 << promised[a])
+
+/* A candidate promises to itself, fences itself, and asks. It may be what leads, or reads, under a lower ballot; now it
+ * does so no longer. */
 #define CAN_CAMPAIGN(b) (stage OF(b) == IDLE && promised[PROPOSER(b)] < b && MAY_VOTE(PROPOSER(b)))
-inline Campaign(b) {
-  printf("replica %d campaigns under %d\n", PROPOSER(b), b);
-  HOLDS(P7, !forgot[PROPOSER(b)]);
-  promised[PROPOSER(b)] = b;
-  stage OF(b) = ASKING;
-#if defined(NO_FENCE) || defined(NO_SELF_FENCE) /* broken: who could write here still can */
-#else
-  Fence(PROPOSER(b));
+inline Campaign() {
+  a = PROPOSER(b);
+  printf("replica %d campaigns under %d\n", a, b);
+  HOLDS(P7, !forgot[a]);
+  WITNESSED(IS_SPOILT, promised[a] != 0 && stage OF(promised[a]) == READING && LOG(a, commit[a]) == 0 &&
+                       LOG(a, commit[a] + 1) != 0);
+  promised[a] = b;
+#if !defined(NO_FENCE) && !defined(NO_SELF_FENCE) /* broken: who could write here still can */
+  FENCE(a);
 #endif
-#ifndef MERGED
-  given OF(b) = 1 << PROPOSER(b);
-#endif
-  d_step { Forget() }
+  given OF(b) = 1 << a;
+  stage OF(b) = ASKING
 }
 
 /* An acceptor takes a Prepare, whenever it arrives: promises, fences, grants, examines its log, answers.
  *
- * Merged: promise and fence are one step, because bytes that land between the two could as well land before: a landing
- * write does not look at the promise. Two Prepares that meet there are served one after the other. The Promise that is
- * under way is what it says; when it is looked at is up to Choose, and one that is late or lost is one that is not.
- *
- * Merged (MERGED only): the candidate looks at the log itself and not at what the Promise says of it. A log that is
- * granted is changed by nobody before its holder leads.
+ * Merged: promise and fence, because bytes that land between the two could as well land before: a landing write does
+ * not look at the promise. Two Prepares that meet there are served one after the other. And the Promise's arrival: it
+ * stays what it says, it is up to ChooseLog when to look at it, and one that is late or lost is one that is not looked
+ * at.
  */
-#define CAN_GRANT(a, b) (stage OF(b) != IDLE && PROPOSER(b) != a && MAY_PROMISE(a, b) && MAY_VOTE(a))
-inline Grant(a, b) {
+#define CAN_GRANT(b, a) (stage OF(b) != IDLE && PROPOSER(b) != a && MAY_PROMISE(a, b) && MAY_VOTE(a))
+inline Grant() {
   printf("replica %d grants its log to %d of replica %d\n", a, b, PROPOSER(b));
   HOLDS(P1, promised[a] < b);
   HOLDS(P7, !forgot[a]);
+  Scan(a, e, x);
+  WITNESSED(IS_TORN, e + 1 < LENGTH && LOG(a, e) == 0 && LOG(a, e + 1) != 0);
+  WITNESSED(IS_READ_AHEAD, x > promised[a]);
   promised[a] = b;
-#if defined(NO_FENCE) /* broken: who could write here still can */
-#elif defined(FENCE_AFTER_PROMISE) /* broken: the fence takes effect later, LateFence */
-#else
-  Fence(a);
+#if !defined(NO_FENCE) && !defined(FENCE_AFTER_PROMISE) /* broken: who could write here still can; or until FenceLate */
+  FENCE(a);
 #endif
-  d_step {
-    if
-#ifndef MERGED
-    :: stage OF(b) == ASKING && PROMISED_BY_PROPOSER(b) ->
-       Scan(a, e, x);
-       PROMISE_END(b, a) = e;
-       PROMISE_LAST(b, a) = x;
-       PROMISE_COMMIT(b, a) = commit[a];
-       given OF(b) = given OF(b) | (1 << a);
-       e = 0; x = 0
-#endif
-    :: stage OF(b) == LEADING && PROMISED_BY_PROPOSER(b) -> Activate(b, a)
-    :: else
-    fi;
-    Forget()
-  }
+  if
+  :: stage OF(b) == ASKING && HOLDS_OUT(b) ->
+     given OF(b) = given OF(b) | (1 << a);
+     promise_end WITH(b, a) = e;
+     promise_last WITH(b, a) = x;
+     promise_commit WITH(b, a) = commit[a]
+  :: else
+  fi
 }
 
+#ifdef FENCE_AFTER_PROMISE
 #define CAN_FENCE_LATE(a) ((paths[a] & (255 - (1 << promised[a]))) != 0)
-inline LateFence(a) {
+inline FenceLate() {
   printf("replica %d fences all but %d\n", a, promised[a]);
-  Fence(a);
-  d_step { Forget() }
+  FENCE(a)
 }
+#endif
 
 /* Is a log with last ballot x and end e to be preferred to one with y and f? */
 #if defined(LOWER_BALLOT_WINS) /* broken */
@@ -438,42 +237,27 @@ inline LateFence(a) {
 #define BETTER(x, e, y, f) (x > y || x == y && e > f)
 #endif
 
-/* With the promises of the majority `m`, a set of replicas, chooses the best log.
- *
- * Merged (MERGED only): choosing, reading, checking what was read, and starting to lead. The logs of m cannot change
- * before b leads unless their owners promise higher; a candidate that read the whole of the source before that could
- * as well have started then: what it starts is writes that may all be late. One that reads too late, or in part, or
- * dies, is in ReadInVain.
+/* With the promises of the majority k, a set of replicas, the candidate chooses the log to adopt. Its own, or it reads.
  */
-#ifdef MERGED
-#define CAN_CHOOSE(b, m) \
-  (stage OF(b) == ASKING && (m & (1 << PROPOSER(b))) && PROMISED_BY_PROPOSER(b) && \
-   (!(m & 1) || promised[0] == b) && (!(m & 2) || promised[1] == b) && (!(m & 4) || promised[2] == b))
-#else
-#define CAN_CHOOSE(b, m) \
-  (stage OF(b) == ASKING && PROMISED_BY_PROPOSER(b) && (m & (1 << PROPOSER(b))) && (given OF(b) & m) == m)
-#endif
-inline ChooseLog(b, m) {
+#define CAN_CHOOSE(b, k) \
+  (stage OF(b) == ASKING && HOLDS_OUT(b) && (k & (1 << PROPOSER(b))) && (given OF(b) & k) == k)
+inline ChooseLog() {
   r = PROPOSER(b);
-  s = r;
-  c = commit[r];
+  source OF(b) = r;
+  source_commit OF(b) = commit[r];
   Scan(r, f, y);
   a = 0;
   do
   :: a < REPLICAS ->
      if
-     :: (m & (1 << a)) && a != r ->
-#ifdef MERGED
-        HOLDS(P7, !forgot[a]);
-        Scan(a, e, x);
-        c = MAX(c, commit[a]);
-#else
-        e = PROMISE_END(b, a);
-        x = PROMISE_LAST(b, a);
-        c = MAX(c, PROMISE_COMMIT(b, a));
-#endif
+     :: (k & (1 << a)) && a != r ->
+        HOLDS(P4, commit[r] <= promise_end WITH(b, a) || !BETTER(promise_last WITH(b, a), promise_end WITH(b, a), y, f));
+        source_commit OF(b) = MAX(source_commit OF(b), promise_commit WITH(b, a));
         if
-        :: BETTER(x, e, y, f) -> s = a; f = e; y = x
+        :: BETTER(promise_last WITH(b, a), promise_end WITH(b, a), y, f) ->
+           source OF(b) = a;
+           f = promise_end WITH(b, a);
+           y = promise_last WITH(b, a)
         :: else
         fi
      :: else
@@ -481,164 +265,103 @@ inline ChooseLog(b, m) {
      a++
   :: else -> break
   od;
-  HOLDS(P4, f >= commit[r]);
-  WITNESSED(IS_ADOPTED, s != r && f > 0 && chosen[f - 1] != 0 && LOG(r, f - 1) != chosen[f - 1]);
-  printf("replica %d, candidate under %d, chooses %d entries of replica %d\n", r, b, f, s);
-#ifdef MERGED
-  /* It takes that log from its own commit on, over its own suffix. */
-  i = commit[r];
-  do
-  :: i < f -> LOG(r, i) = LOG(s, i); i++
-  :: else -> break
-  od;
-  Finish(b)
-#else
-  if
-  :: s == r -> Finish(b)
-  :: else ->
-     stage OF(b) = READING;
-     source OF(b) = s;
-     source_end OF(b) = f;
-     source_last OF(b) = y;
-     source_commit OF(b) = c;
-     given OF(b) = 0;
-     PROMISE_END(b, 0) = 0; PROMISE_LAST(b, 0) = 0; PROMISE_COMMIT(b, 0) = 0;
-     PROMISE_END(b, 1) = 0; PROMISE_LAST(b, 1) = 0; PROMISE_COMMIT(b, 1) = 0;
-     PROMISE_END(b, 2) = 0; PROMISE_LAST(b, 2) = 0; PROMISE_COMMIT(b, 2) = 0
-  fi;
-#endif
-  r = 0; s = 0; c = 0; a = 0; i = 0; e = 0; f = 0; x = 0; y = 0
+  printf("replica %d, candidate under %d, chooses %d entries of replica %d\n", r, b, f, source OF(b));
+  WITNESSED(IS_ADOPTED, source OF(b) != r && f > 0 && chosen[f - 1] != 0 && LOG(r, f - 1) != chosen[f - 1]);
+  source_end OF(b) = f;
+  source_last OF(b) = y;
+  ForgetPromises(b);
+  stage OF(b) = READING
 }
 
-/* Reading: what stands in the source is copied to our own log, from our own commit on, in any order and perhaps in
- * part. The source may have been granted to somebody else meanwhile, whose writes then are seen, or are not. What has
- * been read when the candidate gives up, dies, or is fenced, stays. */
-#ifdef LATE_READ /* broken: a read changes the reader's log after it has been granted to somebody else */
+/* Reading: what stands in the source is copied to the own log, from the own commit on, in any order and perhaps not
+ * whole. The source may have been granted to somebody else meanwhile, whose writes are then seen, or not. What has been
+ * read when the candidate gives up, dies, or is fenced, stays where it is. A source that has restarted is another.
+ */
+#ifdef LATE_READ /* broken: a read changes the reader's log after that has been granted to somebody else */
 #define MAY_READ(b) (stage OF(b) == READING && SAME_LIFE(b))
 #else
-#define MAY_READ(b) (stage OF(b) == READING && PROMISED_BY_PROPOSER(b) && SAME_LIFE(b))
+#define MAY_READ(b) (stage OF(b) == READING && HOLDS_OUT(b) && SAME_LIFE(b))
 #endif
 #ifdef READ_NEXT_LIFE /* broken: a read returns what a process has in its memory that has restarted meanwhile */
 #define SAME_LIFE(b) (true)
 #else
 #define SAME_LIFE(b) (!forgot[source OF(b)])
 #endif
-#define CAN_READ_CELL(b, k) \
-  (MAY_READ(b) && commit[PROPOSER(b)] <= k && k < source_end OF(b) && \
-   LOG(PROPOSER(b), k) != LOG(source OF(b), k))
-inline ReadCell(b, k) {
+#define READS(b, k) (MAY_READ(b) && commit[PROPOSER(b)] <= k && k < source_end OF(b))
+#define CAN_READ(b, k) (READS(b, k) && LOG(PROPOSER(b), k) != LOG(source OF(b), k))
+inline Read() {
   printf("replica %d, candidate under %d, reads position %d\n", PROPOSER(b), b, k);
-  HOLDS(P2, PROMISED_BY_PROPOSER(b));
-  PutCell(PROPOSER(b), k, LOG(source OF(b), k))
+  HOLDS(P2, HOLDS_OUT(b));
+  LOG(PROPOSER(b), k) = LOG(source OF(b), k)
 }
-#ifdef READ_CLEARS /* broken: what is read into is cleared first, also where it is equal */
-#define CAN_CLEAR_CELL(b, k) \
-  (MAY_READ(b) && commit[PROPOSER(b)] <= k && k < source_end OF(b) && LOG(PROPOSER(b), k) != 0)
-inline ClearCell(b, k) {
-  printf("replica %d, candidate under %d, clears position %d\n", PROPOSER(b), b, k);
+/* Part of an entry is read. Where the bytes are equal, that changes nothing. */
+#ifdef READ_CLEARS /* broken: what is read into is cleared first */
+#define CAN_READ_PART(b, k) (READS(b, k) && LOG(PROPOSER(b), k) != 0)
+#else
+#define CAN_READ_PART(b, k) (CAN_READ(b, k) && LOG(PROPOSER(b), k) != 0)
+#endif
+inline ReadPart() {
+  printf("replica %d, candidate under %d, reads part of position %d\n", PROPOSER(b), b, k);
+  HOLDS(P2, HOLDS_OUT(b));
   LOG(PROPOSER(b), k) = 0
 }
-#endif
 
-#ifdef MERGED
-/* A candidate that will not lead, and reads. */
-#define CAN_READ_IN_VAIN(b, a) \
-  (b < BALLOTS && stage OF(b) == ASKING && PROPOSER(b) != a && PROMISED_BY_PROPOSER(b) && promised[a] == b)
-inline ReadInVain(b, a) {
-  printf("replica %d, candidate under %d, reads replica %d in vain\n", PROPOSER(b), b, a);
-  Scan(PROPOSER(b), f, y);
-  Scan(a, e, x);
-  if
-  :: BETTER(x, e, y, f) && e > commit[PROPOSER(b)] ->
-     stage OF(b) = READING;
-     source OF(b) = a;
-     source_end OF(b) = e
-  :: else
-  fi;
-  e = 0; f = 0; x = 0; y = 0
-}
-/* It sees what is in flight to the source. */
-#define CAN_READ_FLIGHT(b, k, w) \
-  (MAY_READ(b) && commit[PROPOSER(b)] <= k && k < source_end OF(b) && IN_FLIGHT(w, source OF(b), k) && \
-   LOG(PROPOSER(b), k) != LED(w, k))
-inline ReadFlight(b, k, w) {
-  printf("replica %d, candidate under %d, reads position %d, in flight of %d\n", PROPOSER(b), b, k, w);
-  HOLDS(P2, PROMISED_BY_PROPOSER(b));
-  PutCell(PROPOSER(b), k, LED(w, k))
-}
-#else
-/* All has been read. Merged: it is tried when what was read is what was promised. A candidate that has read something
- * else gives up: it takes no further step. */
-#define CAN_FINISH(b) (stage OF(b) == READING && PROMISED_BY_PROPOSER(b))
-inline FinishReading(b) {
+/* All is read, and the chain ends where the Promise said. The candidate moves its commit to the highest that it was
+ * told, appends its ballot record, and leads. If the chain ends elsewhere, it gives up: it takes no further step.
+ *
+ * Merged: the end of the reading and the look at it, both the candidate's own.
+ */
+#define CAN_LEAD(b) (stage OF(b) == READING && HOLDS_OUT(b))
+/* What P4 asks of b's log. A candidate may finish late, when a higher ballot has chosen: that it need not have. */
+#define CHOSEN_BELOW(i, b) (chosen[i] != 0 && chosen_under[i] < b)
+inline Lead() {
   r = PROPOSER(b);
   f = source_end OF(b);
-  y = source_last OF(b);
-  c = source_commit OF(b);
-  Finish(b);
-  r = 0; c = 0; a = 0; i = 0; e = 0; f = 0; x = 0; y = 0
-}
-#endif
-
-/* P4 is about what is chosen under a lower ballot. With MERGED no higher one can have chosen: that takes a majority that
- * has promised higher, which leaves this candidate none. */
-#ifdef MERGED
-#define CHOSEN_BELOW(i, b) (chosen[i] != 0)
-#else
-#define CHOSEN_BELOW(i, b) (chosen[i] != 0 && chosen_under[i] < b)
-#endif
-
-/* r, the proposer of b, holds in its log what it has adopted: f entries, the last of ballot y. If the chain says so,
- * it moves its commit to the highest that it was promised, c, appends the ballot record and leads. */
-inline Finish(b) {
   i = 0;
-  x = 0;
   do
 #ifdef NO_CHAIN
-  :: i < f && LOG(r, i) != 0 -> x = BALLOT(LOG(r, i)); i++
+  :: i < f && LOG(r, i) != 0 ->
 #else
-  :: i < f && LOG(r, i) != 0 && BEFORE(LOG(r, i)) == x -> x = BALLOT(LOG(r, i)); i++
+  :: i < f && LOG(r, i) != 0 && BEFORE(LOG(r, i)) == x ->
 #endif
+     x = BALLOT(LOG(r, i));
+     i++
   :: else -> break
   od;
   if
-  :: i == f && x == y ->
+  :: i == f && x == source_last OF(b) ->
+     printf("replica %d leads %d, from position %d\n", r, b, f);
      i = 0;
      do
      :: i < LENGTH ->
         HOLDS(P4, !CHOSEN_BELOW(i, b) || (i < f && SAME(LOG(r, i), chosen[i])));
+        WITNESSED(IS_LATE, chosen_under[i] > b && (i >= f || LOG(r, i) != chosen[i]));
         i++
      :: else -> break
      od;
-     HOLDS(P4, c <= f);
-     commit[r] = MAX(commit[r], c);
+     HOLDS(P4, source_commit OF(b) <= f);
+     commit[r] = MAX(commit[r], source_commit OF(b));
      word OF(b) = commit[r];
-#ifdef RESTAMP /* broken: what is adopted gets the ballot that it is accepted under */
+#ifdef RESTAMP /* broken: what is adopted gets the ballot that it is to be accepted under */
      i = commit[r];
      do
      :: i < f ->
         LOG(r, i) = CELL(VALUE(LOG(r, i)), b, (i > 0 -> BALLOT(LOG(r, i - 1)) : 0));
+        x = b;
         i++
      :: else -> break
      od;
-     if
-     :: f > 0 -> y = BALLOT(LOG(r, f - 1))
-     :: else
-     fi;
 #endif
-     LOG(r, f) = CELL(b, b, y);
+     LOG(r, f) = CELL(b, b, x);
      i = 0;
      do
      :: i <= f ->
         HOLDS(P3, LED(b, i) == 0);
         LED(b, i) = LOG(r, i);
+        y = BALLOT(LED(b, i));
+        HOLDS(P3, y == b || stage OF(y) != LEADING || LED(b, i) == LED(y, i));
         if
-        :: BEFORE(LED(b, i)) == BALLOT(LED(b, i)) -> commands OF(b)++ /* the others are ballot records */
-        :: else
-        fi;
-        if
-        :: BALLOT(LED(b, i)) != b && stage OF(BALLOT(LED(b, i))) == LEADING ->
-           HOLDS(P3, LED(b, i) == LED(BALLOT(LED(b, i)), i))
+        :: y == BEFORE(LED(b, i)) -> commands OF(b)++ /* the others are ballot records */
         :: else
         fi;
         i++
@@ -646,144 +369,108 @@ inline Finish(b) {
      od;
      end OF(b) = f + 1;
      record_end OF(b) = f + 1;
-     ACCEPTED(b, r) = f + 1;
-     printf("replica %d leads %d, from position %d\n", r, b, f);
-     stage OF(b) = LEADING;
-     source OF(b) = 0; source_end OF(b) = 0;
-#ifndef MERGED
-     ForgetPromises(b);
-#endif
-     a = 0;
-     do
-     :: a < REPLICAS ->
-        if
-        :: a != r && promised[a] == b -> Activate(b, a)
-        :: else
-        fi;
-        a++
-     :: else -> break
-     od
+     accepted WITH(b, r) = f + 1;
+     ForgetReading(b);
+     stage OF(b) = LEADING
   :: else
-#ifdef MERGED
-     -> HOLDS(P4, false); /* nothing can have come between */
-     stage OF(b) = GONE
-#endif
   fi
 }
 
 /* ---- phase 2 ---------------------------------------------------------------------------------------------------- */
 
-/* Merged: what is appended is at once in flight to every follower. A leader that has not posted it yet, or has died
- * first, is one whose write does not arrive. */
-#define CAN_APPEND(b) (stage OF(b) == LEADING && PROMISED_BY_PROPOSER(b) && commands OF(b) < SLOTS && end OF(b) < LENGTH)
-inline Append(b) {
-  printf("leader of %d appends at %d\n", b, end OF(b));
-  HOLDS(P3, LED(b, end OF(b)) == 0);
-  LED(b, end OF(b)) = CELL(b, b, b);
-  LOG(PROPOSER(b), end OF(b)) = CELL(b, b, b);
-  end OF(b)++;
-  commands OF(b)++;
-  ACCEPTED(b, PROPOSER(b)) = end OF(b);
-  Choose(b)
+/* Merged: what is appended is at once in flight to every follower. One that has not been posted yet, or never is because
+ * the leader dies first, is one that does not arrive. */
+#define CAN_APPEND(b) (LEADS(b) && commands OF(b) < SLOTS && end OF(b) < LENGTH)
+inline Append() {
+  i = end OF(b);
+  printf("leader of %d appends at %d\n", b, i);
+  HOLDS(P3, LED(b, i) == 0);
+  LED(b, i) = CELL(b, b, b);
+  LOG(PROPOSER(b), i) = LED(b, i);
+  end OF(b) = i + 1;
+  accepted WITH(b, PROPOSER(b)) = i + 1;
+  commands OF(b)++
 }
 
-#ifdef REWRITE /* broken: a leader replaces the last command, which it takes for unaccepted, by another */
-#define CAN_REWRITE(b) \
-  (b < BALLOTS && stage OF(b) == LEADING && PROMISED_BY_PROPOSER(b) && end OF(b) > record_end OF(b) && \
-   word OF(b) < end OF(b) && VALUE(LED(b, end OF(b) - 1)) == b)
-inline Rewrite(b) {
-  printf("leader of %d replaces its entry at %d\n", b, end OF(b) - 1);
-  HOLDS(P3, LED(b, end OF(b) - 1) == 0);
-  LED(b, end OF(b) - 1) = CELL(3, b, b);
-  LOG(PROPOSER(b), end OF(b) - 1) = CELL(3, b, b)
+#ifdef REWRITE /* broken: a leader puts another command in the place of its last, which it has not seen accepted */
+#define CAN_REWRITE(b) (LEADS(b) && word OF(b) < end OF(b) && LED(b, end OF(b) - 1) == CELL(b, b, b))
+inline Rewrite() {
+  i = end OF(b) - 1;
+  printf("leader of %d replaces its entry at %d\n", b, i);
+  HOLDS(P3, LED(b, i) == 0);
+  LED(b, i) = CELL(3, b, b);
+  LOG(PROPOSER(b), i) = LED(b, i)
 }
 #endif
 
-#ifdef MERGED
-/* The next bytes of b's log are in a's memory: up to b's ballot record first, then entry by entry. */
-#define CAN_LAND(b, a) (OPEN(a, b) && ACCEPTED(b, a) < end OF(b))
-inline Land(b, a) {
-  HOLDS(P2, promised[a] == b);
-  HOLDS(P7, !forgot[a]);
-  n = MAX(ACCEPTED(b, a) + 1, record_end OF(b));
-  i = 0;
-  do
-  :: i < n ->
-     WITNESSED(IS_OVERWRITTEN, LOG(a, i) != 0 && LOG(a, i) != LED(b, i));
-     LOG(a, i) = LED(b, i);
-     i++
-  :: else -> break
-  od;
-  printf("%d has landed at replica %d up to %d\n", b, a, n);
-  n = 0;
-  Count(b, a)
-}
+/* May a write of b change cell k of a? From a's own commit on; below, nothing differs. Where the bytes are equal a write
+ * changes nothing, torn or not. */
+#if defined(NO_ABANDON) /* broken: posted writes go on to read the ring of a leader that has granted it away */
+#define CARRIED(b, k) LOG(PROPOSER(b), k)
+#define IN_FLIGHT(b, a, k) (OPEN(a, b) && k < end OF(b) && LOG(a, k) != CARRIED(b, k) && accepted WITH(b, a) <= k)
+#elif defined(WRITE_FROM_END) /* broken: it writes from the follower's valid end on */
+#define CARRIED(b, k) LED(b, k)
+#define IN_FLIGHT(b, a, k) (OPEN(a, b) && k < end OF(b) && LOG(a, k) != CARRIED(b, k) && first_written WITH(b, a) <= k)
 #else
-/* An entry of b's log, or part of it, lands in a's memory. */
-#define CAN_ARRIVE(b, a, k) IN_FLIGHT(b, a, k)
-inline Arrive(b, a, k) {
+#define CARRIED(b, k) LED(b, k)
+#define IN_FLIGHT(b, a, k) (OPEN(a, b) && k < end OF(b) && LOG(a, k) != CARRIED(b, k))
+#endif
+/* An entry lands in a's memory, in any order. */
+inline Arrive() {
   printf("%d writes position %d of replica %d\n", b, k, a);
   HOLDS(P2, promised[a] == b);
   HOLDS(P7, !forgot[a]);
   WITNESSED(IS_OVERWRITTEN, LOG(a, k) != 0);
-  PutCell(a, k, LED(b, k));
-  d_step { Count(b, a) }
+  LOG(a, k) = CARRIED(b, k)
 }
-#endif
+/* Part of it does: what stood there is gone, and what is to stand there is not there. */
+#define CAN_ARRIVE_PART(b, a, k) (LOG(a, k) != 0 && IN_FLIGHT(b, a, k))
+inline ArrivePart() {
+  printf("%d writes part of position %d of replica %d\n", b, k, a);
+  HOLDS(P2, promised[a] == b);
+  HOLDS(P7, !forgot[a]);
+  LOG(a, k) = 0
+}
 
-/* The leader commits what a majority has accepted. */
-#define CAN_COMMIT(b) (stage OF(b) == LEADING && PROMISED_BY_PROPOSER(b) && REACHED(b) > word OF(b))
-inline Commit(b) {
+/* The leader commits what it has seen a majority accept. */
+#define CAN_COMMIT(b) (LEADS(b) && REACHED(b) > word OF(b))
+inline Commit() {
+  a = PROPOSER(b);
   word OF(b) = REACHED(b);
-  HOLDS(P5, commit[PROPOSER(b)] <= word OF(b));
-  commit[PROPOSER(b)] = word OF(b);
   printf("leader of %d commits up to %d\n", b, word OF(b));
-  Committed(PROPOSER(b))
+  HOLDS(P5, commit[a] <= word OF(b));
+  commit[a] = word OF(b)
 }
 
-/* a's commit may pass only what is chosen. */
-inline Committed(a) {
-  i = 0;
-  do
-  :: i < commit[a] ->
-     HOLDS(P5, chosen[i] != 0);
-     AGREES(chosen[i] == 0 || VALUE(chosen[i]) == VALUE(LOG(a, i)));
-     i++
-  :: else -> break
-  od;
-  i = 0
-}
-
-/* A follower's commit is min(commit word, valid end), once its chain holds the ballot that it has granted.
+/* A follower commits min(commit word, valid end), once its chain holds the ballot that it has granted.
  *
- * Merged: posting the word, its landing, and looking at it. A word that is older says less, and would have been looked
- * at earlier; one that a fence keeps out is one that is not looked at.
+ * Merged: posting the word, its landing, and the look at it. An older word says less, and could have been looked at
+ * earlier; one that a fence keeps out is one that is not looked at.
  */
 #define CAN_LEARN(b, a) (OPEN(a, b) && promised[a] == b && word OF(b) > commit[a])
-inline Learn(b, a) {
+inline Learn() {
   Scan(a, e, x);
+  e = MIN(e, word OF(b));
   if
 #ifdef LEARN_EARLY /* broken: also while the chain may go on in an old suffix */
-  :: MIN(word OF(b), e) > commit[a] ->
+  :: e > commit[a] ->
 #else
-  :: x == b && MIN(word OF(b), e) > commit[a] ->
+  :: e > commit[a] && x == b ->
 #endif
-     commit[a] = MIN(word OF(b), e);
-     printf("replica %d commits up to %d, by the word of %d\n", a, commit[a], b);
+     printf("replica %d commits up to %d, by the word of %d\n", a, e, b);
      WITNESSED(IS_LEARNED, b == BALLOTS);
-     Committed(a)
+     commit[a] = e
   :: else
-  fi;
-  e = 0; x = 0
+  fi
 }
 
 /* ---- crashes ----------------------------------------------------------------------------------------------------
- * A process that stops, for a while or for good, takes no steps; its writes in flight still arrive. Every state allows
- * that, so it needs no step. This is the other kind: a restart that has lost log, commit and promises. Writes to the
- * former incarnation fail; those that it has posted arrive.
+ * A process that stops, for a while or for good, takes no step; what it has in flight still arrives. That can happen in
+ * every state, and needs no step of its own. This is the other kind: a restart without log, commit and promises. Writes
+ * to the former life fail, those that it has posted arrive.
  */
 #define CAN_RESTART(a) (!forgot[0] && !forgot[1] && !forgot[2])
-inline Restart(a) {
+inline Restart() {
   printf("replica %d restarts without its memory\n", a);
   forgot[a] = 1;
   promised[a] = 0;
@@ -793,63 +480,229 @@ inline Restart(a) {
   do
   :: i < LENGTH -> LOG(a, i) = 0; i++
   :: else -> break
+  od
+}
+
+/* ---- after each step -------------------------------------------------------------------------------------------- */
+
+/* Every replica that has promised what is led is written to. */
+inline OpenPaths(b) {
+  a = 0;
+  do
+  :: a < REPLICAS ->
+     if
+     :: LEADS(b) && promised[a] == b && a != PROPOSER(b) && !OPEN(a, b) ->
+        paths[a] = paths[a] | (1 << b);
+        HOLDS(P4, commit[a] <= end OF(b));
+        i = 0;
+        do
+        :: i < commit[a] -> HOLDS(P4, SAME(LOG(a, i), LED(b, i))); i++
+        :: else -> break
+        od;
+#ifdef WRITE_FROM_END
+        Scan(a, e, x);
+        first_written WITH(b, a) = e
+#endif
+     :: else
+     fi;
+     a++
+  :: else -> break
+  od
+}
+
+/* How far each replica has taken in b's log, and what is chosen by that.
+ *
+ * Merged: landing and completing. A completion that comes later, also after a has promised somebody else, lets the
+ * leader know later (Commit); one that never comes lets it know never. Chosen is what has landed, whoever knows.
+ */
+inline CountAccepted(b) {
+  a = 0;
+  do
+  :: a < REPLICAS ->
+     i = accepted WITH(b, a);
+#ifdef WRITE_FROM_END /* and takes for equal what the follower holds up to there */
+     i = MAX(i, first_written WITH(b, a));
+#endif
+     do
+#ifdef COUNT_POSTED /* broken: counted when it is posted */
+     :: OPEN(a, b) && i < end OF(b) -> i++
+#else
+     :: OPEN(a, b) && i < end OF(b) && LOG(a, i) == LED(b, i) -> i++
+#endif
+     :: else -> break
+     od;
+#ifdef COUNT_BEFORE_RECORD /* broken: what lies before the ballot record counts as soon as it is there */
+     if
+     :: i > accepted WITH(b, a) && OPEN(a, b) ->
+#else
+     if
+     :: i > accepted WITH(b, a) && OPEN(a, b) && i >= record_end OF(b) ->
+#endif
+        accepted WITH(b, a) = i
+     :: else
+     fi;
+     a++
+  :: else -> break
   od;
+  n = REACHED(b);
   i = 0;
-  Forget()
+  do
+  :: i < n ->
+     AGREES(chosen[i] == 0 || VALUE(chosen[i]) == VALUE(LED(b, i)));
+     if
+     :: chosen[i] == 0 ->
+        printf("chosen at %d: %d\n", i, VALUE(LED(b, i)));
+        chosen[i] = LED(b, i);
+        WITNESSED(IS_CHOSEN, i == LENGTH - 1);
+        WITNESSED(IS_AFTER_RESTART, b == BALLOTS && (forgot[0] || forgot[1] || forgot[2]))
+     :: else
+     fi;
+     HOLDS(P4, SAME(chosen[i], LED(b, i)));
+     if
+     :: chosen_under[i] == 0 || b < chosen_under[i] -> chosen_under[i] = b
+     :: else
+     fi;
+     y = b + 1;
+     do
+     :: y <= BALLOTS ->
+        HOLDS(P4, stage OF(y) != LEADING || (i < end OF(y) && SAME(LED(y, i), LED(b, i))));
+        y++
+     :: else -> break
+     od;
+     i++
+  :: else -> break
+  od
+}
+
+/* A commit passes only what is chosen. */
+inline CheckCommits() {
+  a = 0;
+  do
+  :: a < REPLICAS ->
+     i = 0;
+     do
+     :: i < commit[a] ->
+        HOLDS(P5, chosen[i] != 0);
+        AGREES(chosen[i] == 0 || VALUE(chosen[i]) == VALUE(LOG(a, i)));
+        i++
+     :: else -> break
+     od;
+     a++
+  :: else -> break
+  od
+}
+
+inline ForgetPromises(b) {
+  given OF(b) = 0;
+  promise_end WITH(b, 0) = 0; promise_last WITH(b, 0) = 0; promise_commit WITH(b, 0) = 0;
+  promise_end WITH(b, 1) = 0; promise_last WITH(b, 1) = 0; promise_commit WITH(b, 1) = 0;
+  promise_end WITH(b, 2) = 0; promise_last WITH(b, 2) = 0; promise_commit WITH(b, 2) = 0
+}
+
+inline ForgetReading(b) {
+  source OF(b) = 0; source_end OF(b) = 0; source_last OF(b) = 0; source_commit OF(b) = 0
+}
+
+/* Sets to 0 what can have no effect any more, so that it tells no states apart. A ballot whose proposer has promised
+ * higher and that has no path writes nothing, chooses nothing, and leads no more; its log is kept, for P4, while a lower
+ * one may choose (n). */
+inline Forget(b) {
+  if
+  :: stage OF(b) == IDLE || stage OF(b) == GONE
+  :: else ->
+     if
+     :: HOLDS_OUT(b) || OPEN(0, b) || OPEN(1, b) || OPEN(2, b) -> n = 1
+#ifdef LATE_READ
+     :: !HOLDS_OUT(b) && stage OF(b) == READING
+#endif
+     :: else ->
+        if
+        :: stage OF(b) == LEADING && n == 1
+        :: else ->
+           ForgetPromises(b);
+           ForgetReading(b);
+           i = 0;
+           do
+           :: i < LENGTH -> LED(b, i) = 0; i++
+           :: else -> break
+           od;
+           end OF(b) = 0; record_end OF(b) = 0; commands OF(b) = 0; word OF(b) = 0;
+           accepted WITH(b, 0) = 0; accepted WITH(b, 1) = 0; accepted WITH(b, 2) = 0;
+           stage OF(b) = GONE
+        fi
+     fi
+  fi
+}
+
+inline Settle() {
+  b = 1;
+  do
+  :: b <= BALLOTS ->
+     if
+     :: stage OF(b) == LEADING -> OpenPaths(b); CountAccepted(b)
+     :: else
+     fi;
+     b++
+  :: else -> break
+  od;
+  CheckCommits();
+  n = 0;
+  b = 1;
+  do
+  :: b <= BALLOTS -> Forget(b); b++
+  :: else -> break
+  od;
+  step = 0; b = 0; a = 0; k = 0; r = 0; i = 0; n = 0; e = 0; f = 0; x = 0; y = 0
 }
 
 /* ---- the world --------------------------------------------------------------------------------------------------
- * Replicas are alike until they propose, so ballot 1 is replica 0's, and a new proposer is always the next replica.
+ * Any step that can be taken may be the next. Replicas are alike until they propose, so ballot 1 is replica 0's, and a
+ * new proposer is always the next replica.
  */
-#define STEPS_OF_BALLOT(b) \
-  :: atomic { CAN_CAMPAIGN(b) -> Campaign(b) } \
-  :: d_step { CAN_CHOOSE(b, 3) -> ChooseLog(b, 3) } \
-  :: d_step { CAN_CHOOSE(b, 5) -> ChooseLog(b, 5) } \
-  :: d_step { CAN_CHOOSE(b, 6) -> ChooseLog(b, 6) } \
-  :: d_step { CAN_CHOOSE(b, 7) -> ChooseLog(b, 7) } \
-  :: d_step { CAN_APPEND(b) -> Append(b) } \
-  :: d_step { CAN_COMMIT(b) -> Commit(b) } \
-  STEPS_BETWEEN(b, 0) STEPS_BETWEEN(b, 1) STEPS_BETWEEN(b, 2) \
-  STEPS_AT(b, 0) STEPS_AT(b, 1) STEPS_AT(b, 2) STEPS_AT(b, 3) STEPS_AT_4(b) STEPS_AT_5(b)
-#define STEPS_BETWEEN(b, a) \
-  :: atomic { CAN_GRANT(a, b) -> Grant(a, b) } \
-  :: d_step { CAN_LEARN(b, a) -> Learn(b, a) } \
-  STEPS_BETWEEN_MORE(b, a)
-#ifdef MERGED
-#define STEPS_BETWEEN_MORE(b, a) \
-  :: d_step { CAN_READ_IN_VAIN(b, a) -> ReadInVain(b, a) } \
-  :: d_step { CAN_LAND(b, a) -> Land(b, a) }
+mtype = {campaign, grant, choose_log, read, read_part, lead, append, arrive, arrive_part, commit_, learn, restart,
+         fence_late, rewrite};
+
+#define STEP(condition, what, b_, a_, k_) :: d_step { condition -> step = what; b = b_; a = a_; k = k_ }
+#define STEPS_OF(b) \
+  STEP(CAN_CAMPAIGN(b), campaign, b, 0, 0) \
+  STEP(CAN_CHOOSE(b, 3), choose_log, b, 0, 3) \
+  STEP(CAN_CHOOSE(b, 5), choose_log, b, 0, 5) \
+  STEP(CAN_CHOOSE(b, 6), choose_log, b, 0, 6) \
+  STEP(CAN_CHOOSE(b, 7), choose_log, b, 0, 7) \
+  STEP(CAN_LEAD(b), lead, b, 0, 0) \
+  STEP(CAN_APPEND(b), append, b, 0, 0) \
+  STEP(CAN_COMMIT(b), commit_, b, 0, 0) \
+  STEPS_WITH(b, 0) STEPS_WITH(b, 1) STEPS_WITH(b, 2) \
+  STEPS_AT(b, 0) STEPS_AT(b, 1) STEPS_AT_2(b) STEPS_AT_3(b) STEPS_AT_4(b)
+#define STEPS_WITH(b, a) \
+  STEP(CAN_GRANT(b, a), grant, b, a, 0) \
+  STEP(CAN_LEARN(b, a), learn, b, a, 0)
 #define STEPS_AT(b, k) \
-  :: atomic { CAN_READ_CELL(b, k) -> ReadCell(b, k) } \
-  :: atomic { CAN_READ_FLIGHT(b, k, BALLOTS) -> ReadFlight(b, k, BALLOTS) } \
-  :: atomic { CAN_READ_FLIGHT(b, k, BALLOTS - 1) -> ReadFlight(b, k, BALLOTS - 1) }
+  STEP(CAN_READ(b, k), read, b, 0, k) \
+  STEP(CAN_READ_PART(b, k), read_part, b, 0, k) \
+  STEPS_WITH_AT(b, 0, k) STEPS_WITH_AT(b, 1, k) STEPS_WITH_AT(b, 2, k)
+#define STEPS_WITH_AT(b, a, k) \
+  STEP(IN_FLIGHT(b, a, k), arrive, b, a, k) \
+  STEP(CAN_ARRIVE_PART(b, a, k), arrive_part, b, a, k)
+#if LENGTH > 2
+#define STEPS_AT_2(b) STEPS_AT(b, 2)
 #else
-#define STEPS_BETWEEN_MORE(b, a)
-#define STEPS_AT(b, k) \
-  :: atomic { CAN_READ_CELL(b, k) -> ReadCell(b, k) } \
-  STEP_CLEAR(b, k) \
-  :: atomic { CAN_ARRIVE(b, 0, k) -> Arrive(b, 0, k) } \
-  :: atomic { CAN_ARRIVE(b, 1, k) -> Arrive(b, 1, k) } \
-  :: atomic { CAN_ARRIVE(b, 2, k) -> Arrive(b, 2, k) }
+#define STEPS_AT_2(b)
 #endif
-#ifdef READ_CLEARS
-#define STEP_CLEAR(b, k) :: atomic { CAN_CLEAR_CELL(b, k) -> ClearCell(b, k) }
+#if LENGTH > 3
+#define STEPS_AT_3(b) STEPS_AT(b, 3)
 #else
-#define STEP_CLEAR(b, k)
+#define STEPS_AT_3(b)
 #endif
 #if LENGTH > 4
 #define STEPS_AT_4(b) STEPS_AT(b, 4)
 #else
 #define STEPS_AT_4(b)
 #endif
-#if LENGTH > 5
-#define STEPS_AT_5(b) STEPS_AT(b, 5)
-#else
-#define STEPS_AT_5(b)
-#endif
 
 init {
-  byte a, b, c, r, s, w, i, n, e, f, x, y;
+  mtype step;
+  byte b, a, k, r, i, n, e, f, x, y;
 
   atomic {
     b = 2;
@@ -870,36 +723,53 @@ init {
   }
 end_of_init:
   do
-  STEPS_OF_BALLOT(1)
-  STEPS_OF_BALLOT(2)
+  :: atomic {
+       if
+       STEPS_OF(1)
+       STEPS_OF(2)
 #if BALLOTS > 2
-  STEPS_OF_BALLOT(3)
+       STEPS_OF(3)
 #endif
 #if BALLOTS > 3
-  STEPS_OF_BALLOT(4)
-#endif
-#ifndef MERGED
-  :: d_step { CAN_FINISH(1) -> FinishReading(1) }
-  :: d_step { CAN_FINISH(2) -> FinishReading(2) }
-#if BALLOTS > 2
-  :: d_step { CAN_FINISH(3) -> FinishReading(3) }
-#endif
-#if BALLOTS > 3
-  :: d_step { CAN_FINISH(4) -> FinishReading(4) }
-#endif
+       STEPS_OF(4)
 #endif
 #if RESTARTS
-  :: d_step { CAN_RESTART(0) -> Restart(0) }
-  :: d_step { CAN_RESTART(1) -> Restart(1) }
-  :: d_step { CAN_RESTART(2) -> Restart(2) }
+       STEP(CAN_RESTART(0), restart, 0, 0, 0)
+       STEP(CAN_RESTART(1), restart, 0, 1, 0)
+       STEP(CAN_RESTART(2), restart, 0, 2, 0)
 #endif
 #ifdef FENCE_AFTER_PROMISE
-  :: atomic { CAN_FENCE_LATE(0) -> LateFence(0) }
-  :: atomic { CAN_FENCE_LATE(1) -> LateFence(1) }
-  :: atomic { CAN_FENCE_LATE(2) -> LateFence(2) }
+       STEP(CAN_FENCE_LATE(0), fence_late, 0, 0, 0)
+       STEP(CAN_FENCE_LATE(1), fence_late, 0, 1, 0)
+       STEP(CAN_FENCE_LATE(2), fence_late, 0, 2, 0)
 #endif
 #ifdef REWRITE
-  :: d_step { CAN_REWRITE(1) -> Rewrite(1) }
+       STEP(CAN_REWRITE(1), rewrite, 1, 0, 0)
 #endif
+       fi;
+       d_step {
+         if
+         :: step == campaign -> Campaign()
+         :: step == grant -> Grant()
+         :: step == choose_log -> ChooseLog()
+         :: step == read -> Read()
+         :: step == read_part -> ReadPart()
+         :: step == lead -> Lead()
+         :: step == append -> Append()
+         :: step == arrive -> Arrive()
+         :: step == arrive_part -> ArrivePart()
+         :: step == commit_ -> Commit()
+         :: step == learn -> Learn()
+         :: step == restart -> Restart()
+#ifdef FENCE_AFTER_PROMISE
+         :: step == fence_late -> FenceLate()
+#endif
+#ifdef REWRITE
+         :: step == rewrite -> Rewrite()
+#endif
+         fi;
+         Settle()
+       }
+     }
   od
 }
