@@ -18,6 +18,17 @@
  * instead. Why a merger loses nothing is said at the step, after "Merged:".
  */
 
+/* What WITNESS may name. */
+#define IS_CHOSEN 1        /* a value is chosen at the last position that there is */
+#define IS_ADOPTED 2       /* a candidate chooses another's log for a chosen entry that it lacks itself */
+#define IS_TORN 3          /* an acceptor promises on a log with a torn entry and a whole one behind it */
+#define IS_OVERWRITTEN 4   /* an entry is overwritten by another */
+#define IS_LEARNED 5       /* a follower commits by the word of the last ballot's leader */
+#define IS_AFTER_RESTART 6 /* the last ballot chooses after a replica has lost its memory */
+#define IS_SPOILT 7        /* a candidate has read in part, and campaigns again on what it holds now */
+#define IS_LATE 8          /* a candidate begins to lead when a higher ballot has chosen what it lacks */
+#define IS_READ_LATER 9    /* a candidate reads what its source was given under a higher ballot, after its Promise */
+
 #ifndef BALLOTS
 #define BALLOTS 2
 #endif
@@ -130,15 +141,6 @@ bool witness = true;
 #else
 #define WITNESSED(number, condition) skip
 #endif
-#define IS_CHOSEN 1        /* a value is chosen at the last position that there is */
-#define IS_ADOPTED 2       /* a candidate chooses another's log for a chosen entry that it lacks itself */
-#define IS_TORN 3          /* an acceptor promises on a log with a torn entry and a whole one behind it */
-#define IS_OVERWRITTEN 4   /* an entry is overwritten by another */
-#define IS_LEARNED 5       /* a follower commits by the word of the last ballot's leader */
-#define IS_AFTER_RESTART 6 /* the last ballot chooses after a replica has lost its memory */
-#define IS_SPOILT 7        /* a candidate has read in part, and campaigns again on what it holds now */
-#define IS_LATE 8          /* a candidate begins to lead when a higher ballot has chosen what it lacks */
-#define IS_READ_AHEAD 9    /* an acceptor promises on a log with an entry of a ballot that it has never promised */
 
 /* a's log ends, valid, at `to`; its last valid entry has ballot `last`. */
 inline Scan(a, to, last) {
@@ -203,7 +205,6 @@ inline Grant() {
   HOLDS(P7, !forgot[a]);
   Scan(a, e, x);
   WITNESSED(IS_TORN, e + 1 < LENGTH && LOG(a, e) == 0 && LOG(a, e + 1) != 0);
-  WITNESSED(IS_READ_AHEAD, x > promised[a]);
   promised[a] = b;
 #if !defined(NO_FENCE) && !defined(FENCE_AFTER_PROMISE) /* broken: who could write here still can; or until FenceLate */
   FENCE(a);
@@ -251,7 +252,6 @@ inline ChooseLog() {
   :: a < REPLICAS ->
      if
      :: (k & (1 << a)) && a != r ->
-        HOLDS(P4, commit[r] <= promise_end WITH(b, a) || !BETTER(promise_last WITH(b, a), promise_end WITH(b, a), y, f));
         source_commit OF(b) = MAX(source_commit OF(b), promise_commit WITH(b, a));
         if
         :: BETTER(promise_last WITH(b, a), promise_end WITH(b, a), y, f) ->
@@ -265,6 +265,7 @@ inline ChooseLog() {
      a++
   :: else -> break
   od;
+  HOLDS(P4, commit[r] <= f);
   printf("replica %d, candidate under %d, chooses %d entries of replica %d\n", r, b, f, source OF(b));
   WITNESSED(IS_ADOPTED, source OF(b) != r && f > 0 && chosen[f - 1] != 0 && LOG(r, f - 1) != chosen[f - 1]);
   source_end OF(b) = f;
@@ -292,6 +293,7 @@ inline ChooseLog() {
 inline Read() {
   printf("replica %d, candidate under %d, reads position %d\n", PROPOSER(b), b, k);
   HOLDS(P2, HOLDS_OUT(b));
+  WITNESSED(IS_READ_LATER, BALLOT(LOG(source OF(b), k)) > source_last OF(b));
   LOG(PROPOSER(b), k) = LOG(source OF(b), k)
 }
 /* Part of an entry is read. Where the bytes are equal, that changes nothing. */
@@ -378,8 +380,8 @@ inline Lead() {
 
 /* ---- phase 2 ---------------------------------------------------------------------------------------------------- */
 
-/* Merged: what is appended is at once in flight to every follower. One that has not been posted yet, or never is because
- * the leader dies first, is one that does not arrive. */
+/* Merged: what is appended is at once in flight to every follower. What has not been posted yet, or never is because the
+ * leader dies first, is what does not arrive. */
 #define CAN_APPEND(b) (LEADS(b) && commands OF(b) < SLOTS && end OF(b) < LENGTH)
 inline Append() {
   i = end OF(b);
@@ -403,8 +405,8 @@ inline Rewrite() {
 }
 #endif
 
-/* May a write of b change cell k of a? From a's own commit on; below, nothing differs. Where the bytes are equal a write
- * changes nothing, torn or not. */
+/* May a write of b change cell k of a? It writes from a's own commit on; below, nothing differs. Where the bytes are equal
+ * it changes nothing, torn or not. */
 #if defined(NO_ABANDON) /* broken: posted writes go on to read the ring of a leader that has granted it away */
 #define CARRIED(b, k) LOG(PROPOSER(b), k)
 #define IN_FLIGHT(b, a, k) (OPEN(a, b) && k < end OF(b) && LOG(a, k) != CARRIED(b, k) && accepted WITH(b, a) <= k)
@@ -604,8 +606,8 @@ inline ForgetReading(b) {
 }
 
 /* Sets to 0 what can have no effect any more, so that it tells no states apart. A ballot whose proposer has promised
- * higher and that has no path writes nothing, chooses nothing, and leads no more; its log is kept, for P4, while a lower
- * one may choose (n). */
+ * higher and that has no path writes nothing, chooses nothing, and leads no more. Its log is kept, for P4, while a
+ * lower one may choose (n). */
 inline Forget(b) {
   if
   :: stage OF(b) == IDLE || stage OF(b) == GONE
