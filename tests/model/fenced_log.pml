@@ -380,8 +380,8 @@ inline Lead() {
 
 /* ---- phase 2 ---------------------------------------------------------------------------------------------------- */
 
-/* Merged: what is appended is at once in flight to every follower. What has not been posted yet, or never is because the
- * leader dies first, is what does not arrive. */
+/* Merged: what is appended is at once in flight to every follower. What has not been posted yet, or never is because
+ * the leader dies first, is what does not arrive. */
 #define CAN_APPEND(b) (LEADS(b) && commands OF(b) < SLOTS && end OF(b) < LENGTH)
 inline Append() {
   i = end OF(b);
@@ -405,25 +405,21 @@ inline Rewrite() {
 }
 #endif
 
-/* May a write of b change cell k of a? It writes from a's own commit on; below, nothing differs. Where the bytes are equal
- * it changes nothing, torn or not. */
-#if defined(NO_ABANDON) /* broken: posted writes go on to read the ring of a leader that has granted it away */
-#define CARRIED(b, k) LOG(PROPOSER(b), k)
-#define IN_FLIGHT(b, a, k) (OPEN(a, b) && k < end OF(b) && LOG(a, k) != CARRIED(b, k) && accepted WITH(b, a) <= k)
-#elif defined(WRITE_FROM_END) /* broken: it writes from the follower's valid end on */
-#define CARRIED(b, k) LED(b, k)
-#define IN_FLIGHT(b, a, k) (OPEN(a, b) && k < end OF(b) && LOG(a, k) != CARRIED(b, k) && first_written WITH(b, a) <= k)
+/* May a write of b change cell k of a? It writes from a's own commit on. Where the bytes are equal it changes nothing,
+ * torn or not. */
+#ifdef WRITE_FROM_END /* broken: it writes from the follower's valid end on */
+#define WRITTEN_FROM(b, a) first_written WITH(b, a)
 #else
-#define CARRIED(b, k) LED(b, k)
-#define IN_FLIGHT(b, a, k) (OPEN(a, b) && k < end OF(b) && LOG(a, k) != CARRIED(b, k))
+#define WRITTEN_FROM(b, a) commit[a]
 #endif
+#define IN_FLIGHT(b, a, k) (OPEN(a, b) && WRITTEN_FROM(b, a) <= k && k < end OF(b) && LOG(a, k) != LED(b, k))
 /* An entry lands in a's memory, in any order. */
 inline Arrive() {
   printf("%d writes position %d of replica %d\n", b, k, a);
   HOLDS(P2, promised[a] == b);
   HOLDS(P7, !forgot[a]);
   WITNESSED(IS_OVERWRITTEN, LOG(a, k) != 0);
-  LOG(a, k) = CARRIED(b, k)
+  LOG(a, k) = LED(b, k)
 }
 /* Part of it does: what stood there is gone, and what is to stand there is not there. */
 #define CAN_ARRIVE_PART(b, a, k) (LOG(a, k) != 0 && IN_FLIGHT(b, a, k))
@@ -521,10 +517,7 @@ inline CountAccepted(b) {
   a = 0;
   do
   :: a < REPLICAS ->
-     i = accepted WITH(b, a);
-#ifdef WRITE_FROM_END /* and takes for equal what the follower holds up to there */
-     i = MAX(i, first_written WITH(b, a));
-#endif
+     i = MAX(accepted WITH(b, a), WRITTEN_FROM(b, a));
      do
 #ifdef COUNT_POSTED /* broken: counted when it is posted */
      :: OPEN(a, b) && i < end OF(b) -> i++
