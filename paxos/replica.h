@@ -5,9 +5,9 @@
 // no clock, no threads, no allocation after construction.
 //
 // The caller joins it to a transport (rsm/engine does): it feeds in what the transport reports, then carries
-// out actions() in order and clears them, each time before the next call. It publishes commit(), applied() and
-// heartbeat_ballot() in the control region before it carries the actions out, so that a leader's commit is
-// visible before anything that rests on it; retained() and heartbeat_counter() with each Tick. One thread.
+// out actions() in order and clears them, each time before the next call. It publishes commit(), applied()
+// and heartbeat_ballot() in the control region before it carries the actions out, so that a leader's commit
+// is visible before anything that rests on it; retained() and heartbeat_counter() with each Tick. One thread.
 
 #include <cstddef>
 #include <cstdint>
