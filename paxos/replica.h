@@ -53,8 +53,9 @@ class Replica {
 
   void OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes);
   void OnGranted(Grant grant, std::byte* memory);
-  // A write or word that the leader had posted has completed.
-  void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
+  // A write or word that the leader had posted has completed; when done, all that was posted to that peer
+  // before it has too.
+  [[gnu::always_inline]] void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
     if (state_.role == Role::kLeader && !leader_.OnCompletion(peer, done, fenced, token)) [[unlikely]] {
       StepDown();
     }
@@ -71,8 +72,14 @@ class Replica {
   // ------------------------------------------------------------------------------------------------
 
   // Leader: space for a command at the end of the log, and the command made part of it. See Leader.
+  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, Proposal& proposal) {
+    return leader_.TryAppend(bytes, proposal);
+  }
+  [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
+    return state_.role == Role::kLeader ? leader_.Reserve(bytes, time_ns) : Refusal::kNotLeader;
+  }
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
-    if (state_.role != Role::kLeader) {
+    if (state_.role != Role::kLeader) [[unlikely]] {
       refusal = Refusal::kNotLeader;
       return {};
     }

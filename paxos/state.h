@@ -83,7 +83,15 @@ struct State {
   void Saw(Ballot ballot) { highest_round = std::max(highest_round, ballot.round()); }
 
   // Moves the own commit forward along the chain to the last entry that ends at or before `target` (P5).
-  void AdvanceCommit(Position target);
+  void AdvanceCommit(Position target) {
+    // Most often the commit reaches the end, whose cursor is at hand.
+    if (target == end.position && commit.position < target && observer == nullptr) [[likely]] {
+      commit = end;
+      trail.Note(commit);
+    } else {
+      AdvanceCommitAlongChain(target);
+    }
+  }
 
   // The log has been fenced: nobody writes it now. Follows the chain to find the valid end, and how far back
   // the log is whole, as far as any live peer may lack it.
@@ -106,6 +114,8 @@ struct State {
   [[nodiscard]] std::uint64_t Random(std::uint64_t bound);
 
  private:
+  void AdvanceCommitAlongChain(Position target);
+
   std::uint64_t random_;
 };
 

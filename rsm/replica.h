@@ -109,9 +109,7 @@ class Replica {
   bool Poll();
 
   // Proposes a copy of `command`. `listener` is called once with `tag`, and must live until then.
-  Taken Propose(std::span<const std::byte> command, ProposalListener& listener, std::uint64_t tag) {
-    return ProposeIn(SessionCommand{}, command, listener, tag);
-  }
+  Taken Propose(std::span<const std::byte> command, ProposalListener& listener, std::uint64_t tag);
   // The same within a client session: applied once, however often it is proposed.
   Taken ProposeIn(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
                   std::uint64_t tag);
@@ -149,9 +147,9 @@ class Replica {
   [[nodiscard]] std::size_t reserved_bytes() const;
 
  private:
-  struct Pending {
-    paxos::Slot slot;
-    std::uint32_t index = 0;
+  // 32 bytes, so that a place in the ring is quickly found.
+  struct alignas(32) Pending {
+    std::uint64_t place = 0;  // in the log
     ProposalListener* listener = nullptr;
     std::uint64_t tag = 0;
   };
@@ -165,21 +163,29 @@ class Replica {
     std::uint64_t hash = 0;
   };
 
-  Taken ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
-                     std::span<std::byte>& command);
-  void PublishFor(ProposalListener& listener, std::uint64_t tag);
+  Taken Ready(std::size_t bytes);
+  Taken ClaimCommand(CommandKind kind, std::size_t bytes, std::span<std::byte>& command);
+  template <CommandKind kKind>
+  Taken ProposeAs(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
+                  std::uint64_t tag);
+  Taken MakeRoom(std::size_t bytes, std::size_t size);
+  [[nodiscard]] Pending& PendingAt(std::size_t at) { return pending_[at & (pending_.size() - 1)]; }
+  void AwaitAnswer(const paxos::Proposal& proposal, ProposalListener& listener, std::uint64_t tag);
   void ApplyCommitted();
   void ApplyBatch(const paxos::Entry& entry);
   void Announce(CommandReader& ahead);
-  void ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index);
-  void Run(const Command& command, Reply& reply);
+  void ApplyCommand(DecodedCommand decoded, paxos::Slot slot, std::uint32_t index);
+  void ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, paxos::Slot slot, std::uint32_t index);
+  void Refuse(Command command, Sessions::Verdict verdict, std::span<const std::byte> reply,
+              std::uint32_t index);
+  void Answer(paxos::Slot slot, std::uint32_t index, Applied how, std::span<const std::byte> reply);
   void AnswerReads();
   void ForgetProposals();
   void ForgetReads();
   void TakeHash();
   void CompareHash(std::span<const std::byte> bytes);
   void ProposeHash();
-  [[nodiscard]] std::uint64_t StampNs() const;
+  [[nodiscard]] std::uint64_t StampNs() const { return now_ns_ + wall_offset_ns_; }
 
   const ReplicaOptions options_;
   const base::Clock& clock_;
@@ -188,8 +194,8 @@ class Replica {
   Engine engine_;
   Sessions sessions_;
   std::size_t max_command_bytes_;
-  std::vector<Pending> pending_;  // a ring, oldest first
-  std::size_t pending_first_ = 0;
+  std::vector<Pending> pending_;   // a ring of 2^n places, see PendingAt
+  std::size_t pending_first_ = 0;  // the oldest
   std::size_t pending_count_ = 0;
   std::vector<PendingRead> reads_;  // a ring, oldest first
   std::size_t reads_first_ = 0;

@@ -17,6 +17,9 @@
 // And:
 //   - operations posted on one link complete in posting order; each names its grant and the acceptor's
 //   incarnation;
+//   - a write or word reported as kDone tells that every write and word posted before it on that link under
+//   the same
+//     grant is done too: these need no report of their own. A read, and whatever failed, has one;
 //   - a failed operation says kFenced or kDown, never nothing; after one that failed, later ones of that link
 //   under
 //     the same grant fail too;
