@@ -186,6 +186,10 @@ void World::Post(const OperationPtr& operation) {
     }
     last += options_.torn_writes ? Random(options_.max_delay_ns) : 0;
   }
+  if (operation->kind == Operation::Kind::kControl) {
+    last = std::max(last, there.last_control_ns);
+    there.last_control_ns = last;
+  }
   Schedule({last, 0, operation, {}, true});
 }
 

@@ -162,7 +162,8 @@ class World {
     std::set<Traffic> holding;
     bool cut = false;
     bool up = false;
-    Grant path;  // grant that `from` may write `to` under
+    std::uint64_t last_control_ns = 0;  // when the read of a control region that was posted last is answered
+    Grant path;                         // grant that `from` may write `to` under
     bool has_path = false;
   };
 
