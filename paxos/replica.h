@@ -61,8 +61,8 @@ class Replica {
     }
   }
   void OnLogRead(bool done, std::uint64_t token);
-  // Every read of a control region is answered, in posting order: with what was found, or as failed. Of those that
-  // could not even be posted the core is told at once, before the next call.
+  // Every read of a control region is answered, in posting order: with what was found, or as failed. Of those
+  // that could not even be posted the core is told at once, before the next call.
   void OnControl(ReplicaId peer, const ControlWords& words);
   void OnControlFailed(ReplicaId peer);
   void OnControlNotPosted(ReplicaId peer);
@@ -85,8 +85,8 @@ class Replica {
   [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
   // Leader: posts what has gathered.
   void Flush() { leader_.Flush(); }
-  // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for. Returns
-  // whether anything was new.
+  // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
+  // Returns whether anything was new.
   bool Learn(Position commit_word) {
     if (follower_reads_.wants_round()) [[unlikely]] {
       follower_reads_.Begin();
@@ -108,15 +108,17 @@ class Replica {
     }
   }
 
-  // A linearizable read, at a leader (see Leader::StartRead) or a follower (see FollowerReads). Nothing unless the
-  // leader's ballot record is known here to be committed. What it takes is posted by the next Flush or Learn.
+  // A linearizable read, at a leader (see Leader::StartRead) or a follower (see FollowerReads). Nothing
+  // unless the leader's ballot record is known here to be committed. What it takes is posted by the next
+  // Flush or Learn.
   struct Read {
     Position index;           // leader: known from the start
     std::uint64_t round = 0;  // of those that are confirmed in order
     std::uint64_t epoch = 0;
   };
   [[nodiscard]] std::optional<Read> StartRead();
-  // The read may be answered from any state that has been applied up to here. Nothing while that is not known.
+  // The read may be answered from any state that has been applied up to here. Nothing while that is not
+  // known.
   [[nodiscard]] std::optional<Position> ReadIndex(const Read& read) const;
   // It never will be: the leadership was lost, or this follower's promise has changed, or nobody confirms it.
   [[nodiscard]] bool ReadLost(const Read& read) const { return read.epoch != ReadEpoch(); }

@@ -52,8 +52,8 @@ struct ControlWords {
   std::uint64_t heartbeat_counter = 0;
 };
 
-// How many reads of one replica's control region were posted, by whichever part, and how many of these answered.
-// They are answered in posting order: so the counts tell which read an answer belongs to.
+// How many reads of one replica's control region were posted, by whichever part, and how many of these
+// answered. They are answered in posting order: so the counts tell which read an answer belongs to.
 struct ControlReads {
   std::uint64_t posted = 0;
   std::uint64_t answered = 0;

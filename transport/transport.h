@@ -154,8 +154,8 @@ class Transport {
   // anybody else before that (P2): Abandon settles it at once.
   virtual Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
                        std::uint64_t token) = 0;
-  // Reads `peer`'s control region; needs no grant. Answered by OnControl, with no word older than this call: a
-  // linearizable read at a follower rests on it, so a copy that the peer has sent at some time will not do.
+  // Reads `peer`'s control region; needs no grant. Answered by OnControl, with no word older than this call:
+  // a linearizable read at a follower rests on it, so a copy that the peer has sent at some time will not do.
   virtual Post ReadControl(ReplicaId peer) = 0;
   // At most paxos::kMaxMessageBytes. Never waits; a message that cannot be sent is lost.
   virtual void Send(ReplicaId peer, std::span<const std::byte> message) = 0;

@@ -65,7 +65,8 @@ bool Scene::StartRead(ReplicaId at, const std::string& name) {
 
 std::string Scene::Misread() const {
   for (const auto& [name, read] : reads_) {
-    if (read.index.has_value() && (*read.index < read.committed_to || *read.index > cluster_->committed_to())) {
+    if (read.index.has_value() &&
+        (*read.index < read.committed_to || *read.index > cluster_->committed_to())) {
       return "the read " + name + " is confirmed for " + std::to_string(read.index->value()) + "; " +
              std::to_string(read.committed_to.value()) + " was committed when it was asked for, and " +
              std::to_string(cluster_->committed_to().value()) + " is by now";

@@ -3,8 +3,8 @@
 
 // Scenarios of the protocol as text that a person can read: one command a line, `#` starts a comment. A
 // script drives a whole simulated group, says what it expects, and is checked against P1-P8 after every line.
-// Whatever it expects, a command that was found committed must at the end have been applied, exactly once, and a
-// read that is confirmed must see all that any replica knew to be committed when it was asked for.
+// Whatever it expects, a command that was found committed must at the end have been applied, exactly once,
+// and a read that is confirmed must see all that any replica knew to be committed when it was asked for.
 // Errors name file and line. One thread.
 //
 // clang-format off

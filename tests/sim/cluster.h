@@ -59,8 +59,8 @@ class Cluster : private paxos::Observer {
   };
   Proposed Propose(ReplicaId id, std::string_view command);
 
-  // A linearizable read, what its answer must have applied once that is confirmed, and whether it never will be.
-  // Refused: nothing.
+  // A linearizable read, what its answer must have applied once that is confirmed, and whether it never will
+  // be. Refused: nothing.
   using Reading = paxos::Replica::Read;
   std::optional<Reading> StartRead(ReplicaId id) { return engine(id).core().StartRead(); }
   [[nodiscard]] std::optional<paxos::Position> ReadIndex(ReplicaId id, const Reading& reading) const {
@@ -69,8 +69,8 @@ class Cluster : private paxos::Observer {
   [[nodiscard]] bool ReadLost(ReplicaId id, const Reading& reading) const {
     return core(id).ReadLost(reading);
   }
-  // How far any replica has known the log to be committed, the dead included: what a read that is asked for now
-  // must not miss, and what has been committed at all.
+  // How far any replica has known the log to be committed, the dead included: what a read that is asked for
+  // now must not miss, and what has been committed at all.
   [[nodiscard]] paxos::Position committed_to() const { return committed_to_; }
 
   void Kill(ReplicaId id);

@@ -372,11 +372,11 @@ TEST(RandomFaults, InvariantsHoldAndNothingAcknowledgedIsLost) {
   }
   RecordProperty("committed", static_cast<int>(total.committed));
   RecordProperty("leader_changes", static_cast<int>(total.leader_changes));
-  std::printf("%llu seeds, %llu commits, %llu leader changes, %llu converged, %llu reads, %llu at followers\n",
-              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(total.committed),
-              static_cast<unsigned long long>(total.leader_changes),
-              static_cast<unsigned long long>(total.converged), static_cast<unsigned long long>(total.reads),
-              static_cast<unsigned long long>(total.follower_reads));
+  std::printf(
+      "%llu seeds, %llu commits, %llu leader changes, %llu converged, %llu reads, %llu at followers\n",
+      static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(total.committed),
+      static_cast<unsigned long long>(total.leader_changes), static_cast<unsigned long long>(total.converged),
+      static_cast<unsigned long long>(total.reads), static_cast<unsigned long long>(total.follower_reads));
   if (one == nullptr) {  // the runs are worth something
     EXPECT_GT(total.committed, seeds * 100);
     EXPECT_GT(total.leader_changes, seeds * 2);

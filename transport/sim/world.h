@@ -9,10 +9,10 @@
 // Writes land in chunks of 8 bytes or more, in any order, at times of their own, read from the poster's ring
 // when they land; they complete in posting order. Reads of a log take their bytes in such chunks too,
 // whatever stands there at that time, and be it junk in memory that the acceptor has left; all of it lands in
-// the poster's ring when the read completes as done, and nothing otherwise. What a read of a control region finds
-// is what stood there at some time on its way. A fence takes effect some time
-// after it was asked for, until when older writes may still land. A killed replica's memory stays, and what
-// it had posted may still land, as with a NIC that outlives its process.
+// the poster's ring when the read completes as done, and nothing otherwise. What a read of a control region
+// finds is what stood there at some time on its way. A fence takes effect some time after it was asked for,
+// until when older writes may still land. A killed replica's memory stays, and what it had posted may still
+// land, as with a NIC that outlives its process.
 
 #include <cstddef>
 #include <cstdint>
