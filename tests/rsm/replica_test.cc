@@ -368,14 +368,16 @@ TEST(Replica, AReadAtAFollowerDoesNotWaitForWhatIsCommittedAfterIt) {
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1] == 1; }));
   ASSERT_EQ(group.members[1]->Read(reads, 1), Taken::kTaken);
   EXPECT_FALSE(group.RunUntil([&] { return !reads.seen.empty(); }, 20));
-  // The entry of b says that a is committed, and nothing says yet that b is. A later read waits for b.
+  group.world.Hold(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
   ASSERT_EQ(group.Propose(0, "b", 2), Taken::kTaken);
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[2] == 1; }));
   ASSERT_EQ(group.members[1]->Read(reads, 2), Taken::kTaken);
+  EXPECT_FALSE(group.RunUntil([&] { return !reads.seen.empty(); }, 20));
+  group.world.Release(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(1));  // that of a
   ASSERT_TRUE(group.RunUntil([&] { return reads.seen.contains(1); }, 20));
   EXPECT_EQ(reads.seen[1], 1U);
   EXPECT_FALSE(group.RunUntil([&] { return reads.seen.contains(2); }, 20));
-  group.world.Release(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(1));
+  group.world.Release(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
   ASSERT_TRUE(group.RunUntil([&] { return reads.seen.contains(2); }));
   EXPECT_EQ(reads.seen[2], 2U);
 }
@@ -404,12 +406,16 @@ TEST(Replica, AFollowerWhoseStateHasDivergedAnswersNoRead) {
   group.machines[1]->diverge_at = 2;
   ASSERT_TRUE(group.Lead(0));
   ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->core().commit() > paxos::Position(); }));
+  group.world.Hold(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
   for (std::uint64_t tag = 1; tag <= 10; ++tag) {
     ASSERT_EQ(group.Propose(0, "a", tag), Taken::kTaken);
   }
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 10; }));
-  group.world.Hold(transport::sim::Traffic::kControl, ReplicaId(1), ReplicaId(0));
+  group.RunUntil([] { return false; }, 20);  // the leader's hash is committed too
   ASSERT_EQ(group.members[1]->Read(reads, 1), Taken::kTaken);
+  // Confirmed by now, for a state that the follower comes upon only after it has diverged.
+  EXPECT_FALSE(group.RunUntil([&] { return !reads.seen.empty(); }, 20));
+  group.world.Release(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
   ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->divergence().has_value(); }));
   ASSERT_TRUE(group.RunUntil([&] { return !reads.lost.empty(); }));
   EXPECT_EQ(group.members[1]->Read(reads, 2), Taken::kNotLeader);
