@@ -216,10 +216,9 @@ TEST_F(FollowerReadsTest, WhatIsLostIsNeverConfirmed) {
   Answer(kLeader, ballot_, 512);
   EXPECT_FALSE(reads_.wants_round());
   state_.commit.ballot = higher_;
-  const std::optional<std::uint64_t> next = reads_.Start(higher_);
-  ASSERT_TRUE(next.has_value());
-  EXPECT_GT(*next, round);
-  EXPECT_GT(*next, reads_.confirmed());
+  const std::uint64_t next = reads_.Start(higher_).value_or(0);
+  EXPECT_GT(next, round);
+  EXPECT_GT(next, reads_.confirmed());
 }
 
 TEST_F(FollowerReadsTest, WhatNobodyConfirmsForTheSuspectTimeoutIsLost) {
