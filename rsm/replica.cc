@@ -228,35 +228,53 @@ Taken Replica::Read(ReadListener& listener, std::uint64_t tag) {
   if (reads_count_ == reads_.size()) {
     return Taken::kFull;
   }
-  const std::optional<paxos::Leader::Read> read = engine_.core().StartRead();
-  if (!read.has_value() || divergence_.has_value()) {
+  if (divergence_.has_value()) {
+    return Taken::kNotLeader;
+  }
+  const std::optional<paxos::Replica::Read> read = engine_.core().StartRead();
+  if (!read.has_value()) {
     return Taken::kNotLeader;
   }
   reads_[(reads_first_ + reads_count_++) % reads_.size()] = {*read, &listener, tag};
   return Taken::kTaken;
 }
 
-// Reads are confirmed in the order in which they were asked for: rounds and commits only grow.
+// Reads are confirmed, and lost, in the order in which they were asked for.
 void Replica::AnswerReads() {
-  const std::uint64_t confirmed = engine_.core().ReadConfirmed();
+  const paxos::Replica& core = engine_.core();
+  for (; reads_confirmed_ < reads_count_; ++reads_confirmed_) {
+    PendingRead& next = reads_[(reads_first_ + reads_confirmed_) % reads_.size()];
+    const std::optional<paxos::Position> index = core.ReadIndex(next.read);
+    if (!index.has_value()) {
+      break;
+    }
+    next.read.index = *index;
+  }
   while (reads_count_ > 0) {
-    const PendingRead& oldest = reads_[reads_first_];
-    if (oldest.read.round > confirmed || oldest.read.index > engine_.core().applied()) {
+    const bool lost = core.ReadLost(reads_[reads_first_].read);
+    if (!lost && (reads_confirmed_ == 0 || reads_[reads_first_].read.index > core.applied())) {
       return;
     }
-    ReadListener& listener = *oldest.listener;
-    const std::uint64_t tag = oldest.tag;
-    reads_first_ = (reads_first_ + 1) % reads_.size();
-    --reads_count_;
-    listener.OnReadable(tag);
+    const PendingRead oldest = TakeOldestRead();
+    if (lost) {
+      oldest.listener->OnLost(oldest.tag);
+    } else {
+      oldest.listener->OnReadable(oldest.tag);
+    }
   }
+}
+
+Replica::PendingRead Replica::TakeOldestRead() {
+  const PendingRead oldest = reads_[reads_first_];
+  reads_first_ = (reads_first_ + 1) % reads_.size();
+  --reads_count_;
+  reads_confirmed_ -= reads_confirmed_ > 0 ? 1 : 0;
+  return oldest;
 }
 
 void Replica::ForgetReads() {
   for (std::size_t left = reads_count_; left > 0; --left) {
-    const PendingRead read = reads_[reads_first_];
-    reads_first_ = (reads_first_ + 1) % reads_.size();
-    --reads_count_;
+    const PendingRead read = TakeOldestRead();
     read.listener->OnLost(read.tag);
   }
 }
