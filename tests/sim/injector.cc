@@ -83,7 +83,7 @@ void Injector::Step() {
   LookForPassedBy();
   if (force_leader_change_ && Leading().has_value()) {
     force_leader_change_ = false;
-    Do(random_.Chance(500) ? Deed::kZombie : Deed::kPartitionLeader);
+    Do(Deed::kZombie);
     return;
   }
   const std::uint64_t sum = std::accumulate(weights_.begin(), weights_.end(), std::uint64_t{0});

@@ -34,7 +34,7 @@ class Injector {
   [[nodiscard]] std::uint64_t NextNs() const { return std::min(next_ns_, agenda_.NextNs()); }
   // Does what is due.
   void Step();
-  // The next deed is one that a leader does not survive as a leader.
+  // The next deed is to have a leader stand still until it is replaced.
   void ForceLeaderChange() { force_leader_change_ = true; }
   // Ends every fault, and does nothing any more.
   void Stop();

@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kSafetyLimitNs = 60'000 * kMs;  // after that the run ends with what it has
 constexpr std::uint64_t kShortestNs = 500 * kMs;
+constexpr std::uint64_t kForceAgainNs = 500 * kMs;
 constexpr std::uint64_t kLivenessLimitNs = 30'000 * kMs;
 constexpr std::uint64_t kLastCommits = 20;
 constexpr std::uint32_t kMaxOrders = 1024;
@@ -169,16 +170,17 @@ bool Simulation::AllIdle() const {
 // ------------------------------------------------------------------------------------------------------
 
 void Simulation::RunSafely() {
-  bool forced = false;
+  std::uint64_t forced_ns = 0;
   static_cast<void>(RunUntil(
-      [this, &forced] {
+      [this, &forced_ns] {
         const std::uint64_t commits = Commits();
         const bool changed = group_.leader_changes() >= Outcome::kLeastLeaderChanges;
-        if (!forced && !changed && commits > plan_.commits / 2) {
-          forced = true;
+        const std::uint64_t now_ns = group_.world().now_ns();
+        if (!changed && commits > plan_.commits / 2 && now_ns > forced_ns + kForceAgainNs) {
+          forced_ns = now_ns;
           injector_.ForceLeaderChange();
         }
-        return commits >= plan_.commits && changed && group_.world().now_ns() > kShortestNs;
+        return commits >= plan_.commits && changed && now_ns > kShortestNs;
       },
       kSafetyLimitNs));
 }
