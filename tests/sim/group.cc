@@ -214,6 +214,22 @@ std::size_t Group::CountWithinTheRing() const {
   return within;
 }
 
+bool Group::EnoughWithout(ReplicaId id) const {
+  paxos::Position end;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (votes(IdOf(i))) {
+      end = std::max(end, core(IdOf(i)).end_cursor().position);
+    }
+  }
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const bool close = IdOf(i) != id && WithinTheRing(IdOf(i)) &&
+                       core(IdOf(i)).commit() + options_.world.capacity_bytes / 2 >= end;
+    left += close ? 1U : 0U;
+  }
+  return left >= majority();
+}
+
 std::uint64_t Group::digest() const {
   Digest digest;
   for (const Member& each : members_) {

@@ -70,8 +70,7 @@ std::uint64_t Injector::Duration() {
 
 // Whether enough is left for the group without this one.
 bool Injector::MayLose(ReplicaId id) const {
-  const std::size_t within = group_.CountWithinTheRing() - (group_.WithinTheRing(id) ? 1U : 0U);
-  return !group_.votes(id) || within >= group_.majority();
+  return !group_.votes(id) || group_.EnoughWithout(id);
 }
 
 void Injector::Step() {

@@ -17,6 +17,7 @@ constexpr std::uint64_t kSafetyLimitNs = 60'000 * kMs;  // after that the run en
 constexpr std::uint64_t kShortestNs = 500 * kMs;
 constexpr std::uint64_t kForceAgainNs = 500 * kMs;
 constexpr std::uint64_t kLivenessLimitNs = 30'000 * kMs;
+constexpr std::uint64_t kSettleNs = 20 * kMs;  // for what was under way to land
 constexpr std::uint64_t kLastCommits = 20;
 constexpr std::uint32_t kMaxOrders = 1024;
 
@@ -239,6 +240,12 @@ std::string Simulation::WhatIs() const {
 void Simulation::RunLively() {
   injector_.Stop();
   SetAsking(false);
+  static_cast<void>(RunUntil([] { return false; }, kSettleNs));
+  outcome_.stranded = group_.CountWithinTheRing() < group_.majority();
+  if (outcome_.stranded) {
+    trace_.Say("run", "no majority of voters can be brought up to date:" + WhatIs());
+    return;
+  }
   if (!RunUntil([this] { return AllIdle() && group_.leader().has_value(); }, kLivenessLimitNs)) {
     Fail("liveness: not all that was asked for is answered after the faults have ended:" + WhatIs());
     return;
@@ -260,9 +267,7 @@ void Simulation::RunLively() {
     Fail("liveness: the replicas do not come to the same state at the end:" + WhatIs());
     return;
   }
-  const std::size_t last_within = Within().size();
-  outcome_.left_behind = group_.size() - last_within;
-  if (outcome_.failures.empty() && last_within < group_.majority()) {
+  if (outcome_.failures.empty() && Within().size() < group_.majority()) {
     Fail("liveness: no majority has the state at the end:" + WhatIs());
   }
 }
@@ -275,7 +280,10 @@ void Simulation::Judge() {
     sabotage_.falsify(record_, agreed_);
   }
   const std::optional<ReplicaId> leader = group_.leader();
-  const std::uint64_t final_ran = leader.has_value() ? group_.desk(*leader).ran() : 0;
+  // Of a group that nobody can lead, what anybody has applied.
+  const std::uint64_t final_ran = outcome_.stranded    ? agreed_.ran()
+                                  : leader.has_value() ? group_.desk(*leader).ran()
+                                                       : 0;
   for (const std::string& violation : record_.Judge(agreed_, final_ran)) {
     Fail(violation);
   }
@@ -283,7 +291,7 @@ void Simulation::Judge() {
     const rsm::Replica& replica = group_.replica(id);
     if (replica.divergence().has_value()) {
       Fail(absl::StrCat("agreement: replica ", id.value(), " says that its state has diverged"));
-    } else if (leader.has_value() && group_.desk(id).ran() == final_ran &&
+    } else if (!outcome_.stranded && leader.has_value() && group_.desk(id).ran() == final_ran &&
                replica.state_hash() != group_.replica(*leader).state_hash()) {
       Fail(absl::StrCat("agreement: replica ", id.value(), " has another state at the end than the leader"));
     }

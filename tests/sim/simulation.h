@@ -34,8 +34,9 @@ struct Outcome {
   std::uint64_t leader_changes = 0;
   std::uint64_t simulated_ns = 0;
   std::uint64_t digest = 0;  // of all that was applied and told, by whom, when
-  // Replicas that ended without the state: dead, forgetful, or passed by the ring.
-  std::uint64_t left_behind = 0;
+  // Whether the run ended with a majority of voters dead or passed by the ring of the others: without
+  // snapshots nobody can lead then, so nothing is asked of the liveness phase.
+  bool stranded = false;
 
   static constexpr std::uint64_t kLeastCommits = 1000;
   static constexpr std::uint64_t kLeastLeaderChanges = 1;

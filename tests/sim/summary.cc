@@ -16,6 +16,9 @@ constexpr double kNsPerS = 1e9;
 void Summary::Add(std::uint64_t seed, const Outcome& outcome) {
   if (outcome.failures.empty()) {
     ++passed_;
+    if (outcome.stranded) {
+      stranded_seeds_.push_back(seed);
+    }
     if (!outcome.Enough()) {
       meagre_seeds_.push_back(seed);
     }
@@ -58,6 +61,9 @@ std::string Summary::Text() const {
       &text, "%d of %d runs that passed had fewer than %d commits, %d leader change or %d kinds of fault\n",
       meagre_seeds_.size(), passed_, Outcome::kLeastCommits, Outcome::kLeastLeaderChanges,
       Outcome::kLeastFaultKinds);
+  absl::StrAppendFormat(&text,
+                        "%d ended with a majority dead or passed by the ring, so without a liveness phase\n",
+                        stranded_seeds_.size());
   return text;
 }
 
@@ -70,6 +76,7 @@ std::string Summary::Json() const {
   const nlohmann::ordered_json json = {{"passed", passed_},
                                        {"failed_seeds", failed_seeds_},
                                        {"meagre_seeds", meagre_seeds_},
+                                       {"stranded_seeds", stranded_seeds_},
                                        {"faults", faults},
                                        {"commits", commits_},
                                        {"reads", reads_},

@@ -33,7 +33,8 @@ class Summary {
  private:
   std::uint64_t passed_ = 0;
   std::vector<std::uint64_t> failed_seeds_;
-  std::vector<std::uint64_t> meagre_seeds_;  // that passed without having met with enough
+  std::vector<std::uint64_t> meagre_seeds_;    // that passed without having met with enough
+  std::vector<std::uint64_t> stranded_seeds_;  // that ended with a majority passed by the ring
   FaultCounts faults_;
   std::uint64_t commits_ = 0;
   std::uint64_t reads_ = 0;

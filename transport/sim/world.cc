@@ -344,9 +344,13 @@ bool World::SameInRing(const std::byte* ring, const std::byte* bytes, Position b
 void World::LandWrite(Operation& operation, Range piece) {
   const Node& owner = node(operation.to);
   if (operation.settled || operation.stray) {
+    if (std::ranges::find(operation.pieces, piece) == operation.pieces.end()) {
+      return;  // has landed already
+    }
     // It has left the poster for good: only a later grant keeps it out.
     if (owner.alive && owner.incarnation == operation.acceptor && owner.effective == operation.grant) {
       counters_.writes_stray += operation.stray ? 1U : 0U;
+      SettleBelow(node(operation.to), operation, piece);
       ShowPiece(operation, piece);
     }
     return;
@@ -366,7 +370,26 @@ void World::LandWrite(Operation& operation, Range piece) {
     }
     CopyOut(operation.bytes.data() + (piece.from - operation.range.from), piece.from, poster.log.base, piece);
   }
+  SettleBelow(node(operation.to), operation, piece);
   ShowPiece(operation, piece);
+}
+
+// What has completed is not seen after a later write to the same bytes of the ring.
+void World::SettleBelow(Node& owner, const Operation& operation, Range piece) {
+  const std::uint64_t capacity = options_.capacity_bytes;
+  for (const OperationPtr& earlier : owner.settled) {
+    if (earlier.get() == &operation) {
+      return;
+    }
+    const std::vector<Range> pieces = earlier->pieces;
+    for (const Range& old : pieces) {
+      // Where the one begins in the ring, counted from where the other does.
+      const std::uint64_t at = (piece.from.value() - old.from.value()) & (capacity - 1);
+      if (at < old.size() || at + piece.size() > capacity) {
+        LandWrite(*earlier, old);
+      }
+    }
+  }
 }
 
 void World::ShowPiece(Operation& operation, Range piece) {

@@ -275,6 +275,7 @@ class World {
   void LandWrite(Operation& operation, Range piece);
   void ShowPiece(Operation& operation, Range piece);
   void Settle(Node& owner);
+  void SettleBelow(Node& owner, const Operation& operation, Range piece);
   void TakeRead(Operation& operation, Range piece);
   void CopyRange(std::byte* to, const std::byte* from, Range range) const;
   // Between a ring and bytes that begin at position `begin`.
