@@ -221,9 +221,14 @@ bool Group::EnoughWithout(ReplicaId id) const {
       end = std::max(end, core(IdOf(i)).end_cursor().position);
     }
   }
+  const std::optional<ReplicaId> led_by = leader();
+  const auto in_sync = [this, &led_by](ReplicaId other) {
+    const paxos::FollowerLink* const link = led_by.has_value() ? core(*led_by).follower(other) : nullptr;
+    return !led_by.has_value() || other == *led_by || (link != nullptr && link->in_sync);
+  };
   std::size_t left = 0;
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    const bool close = IdOf(i) != id && WithinTheRing(IdOf(i)) &&
+    const bool close = IdOf(i) != id && WithinTheRing(IdOf(i)) && in_sync(IdOf(i)) &&
                        core(IdOf(i)).commit() + options_.world.capacity_bytes / 2 >= end;
     left += close ? 1U : 0U;
   }
