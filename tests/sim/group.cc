@@ -15,6 +15,11 @@ namespace {
 // Sessions of a run: more than its clients open, so that none is forgotten. Each reply fits.
 constexpr std::size_t kSessions = 96;
 
+// The calendar of all replicas when they start.
+std::uint64_t StartOfTime() {
+  return 1'700'000'000'000'000'000;
+}
+
 ReplicaId IdOf(std::size_t i) {
   return ReplicaId(static_cast<std::uint8_t>(i));
 }
@@ -58,6 +63,7 @@ void Group::Start(ReplicaId id) {
   replica.max_reads = 256;
   replica.sessions.max_sessions = kSessions;
   replica.sessions.reply_bytes = rsm::kMaxReplyBytes;
+  replica.wall_clock_ns = StartOfTime;
   replica.hash_interval_commands = options_.hash_interval_commands;
 
   const paxos::Member self{id, world_.incarnation(id)};
