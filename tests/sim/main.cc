@@ -48,7 +48,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--seeds", flags.seeds, "how many runs")
       ->check(CLI::Range(1, 1'000'000'000))
       ->capture_default_str();
-  app.add_option("--start", flags.start, "seed of the first run, the others follow")->capture_default_str();
+  app.add_option("--start", flags.start, "seed of the first run, the others follow")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--profile", flags.profile, "what the runs are like, see --list-profiles")
       ->capture_default_str();
   app.add_option("--replicas", flags.replicas, "3, 5 or 7; without it each run draws its own");
