@@ -76,7 +76,7 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       reads_(options.max_reads),
       epoch_(engine_.core().leadership_epoch()),
       reply_memory_(kMaxReplyBytes),
-      wall_offset_ns_(base::WallClockNs() - clock.NowNs()),
+      wall_offset_ns_(options.wall_clock_ns() - clock.NowNs()),
       hashes_(kHashesKept),
       next_hash_at_(options.hash_interval_commands) {
   GAIOS_CHECK(options.max_proposals > 0 && options.max_reads > 0,

@@ -1,8 +1,6 @@
-// A full ring behind a replica that does not apply: the leader goes on without it after the drop timeout,
-// however seldom whoever was refused tries again. Found by gaios-sim, seed 512.
+// A full ring behind a replica that does not apply: the leader goes on without it.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -14,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
 
+// Found by gaios-sim, seed 512.
 TEST(FullRing, ALaggardIsDroppedForAProposerThatTriesSeldom) {
   ClusterOptions options;
   options.orderly_elections = true;

@@ -15,6 +15,11 @@ namespace {
 // Sessions of a run: more than its clients open, so that none is forgotten. Each reply fits.
 constexpr std::size_t kSessions = 96;
 
+// The calendar of all replicas when they start.
+std::uint64_t StartOfTime() {
+  return 1'700'000'000'000'000'000;
+}
+
 ReplicaId IdOf(std::size_t i) {
   return ReplicaId(static_cast<std::uint8_t>(i));
 }
@@ -58,6 +63,7 @@ void Group::Start(ReplicaId id) {
   replica.max_reads = 256;
   replica.sessions.max_sessions = kSessions;
   replica.sessions.reply_bytes = rsm::kMaxReplyBytes;
+  replica.wall_clock_ns = StartOfTime;
   replica.hash_interval_commands = options_.hash_interval_commands;
 
   const paxos::Member self{id, world_.incarnation(id)};
@@ -221,9 +227,14 @@ bool Group::EnoughWithout(ReplicaId id) const {
       end = std::max(end, core(IdOf(i)).end_cursor().position);
     }
   }
+  const std::optional<ReplicaId> led_by = leader();
+  const auto in_sync = [this, &led_by](ReplicaId other) {
+    const paxos::FollowerLink* const link = led_by.has_value() ? core(*led_by).follower(other) : nullptr;
+    return !led_by.has_value() || other == *led_by || (link != nullptr && link->in_sync);
+  };
   std::size_t left = 0;
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    const bool close = IdOf(i) != id && WithinTheRing(IdOf(i)) &&
+    const bool close = IdOf(i) != id && WithinTheRing(IdOf(i)) && in_sync(IdOf(i)) &&
                        core(IdOf(i)).commit() + options_.world.capacity_bytes / 2 >= end;
     left += close ? 1U : 0U;
   }

@@ -84,8 +84,8 @@ class Group {
   // Whether `id` votes and can be brought up to date from the rings of the others.
   [[nodiscard]] bool WithinTheRing(ReplicaId id) const;
   [[nodiscard]] std::size_t CountWithinTheRing() const;
-  // Whether a majority of voters would be left without `id`, each of them with all but half a ring of what
-  // there is.
+  // Whether a majority of voters would be left without `id`, each of them in sync with whoever leads and with
+  // all but half a ring of what there is.
   [[nodiscard]] bool EnoughWithout(ReplicaId id) const;
   [[nodiscard]] std::size_t majority() const { return members_.size() / 2 + 1; }
 

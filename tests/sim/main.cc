@@ -5,16 +5,16 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
 #include <absl/strings/str_cat.h>
 
-#include "tests/sim/plan.h"
 #include "tests/sim/profile.h"
-#include "tests/sim/simulation.h"
+#include "tests/sim/runner.h"
+#include "tests/sim/sabotage.h"
 #include "tests/sim/summary.h"
-#include "tests/sim/trace.h"
 
 namespace gaios::sim {
 namespace {
@@ -26,6 +26,8 @@ constexpr int kExitUsage = 2;
 // From so many runs of the default profile on, every kind of fault must have happened.
 constexpr std::uint64_t kRunsForCoverage = 200;
 
+constexpr double kReportEveryS = 5;
+
 struct Flags {
   std::uint64_t seeds = 100;
   std::uint64_t start = 1;
@@ -34,6 +36,7 @@ struct Flags {
   bool trace = false;
   bool list_profiles = false;
   std::string json;
+  std::string inject_fault;
 };
 
 int Complain(const std::string& sentence) {
@@ -45,7 +48,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--seeds", flags.seeds, "how many runs")
       ->check(CLI::Range(1, 1'000'000'000))
       ->capture_default_str();
-  app.add_option("--start", flags.start, "seed of the first run, the others follow")->capture_default_str();
+  app.add_option("--start", flags.start, "seed of the first run, the others follow")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--profile", flags.profile, "what the runs are like, see --list-profiles")
       ->capture_default_str();
   app.add_option("--replicas", flags.replicas, "3, 5 or 7; without it each run draws its own");
@@ -54,17 +59,18 @@ void AddFlags(CLI::App& app, Flags& flags) {
       "print what each replica did, of a single run or of every run that fails; to stdout, or to stderr "
       "with --json -");
   app.add_flag("--list-profiles", flags.list_profiles, "name the profiles and stop");
+  app.add_option(
+      "--inject-fault", flags.inject_fault,
+      "break something on purpose, to see it found: no-fence, empty-promise, diverge, lose, duplicate, "
+      "stale-read or abort");
   app.add_option("--json", flags.json, "write the summary as JSON to this file, - for stdout");
 }
 
 std::string Replay(const Flags& flags, std::uint64_t seed) {
   return absl::StrCat("gaios-sim --seeds 1 --start ", seed, " --profile ", flags.profile,
-                      flags.replicas != 0 ? absl::StrCat(" --replicas ", flags.replicas) : "", " --trace");
-}
-
-Outcome RunSeed(const Flags& flags, const Profile& profile, std::uint64_t seed, std::FILE* trace_out) {
-  Trace trace(trace_out);
-  return Simulation(Plan::Draw(profile, seed, flags.replicas), trace).Run();
+                      flags.replicas != 0 ? absl::StrCat(" --replicas ", flags.replicas) : "",
+                      flags.inject_fault.empty() ? "" : absl::StrCat(" --inject-fault ", flags.inject_fault),
+                      " --trace");
 }
 
 // False when it could not be written.
@@ -78,51 +84,66 @@ bool WriteText(const std::string& text, const std::string& destination) {
   return static_cast<bool>(file);
 }
 
-int RunAll(const Flags& flags, const Profile& profile) {
+void Report(const Flags& flags, std::uint64_t seed, const Outcome& outcome) {
+  std::fprintf(stderr, "seed %llu failed:\n", static_cast<unsigned long long>(seed));
+  for (const std::string& failure : outcome.failures) {
+    std::fprintf(stderr, "  %s\n", failure.c_str());
+  }
+  std::fprintf(stderr, "to see it again: %s\n", Replay(flags, seed).c_str());
+}
+
+// Whether the runs have met with everything that they should.
+bool Covers(const Flags& flags, const Summary& summary) {
+  if (flags.seeds < kRunsForCoverage || flags.profile != "default") {
+    return true;
+  }
+  for (const FaultKind kind : summary.Missing()) {
+    std::fprintf(stderr, "no run has met with %s: the runs do not show what they should\n",
+                 std::string(FaultName(kind)).c_str());
+  }
+  return summary.Missing().empty();
+}
+
+int RunAll(const Flags& flags, const RunnerOptions& options) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point began = Clock::now();
   const auto seconds = [began] { return std::chrono::duration<double>(Clock::now() - began).count(); };
-  std::FILE* const trace_out = !flags.trace ? nullptr : flags.json == "-" ? stderr : stdout;
+  std::FILE* const trace_out = flags.json == "-" ? stderr : stdout;
+  const Runner runner(options);
   Summary summary;
   double reported_s = 0;
-  for (std::uint64_t i = 0; i < flags.seeds; ++i) {
-    const std::uint64_t seed = flags.start + i;
-    const Outcome outcome = RunSeed(flags, profile, seed, flags.seeds == 1 ? trace_out : nullptr);
+  const auto on_outcome = [&](std::uint64_t seed, const Outcome& outcome) {
     summary.Add(seed, outcome);
     if (!outcome.failures.empty()) {
-      std::fprintf(stderr, "seed %llu failed:\n", static_cast<unsigned long long>(seed));
-      for (const std::string& failure : outcome.failures) {
-        std::fprintf(stderr, "  %s\n", failure.c_str());
-      }
-      std::fprintf(stderr, "to see it again: %s\n", Replay(flags, seed).c_str());
-      if (flags.seeds > 1 && trace_out != nullptr) {
-        static_cast<void>(RunSeed(flags, profile, seed, trace_out));
+      Report(flags, seed, outcome);
+      if (flags.trace && flags.seeds > 1) {
+        static_cast<void>(runner.RunTraced(seed, trace_out));
       }
     }
-    if (const double now_s = seconds(); now_s - reported_s >= 5 || i + 1 == flags.seeds) {
+    if (const double now_s = seconds();
+        now_s - reported_s >= kReportEveryS || summary.runs() == flags.seeds) {
       reported_s = now_s;
       std::fprintf(stderr, "%llu of %llu seeds, %zu failed, %.1f simulated seconds a second\n",
-                   static_cast<unsigned long long>(i + 1), static_cast<unsigned long long>(flags.seeds),
-                   summary.failed_seeds().size(), summary.simulated_seconds() / now_s);
+                   static_cast<unsigned long long>(summary.runs()),
+                   static_cast<unsigned long long>(flags.seeds), summary.failed_seeds().size(),
+                   summary.simulated_seconds() / now_s);
     }
+  };
+  if (flags.trace && flags.seeds == 1) {
+    on_outcome(flags.start, runner.RunTraced(flags.start, trace_out));
+  } else {
+    runner.Run(flags.start, flags.seeds, on_outcome);
   }
   summary.set_wall_seconds(seconds());
   std::fputs(summary.Text().c_str(), stderr);
-  bool missing = false;
-  if (flags.seeds >= kRunsForCoverage && flags.profile == "default") {
-    for (const FaultKind kind : summary.Missing()) {
-      missing = true;
-      std::fprintf(stderr, "no run has met with %s: the runs do not show what they should\n",
-                   std::string(FaultName(kind)).c_str());
-    }
-  }
+  const bool covers = Covers(flags, summary);
   if (!flags.json.empty() && !WriteText(summary.Json(), flags.json)) {
     return Complain(absl::StrCat("cannot write --json ", flags.json,
                                  ": name a file in a directory that this user may write to"));
   }
-  std::fprintf(flags.json == "-" ? stderr : stdout, "%llu passed, %zu failed\n",
-               static_cast<unsigned long long>(summary.passed()), summary.failed_seeds().size());
-  return summary.failed_seeds().empty() && !missing ? kExitPassed : kExitFailed;
+  std::fprintf(trace_out, "%llu passed, %zu failed\n", static_cast<unsigned long long>(summary.passed()),
+               summary.failed_seeds().size());
+  return summary.failed_seeds().empty() && covers ? kExitPassed : kExitFailed;
 }
 
 int ListProfiles() {
@@ -165,7 +186,18 @@ int Run(int argc, char** argv) {
   if (flags.replicas != 0 && flags.replicas != 3 && flags.replicas != 5 && flags.replicas != 7) {
     return Complain(absl::StrCat("--replicas is ", flags.replicas, ": say 3, 5 or 7, or leave it out"));
   }
-  return RunAll(flags, *profile);
+  RunnerOptions options;
+  options.profile = profile;
+  options.replicas = flags.replicas;
+  if (!flags.inject_fault.empty()) {
+    const std::optional<Sabotage> sabotage = SabotageNamed(flags.inject_fault);
+    if (!sabotage.has_value()) {
+      return Complain(
+          absl::StrCat("--inject-fault is \"", flags.inject_fault, "\": see --help for what it may be"));
+    }
+    options.sabotage = *sabotage;
+  }
+  return RunAll(flags, options);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ void DrawWorld(const Profile& profile, Plan& plan, Random& random) {
   world.duplicate_per_mille = PerMille(profile.lossy_messages, 120, random);
   world.torn_writes = Has(profile.torn_writes, random);
   world.tear_bytes = random.Chance(700) ? 1 : 8;
-  world.max_lag_ns = (50 * kUs) << random.Below(6);
+  world.max_lag_ns = (50 * kUs) << random.Below(10);
   world.late_completion_per_mille = PerMille(profile.odd_completions, 200, random);
   world.early_completion_per_mille = PerMille(profile.odd_completions, 300, random);
   world.stray_per_mille = PerMille(profile.odd_completions, 800, random);

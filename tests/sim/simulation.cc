@@ -39,12 +39,12 @@ GroupOptions GroupOptionsOf(const Plan& plan, const Sabotage& sabotage) {
   options.clock_gain_ppm = plan.clock_gain_ppm;
   options.clock_origin_ns = plan.clock_origin_ns;
   options.turn_ns = plan.turn_ns;
-  options.make_state_machine = sabotage.make_state_machine;
-  if (options.make_state_machine == nullptr) {
-    options.make_state_machine = [instruments = plan.flow.instruments](paxos::Member) {
-      return MakeOrderBook(instruments);
-    };
-  }
+  options.world.defect = sabotage.defect;
+  options.make_state_machine = [instruments = plan.flow.instruments,
+                                wrap = sabotage.wrap](paxos::Member member) {
+    std::unique_ptr<rsm::StateMachine> book = MakeOrderBook(instruments);
+    return wrap ? wrap(member, std::move(book)) : std::move(book);
+  };
   return options;
 }
 
@@ -278,6 +278,9 @@ void Simulation::RunLively() {
 void Simulation::Judge() {
   if (sabotage_.falsify) {
     sabotage_.falsify(record_, agreed_);
+    for (const std::string& violation : agreed_.violations()) {
+      Fail(violation);
+    }
   }
   const std::optional<ReplicaId> leader = group_.leader();
   // Of a group that nobody can lead, what anybody has applied.

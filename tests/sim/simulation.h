@@ -22,6 +22,7 @@
 #include "tests/sim/mail.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/record.h"
+#include "tests/sim/sabotage.h"
 #include "tests/sim/trace.h"
 
 namespace gaios::sim {
@@ -46,14 +47,6 @@ struct Outcome {
     return commits >= kLeastCommits && leader_changes >= kLeastLeaderChanges &&
            faults.kinds() >= kLeastFaultKinds;
   }
-};
-
-// For tests that break something on purpose and want to see it found.
-struct Sabotage {
-  // Instead of an order book.
-  std::function<std::unique_ptr<rsm::StateMachine>(paxos::Member)> make_state_machine;
-  // Before the end is judged.
-  std::function<void(Record&, Agreed&)> falsify;
 };
 
 class Simulation {

@@ -15,8 +15,6 @@ namespace gaios::sim {
 class Summary {
  public:
   void Add(std::uint64_t seed, const Outcome& outcome);
-  // A run that did not come to an end.
-  void AddCrash(std::uint64_t seed) { failed_seeds_.push_back(seed); }
   void set_wall_seconds(double seconds) { wall_seconds_ = seconds; }
 
   [[nodiscard]] std::uint64_t runs() const { return passed_ + failed_seeds_.size(); }

@@ -1,5 +1,5 @@
-// The conformance suite on the simulated world: calm, and with torn and delayed writes, slow fences and a log
-// that moves at each grant.
+// The conformance suite on the simulated world: calm, with torn and delayed writes and slow fences, and with
+// completions that tell as little as the contract lets them.
 
 #include <array>
 #include <memory>
@@ -55,11 +55,24 @@ sim::WorldOptions Rough() {
   return options;
 }
 
+// Writes torn at any byte, complete long before or after they are seen, or land though their path was given
+// up.
+sim::WorldOptions Odd() {
+  sim::WorldOptions options = Rough();
+  options.tear_bytes = 1;
+  options.early_completion_per_mille = 500;
+  options.late_completion_per_mille = 300;
+  options.stray_per_mille = 500;
+  options.max_lag_ns = 200'000;
+  return options;
+}
+
 const BackendFactory kCalm = {.name = "calm", .make = [] { return std::make_unique<SimBackend>(Calm()); }};
 const BackendFactory kRough = {.name = "rough", .make = [] { return std::make_unique<SimBackend>(Rough()); }};
+const BackendFactory kOdd = {.name = "odd", .make = [] { return std::make_unique<SimBackend>(Odd()); }};
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Sim, ConformanceTest, testing::Values(kCalm, kRough), NameOf);
+INSTANTIATE_TEST_SUITE_P(Sim, ConformanceTest, testing::Values(kCalm, kRough, kOdd), NameOf);
 
 }  // namespace gaios::transport::conformance

@@ -1,0 +1,138 @@
+// Whole runs: a small budget of every profile passes, a seed is a run, and what is broken on purpose is
+// found.
+
+#include "tests/sim/simulation.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/sim/plan.h"
+#include "tests/sim/profile.h"
+#include "tests/sim/sabotage.h"
+#include "tests/sim/summary.h"
+#include "tests/sim/trace.h"
+
+namespace gaios::sim {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+Outcome RunOf(std::string_view profile, std::uint64_t seed, const Sabotage& sabotage = {},
+              std::FILE* trace_out = nullptr) {
+  Trace trace(trace_out);
+  return Simulation(Plan::Draw(*FindProfile(profile), seed, 0), trace, sabotage).Run();
+}
+
+// The first failure of the first seed of `seeds` that fails.
+std::string FirstFailure(std::string_view profile, std::uint64_t seeds, const Sabotage& sabotage) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const Outcome outcome = RunOf(profile, seed, sabotage);
+    if (!outcome.failures.empty()) {
+      return outcome.failures.front();
+    }
+  }
+  return "";
+}
+
+TEST(Simulation, AFixedBudgetOfSeedsPasses) {
+  constexpr std::uint64_t kSeeds = 60;
+  Summary summary;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const Outcome outcome = RunOf("default", seed);
+    EXPECT_THAT(outcome.failures, IsEmpty()) << "gaios-sim --seeds 1 --start " << seed << " --trace";
+    EXPECT_TRUE(outcome.Enough()) << seed;
+    summary.Add(seed, outcome);
+  }
+  EXPECT_THAT(summary.Missing(), IsEmpty());
+}
+
+TEST(Simulation, ASmallBudgetOfEveryProfilePasses) {
+  for (const Profile& profile : Profiles()) {
+    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+      const Outcome outcome = RunOf(profile.name, seed);
+      EXPECT_THAT(outcome.failures, IsEmpty())
+          << "gaios-sim --seeds 1 --start " << seed << " --profile " << profile.name << " --trace";
+      EXPECT_TRUE(outcome.Enough()) << profile.name << " " << seed;
+    }
+  }
+}
+
+TEST(Simulation, TheTinyRingWrapsHundredsOfTimes) {
+  EXPECT_GE(RunOf("tiny-ring", 1).faults[FaultKind::kRingWrap], 200);
+}
+
+TEST(Simulation, ASeedGivesTheSameRunTwice) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    EXPECT_EQ(RunOf("default", seed).digest, RunOf("default", seed).digest) << seed;
+  }
+  EXPECT_NE(RunOf("default", 1).digest, RunOf("default", 2).digest);
+}
+
+TEST(Simulation, ATraceDoesNotChangeTheRun) {
+  std::FILE* const out = std::tmpfile();
+  ASSERT_NE(out, nullptr);
+  EXPECT_EQ(RunOf("default", 3).digest, RunOf("default", 3, {}, out).digest);
+  EXPECT_GT(std::ftell(out), 10'000);
+  std::fclose(out);
+}
+
+// ---- what is broken is found
+// ------------------------------------------------------------------------------------------
+
+TEST(Simulation, FindsAStateMachineThatDiverges) {
+  EXPECT_THAT(FirstFailure("calm", 1, *SabotageNamed("diverge")), StartsWith("agreement: "));
+}
+
+TEST(Simulation, FindsAnAcknowledgedCommandThatIsNowhere) {
+  EXPECT_THAT(FirstFailure("calm", 1, *SabotageNamed("lose")), StartsWith("lost: "));
+}
+
+TEST(Simulation, FindsACommandOfASessionThatIsRunTwice) {
+  EXPECT_THAT(FirstFailure("calm", 1, *SabotageNamed("duplicate")), StartsWith("exactly once: "));
+}
+
+TEST(Simulation, FindsAReadThatIsNotLinearizable) {
+  EXPECT_THAT(RunOf("calm", 1, *SabotageNamed("stale-read")).failures,
+              Contains(StartsWith("linearizability: ")));
+}
+
+TEST(Simulation, FindsWritesThatAreNotFenced) {
+  EXPECT_THAT(FirstFailure("torn", 20, *SabotageNamed("no-fence")), StartsWith("P2: "));
+}
+
+TEST(Simulation, FindsWritesThatCompleteAndAreForgotten) {
+  EXPECT_THAT(FirstFailure("torn", 100, *SabotageNamed("empty-promise")), StartsWith("P"));
+}
+
+TEST(Simulation, FindsAGroupThatDoesNotComeToAnEnd) {
+  Plan plan = Plan::Draw(*FindProfile("calm"), 1, 3);
+  plan.protocol.suspect_timeout_ns = std::uint64_t{1} << 60;  // nobody ever asks to lead
+  plan.protocol.election_jitter_ns = std::uint64_t{1} << 60;
+  Trace trace(nullptr);
+  EXPECT_THAT(Simulation(plan, trace).Run().failures, Contains(HasSubstr("liveness: ")));
+}
+
+TEST(Summary, NamesTheKindsOfFaultThatDidNotHappen) {
+  Summary summary;
+  Outcome outcome;
+  EXPECT_EQ(summary.Missing().size(), kFaultKinds);
+  outcome.faults.Add(FaultKind::kPause);
+  summary.Add(1, outcome);
+  EXPECT_EQ(summary.Missing().size(), kFaultKinds - 1);
+  outcome.failures.emplace_back("P1: something");
+  summary.Add(2, outcome);
+  EXPECT_EQ(summary.passed(), 1);
+  EXPECT_THAT(summary.failed_seeds(), Contains(2));
+}
+
+}  // namespace
+}  // namespace gaios::sim
