@@ -1,10 +1,11 @@
 """The initramfs of the guests: an archive in the format `newc` of cpio, made without help of other programs."""
 
 import os
+import shutil
+import struct
 
 from failure import Failure
 
-BUSYBOX = "/bin/busybox"
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, "guest")
 
@@ -61,11 +62,21 @@ def build(kernel, tree, hosts):
 
 
 def busybox():
-    content = read(BUSYBOX) if os.path.exists(BUSYBOX) else b""
-    # A dynamic one names its loader, and cannot start in an initramfs.
-    if not content or b"/ld-linux" in content:
-        raise Failure(f"the lab needs a static {BUSYBOX}: run hw-config/lab/install")
+    path = shutil.which("busybox")
+    content = read(path) if path else b""
+    if not is_static(content):
+        raise Failure("the lab needs a busybox that is static: run hw-config/lab/install")
     return content
+
+
+def is_static(program):
+    """Whether an ELF program of 64 bits starts without a loader: an initramfs has none."""
+    if program[:5] != b"\x7fELF\x02":
+        return False
+    offset, = struct.unpack_from("<Q", program, 32)
+    size, count = struct.unpack_from("<HH", program, 54)
+    interpreter = 3
+    return all(struct.unpack_from("<I", program, offset + number * size)[0] != interpreter for number in range(count))
 
 
 def read(path):

@@ -53,9 +53,7 @@ def cache_directory():
 def prepare(say, refresh=False):
     """Returns the Kernel of the cache, after fetching one when there is none."""
     cache = cache_directory()
-    # Another list of modules is another directory.
-    wanted = hashlib.sha256(" ".join(MODULES).encode()).hexdigest()[:8]
-    path = os.path.join(cache, f"kernel-{wanted}")
+    path = kept_at(cache)
     with open(os.path.join(cache, "lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of two that start at once, one fetches
         if refresh or not os.path.exists(path):
@@ -66,7 +64,14 @@ def prepare(say, refresh=False):
     return load(path)
 
 
+def kept_at(cache):
+    """The directory of the kernel. Another list of modules is another directory."""
+    wanted = hashlib.sha256(" ".join(MODULES).encode()).hexdigest()[:8]
+    return os.path.join(cache, f"kernel-{wanted}")
+
+
 def load(path):
+    """The Kernel in a directory that fetch() has made."""
     def text(name):
         with open(os.path.join(path, name), encoding="utf-8") as file:
             return file.read().split()

@@ -55,13 +55,13 @@ class Loop:
             due = max(0, self._timers[0][0] - time.monotonic())
             wait = due if wait is None else min(wait, due)
         for key, events in self._selector.select(wait):
-            # An earlier callback of this batch may have dropped the file, or put another in its place.
-            if self._selector.get_map().get(key.fileobj) is not key:
+            # An earlier callback of this batch may have closed the file, and its number may be another's by now.
+            if self._selector.get_map().get(key.fd) is not key:
                 continue
             readable, writable = key.data
             if events & selectors.EVENT_READ and readable:
                 readable()
-            if events & selectors.EVENT_WRITE and writable and self._selector.get_map().get(key.fileobj) is key:
+            if events & selectors.EVENT_WRITE and writable and self._selector.get_map().get(key.fd) is key:
                 writable()
         while self._timers and self._timers[0][0] <= time.monotonic():
             callback = heapq.heappop(self._timers)[2]

@@ -20,7 +20,8 @@ class Machine:
     """Belongs to the supervisor, in its loop.
 
     States: `booting`, `up`, `stalled` (all of it, as a host that is off its core), `killed` (on request), `ended` (by
-    itself; `reason` says more). changed(machine) is called at each change.
+    itself; `reason` says more). changed(machine) is called at each change. A client is who asked for something that
+    takes time: it has output(stream, data, taken), exited(code, error) and done().
     """
 
     def __init__(self, loop, switch, state, host, changed):
@@ -33,7 +34,7 @@ class Machine:
         self._channel = None
         self._runs = {}  # number -> client
         self._next_run = 1
-        self._resume = None  # timer
+        self._stall = None  # (timer of its end, client)
         self._started = 0
         self.host = host
         self.state = "killed"
@@ -80,7 +81,7 @@ class Machine:
         self._enter("booting")
 
     def run(self, argv, directory, client):
-        """Runs a command for `client`, which has output(stream, data, taken), exited(code, error); returns its number."""
+        """Runs a command, and returns its number; the client hears its output, then exited()."""
         number = self._next_run
         self._next_run += 1
         self._runs[number] = client
@@ -92,18 +93,21 @@ class Machine:
         if self._runs.pop(number, None):
             self._channel.send({"end": number})
 
-    def stall(self, seconds, resumed):
-        """Stops the whole machine. Its clocks go on, as those of a host that did not get to run."""
+    def stall(self, seconds, client):
+        """Stops the whole machine. Its clocks go on, as those of a host that did not get to run.
+
+        The client hears done() when it runs again, or exited() when it ended before.
+        """
         self._process.send_signal(signal.SIGSTOP)
+        self._stall = (self._loop.after(seconds, self._resume), client)
         self._enter("stalled")
 
-        def resume():
-            self._resume = None
-            self._process.send_signal(signal.SIGCONT)
-            self._enter("up")
-            resumed()
-
-        self._resume = self._loop.after(seconds, resume)
+    def _resume(self):
+        client = self._stall[1]
+        self._stall = None
+        self._process.send_signal(signal.SIGCONT)
+        self._enter("up")
+        client.done()
 
     def kill(self):
         """As a loss of power: at once, whatever state it is in."""
@@ -120,15 +124,17 @@ class Machine:
         os.close(self._ended)
         self._process.wait()
         self._process = None
-        if self._resume:
-            self._loop.cancel(self._resume)
-            self._resume = None
+        clients = list(self._runs.values())
+        self._runs = {}
+        if self._stall:
+            self._loop.cancel(self._stall[0])
+            clients.append(self._stall[1])
+            self._stall = None
         self._channel.close()
         self._switch.detach(self.host)
         self.reason = reason
         self._enter(state)
-        runs, self._runs = self._runs, {}
-        for client in runs.values():
+        for client in clients:
             client.exited(None, f"{self.name} was {state}" if state == "killed" else f"{self.name} ended: {reason}")
 
     def _enter(self, state):

@@ -204,7 +204,7 @@ class Supervisor:
         seconds = message["seconds"]
         if not 0 < seconds <= 3600:
             raise Failure("a stall lasts more than 0 s and at most an hour", 2)
-        self._machine(message, "up").stall(seconds, client.done)
+        self._machine(message, "up").stall(seconds, client)
 
     def _do_kill(self, client, message):
         self._machine(message, "booting", "up", "stalled").kill()
