@@ -1,0 +1,11 @@
+"""Where the lab is. Importing this lets its modules be imported, without leaving byte code in the clone."""
+
+import os
+import sys
+
+SOURCE_DIR = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LAB_DIR = os.path.join(SOURCE_DIR, "hw-config", "lab")
+LAB = os.path.join(LAB_DIR, "lab")
+
+sys.dont_write_bytecode = True
+sys.path[:0] = [LAB_DIR, os.path.join(LAB_DIR, "guest")]
