@@ -12,6 +12,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/base/patience.h"
+
 namespace gaios::base {
 namespace {
 
@@ -81,27 +83,28 @@ struct Item {
   std::uint64_t complement = 0;
 };
 
-void StreamThrough(std::size_t capacity) {
+void StreamThrough(std::size_t capacity, std::uint64_t per_producer) {
   constexpr std::size_t kProducers = 3;
-  constexpr std::uint64_t kPerProducer = 50'000;
   MpscRing<Item> ring(capacity);
   std::vector<std::thread> producers;
   producers.reserve(kProducers);
   for (std::size_t producer = 0; producer < kProducers; ++producer) {
-    producers.emplace_back([&ring, producer] {
-      for (std::uint64_t i = 0; i < kPerProducer; ++i) {
+    producers.emplace_back([&ring, producer, per_producer] {
+      Patience patience;
+      for (std::uint64_t i = 0; i < per_producer; ++i) {
         while (!ring.TryPush(Item{.producer = producer, .number = i, .complement = ~i})) {
-          std::this_thread::yield();
+          patience.Wait();
         }
       }
     });
   }
   std::array<std::uint64_t, kProducers> next{};
   std::uint64_t mismatches = 0;
-  for (std::uint64_t popped = 0; popped < kProducers * kPerProducer; ++popped) {
+  Patience patience;
+  for (std::uint64_t popped = 0; popped < kProducers * per_producer; ++popped) {
     Item item;
     while (!ring.TryPop(item)) {
-      std::this_thread::yield();
+      patience.Wait();
     }
     mismatches += item.number == next[item.producer] && item.complement == ~item.number ? 0 : 1;
     next[item.producer] = item.number + 1;
@@ -115,11 +118,11 @@ void StreamThrough(std::size_t capacity) {
 }
 
 TEST(MpscRing, StreamsFromManyThreadsEachInOrder) {
-  StreamThrough(1024);
+  StreamThrough(1024, 50'000);
 }
 
 TEST(MpscRing, StreamsFromManyThreadsWhenNearlyAlwaysFullOrEmpty) {
-  StreamThrough(2);
+  StreamThrough(2, 5'000);
 }
 
 TEST(MpscRing, ProducersInARaceFillItExactly) {

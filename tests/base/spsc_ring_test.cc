@@ -1,13 +1,13 @@
 #include "gaios/base/spsc_ring.h"
 
-#include <x86intrin.h>
-
 #include <cstdint>
 #include <memory>
 #include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
+
+#include "tests/base/patience.h"
 
 namespace gaios::base {
 namespace {
@@ -104,23 +104,6 @@ TEST(SpscRing, TheRingReleasesWhatIsLeftInIt) {
 struct Twin {
   std::uint64_t number = 0;
   std::uint64_t complement = 0;
-};
-
-// Waits for the other thread. On a machine with other work each yield may cost a time slice: most waits are
-// shorter.
-class Patience {
- public:
-  void Wait() {
-    if (++waits_ % kPausesPerYield == 0) {
-      std::this_thread::yield();
-    } else {
-      _mm_pause();
-    }
-  }
-
- private:
-  static constexpr int kPausesPerYield = 256;
-  int waits_ = 0;
 };
 
 void StreamThrough(std::size_t capacity, std::uint64_t elements) {
