@@ -78,8 +78,7 @@ void Client::Ask(std::uint64_t now_ns) {
     single.process = NewProcess();
     record_.SentOnce(single.digest);
     record_.Submit(single.process, single.digest, now_ns);
-    single_ = std::move(single);
-    SendSingle(now_ns);
+    SendSingle(single_.emplace(std::move(single)), now_ns);
     return;
   }
   Open open;
@@ -109,10 +108,10 @@ void Client::SendOpen(const Open& open, std::uint64_t now_ns) {
   Send({RequestKind::kSubmit, open.sequence, {session_, open.sequence}, open.command}, now_ns);
 }
 
-void Client::SendSingle(std::uint64_t now_ns) {
-  single_->sent = true;
-  single_->sent_ns = now_ns;
-  Send({RequestKind::kSubmit, single_->number, {}, single_->command}, now_ns);
+void Client::SendSingle(Single& single, std::uint64_t now_ns) {
+  single.sent = true;
+  single.sent_ns = now_ns;
+  Send({RequestKind::kSubmit, single.number, {}, single.command}, now_ns);
 }
 
 void Client::SendRead(std::uint64_t now_ns) {
@@ -134,7 +133,7 @@ void Client::SendAll(std::uint64_t now_ns) {
     SendRead(now_ns);
   }
   if (single_.has_value() && !single_->sent) {
-    SendSingle(now_ns);
+    SendSingle(*single_, now_ns);
   } else if (single_.has_value() && now_ns - single_->sent_ns > 4 * options_.retry_ns) {
     // It may have been run, and may yet be: to send it again could run it twice.
     record_.Unknown(single_->process, now_ns);

@@ -78,7 +78,7 @@ class Client {
   void Ask(std::uint64_t now_ns);
   void SendAll(std::uint64_t now_ns);
   void SendOpen(const Open& open, std::uint64_t now_ns);
-  void SendSingle(std::uint64_t now_ns);
+  void SendSingle(Single& single, std::uint64_t now_ns);
   void SendRead(std::uint64_t now_ns);
   void Send(Request request, std::uint64_t now_ns);
   void TryLater(std::uint64_t now_ns, std::uint64_t after_ns);

@@ -15,7 +15,7 @@ namespace gaios::sim {
 class Digest {
  public:
   void Add(std::uint64_t number) {
-    std::uint64_t z = (value_ ^ number) * 0xff51afd7ed558ccdULL;
+    const std::uint64_t z = (value_ ^ number) * 0xff51afd7ed558ccdULL;
     value_ = (z ^ (z >> 32)) + 0x9e3779b97f4a7c15ULL;
   }
   [[nodiscard]] std::uint64_t value() const { return value_; }

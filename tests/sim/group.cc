@@ -201,7 +201,9 @@ std::optional<ReplicaId> Group::BestLog() const {
 }
 
 bool Group::WithinTheRing(ReplicaId id) const {
-  const std::optional<ReplicaId> best = BestLog();
+  // Who leads does not always vouch for as much of its ring as another could.
+  const std::optional<ReplicaId> led_by = leader();
+  const std::optional<ReplicaId> best = led_by.has_value() ? led_by : BestLog();
   if (!best.has_value() || !votes(id)) {
     return false;
   }

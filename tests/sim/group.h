@@ -81,7 +81,8 @@ class Group {
   [[nodiscard]] const Desk& desk(ReplicaId id) const { return *member(id).desk; }
   // The replica that leads with a quorum, if there is one.
   [[nodiscard]] std::optional<ReplicaId> leader() const;
-  // Whether `id` votes and can be brought up to date from the rings of the others.
+  // Whether `id` votes and can be brought up to date from the ring of who leads, or of who would if nobody
+  // does.
   [[nodiscard]] bool WithinTheRing(ReplicaId id) const;
   [[nodiscard]] std::size_t CountWithinTheRing() const;
   // Whether a majority of voters would be left without `id`, each of them in sync with whoever leads and with

@@ -486,10 +486,10 @@ void Injector::Stop() {
       }
     }
   }
-  for (Client& client : clients_) {
-    client.SetBurst(false);
+  for (std::size_t client = 0; client < clients_.size(); ++client) {
+    clients_[client].SetBurst(false);
     for (std::size_t i = 0; i < group_.size(); ++i) {
-      mail_.Cut(&client - clients_.data(), IdOf(i), false);
+      mail_.Cut(client, IdOf(i), false);
     }
   }
 }

@@ -263,7 +263,7 @@ void Simulation::RunLively() {
     return;
   }
   SetAsking(false);
-  if (!RunUntil([this, &within] { return AllIdle() && Converged(Within()); }, kLivenessLimitNs)) {
+  if (!RunUntil([this] { return AllIdle() && Converged(Within()); }, kLivenessLimitNs)) {
     Fail("liveness: the replicas do not come to the same state at the end:" + WhatIs());
     return;
   }

@@ -398,7 +398,7 @@ void World::SettleBelow(Node& owner, const Operation& operation, Range piece) {
 }
 
 void World::ShowPiece(Operation& operation, Range piece) {
-  Node& owner = node(operation.to);
+  const Node& owner = node(operation.to);
   CopyIn(owner.log.base, operation.bytes.data(), operation.range.from, piece);
   Touch(operation.to);
   std::erase(operation.pieces, piece);
@@ -549,7 +549,7 @@ void World::Finish(const OperationPtr& operation) {
 }
 
 void World::Deliver(Operation& operation) {
-  Node& poster = node(operation.from);
+  const Node& poster = node(operation.from);
   if (!poster.alive || poster.incarnation != operation.poster) {
     return;
   }
