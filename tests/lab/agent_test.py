@@ -151,7 +151,8 @@ class AgentTest(unittest.TestCase):
     def test_the_rest_that_a_command_leaves_in_its_pipe_is_delivered_as_it_is_taken(self):
         self.take = False
         # A pipe holds 64 KiB: this ends with its last output unread.
-        self.start(1, sys.executable, "-c", f"import os; os.write(1, b'a' * {agent.WINDOW_BYTES}); os.write(2, b'b' * 60000)")
+        self.start(1, sys.executable, "-c",
+                   f"import os; os.write(1, b'a' * {agent.WINDOW_BYTES}); os.write(2, b'b' * 60000)")
         self.wait(lambda: len(self.printed(1, "stdout")) + len(self.printed(1, "stderr")) >= agent.WINDOW_BYTES)
         self.take = True
         for message in list(self.heard):

@@ -169,6 +169,14 @@ class CommandTest(unittest.TestCase):
         self.assertIn("no RDMA device", errors)
         self.assert_ends_with_nothing_left("after the failure")
 
+    def test_a_boot_whose_supervisor_is_killed_leaves_nothing(self):
+        process = self.booting()
+        os.kill(self.state.holder(), signal.SIGKILL)
+        _, errors = process.communicate(timeout=BOUND_SECONDS)
+        self.assertEqual(1, process.returncode)
+        self.assertIn("supervisor failed", errors)
+        self.assert_ends_with_nothing_left("after SIGKILL of the supervisor")
+
     def test_machines_do_not_outlive_their_supervisor(self):
         self.up()
         os.kill(self.state.holder(), signal.SIGKILL)

@@ -45,7 +45,7 @@ class ThreeHostsTest(machines.LabTest):
     def rdma_stops_and_goes_on(self, *cut):
         """RDMA traffic of host 0 and 1 stands still while the path is cut, and ends well once it is healed."""
         # Both ends send again for as long as it takes: 7 retries are without end to this device.
-        processes = self.between(1, 0, "ibv_rc_pingpong -n 3000")
+        processes = self.between(1, 0, "ibv_rc_pingpong -n 2000")
         before = self.status()["frames"]["forwarded"]
         self.wait(lambda: self.status()["frames"]["forwarded"] > before + 200, "traffic begins")
         lost = self.frames_lost()
