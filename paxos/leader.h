@@ -164,7 +164,7 @@ class Leader {
   [[nodiscard]] static constexpr std::uint64_t Aligned(std::uint64_t bytes) {
     return (bytes + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
   }
-  [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned);
+  [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) const;
   [[nodiscard]] Refusal Open(std::uint64_t aligned);
   [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
   void Extend(std::uint64_t aligned);

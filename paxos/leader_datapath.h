@@ -63,7 +63,8 @@ inline Proposal Leader::Publish() {
 
 // Where the next command of the open batch goes, `aligned` bytes of room with `bytes` for the caller to
 // write.
-[[gnu::always_inline]] inline std::byte* Leader::PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) {
+[[gnu::always_inline]] inline std::byte* Leader::PlaceAtEnd(std::uint64_t bytes,
+                                                            std::uint64_t aligned) const {
   std::byte* const command = open_.payload + open_.payload_bytes;
   // A lap later its lines have left the caches: those of commands to come are asked for ahead. It may be past
   // the end of the ring, where nothing is fetched that matters.

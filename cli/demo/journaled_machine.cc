@@ -63,9 +63,10 @@ void JournaledMachine::Apply(const rsm::Command& command, rsm::Reply& reply) {
     reply.Clear();
     Run(inner, number, reply);
   }
-  if (held_back_.has_value()) {
+  if (const std::optional<rsm::Command> earlier = std::exchange(held_back_, std::nullopt);
+      earlier.has_value()) {
     rsm::Reply nobodys(nobodys_reply_);
-    Run(*std::exchange(held_back_, std::nullopt), held_back_number_, nobodys);
+    Run(*earlier, held_back_number_, nobodys);
   }
 }
 
