@@ -1,11 +1,10 @@
 """Runs clang-tidy over the sources of a configured and built tree, for ./check.
 
-    tidy.py SOURCE_DIR BUILD_DIR CACHE_DIR [--changed-since COMMIT] [--seconds N]
+    tidy.py SOURCE_DIR BUILD_DIR CACHE_DIR [--changed-since COMMIT]
 
 A source that was clean is not read again until its compile command, the checks, the tool, its text or that of a
 header of the project that it includes changes. With --changed-since only what differs from that commit is read: the
-sources themselves, and for each header one source that includes it. With --seconds no source is begun after that, and
-how many were not is said. Exit code 1 when something is found.
+sources themselves, and for each header one source that includes it. Exit code 1 when something is found.
 """
 
 import argparse
@@ -16,7 +15,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 
 TOOL = "clang-tidy-19"
 
@@ -108,7 +106,6 @@ def main():
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("directories", nargs=3)
     parser.add_argument("--changed-since", metavar="COMMIT")
-    parser.add_argument("--seconds", type=float, default=float("inf"))
     words = parser.parse_args()
     source_dir, build_dir, cache_dir = (os.path.realpath(path) for path in words.directories)
     os.makedirs(cache_dir, exist_ok=True)
@@ -122,20 +119,12 @@ def main():
     todo = [(path, key) for path, (key, _) in files.items() if path in of_interest and key not in clean]
     print(f"{len(files)} files, {len(of_interest)} to look at, {len(of_interest) - len(todo)} of them known to be clean",
           flush=True)
-    dirty, left = [], []
-    begun = time.monotonic()
-
-    def attempt(path):
-        return tidy(path, build_dir) if time.monotonic() - begun < words.seconds else None
-
+    dirty = []
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        jobs = {pool.submit(attempt, path): (path, key) for path, key in todo}
+        jobs = {pool.submit(tidy, path, build_dir): (path, key) for path, key in todo}
         for number, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             path, key = jobs[job]
             name = os.path.relpath(path, source_dir)
-            if job.result() is None:
-                left.append(name)
-                continue
             code, text = job.result()
             if code == 0:
                 open(os.path.join(cache_dir, key), "w", encoding="utf-8").close()
@@ -143,8 +132,6 @@ def main():
                 dirty.append(name)
                 print(text)
             print(f"[{number}/{len(todo)}] {name}{'' if code == 0 else ': FAILED'}", flush=True)
-    if left:
-        print(f"{len(left)} files were not looked at, for want of time: {' '.join(left)}")
     if dirty:
         print(f"Error: clang-tidy found something in {len(dirty)} files: {' '.join(dirty)}")
         sys.exit(1)
