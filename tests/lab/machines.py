@@ -80,8 +80,11 @@ class LabTest(unittest.TestCase):
             time.sleep(0.1)
 
     def between(self, server, client, tool):
-        """Starts a tool of perftest or libibverbs at both ends, over RoCEv2; returns both processes."""
-        tool += " -d rxe0 {} {}".format("-g" if tool.startswith("ibv_") else "-x", self.gid_index(server))
+        """Starts a tool of perftest or libibverbs at both ends, over RoCEv2; returns both processes.
+
+        -e: it sleeps until its work is done. One that spins keeps the device of a guest's one processor from running.
+        """
+        tool += " -e -d rxe0 {} {}".format("-g" if tool.startswith("ibv_") else "-x", self.gid_index(server))
         serving = self.begin("run", "--timeout", BOUND_SECONDS, server, tool)
         self.run_in(server, f"until grep -qE '{LISTENS}' /proc/net/tcp /proc/net/tcp6; do sleep 0.1; done")
         return serving, self.begin("run", "--timeout", BOUND_SECONDS, client, f"{tool} host{server}")
