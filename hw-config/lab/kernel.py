@@ -155,7 +155,10 @@ def boot_image(image):
     payload = image[start:start + length - 4]  # the length of the kernel follows it
     try:
         if payload.startswith(b"\xfd7zXZ"):
-            return "vmlinux", lzma.LZMADecompressor().decompress(payload)
+            unpacker = lzma.LZMADecompressor()
+            unpacked = unpacker.decompress(payload)
+            if unpacker.eof:
+                return "vmlinux", unpacked
         if payload.startswith(b"\x1f\x8b"):
             return "vmlinux", gzip.decompress(payload)
     except (lzma.LZMAError, OSError, EOFError):

@@ -80,10 +80,23 @@ class LabTest(unittest.TestCase):
             time.sleep(0.1)
 
     def between(self, server, client, tool):
-        """Starts a tool of perftest or libibverbs at both ends, over RoCEv2; returns both processes."""
+        """Starts a tool of perftest or libibverbs at both ends, over RoCEv2; returns both processes.
+
+        -e: it sleeps until its work is done. One that spins keeps the device of a guest's one processor from running,
+        as those that measure writes must: they have no such option.
+        """
+        if not tool.startswith("ib_write"):
+            tool += " -e"
         tool += " -d rxe0 {} {}".format("-g" if tool.startswith("ibv_") else "-x", self.gid_index(server))
         serving = self.begin("run", "--timeout", BOUND_SECONDS, server, tool)
-        self.run_in(server, f"until grep -qE '{LISTENS}' /proc/net/tcp /proc/net/tcp6; do sleep 0.1; done")
+        listens = self.begin("run", "--timeout", BOUND_SECONDS, server,
+                             f"until grep -qE '{LISTENS}' /proc/net/tcp /proc/net/tcp6; do sleep 0.1; done")
+        self.wait(lambda: listens.poll() is not None or serving.poll() is not None, "the server listens")
+        if serving.poll() is not None:
+            listens.terminate()
+            listens.communicate()
+            self.fail(f"{tool} ended at once: {self.end(serving)}")
+        self.assert_good(listens)
         return serving, self.begin("run", "--timeout", BOUND_SECONDS, client, f"{tool} host{server}")
 
     def assert_good(self, *processes):
