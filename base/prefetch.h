@@ -2,6 +2,9 @@
 #define GAIOS_BASE_PREFETCH_H_
 
 // Asking for cache lines before they are needed. Hints: no effect on what a program computes. Any thread.
+//
+// To be inlined always: a function that only prefetches has no effect that the compiler knows of, and calls
+// of it are dropped.
 
 #include <cstddef>
 
@@ -11,7 +14,7 @@ namespace gaios::base {
 
 // Starts to fetch the lines of [at, at + bytes), to be written soon: they come owned, so that the stores need
 // not wait.
-inline void PrefetchForWrite(const std::byte* at, std::size_t bytes) {
+[[gnu::always_inline]] inline void PrefetchForWrite(const std::byte* at, std::size_t bytes) {
   for (std::size_t done = 0; done < bytes; done += kCacheLineBytes) {
     __builtin_prefetch(at + done, 1);
   }

@@ -8,9 +8,9 @@
 set(GAIOS_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
     -Wcast-qual -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
 # prfchw: a processor that lacks it takes the instruction for a hint that it does not know.
-set(GAIOS_CODEGEN -fno-omit-frame-pointer -march=x86-64-v2 -mprfchw)
+set(GAIOS_CODEGEN -march=x86-64-v2 -mprfchw)
 if(GAIOS_SANITIZE)
-  list(APPEND GAIOS_CODEGEN -fsanitize=${GAIOS_SANITIZE} -fno-sanitize-recover=all)
+  list(APPEND GAIOS_CODEGEN -fno-omit-frame-pointer -fsanitize=${GAIOS_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${GAIOS_SANITIZE})
   if(GAIOS_SANITIZE MATCHES "thread")
     list(APPEND GAIOS_WARNINGS -Wno-tsan)

@@ -34,7 +34,7 @@ bool Election::Tick(Ballot promised) {
     next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
     for (const Member& voter : state_.options.configuration.voters()) {
       if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
-        static_cast<void>(state_.actions.Add(ActionKind::kReadControl, voter.id));
+        state_.ReadControl(voter.id);
       }
     }
   }

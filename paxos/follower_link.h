@@ -46,34 +46,31 @@ struct FollowerLink {
 
   // Tokens are drawn from above `first`: never those of an earlier leadership, whose completions may yet come
   // in.
-  void NumberFrom(std::uint64_t first) { last_token_ = first; }
+  void NumberFrom(std::uint64_t first) { done_token_ = last_token_ = first; }
 
-  [[nodiscard]] std::size_t under_way() const { return posted_count_; }
-  [[nodiscard]] bool room() const { return posted_count_ < kMaxPostedPerLink; }
+  [[nodiscard]] std::size_t under_way() const { return last_token_ - done_token_; }
+  [[nodiscard]] bool room() const { return under_way() < kMaxPostedPerLink; }
 
   // Keeps the operation as under way and returns its token, one above the last.
   std::uint64_t Push(Posted::Kind kind, std::uint64_t value) {
     GAIOS_CHECK(room(), "more operations than a link holds");
-    Posted& place = posted_ring_[(posted_first_ + posted_count_++) % kMaxPostedPerLink];
+    const std::uint64_t token = ++last_token_;
+    Posted& place = posted_ring_[token % kMaxPostedPerLink];
     place.kind = kind;
     place.value = value;
-    return ++last_token_;
+    return token;
   }
   [[nodiscard]] bool IsUnderWay(std::uint64_t token) const {
-    return token <= last_token_ && token + posted_count_ > last_token_;
+    return token - done_token_ - 1 < last_token_ - done_token_;  // done_token_ < token <= last_token_
   }
-  // The oldest operation under way, which has completed.
-  Posted Pop(std::uint64_t token) {
-    GAIOS_CHECK(posted_count_ > 0 && token + posted_count_ == last_token_ + 1,
-                "operations on a link complete in posting order");
-    const Posted oldest = posted_ring_[posted_first_];
-    posted_first_ = (posted_first_ + 1) % kMaxPostedPerLink;
-    --posted_count_;
-    return oldest;
-  }
+  // The oldest operation under way, which has completed: its token is one above that of the one before it.
+  // Valid until the next Push.
+  const Posted& Pop() { return posted_ring_[++done_token_ % kMaxPostedPerLink]; }
+  // Token of the last operation that has completed, or was forgotten.
+  [[nodiscard]] std::uint64_t done_token() const { return done_token_; }
   // Forgets what is under way: its completions, if any, are told apart by their tokens.
   void Forget() {
-    posted_count_ = 0;
+    done_token_ = last_token_;
     posted = acked;
   }
 
@@ -82,10 +79,9 @@ struct FollowerLink {
   [[nodiscard]] Position LowestPosted(Position none) const { return acked < posted ? acked : none; }
 
  private:
-  std::array<Posted, kMaxPostedPerLink> posted_ring_;
-  std::size_t posted_first_ = 0;
-  std::size_t posted_count_ = 0;
+  std::uint64_t done_token_ = 0;
   std::uint64_t last_token_ = 0;
+  std::array<Posted, kMaxPostedPerLink> posted_ring_;  // by token
 };
 
 }  // namespace gaios::paxos

@@ -153,7 +153,7 @@ bool Leader::Tick() {
     last_applied_read_ns_ = state_.now;
     for (const FollowerLink& follower : followers_.all()) {
       if (state_.peers[follower.member.id.value()].link_up) {
-        static_cast<void>(state_.actions.Add(ActionKind::kReadControl, follower.member.id));
+        state_.ReadControl(follower.member.id);
       }
     }
   }

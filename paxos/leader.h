@@ -47,7 +47,9 @@ class Leader {
   explicit Leader(State& state)
       : state_(state),
         reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
-        max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())) {}
+        max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())),
+        pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)),
+        majority_(state.options.configuration.majority()) {}
 
   // Phase 1 is won: starts writing the adopted log. The ballot record is appended when a majority has
   // completed a probe posted behind that: one that wins elections and cannot write does not fill its log with
@@ -67,13 +69,20 @@ class Leader {
   // ---- fast path
   // ------------------------------------------------------------------------------------------------
 
-  // Space for one command of `bytes` at the end of the open batch; kept until Publish or the next Claim.
+  // Adds a command of `bytes` to the batch that is open and returns where it goes, for the caller to write
+  // before anything else. Null when no batch with room for it is open: then Reserve, and try again.
+  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, Proposal& proposal);
+  // Makes sure that TryAppend takes a command of `bytes`. A batch carries the time of its first command.
+  [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns);
+  // Space for one command of `bytes` at the end of the open batch; kept until Publish, or given up by the
+  // next Claim or Reserve.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
   // The claimed command is complete and becomes part of the log.
   [[nodiscard]] Proposal Publish();
   // Seals what has gathered and posts what can be posted.
   void Flush();
-  // Returns false when the leadership is lost by it.
+  // When done, everything posted to the peer before it is, too. Returns false when the leadership is lost by
+  // it.
   [[nodiscard]] bool OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
 
   // ---- the rest
@@ -107,9 +116,11 @@ class Leader {
   [[nodiscard]] std::size_t in_sync_count() const;
 
  private:
+  static constexpr std::uint32_t kCommandAlignment = 8;
   struct OpenBatch {
+    std::byte* payload = nullptr;
     std::uint32_t payload_bytes = 0;
-    std::uint32_t limit_bytes = 0;  // how far the payload may grow; 0: nothing is open
+    std::uint32_t limit_bytes = 0;  // how far the payload may grow; 0: nothing is open, or nobody leads
     std::uint16_t commands = 0;
     std::uint32_t claimed_bytes = 0;  // of the command being written
     std::uint64_t time_ns = 0;
@@ -125,22 +136,40 @@ class Leader {
     reuse_limit_ = limit;
     open_.limit_bytes = open_.payload_bytes;
   }
+  // End of the furthest claim: a capacity below it, the ring has been written over.
+  [[nodiscard]] Position Reach() const {
+    const std::uint64_t open_bytes = std::uint64_t{open_.payload_bytes} + open_.claimed_bytes;
+    return std::max(reach_,
+                    open_bytes == 0 ? state_.end.position : state_.end.position + EntryBytes(open_bytes));
+  }
+  // What was claimed and not published may have been written to.
+  void GiveUpClaim() {
+    if (open_.claimed_bytes != 0) [[unlikely]] {
+      reach_ = Reach();
+      open_.claimed_bytes = 0;
+    }
+  }
   // Oldest position that the ring still holds, claims included.
   [[nodiscard]] Position Holds() const {
     const std::uint64_t capacity = state_.log.capacity();
-    return std::max(state_.kept_from, Position(reach_.value() > capacity ? reach_.value() - capacity : 0));
+    const std::uint64_t reach = Reach().value();
+    return std::max(state_.kept_from, Position(reach > capacity ? reach - capacity : 0));
   }
 
   // leader_datapath.h and .cc
-  void PostRange(FollowerLink& follower);
+  void PostRange(FollowerLink& follower, Position holds);
   void PostWord(FollowerLink& follower);
   void PostProbes();
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
+  [[nodiscard]] static constexpr std::uint64_t Aligned(std::uint64_t bytes) {
+    return (bytes + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
+  }
+  [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned);
   [[nodiscard]] Refusal Open(std::uint64_t aligned);
   [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
   void Extend(std::uint64_t aligned);
   void FlushRest();
-  void OnProbed(FollowerLink& follower, std::uint64_t round);
+  void OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::uint64_t token);
   [[nodiscard]] bool MayPost() const;
   void ShowReuse(Position to) const;
   void AdvanceCommit();
@@ -158,7 +187,6 @@ class Leader {
   [[nodiscard]] TimeNs MajorityHeardNs() const;
   [[nodiscard]] bool CanStillReachMajority() const;
 
-  static constexpr std::uint32_t kCommandAlignment = 8;
   static constexpr std::size_t kAheadBytes = 1024;
   static_assert(kMaxEntryPayloadBytes / kCommandAlignment <= std::numeric_limits<std::uint16_t>::max(),
                 "a batch is full before its number of commands does not fit into the header");
@@ -171,11 +199,13 @@ class Leader {
   State& state_;
   const std::uint64_t reserved_bytes_;
   const std::uint32_t max_batch_bytes_;  // of payload
+  const std::size_t pipeline_depth_;
+  const std::size_t majority_;
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
   OpenBatch open_;
-  Position reach_;  // end of the furthest claim: a capacity below it, the ring has been written over
+  Position reach_;  // end of the furthest claim that was given up
   FollowerSet followers_;
   std::uint64_t read_round_ = 0;  // latest probe round posted
   bool read_asked_ = false;       // somebody waits for the next round

@@ -33,7 +33,6 @@ Refusal Leader::OpenSlowly(std::uint64_t aligned) {
     return Refusal::kFull;
   }
   if (wraps) {
-    reach_ = std::max(reach_, state_.end.position + to_end);
     FillToEndOfRing();
   }
   Extend(aligned);
@@ -41,11 +40,13 @@ Refusal Leader::OpenSlowly(std::uint64_t aligned) {
 }
 
 void Leader::SealBatch() {
+  GAIOS_CHECK(open_.payload == state_.log.At(state_.end.position) + sizeof(EntryHeader),
+              "P3: a batch stands where the log ends");
+  GiveUpClaim();
   Append(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
   open_.payload_bytes = 0;
   open_.limit_bytes = 0;
   open_.commands = 0;
-  open_.claimed_bytes = 0;
 }
 
 void Leader::FillToEndOfRing() {
@@ -125,10 +126,29 @@ void Leader::PostProbes() {
   }
 }
 
-void Leader::OnProbed(FollowerLink& follower, std::uint64_t round) {
-  follower.probed = std::max(follower.probed, round);
-  if (proving_ && ReadConfirmed() >= proof_round_) {
-    AppendRecord();
+// Operations of a follower are done: the one that was popped last, and what follows up to `token`.
+void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::uint64_t token) {
+  for (;;) {
+    switch (posted.kind) {
+      case FollowerLink::Posted::Kind::kWrite:
+        follower.acked = Position(posted.value);
+        if (state_.observer != nullptr) {
+          state_.observer->OnAccept(state_.self, ballot_, follower.member, follower.acked);
+        }
+        break;
+      case FollowerLink::Posted::Kind::kCommitWord:
+        break;
+      case FollowerLink::Posted::Kind::kProbe:
+        follower.probed = std::max(follower.probed, posted.value);
+        if (proving_ && ReadConfirmed() >= proof_round_) {
+          AppendRecord();
+        }
+        break;
+    }
+    if (follower.done_token() == token) {
+      return;
+    }
+    posted = follower.Pop();
   }
 }
 

@@ -14,41 +14,65 @@ namespace gaios::paxos {
 // ---- appending
 // ------------------------------------------------------------------------------------------------------
 
-[[gnu::always_inline]] inline std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t time_ns,
-                                                                 Refusal& refusal) {
-  const std::uint64_t aligned =
-      (std::uint64_t{bytes} + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
+[[gnu::always_inline]] inline std::byte* Leader::TryAppend(std::uint64_t bytes, Proposal& proposal) {
+  const std::uint64_t aligned = Aligned(bytes);
   const std::uint64_t payload_bytes = open_.payload_bytes + aligned;
-  if (payload_bytes > open_.limit_bytes) {
-    refusal = proving_ ? Refusal::kNotLeader : Open(aligned);
+  if (payload_bytes > open_.limit_bytes || open_.claimed_bytes != 0) [[unlikely]] {
+    return nullptr;
+  }
+  std::byte* const command = PlaceAtEnd(bytes, aligned);
+  proposal.slot = Slot(state_.end.slot.value() + 1);
+  proposal.index = open_.commands;
+  open_.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
+  ++open_.commands;
+  return command;
+}
+
+inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
+  GiveUpClaim();
+  const std::uint64_t aligned = Aligned(bytes);
+  if (open_.payload_bytes + aligned > open_.limit_bytes) {
+    const Refusal refusal = proving_ ? Refusal::kNotLeader : Open(aligned);
     if (refusal != Refusal::kNone) [[unlikely]] {
-      return {};
+      return refusal;
     }
   }
-  refusal = Refusal::kNone;
   if (open_.commands == 0) {
     open_.time_ns = time_ns;
   }
-  open_.claimed_bytes = static_cast<std::uint32_t>(aligned);
-  reach_ = std::max(reach_, state_.end.position + EntryBytes(open_.payload_bytes + aligned));
-  std::byte* const command = state_.log.At(state_.end.position) + sizeof(EntryHeader) + open_.payload_bytes;
-  // A lap later its lines have left the caches: those of commands to come are asked for ahead. It may be past
-  // the end of the ring, where nothing is fetched that matters.
-  base::PrefetchForWrite(command + kAheadBytes, kCommandAlignment);
-  if (aligned != bytes) {
-    constexpr std::uint64_t kZeros = 0;  // the padding; what is not padding is the caller's to write
-    std::memcpy(command + aligned - sizeof(kZeros), &kZeros, sizeof(kZeros));
-  }
-  return {command, bytes};
+  return Refusal::kNone;
 }
 
-[[gnu::always_inline]] inline Proposal Leader::Publish() {
+inline std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
+  refusal = Reserve(bytes, time_ns);
+  if (refusal != Refusal::kNone) [[unlikely]] {
+    return {};
+  }
+  open_.claimed_bytes = static_cast<std::uint32_t>(Aligned(bytes));
+  return {PlaceAtEnd(bytes, open_.claimed_bytes), bytes};
+}
+
+inline Proposal Leader::Publish() {
   GAIOS_CHECK(open_.claimed_bytes > 0, "nothing was claimed");
   const Proposal proposal{Slot(state_.end.slot.value() + 1), open_.commands};
   open_.payload_bytes += open_.claimed_bytes;
   open_.claimed_bytes = 0;
   ++open_.commands;
   return proposal;
+}
+
+// Where the next command of the open batch goes, `aligned` bytes of room with `bytes` for the caller to
+// write.
+[[gnu::always_inline]] inline std::byte* Leader::PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) {
+  std::byte* const command = open_.payload + open_.payload_bytes;
+  // A lap later its lines have left the caches: those of commands to come are asked for ahead. It may be past
+  // the end of the ring, where nothing is fetched that matters.
+  base::PrefetchForWrite(command + kAheadBytes, kCommandAlignment);
+  if (aligned != bytes) {
+    constexpr std::uint64_t kZeros = 0;  // the padding
+    std::memcpy(command + aligned - sizeof(kZeros), &kZeros, sizeof(kZeros));
+  }
+  return command;
 }
 
 // Begins a batch whose first command takes `aligned` bytes, in the usual case: nothing is open, and there is
@@ -68,6 +92,7 @@ namespace gaios::paxos {
 // How far the open batch may grow: to the end of the ring, the size of a batch, and what is free, but
 // `aligned` bytes always, for which the caller has found room.
 [[gnu::always_inline]] inline void Leader::Extend(std::uint64_t aligned) {
+  open_.payload = state_.log.At(state_.end.position) + sizeof(EntryHeader);
   const std::uint64_t free_bytes = reuse_limit_ - (state_.end.position + reserved_bytes_);
   const std::uint64_t room_bytes =
       std::min(state_.log.BytesToEnd(state_.end.position), free_bytes) - sizeof(EntryHeader);
@@ -82,12 +107,13 @@ namespace gaios::paxos {
   if (open_.commands > 0 && MayPost()) {
     SealBatch();
   }
+  const Position holds = Holds();
   for (FollowerLink& follower : followers_.all()) {
     if (follower.stage != FollowerLink::Stage::kActive) [[unlikely]] {
       continue;
     }
     if (follower.posted < state_.end.position) {
-      PostRange(follower);
+      PostRange(follower, holds);
     } else if (follower.under_way() == 0 && follower.word_posted < state_.commit.position) {
       PostWord(follower);  // idle: the commit would otherwise travel with the next entry
     }
@@ -100,21 +126,20 @@ namespace gaios::paxos {
 // Whether some link is ready for another write; until then commands gather.
 [[gnu::always_inline]] inline bool Leader::MayPost() const {
   for (const FollowerLink& follower : followers_.all()) {
-    if (follower.stage == FollowerLink::Stage::kActive &&
-        follower.under_way() < state_.options.pipeline_depth) {
+    if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() < pipeline_depth_) {
       return true;
     }
   }
   return followers_.size() == 0;
 }
 
-[[gnu::always_inline]] inline void Leader::PostRange(FollowerLink& follower) {
+[[gnu::always_inline]] inline void Leader::PostRange(FollowerLink& follower, Position holds) {
   const Position from = follower.posted;
-  if (from < Holds()) [[unlikely]] {
+  if (from < holds) [[unlikely]] {
     Leave(follower, FollowerLink::Stage::kBehind);
     return;
   }
-  if (follower.under_way() >= state_.options.pipeline_depth || !follower.room()) {
+  if (follower.under_way() >= pipeline_depth_) {
     return;
   }
   const Position to =
@@ -153,35 +178,33 @@ namespace gaios::paxos {
   if (!done) [[unlikely]] {
     return OnFailure(*follower, fenced);
   }
-  const FollowerLink::Posted posted = follower->Pop(token);
   follower->acked_ns = state_.now;
-  if (posted.kind == FollowerLink::Posted::Kind::kWrite) [[likely]] {
+  while (follower->done_token() != token) {
+    const FollowerLink::Posted& posted = follower->Pop();
+    if (posted.kind != FollowerLink::Posted::Kind::kWrite || state_.observer != nullptr) [[unlikely]] {
+      OnDone(*follower, posted, token);
+      break;
+    }
     follower->acked = Position(posted.value);
-    if (state_.observer != nullptr) [[unlikely]] {
-      state_.observer->OnAccept(state_.self, ballot_, follower->member, follower->acked);
+  }
+  // What is acknowledged below the commit tells nothing new.
+  if (follower->acked > state_.commit.position) {
+    if (majority_ == 2) [[likely]] {
+      CommitTo(follower->acked);  // this follower and ourselves
+    } else {
+      AdvanceCommit();
     }
-    // What is acknowledged below the commit tells nothing new.
-    if (follower->acked > state_.commit.position) {
-      if (state_.options.configuration.majority() == 2) [[likely]] {
-        CommitTo(follower->acked);  // this follower and ourselves
-      } else {
-        AdvanceCommit();
-      }
-    }
-  } else if (posted.kind == FollowerLink::Posted::Kind::kProbe) {
-    OnProbed(*follower, posted.value);
   }
   return true;
 }
 
 [[gnu::always_inline]] inline void Leader::CommitTo(Position reached) {
   // Nothing counts as accepted under our ballot before the ballot record itself is.
-  if (reached < record_end_ || reached <= state_.commit.position) {
-    return;
-  }
-  state_.AdvanceCommit(reached);
-  if (state_.failover.first_commit_ns == 0) [[unlikely]] {
-    state_.failover.first_commit_ns = state_.now;
+  if (reached >= record_end_ && reached > state_.commit.position) [[likely]] {
+    state_.AdvanceCommit(reached);
+    if (state_.failover.first_commit_ns == 0) [[unlikely]] {
+      state_.failover.first_commit_ns = state_.now;
+    }
   }
 }
 

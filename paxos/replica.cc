@@ -17,6 +17,7 @@ void Replica::Tick() {
       if (!acceptor_.granting()) {
         learner_.Rescan(acceptor_.granted().ballot);
       }
+      follower_reads_.Tick();
       if (election_.Tick(acceptor_.promised().ballot)) {
         Campaign();
       }
@@ -38,6 +39,9 @@ void Replica::Tick() {
 }
 
 void Replica::Campaign() {
+  if (state_.role == Role::kFollower) {
+    follower_reads_.Lose();
+  }
   state_.role = Role::kCandidate;
   state_.has_leader = false;
   acceptor_.Promise(state_.self.id, {recovery_.Start(), 1});
@@ -65,6 +69,7 @@ void Replica::After(Recovery::Progress progress) {
 
 void Replica::Withdraw() {
   state_.withdrawn = true;
+  follower_reads_.Lose();
   if (state_.role == Role::kLeader || state_.role == Role::kCandidate) {
     StepDown();
   }
@@ -128,6 +133,9 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
         }
         election_.Calm();
         learner_.Reset();
+        if (message->grant.ballot != acceptor_.promised().ballot) {
+          follower_reads_.Lose();
+        }
         state_.leader = from;
         state_.has_leader = true;
         state_.leader_alive_ns = state_.now;
@@ -177,19 +185,33 @@ void Replica::OnLogRead(bool done, std::uint64_t token) {
   }
 }
 
-void Replica::OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied,
-                        Position retained, Ballot heartbeat_ballot, std::uint64_t heartbeat_counter) {
+void Replica::OnControl(ReplicaId peer, const ControlWords& words) {
+  ++state_.control_reads[peer.value()].answered;
   PeerView& view = state_.peers[peer.value()];
-  if (!view.link_up || incarnation != view.incarnation) {
+  if (!view.link_up || words.incarnation != view.incarnation) {
+    follower_reads_.OnControlFailed(peer);
     return;
   }
-  view.commit = std::max(view.commit, commit);
-  view.applied = std::max(view.applied, applied);
-  view.retained = std::max(view.retained, retained);
-  election_.OnControl(peer, heartbeat_ballot, heartbeat_counter);
+  view.commit = std::max(view.commit, words.commit);
+  view.applied = std::max(view.applied, words.applied);
+  view.retained = std::max(view.retained, words.retained);
+  election_.OnControl(peer, words.heartbeat_ballot, words.heartbeat_counter);
+  follower_reads_.OnControl(peer, words);
   if (state_.role == Role::kLeader) {
-    leader_.OnControl(peer, incarnation, view.commit, view.applied);
+    leader_.OnControl(peer, words.incarnation, view.commit, view.applied);
   }
+}
+
+void Replica::OnControlFailed(ReplicaId peer) {
+  ++state_.control_reads[peer.value()].answered;
+  follower_reads_.OnControlFailed(peer);
+}
+
+void Replica::OnControlNotPosted(ReplicaId peer) {
+  GAIOS_CHECK(state_.control_reads[peer.value()].posted > state_.control_reads[peer.value()].answered,
+              "a read that was not asked for");
+  --state_.control_reads[peer.value()].posted;
+  follower_reads_.OnControlNotPosted(peer);
 }
 
 void Replica::OnLinkUp(ReplicaId peer, Incarnation incarnation) {
@@ -208,8 +230,27 @@ void Replica::OnLinkDown(ReplicaId peer) {
   }
 }
 
-std::optional<Leader::Read> Replica::StartRead() {
-  return state_.role == Role::kLeader ? leader_.StartRead() : std::nullopt;
+std::optional<Replica::Read> Replica::StartRead() {
+  if (state_.role == Role::kLeader) {
+    const std::optional<Leader::Read> read = leader_.StartRead();
+    return read.has_value() ? std::optional(Read{read->index, read->round, ReadEpoch()}) : std::nullopt;
+  }
+  const std::optional<std::uint64_t> round = follower_reads_.Start(acceptor_.promised().ballot);
+  return round.has_value() ? std::optional(Read{Position(), *round, ReadEpoch()}) : std::nullopt;
+}
+
+std::optional<Position> Replica::ReadIndex(const Read& read) const {
+  if (ReadLost(read)) {
+    return std::nullopt;
+  }
+  // A candidate's are those of the leader that it was, and may be again.
+  if (state_.role == Role::kLeader && leader_.ReadConfirmed() >= read.round) {
+    return read.index;
+  }
+  if (state_.role == Role::kFollower && follower_reads_.confirmed() >= read.round) {
+    return follower_reads_.index();
+  }
+  return std::nullopt;
 }
 
 std::optional<ReplicaId> Replica::leader() const {

@@ -18,6 +18,7 @@
 #include "gaios/paxos/acceptor.h"
 #include "gaios/paxos/actions.h"
 #include "gaios/paxos/election.h"
+#include "gaios/paxos/follower_reads.h"
 #include "gaios/paxos/leader.h"
 #include "gaios/paxos/learner.h"
 #include "gaios/paxos/message.h"
@@ -53,15 +54,19 @@ class Replica {
 
   void OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes);
   void OnGranted(Grant grant, std::byte* memory);
-  // A write or word that the leader had posted has completed.
-  void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
+  // A write or word that the leader had posted has completed; when done, all that was posted to that peer
+  // before it has too.
+  [[gnu::always_inline]] void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
     if (state_.role == Role::kLeader && !leader_.OnCompletion(peer, done, fenced, token)) [[unlikely]] {
       StepDown();
     }
   }
   void OnLogRead(bool done, std::uint64_t token);
-  void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied,
-                 Position retained, Ballot heartbeat_ballot, std::uint64_t heartbeat_counter);
+  // Every read of a control region is answered, in posting order: with what was found, or as failed. Of those
+  // that could not even be posted the core is told at once, before the next call.
+  void OnControl(ReplicaId peer, const ControlWords& words);
+  void OnControlFailed(ReplicaId peer);
+  void OnControlNotPosted(ReplicaId peer);
   void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
   // The bytes that a grant under way must carry over to new memory; `memory` is the log that is being fenced.
@@ -71,8 +76,14 @@ class Replica {
   // ------------------------------------------------------------------------------------------------
 
   // Leader: space for a command at the end of the log, and the command made part of it. See Leader.
+  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, Proposal& proposal) {
+    return leader_.TryAppend(bytes, proposal);
+  }
+  [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
+    return state_.role == Role::kLeader ? leader_.Reserve(bytes, time_ns) : Refusal::kNotLeader;
+  }
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
-    if (state_.role != Role::kLeader) {
+    if (state_.role != Role::kLeader) [[unlikely]] {
       refusal = Refusal::kNotLeader;
       return {};
     }
@@ -81,8 +92,12 @@ class Replica {
   [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
   // Leader: posts what has gathered.
   void Flush() { leader_.Flush(); }
-  // Anybody else: learns what has landed, up to the leader's `commit_word`. Returns whether anything was new.
+  // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
+  // Returns whether anything was new.
   bool Learn(Position commit_word) {
+    if (follower_reads_.wants_round()) [[unlikely]] {
+      follower_reads_.Begin();
+    }
     return !acceptor_.granting() && state_.voter && learner_.Learn(acceptor_.granted().ballot, commit_word);
   }
 
@@ -100,14 +115,20 @@ class Replica {
     }
   }
 
-  // A linearizable read; see Leader::StartRead. Nothing unless this is a leader with its ballot record
-  // committed.
-  [[nodiscard]] std::optional<Leader::Read> StartRead();
-  // Rounds count within one leadership: a read whose leadership_epoch() has passed is never confirmed. 0 when
-  // not leading.
-  [[nodiscard]] std::uint64_t ReadConfirmed() const {
-    return state_.role == Role::kLeader ? leader_.ReadConfirmed() : 0;
-  }
+  // A linearizable read, at a leader (see Leader::StartRead) or a follower (see FollowerReads). Nothing
+  // unless the leader's ballot record is known here to be committed. What it takes is posted by the next
+  // Flush or Learn.
+  struct Read {
+    Position index;           // leader: known from the start
+    std::uint64_t round = 0;  // of those that are confirmed in order
+    std::uint64_t epoch = 0;
+  };
+  [[nodiscard]] std::optional<Read> StartRead();
+  // The read may be answered from any state that has been applied up to here. Nothing while that is not
+  // known.
+  [[nodiscard]] std::optional<Position> ReadIndex(const Read& read) const;
+  // It never will be: the leadership was lost, or this follower's promise has changed, or nobody confirms it.
+  [[nodiscard]] bool ReadLost(const Read& read) const { return read.epoch != ReadEpoch(); }
 
   // ---- state
   // --------------------------------------------------------------------------------------------------------
@@ -149,6 +170,8 @@ class Replica {
   void Campaign();
   void StepDown();
   void After(Recovery::Progress progress);
+  // Both only grow.
+  [[nodiscard]] std::uint64_t ReadEpoch() const { return state_.leadership_epoch + follower_reads_.epoch(); }
 
   State state_;
   Acceptor acceptor_{state_};
@@ -156,6 +179,7 @@ class Replica {
   Recovery recovery_{state_};
   Leader leader_{state_};
   Learner learner_{state_};
+  FollowerReads follower_reads_{state_};
   Cursor apply_;              // end of what the state machine has applied
   bool taking_back_ = false;  // this campaign is a leader's own, for a higher ballot
 };

@@ -37,9 +37,8 @@ State::State(const Options& replica_options, std::byte* memory, Observer* state_
               "incarnation out of bounds");
 }
 
-void State::AdvanceCommit(Position target) {
+void State::AdvanceCommitAlongChain(Position target) {
   GAIOS_CHECK(target <= end.position, "P5: a commit must not pass the valid log");
-  // Most often the commit reaches the end, whose cursor is at hand.
   Cursor cursor = target == end.position ? end : commit;
   while (cursor.position < target) {
     const Entry entry = log.Known(cursor);

@@ -41,6 +41,24 @@ struct PeerView {
   bool seen = false;  // its control region has been read in this incarnation
 };
 
+// What one read of another replica's control region has found: each word whole, not all of one moment.
+struct ControlWords {
+  Incarnation incarnation;
+  Grant promised;
+  Position commit;
+  Position applied;
+  Position retained;
+  Ballot heartbeat_ballot;
+  std::uint64_t heartbeat_counter = 0;
+};
+
+// How many reads of one replica's control region were posted, by whichever part, and how many of these
+// answered. They are answered in posting order: so the counts tell which read an answer belongs to.
+struct ControlReads {
+  std::uint64_t posted = 0;
+  std::uint64_t answered = 0;
+};
+
 // When the steps of the last failover that this replica won happened. Zero: has not happened.
 struct FailoverTimes {
   TimeNs leader_last_alive_ns = 0;
@@ -75,6 +93,7 @@ struct State {
   Ballot heartbeat_ballot;
   std::uint64_t dropped_messages = 0;  // noise: from no voter, or out of place
   std::array<PeerView, kMaxReplicas> peers;
+  std::array<ControlReads, kMaxReplicas> control_reads;
   FailoverTimes failover;
   Actions actions;
   Observer* const observer;  // may be null
@@ -82,8 +101,22 @@ struct State {
   // The ballot has been seen somewhere: a campaign must go above it.
   void Saw(Ballot ballot) { highest_round = std::max(highest_round, ballot.round()); }
 
+  // Reads the control region of `peer`.
+  void ReadControl(ReplicaId peer) {
+    ++control_reads[peer.value()].posted;
+    static_cast<void>(actions.Add(ActionKind::kReadControl, peer));
+  }
+
   // Moves the own commit forward along the chain to the last entry that ends at or before `target` (P5).
-  void AdvanceCommit(Position target);
+  void AdvanceCommit(Position target) {
+    // Most often the commit reaches the end, whose cursor is at hand.
+    if (target == end.position && commit.position < target && observer == nullptr) [[likely]] {
+      commit = end;
+      trail.Note(commit);
+    } else {
+      AdvanceCommitAlongChain(target);
+    }
+  }
 
   // The log has been fenced: nobody writes it now. Follows the chain to find the valid end, and how far back
   // the log is whole, as far as any live peer may lack it.
@@ -106,6 +139,8 @@ struct State {
   [[nodiscard]] std::uint64_t Random(std::uint64_t bound);
 
  private:
+  void AdvanceCommitAlongChain(Position target);
+
   std::uint64_t random_;
 };
 

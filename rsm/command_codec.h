@@ -29,7 +29,8 @@ struct CommandHeader {
   std::uint8_t kind = 0;
   std::uint8_t reserved[3] = {};
 };
-static_assert(sizeof(CommandHeader) == 8 && sizeof(SessionCommand) == 16);
+static_assert(sizeof(CommandHeader) == 8 && sizeof(SessionCommand) == 16 &&
+              offsetof(CommandHeader, kind) == 4);
 
 // Bytes in front of a command of this kind.
 [[nodiscard]] constexpr std::size_t CommandPrefixBytes(CommandKind kind) {
@@ -47,9 +48,9 @@ struct DecodedCommand {
                                                                        SessionCommand session,
                                                                        std::size_t length,
                                                                        std::span<std::byte> space) {
-  CommandHeader header;
-  header.length = static_cast<std::uint32_t>(length);
-  header.kind = static_cast<std::uint8_t>(kind);
+  // The header as one word.
+  const std::uint64_t header =
+      static_cast<std::uint32_t>(length) | std::uint64_t{static_cast<std::uint8_t>(kind)} << 32;
   std::memcpy(space.data(), &header, sizeof(header));
   if (kind == CommandKind::kSession) {
     std::memcpy(space.data() + sizeof(header), &session, sizeof(session));
@@ -73,18 +74,17 @@ class CommandReader {
         header.kind > static_cast<std::uint8_t>(CommandKind::kStateHash)) [[unlikely]] {
       return false;
     }
-    command.kind = static_cast<CommandKind>(header.kind);
-    const std::size_t prefix = CommandPrefixBytes(command.kind);
+    const auto kind = static_cast<CommandKind>(header.kind);
+    const std::size_t prefix = CommandPrefixBytes(kind);
     const std::size_t padded = (prefix + header.length + 7) / 8 * 8;
     if (padded > rest_.size()) [[unlikely]] {
       return false;
     }
-    if (command.kind == CommandKind::kSession) {
-      std::memcpy(&command.session, rest_.data() + sizeof(header), sizeof(command.session));
-    } else {
-      command.session = {};
+    SessionCommand session;
+    if (kind == CommandKind::kSession) {
+      std::memcpy(&session, rest_.data() + sizeof(header), sizeof(session));
     }
-    command.bytes = rest_.subspan(prefix, header.length);
+    command = {kind, session, rest_.subspan(prefix, header.length)};
     rest_ = rest_.subspan(padded);
     return true;
   }

@@ -59,7 +59,9 @@ void Engine::Perform() {
     for (std::size_t i = 0; i < failed_size; ++i) {
       if (failed_[i].kind == ActionKind::kReadLog) {
         core_.OnLogRead(false, failed_[i].token);
-      } else if (failed_[i].kind != ActionKind::kReadControl) {
+      } else if (failed_[i].kind == ActionKind::kReadControl) {
+        core_.OnControlNotPosted(failed_[i].peer);
+      } else {
         core_.OnWritten(failed_[i].peer, false, false, failed_[i].token);
       }
     }
@@ -118,14 +120,18 @@ void Engine::OnCompletion(const transport::Completion& completion) {
 }
 
 void Engine::OnControl(paxos::ReplicaId peer, Outcome outcome, const transport::ControlView& view) {
-  if (outcome != Outcome::kDone) {
-    return;
+  if (outcome == Outcome::kDone) {
+    core_.OnControl(peer,
+                    {.incarnation = view.incarnation,
+                     .promised = view.promised,
+                     .commit = paxos::Position(view.word(ControlWord::kCommit)),
+                     .applied = paxos::Position(view.word(ControlWord::kApplied)),
+                     .retained = paxos::Position(view.word(ControlWord::kRetained)),
+                     .heartbeat_ballot = paxos::Ballot::FromPacked(view.word(ControlWord::kHeartbeatBallot)),
+                     .heartbeat_counter = view.word(ControlWord::kHeartbeatCounter)});
+  } else {
+    core_.OnControlFailed(peer);
   }
-  core_.OnControl(peer, view.incarnation, paxos::Position(view.word(ControlWord::kCommit)),
-                  paxos::Position(view.word(ControlWord::kApplied)),
-                  paxos::Position(view.word(ControlWord::kRetained)),
-                  paxos::Ballot::FromPacked(view.word(ControlWord::kHeartbeatBallot)),
-                  view.word(ControlWord::kHeartbeatCounter));
   CarryOut();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "gaios/base/check.h"
@@ -53,8 +54,9 @@ Applied FromVerdict(Sessions::Verdict verdict) {
   return Applied::kExpired;
 }
 
-// Names a session by the place of the command that opened it, which no other command ever has.
-std::uint64_t SessionId(paxos::Slot slot, std::uint32_t index) {
+// The place of a command in the log, which no other command ever has. It also names the session that is
+// opened there.
+constexpr std::uint64_t PlaceOf(paxos::Slot slot, std::uint32_t index) {
   return (slot.value() << 16) | (index & 0xffff);
 }
 
@@ -70,7 +72,7 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       sessions_(options.sessions),
       max_command_bytes_(engine_.core().log().MaxPayloadBytes() - CommandPrefixBytes(CommandKind::kSession) -
                          8),
-      pending_(options.max_proposals),
+      pending_(std::bit_ceil(options.max_proposals)),
       reads_(options.max_reads),
       epoch_(engine_.core().leadership_epoch()),
       reply_memory_(kMaxReplyBytes),
@@ -106,16 +108,22 @@ bool Replica::Poll() {
 // ---- proposing
 // ------------------------------------------------------------------------------------------------------
 
-[[gnu::always_inline]] inline Taken Replica::ClaimCommand(CommandKind kind, SessionCommand session,
-                                                          std::size_t bytes, std::span<std::byte>& command) {
+Taken Replica::Ready(std::size_t bytes) {
   if (bytes > max_command_bytes_) {
     return Taken::kTooLarge;
   }
-  if (pending_count_ == pending_.size()) {
+  if (pending_count_ == options_.max_proposals) {
     return Taken::kFull;
   }
   if (engine_.core().leadership_epoch() != epoch_) {
     ForgetProposals();
+  }
+  return Taken::kTaken;
+}
+
+Taken Replica::ClaimCommand(CommandKind kind, std::size_t bytes, std::span<std::byte>& command) {
+  if (const Taken ready = Ready(bytes); ready != Taken::kTaken) {
+    return ready;
   }
   Refusal refusal = Refusal::kNone;
   const auto size = static_cast<std::uint32_t>(CommandPrefixBytes(kind) + bytes);
@@ -123,55 +131,79 @@ bool Replica::Poll() {
   if (refusal != Refusal::kNone) {
     return FromRefusal(refusal);
   }
-  command = EncodeCommandPrefix(kind, session, bytes, space);
+  command = EncodeCommandPrefix(kind, {}, bytes, space);
   return Taken::kTaken;
 }
 
-[[gnu::always_inline]] inline void Replica::PublishFor(ProposalListener& listener, std::uint64_t tag) {
-  const paxos::Proposal proposal = engine_.core().Publish();
+[[gnu::always_inline]] inline void Replica::AwaitAnswer(const paxos::Proposal& proposal,
+                                                        ProposalListener& listener, std::uint64_t tag) {
   if (pending_count_ == 0) {
     pending_first_ = 0;  // the places at the beginning are in the cache
   }
-  const std::size_t place = pending_first_ + pending_count_;
-  Pending& pending = pending_[place < pending_.size() ? place : place - pending_.size()];
-  pending.slot = proposal.slot;
-  pending.index = proposal.index;
+  Pending& pending = PendingAt(pending_first_ + pending_count_);
+  pending.place = PlaceOf(proposal.slot, proposal.index);
   pending.listener = &listener;
   pending.tag = tag;
   ++pending_count_;
 }
 
 Taken Replica::Claim(std::size_t bytes, std::span<std::byte>& command) {
-  return ClaimCommand(CommandKind::kUser, {}, bytes, command);
+  return ClaimCommand(CommandKind::kUser, bytes, command);
 }
 
 void Replica::Commit(ProposalListener& listener, std::uint64_t tag) {
-  PublishFor(listener, tag);
+  AwaitAnswer(engine_.core().Publish(), listener, tag);
+}
+
+// Opens a batch with room for a command, or says why it cannot be taken.
+Taken Replica::MakeRoom(std::size_t bytes, std::size_t size) {
+  if (const Taken ready = Ready(bytes); ready != Taken::kTaken) {
+    return ready;
+  }
+  return FromRefusal(engine_.core().Reserve(size, StampNs()));
+}
+
+template <CommandKind kKind>
+[[gnu::always_inline]] inline Taken Replica::ProposeAs(SessionCommand session,
+                                                       std::span<const std::byte> command,
+                                                       ProposalListener& listener, std::uint64_t tag) {
+  if (pending_count_ == options_.max_proposals) [[unlikely]] {
+    return Taken::kFull;
+  }
+  const std::size_t size = CommandPrefixBytes(kKind) + command.size();
+  paxos::Proposal proposal;
+  // A batch that is open was opened under this leadership, by MakeRoom.
+  std::byte* place = engine_.core().TryAppend(size, proposal);
+  if (place == nullptr) [[unlikely]] {
+    if (const Taken taken = MakeRoom(command.size(), size); taken != Taken::kTaken) {
+      return taken;
+    }
+    place = engine_.core().TryAppend(size, proposal);
+    GAIOS_CHECK(place != nullptr, "there is room for what room was made for");
+  }
+  const std::span<std::byte> to = EncodeCommandPrefix(kKind, session, command.size(), {place, size});
+  base::CopyFew(to.data(), command.data(), command.size());
+  AwaitAnswer(proposal, listener, tag);
+  return Taken::kTaken;
+}
+
+Taken Replica::Propose(std::span<const std::byte> command, ProposalListener& listener, std::uint64_t tag) {
+  return ProposeAs<CommandKind::kUser>({}, command, listener, tag);
 }
 
 Taken Replica::ProposeIn(SessionCommand session, std::span<const std::byte> command,
                          ProposalListener& listener, std::uint64_t tag) {
-  std::span<std::byte> space;
-  const Taken taken = ClaimCommand(session.session == 0 ? CommandKind::kUser : CommandKind::kSession, session,
-                                   command.size(), space);
-  if (taken == Taken::kTaken) {
-    base::CopyFew(space.data(), command.data(), command.size());
-    PublishFor(listener, tag);
-  }
-  return taken;
+  return session.session == 0 ? Propose(command, listener, tag)
+                              : ProposeAs<CommandKind::kSession>(session, command, listener, tag);
 }
 
 Taken Replica::OpenSession(ProposalListener& listener, std::uint64_t tag) {
   std::span<std::byte> space;
-  const Taken taken = ClaimCommand(CommandKind::kOpenSession, {}, 0, space);
+  const Taken taken = ClaimCommand(CommandKind::kOpenSession, 0, space);
   if (taken == Taken::kTaken) {
     Commit(listener, tag);
   }
   return taken;
-}
-
-std::uint64_t Replica::StampNs() const {
-  return now_ns_ + wall_offset_ns_;
 }
 
 void Replica::ForgetProposals() {
@@ -179,8 +211,7 @@ void Replica::ForgetProposals() {
   hash_due_ = 0;
   // A listener may propose again, to be refused, but not be called for what it proposes here.
   for (std::size_t left = pending_count_; left > 0; --left) {
-    const Pending pending = pending_[pending_first_];
-    pending_first_ = pending_first_ + 1 < pending_.size() ? pending_first_ + 1 : 0;
+    const Pending pending = PendingAt(pending_first_++);
     --pending_count_;
     pending.listener->OnUnknown(pending.tag);
   }
@@ -197,35 +228,53 @@ Taken Replica::Read(ReadListener& listener, std::uint64_t tag) {
   if (reads_count_ == reads_.size()) {
     return Taken::kFull;
   }
-  const std::optional<paxos::Leader::Read> read = engine_.core().StartRead();
-  if (!read.has_value() || divergence_.has_value()) {
+  if (divergence_.has_value()) {
+    return Taken::kNotLeader;
+  }
+  const std::optional<paxos::Replica::Read> read = engine_.core().StartRead();
+  if (!read.has_value()) {
     return Taken::kNotLeader;
   }
   reads_[(reads_first_ + reads_count_++) % reads_.size()] = {*read, &listener, tag};
   return Taken::kTaken;
 }
 
-// Reads are confirmed in the order in which they were asked for: rounds and commits only grow.
+// Reads are confirmed, and lost, in the order in which they were asked for.
 void Replica::AnswerReads() {
-  const std::uint64_t confirmed = engine_.core().ReadConfirmed();
+  const paxos::Replica& core = engine_.core();
+  for (; reads_confirmed_ < reads_count_; ++reads_confirmed_) {
+    PendingRead& next = reads_[(reads_first_ + reads_confirmed_) % reads_.size()];
+    const std::optional<paxos::Position> index = core.ReadIndex(next.read);
+    if (!index.has_value()) {
+      break;
+    }
+    next.read.index = *index;
+  }
   while (reads_count_ > 0) {
-    const PendingRead& oldest = reads_[reads_first_];
-    if (oldest.read.round > confirmed || oldest.read.index > engine_.core().applied()) {
+    const bool lost = core.ReadLost(reads_[reads_first_].read);
+    if (!lost && (reads_confirmed_ == 0 || reads_[reads_first_].read.index > core.applied())) {
       return;
     }
-    ReadListener& listener = *oldest.listener;
-    const std::uint64_t tag = oldest.tag;
-    reads_first_ = (reads_first_ + 1) % reads_.size();
-    --reads_count_;
-    listener.OnReadable(tag);
+    const PendingRead oldest = TakeOldestRead();
+    if (lost) {
+      oldest.listener->OnLost(oldest.tag);
+    } else {
+      oldest.listener->OnReadable(oldest.tag);
+    }
   }
+}
+
+Replica::PendingRead Replica::TakeOldestRead() {
+  const PendingRead oldest = reads_[reads_first_];
+  reads_first_ = (reads_first_ + 1) % reads_.size();
+  --reads_count_;
+  reads_confirmed_ -= reads_confirmed_ > 0 ? 1 : 0;
+  return oldest;
 }
 
 void Replica::ForgetReads() {
   for (std::size_t left = reads_count_; left > 0; --left) {
-    const PendingRead read = reads_[reads_first_];
-    reads_first_ = (reads_first_ + 1) % reads_.size();
-    --reads_count_;
+    const PendingRead read = TakeOldestRead();
     read.listener->OnLost(read.tag);
   }
 }
@@ -233,69 +282,81 @@ void Replica::ForgetReads() {
 // ---- applying
 // -------------------------------------------------------------------------------------------------------
 
-[[gnu::always_inline]] inline void Replica::Run(const Command& command, Reply& reply) {
+// Tells whoever proposed the command at the head of those under way, if it is this one.
+[[gnu::always_inline]] inline void Replica::Answer(paxos::Slot slot, std::uint32_t index, Applied how,
+                                                   std::span<const std::byte> reply) {
+  if (pending_count_ == 0) {
+    return;
+  }
+  const Pending& pending = PendingAt(pending_first_);
+  if (pending.place != PlaceOf(slot, index)) [[unlikely]] {
+    return;
+  }
+  ProposalListener& listener = *pending.listener;
+  const std::uint64_t tag = pending.tag;
+  ++pending_first_;
+  --pending_count_;
+  listener.OnCommitted(tag, slot.value(), how, reply);
+}
+
+[[gnu::always_inline]] inline void Replica::ApplyCommand(DecodedCommand decoded, paxos::Slot slot,
+                                                         std::uint32_t index) {
+  if (decoded.kind > CommandKind::kSession) [[unlikely]] {
+    ApplyOwn(decoded.kind, decoded.bytes, slot, index);
+    return;
+  }
+  const Command command{.slot = slot.value(),
+                        .time_ns = last_time_ns_,
+                        .session = decoded.session.session,
+                        .sequence = decoded.session.sequence,
+                        .bytes = decoded.bytes};
+  if (decoded.kind == CommandKind::kSession) {
+    std::span<const std::byte> earlier;
+    const Sessions::Verdict verdict = sessions_.Judge(decoded.session, last_time_ns_, earlier);
+    if (verdict != Sessions::Verdict::kRun) [[unlikely]] {
+      Refuse(command, verdict, earlier, index);
+      return;
+    }
+  }
+  Reply reply(reply_memory_);
   state_machine_.Apply(command, reply);
-  ++applied_commands_;
-  if (applied_commands_ == next_hash_at_) [[unlikely]] {
+  if (++applied_commands_ == next_hash_at_) [[unlikely]] {
     next_hash_at_ += options_.hash_interval_commands;
     TakeHash();
   }
+  if (decoded.kind == CommandKind::kSession) {
+    sessions_.Finish(decoded.session, reply.bytes());
+  }
+  if (apply_observer_ != nullptr) [[unlikely]] {
+    apply_observer_->OnApplied(command, Applied::kApplied, reply.bytes());
+  }
+  Answer(slot, index, Applied::kApplied, reply.bytes());
 }
 
-[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot,
-                                                         std::uint32_t index) {
-  Command command;
-  command.slot = slot.value();
-  command.time_ns = last_time_ns_;
-  command.session = decoded.session.session;
-  command.sequence = decoded.session.sequence;
-  command.bytes = decoded.bytes;
+// A command that is not run: its session says that it has been, or may not be.
+void Replica::Refuse(Command command, Sessions::Verdict verdict, std::span<const std::byte> reply,
+                     std::uint32_t index) {
+  const Applied how = FromVerdict(verdict);
+  if (apply_observer_ != nullptr) {
+    apply_observer_->OnApplied(command, how, reply);
+  }
+  Answer(paxos::Slot(command.slot), index, how, reply);
+}
 
-  Reply reply(reply_memory_);
-  std::span<const std::byte> answer;
+// A command of the replica's own, which the state machine does not see.
+void Replica::ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, paxos::Slot slot,
+                       std::uint32_t index) {
+  if (kind == CommandKind::kStateHash) {
+    CompareHash(bytes);
+    return;  // nobody's proposal
+  }
+  std::uint64_t session_id = PlaceOf(slot, index);
   Applied how = Applied::kApplied;
-  std::uint64_t session_id = 0;
-  switch (decoded.kind) {
-    case CommandKind::kUser:
-      Run(command, reply);
-      answer = reply.bytes();
-      break;
-    case CommandKind::kSession: {
-      const Sessions::Verdict verdict = sessions_.Judge(decoded.session, last_time_ns_, answer);
-      if (verdict == Sessions::Verdict::kRun) [[likely]] {
-        Run(command, reply);
-        answer = reply.bytes();
-        sessions_.Finish(decoded.session, answer);
-      } else {
-        how = FromVerdict(verdict);
-      }
-      break;
-    }
-    case CommandKind::kOpenSession:
-      session_id = SessionId(slot, index);
-      if (!sessions_.Open(session_id, last_time_ns_)) {
-        session_id = 0;
-        how = Applied::kExpired;
-      }
-      answer = {reinterpret_cast<const std::byte*>(&session_id), sizeof(session_id)};
-      break;
-    case CommandKind::kStateHash:
-      CompareHash(decoded.bytes);
-      return;  // nobody's proposal
+  if (!sessions_.Open(session_id, last_time_ns_)) {
+    session_id = 0;
+    how = Applied::kExpired;
   }
-  if (apply_observer_ != nullptr && decoded.kind != CommandKind::kOpenSession) [[unlikely]] {
-    apply_observer_->OnApplied(command, how, answer);
-  }
-  if (pending_count_ > 0) {
-    const Pending& pending = pending_[pending_first_];
-    if (pending.slot == slot && pending.index == index) {
-      ProposalListener& listener = *pending.listener;
-      const std::uint64_t tag = pending.tag;
-      pending_first_ = pending_first_ + 1 < pending_.size() ? pending_first_ + 1 : 0;
-      --pending_count_;
-      listener.OnCommitted(tag, command.slot, how, answer);
-    }
-  }
+  Answer(slot, index, how, {reinterpret_cast<const std::byte*>(&session_id), sizeof(session_id)});
 }
 
 void Replica::Announce(CommandReader& ahead) {
@@ -338,7 +399,9 @@ void Replica::ApplyCommitted() {
       core.Applied(entry);
     }
   }
-  engine_.CarryOut();
+  if (!core.actions().empty()) [[unlikely]] {
+    engine_.CarryOut();  // it has withdrawn; what is applied is published at the next turn
+  }
 }
 
 // ---- divergence
@@ -356,7 +419,7 @@ void Replica::ProposeHash() {
   const StateHashAt& latest = hashes_[(next_hash_ - 1) % kHashesKept];
   StateHashCommand command{latest.commands, latest.hash};
   std::span<std::byte> space;
-  const Taken taken = ClaimCommand(CommandKind::kStateHash, {}, sizeof(command), space);
+  const Taken taken = ClaimCommand(CommandKind::kStateHash, sizeof(command), space);
   if (taken == Taken::kTaken) {
     std::memcpy(space.data(), &command, sizeof(command));
     static_cast<void>(engine_.core().Publish());  // nobody waits for it

@@ -9,7 +9,8 @@
 //
 // Only the leader takes proposals. Each one taken is answered by exactly one call of its listener: committed
 // with its reply, or unknown, when this replica lost the leadership before it could tell. Nothing is guessed:
-// an unknown command may have been committed, and may yet be.
+// an unknown command may have been committed, and may yet be. Linearizable reads are taken by the leader and
+// by those who follow it.
 
 #include <cstddef>
 #include <cstdint>
@@ -72,7 +73,8 @@ class ReadListener {
   // The state machine, as it is during this call, holds everything that was committed when the read was asked
   // for.
   virtual void OnReadable(std::uint64_t tag) = 0;
-  // The leadership was lost before that could be said: ask again, at whoever leads now.
+  // It cannot be said any more: the leadership was lost, or this follower has promised another leader, or the
+  // one it follows does not answer. Ask again, here or elsewhere.
   virtual void OnLost(std::uint64_t tag) = 0;
 };
 
@@ -109,9 +111,7 @@ class Replica {
   bool Poll();
 
   // Proposes a copy of `command`. `listener` is called once with `tag`, and must live until then.
-  Taken Propose(std::span<const std::byte> command, ProposalListener& listener, std::uint64_t tag) {
-    return ProposeIn(SessionCommand{}, command, listener, tag);
-  }
+  Taken Propose(std::span<const std::byte> command, ProposalListener& listener, std::uint64_t tag);
   // The same within a client session: applied once, however often it is proposed.
   Taken ProposeIn(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
                   std::uint64_t tag);
@@ -124,10 +124,13 @@ class Replica {
   Taken Claim(std::size_t bytes, std::span<std::byte>& command);
   void Commit(ProposalListener& listener, std::uint64_t tag);
 
-  // A linearizable read at the leader, with nothing put into the log: `listener` is called once with `tag`,
-  // from within Poll, when the state machine has applied all that was committed at this moment and a majority
-  // has confirmed, after this moment, that nobody else leads. kTaken, kFull or kNotLeader; also kNotLeader
-  // while a new leader does not know yet what its predecessor had committed.
+  // A linearizable read, with nothing put into the log: `listener` is called once with `tag`, from within
+  // Poll, when the state machine has applied all that was committed at this moment. At the leader a majority
+  // has then confirmed, after this moment, that nobody else leads. At a follower, memory of the leader and of
+  // a majority was read after this moment, and nobody else's processor took part: reads spread over the
+  // replicas. kTaken, kFull or kNotLeader; the last also while a new leader, or a follower of one, does not
+  // know yet what its predecessor had committed, and where no leader can be reached or this replica does not
+  // vote.
   Taken Read(ReadListener& listener, std::uint64_t tag);
 
   // Answers everything that is under way as unknown, or lost: for a replica that will not be polled any more.
@@ -149,14 +152,14 @@ class Replica {
   [[nodiscard]] std::size_t reserved_bytes() const;
 
  private:
-  struct Pending {
-    paxos::Slot slot;
-    std::uint32_t index = 0;
+  // 32 bytes, so that a place in the ring is quickly found.
+  struct alignas(32) Pending {
+    std::uint64_t place = 0;  // in the log
     ProposalListener* listener = nullptr;
     std::uint64_t tag = 0;
   };
   struct PendingRead {
-    paxos::Leader::Read read;
+    paxos::Replica::Read read;
     ReadListener* listener = nullptr;
     std::uint64_t tag = 0;
   };
@@ -165,21 +168,30 @@ class Replica {
     std::uint64_t hash = 0;
   };
 
-  Taken ClaimCommand(CommandKind kind, SessionCommand session, std::size_t bytes,
-                     std::span<std::byte>& command);
-  void PublishFor(ProposalListener& listener, std::uint64_t tag);
+  Taken Ready(std::size_t bytes);
+  Taken ClaimCommand(CommandKind kind, std::size_t bytes, std::span<std::byte>& command);
+  template <CommandKind kKind>
+  Taken ProposeAs(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
+                  std::uint64_t tag);
+  Taken MakeRoom(std::size_t bytes, std::size_t size);
+  [[nodiscard]] Pending& PendingAt(std::size_t at) { return pending_[at & (pending_.size() - 1)]; }
+  void AwaitAnswer(const paxos::Proposal& proposal, ProposalListener& listener, std::uint64_t tag);
   void ApplyCommitted();
   void ApplyBatch(const paxos::Entry& entry);
   void Announce(CommandReader& ahead);
-  void ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index);
-  void Run(const Command& command, Reply& reply);
+  void ApplyCommand(DecodedCommand decoded, paxos::Slot slot, std::uint32_t index);
+  void ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, paxos::Slot slot, std::uint32_t index);
+  void Refuse(Command command, Sessions::Verdict verdict, std::span<const std::byte> reply,
+              std::uint32_t index);
+  void Answer(paxos::Slot slot, std::uint32_t index, Applied how, std::span<const std::byte> reply);
   void AnswerReads();
+  PendingRead TakeOldestRead();
   void ForgetProposals();
   void ForgetReads();
   void TakeHash();
   void CompareHash(std::span<const std::byte> bytes);
   void ProposeHash();
-  [[nodiscard]] std::uint64_t StampNs() const;
+  [[nodiscard]] std::uint64_t StampNs() const { return now_ns_ + wall_offset_ns_; }
 
   const ReplicaOptions options_;
   const base::Clock& clock_;
@@ -188,13 +200,14 @@ class Replica {
   Engine engine_;
   Sessions sessions_;
   std::size_t max_command_bytes_;
-  std::vector<Pending> pending_;  // a ring, oldest first
-  std::size_t pending_first_ = 0;
+  std::vector<Pending> pending_;   // a ring of 2^n places, see PendingAt
+  std::size_t pending_first_ = 0;  // the oldest
   std::size_t pending_count_ = 0;
   std::vector<PendingRead> reads_;  // a ring, oldest first
   std::size_t reads_first_ = 0;
   std::size_t reads_count_ = 0;
-  std::uint64_t epoch_;  // leadership epoch that `pending_` and `reads_` belong to
+  std::size_t reads_confirmed_ = 0;  // so many of the oldest know their index and wait for it to be applied
+  std::uint64_t epoch_;              // leadership epoch that `pending_` and `reads_` belong to
   std::vector<std::byte> reply_memory_;
   std::uint64_t applied_commands_ = 0;
   std::uint64_t last_time_ns_ = 0;    // stamp of the last command applied

@@ -17,6 +17,9 @@
 // And:
 //   - operations posted on one link complete in posting order; each names its grant and the acceptor's
 //   incarnation;
+//   - a write or word reported as kDone tells that every write and word posted before it on that link under
+//   the same
+//     grant is done too: these need no report of their own. A read, and whatever failed, has one;
 //   - a failed operation says kFenced or kDown, never nothing; after one that failed, later ones of that link
 //   under
 //     the same grant fail too;
@@ -24,7 +27,7 @@
 //   must not
 //     change in between (P8);
 //   - reads return bytes held at some moment between post and completion, with no atomicity beyond 8 aligned
-//   bytes;
+//   bytes; reads of one peer's control region are each answered once, in posting order;
 //   - a read of the log that does not complete as kDone has changed nothing in the poster's ring: where it
 //   would
 //     land may stand what the poster has accepted (P4);
@@ -154,7 +157,8 @@ class Transport {
   // anybody else before that (P2): Abandon settles it at once.
   virtual Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
                        std::uint64_t token) = 0;
-  // Reads `peer`'s control region; needs no grant. Answered by OnControl.
+  // Reads `peer`'s control region; needs no grant. Answered by OnControl, with no word older than this call:
+  // a linearizable read at a follower rests on it, so a copy that the peer has sent at some time will not do.
   virtual Post ReadControl(ReplicaId peer) = 0;
   // At most paxos::kMaxMessageBytes. Never waits; a message that cannot be sent is lost.
   virtual void Send(ReplicaId peer, std::span<const std::byte> message) = 0;

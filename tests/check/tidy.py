@@ -1,11 +1,13 @@
 """Runs clang-tidy over the sources of a configured and built tree, for ./check.
 
-    tidy.py SOURCE_DIR BUILD_DIR CACHE_DIR [--all]
+    tidy.py SOURCE_DIR BUILD_DIR CACHE_DIR [--changed-since COMMIT]
 
 A source that was clean is not read again until its compile command, the checks, the tool, its text or that of a
-header of the project that it includes changes (--all reads every one). Exit code 1 when something is found.
+header of the project that it includes changes. With --changed-since only what differs from that commit is read: the
+sources themselves, and for each header one source that includes it. Exit code 1 when something is found.
 """
 
+import argparse
 import concurrent.futures
 import hashlib
 import json
@@ -54,7 +56,7 @@ def configurations(source_dir, path):
 
 
 def sources(source_dir, build_dir):
-    """[(path, key)] of every source of the project that is compiled; the key names everything that tidy sees."""
+    """{path: (key, inputs)} of every source of the project that is compiled; the key names all that tidy sees."""
     version = subprocess.run([TOOL, "--version"], check=True, text=True, capture_output=True).stdout
     deps, hashes, found = dependencies(build_dir), {}, {}
     with open(os.path.join(build_dir, "compile_commands.json"), encoding="utf-8") as file:
@@ -69,8 +71,28 @@ def sources(source_dir, build_dir):
         for name in sorted(inputs):
             if name.startswith(source_dir + os.sep):
                 key.update(f"{name} {file_hash(name, hashes)}\n".encode())
-        found[path] = key.hexdigest()
-    return sorted(found.items())
+        found[path] = key.hexdigest(), inputs
+    return dict(sorted(found.items()))
+
+
+def changed(source_dir, commit):
+    """Files of the project that differ from a commit, those that are new and not yet added among them."""
+    def git(*words):
+        done = subprocess.run(["git", "-c", f"safe.directory={source_dir}", "-C", source_dir, *words], check=True,
+                              text=True, capture_output=True)
+        return {os.path.join(source_dir, name) for name in done.stdout.splitlines()}
+    return git("diff", "--name-only", commit) | git("ls-files", "--others", "--exclude-standard")
+
+
+def concerned(files, names):
+    """The sources among `files` to be read when the files `names` have changed."""
+    chosen = {path for path in files if path in names}
+    for name in sorted(names):
+        users = [path for path, (_, inputs) in files.items() if name in inputs]
+        if users and not chosen.intersection(users):
+            stem = os.path.splitext(os.path.basename(name))[0]
+            chosen.add(next((path for path in users if os.path.basename(path).startswith(stem)), users[0]))
+    return chosen
 
 
 def tidy(path, build_dir):
@@ -81,16 +103,22 @@ def tidy(path, build_dir):
 
 
 def main():
-    source_dir, build_dir, cache_dir = (os.path.realpath(path) for path in sys.argv[1:4])
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("directories", nargs=3)
+    parser.add_argument("--changed-since", metavar="COMMIT")
+    words = parser.parse_args()
+    source_dir, build_dir, cache_dir = (os.path.realpath(path) for path in words.directories)
     os.makedirs(cache_dir, exist_ok=True)
     files = sources(source_dir, build_dir)
-    keys = {key for _, key in files}
+    keys = {key for key, _ in files.values()}
     for name in os.listdir(cache_dir):
         if name not in keys:
             os.remove(os.path.join(cache_dir, name))
-    clean = set(os.listdir(cache_dir)) if "--all" not in sys.argv[4:] else set()
-    todo = [(path, key) for path, key in files if key not in clean]
-    print(f"{len(files)} files, {len(files) - len(todo)} known to be clean", flush=True)
+    clean = set(os.listdir(cache_dir))
+    of_interest = concerned(files, changed(source_dir, words.changed_since)) if words.changed_since else set(files)
+    todo = [(path, key) for path, (key, _) in files.items() if path in of_interest and key not in clean]
+    print(f"{len(files)} files, {len(of_interest)} to look at, {len(of_interest) - len(todo)} of them known to be clean",
+          flush=True)
     dirty = []
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         jobs = {pool.submit(tidy, path, build_dir): (path, key) for path, key in todo}

@@ -47,6 +47,32 @@ void Scene::Collect() {
     }
     return command.fate != Fate::kPending;
   });
+  for (auto& [name, read] : reads_) {
+    if (cluster_->alive(read.at) && !read.index.has_value() && !read.lost) {
+      read.index = cluster_->ReadIndex(read.at, read.reading);
+      read.lost = cluster_->ReadLost(read.at, read.reading);
+    }
+  }
+}
+
+bool Scene::StartRead(ReplicaId at, const std::string& name) {
+  const std::optional<Cluster::Reading> reading = cluster_->StartRead(at);
+  if (reading.has_value()) {
+    reads_[name] = {at, *reading, cluster_->committed_to(), std::nullopt, false};
+  }
+  return reading.has_value();
+}
+
+std::string Scene::Misread() const {
+  for (const auto& [name, read] : reads_) {
+    if (read.index.has_value() &&
+        (*read.index < read.committed_to || *read.index > cluster_->committed_to())) {
+      return "the read " + name + " is confirmed for " + std::to_string(read.index->value()) + "; " +
+             std::to_string(read.committed_to.value()) + " was committed when it was asked for, and " +
+             std::to_string(cluster_->committed_to().value()) + " is by now";
+    }
+  }
+  return "";
 }
 
 std::string Scene::Kept() const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ class Scene {
   struct Read {
     ReplicaId at;
     Cluster::Reading reading;
+    paxos::Position committed_to;          // when it was asked for
+    std::optional<paxos::Position> index;  // once it is confirmed
+    bool lost = false;
   };
 
   void Begin(const ClusterOptions& options) { cluster_ = std::make_unique<Cluster>(options); }
@@ -35,12 +39,16 @@ class Scene {
 
   // Takes `command`, and keeps its name.
   paxos::Refusal Take(ReplicaId at, const std::string& command);
-  // Settles the fate of pending commands; to be called after every step.
+  // Asks for a read, and keeps its name; whether it was taken.
+  bool StartRead(ReplicaId at, const std::string& name);
+  // Settles the fate of pending commands and reads; to be called after every step.
   void Collect();
   // What has become of commands that were found committed: wrong, or nothing.
   [[nodiscard]] std::string Kept() const;
   [[nodiscard]] const std::map<std::string, Command>& commands() const { return commands_; }
-  [[nodiscard]] std::map<std::string, Read>& reads() { return reads_; }
+  [[nodiscard]] const std::map<std::string, Read>& reads() const { return reads_; }
+  // Reads that would miss what was committed when they were asked for: wrong, or nothing.
+  [[nodiscard]] std::string Misread() const;
 
   // The names of what a replica has applied, in order.
   [[nodiscard]] std::vector<std::string> Applied(ReplicaId id) const;

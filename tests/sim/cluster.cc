@@ -152,16 +152,6 @@ Cluster::Proposed Cluster::Propose(ReplicaId id, std::string_view command) {
   return result;
 }
 
-std::optional<Cluster::Reading> Cluster::StartRead(ReplicaId id) {
-  paxos::Replica& core = member(id).engine->core();
-  const std::optional<paxos::Leader::Read> read = core.StartRead();
-  return read.has_value() ? std::optional(Reading{*read, core.leadership_epoch()}) : std::nullopt;
-}
-
-bool Cluster::Confirmed(ReplicaId id, const Reading& reading) const {
-  return core(id).leadership_epoch() == reading.epoch && core(id).ReadConfirmed() >= reading.read.round;
-}
-
 bool Cluster::Committed(ReplicaId id, const Proposed& proposed) const {
   return proposed.refusal == paxos::Refusal::kNone && core(id).leadership_epoch() == proposed.epoch &&
          core(id).established() && core(id).commit_slot() >= proposed.proposal.slot;

@@ -5,6 +5,7 @@
 // invariant checker watching. Commands are short texts; what each replica has applied is kept. Driven by
 // scenario scripts and by the random runs.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -58,13 +59,19 @@ class Cluster : private paxos::Observer {
   };
   Proposed Propose(ReplicaId id, std::string_view command);
 
-  // A linearizable read, and whether it may be answered now. Refused: nothing.
-  struct Reading {
-    paxos::Leader::Read read;
-    std::uint64_t epoch = 0;
-  };
-  std::optional<Reading> StartRead(ReplicaId id);
-  [[nodiscard]] bool Confirmed(ReplicaId id, const Reading& reading) const;
+  // A linearizable read, what its answer must have applied once that is confirmed, and whether it never will
+  // be. Refused: nothing.
+  using Reading = paxos::Replica::Read;
+  std::optional<Reading> StartRead(ReplicaId id) { return engine(id).core().StartRead(); }
+  [[nodiscard]] std::optional<paxos::Position> ReadIndex(ReplicaId id, const Reading& reading) const {
+    return core(id).ReadIndex(reading);
+  }
+  [[nodiscard]] bool ReadLost(ReplicaId id, const Reading& reading) const {
+    return core(id).ReadLost(reading);
+  }
+  // How far any replica has known the log to be committed, the dead included: what a read that is asked for
+  // now must not miss, and what has been committed at all.
+  [[nodiscard]] paxos::Position committed_to() const { return committed_to_; }
 
   void Kill(ReplicaId id);
   void Restart(ReplicaId id);
@@ -115,6 +122,7 @@ class Cluster : private paxos::Observer {
   void OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
                 paxos::Position position) override;
   void OnCommit(paxos::Member replica, const paxos::Cursor& commit) override {
+    committed_to_ = std::max(committed_to_, commit.position);
     invariants_.OnCommit(replica, commit);
   }
   void OnApply(paxos::Member replica, const paxos::Entry& entry) override {
@@ -132,6 +140,7 @@ class Cluster : private paxos::Observer {
   paxos::Invariants invariants_;
   transport::sim::World world_;
   std::vector<Member> members_;
+  paxos::Position committed_to_;
 };
 
 }  // namespace gaios::sim

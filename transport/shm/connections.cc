@@ -414,7 +414,7 @@ std::size_t ShmTransport::CloseLink(Link& link, std::uint64_t retry_at_ns, Event
     return 0;
   }
   ++counters_.links_down;
-  std::size_t events = CompleteOperations(link, link.posted.size(), Outcome::kDown, handler);
+  std::size_t events = CompleteOneByOne(link, link.posted.size(), Outcome::kDown, handler);
   events += AnswerControlReads(link, handler);
   link.control_region = {};
   link.doorbell = {};

@@ -16,7 +16,6 @@ constexpr std::uint32_t kBusyPollsPerClock = 16;
 
 // The lines that small writes to come will go to are asked for so far ahead: beyond the next entry, whose
 // first line the peer is looking at.
-constexpr std::uint64_t kSmallBytes = 512;
 constexpr std::uint64_t kAheadBytes = 256;
 
 }  // namespace
@@ -37,27 +36,37 @@ Post ShmTransport::Admit(Link& link, Operation operation, const Grant& grant, In
 inline void ShmTransport::Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token,
                                   Outcome outcome) {
   link.posted.Push(link.peer, operation, grant, token, outcome);
-  pending_links_ |= std::uint32_t{1} << link.peer.value();
+  pending_links_ |= link.bit;
+}
+
+// A write that is long, or goes on at the start of the ring, or is watched.
+void ShmTransport::CopyMany(std::byte* ring, Range range) const {
+  if (options_.pause_points != nullptr) {
+    options_.pause_points->Reached(PausePoint::kBeforeStore);
+  }
+  CopyRange(ring, store_.log(), options_.capacity, range);
 }
 
 Post ShmTransport::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
                          std::uint64_t token) {
   Link& link = LinkTo(peer);
-  GAIOS_CHECK(range.from <= range.to && range.size() <= options_.capacity,
-              "a range of the log fits into its ring");
+  const std::size_t bytes = range.size();  // huge when it ends before it begins
+  GAIOS_CHECK(bytes <= options_.capacity, "a range of the log fits into its ring");
   if (link.posted.full()) [[unlikely]] {
     return Post::kFull;
   }
-  if (link.path.grant != grant || link.path.acceptor != acceptor) [[unlikely]] {
+  if (!link.path.Is(grant, acceptor)) [[unlikely]] {
     return Admit(link, Operation::kWrite, grant, acceptor, token);
   }
-  std::byte* const ring = link.path.ring;
-  if (options_.pause_points != nullptr) [[unlikely]] {
-    options_.pause_points->Reached(PausePoint::kBeforeStore);
-  }
-  CopyRange(ring, store_.log(), options_.capacity, range);
-  if (range.size() <= kSmallBytes) {
-    base::PrefetchForWrite(ring + ((range.to.value() + kAheadBytes) & (options_.capacity - 1)), range.size());
+  const std::size_t offset = range.from.value() & (options_.capacity - 1);
+  if (bytes > base::kFewBytes || offset + bytes > options_.capacity || options_.pause_points != nullptr)
+      [[unlikely]] {
+    CopyMany(link.path.ring, range);
+  } else {
+    std::byte* const to = link.path.ring + offset;
+    CopyShared(to, store_.log() + offset, bytes);
+    // Near the end of the ring these are lines of the log words, which comes to nothing.
+    base::PrefetchForWrite(to + bytes + kAheadBytes, bytes);
   }
   Enqueue(link, Operation::kWrite, grant, token, Outcome::kDone);
   return Post::kPosted;
@@ -69,7 +78,7 @@ Post ShmTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, 
   if (link.posted.full()) [[unlikely]] {
     return Post::kFull;
   }
-  if (link.path.grant != grant || link.path.acceptor != acceptor) [[unlikely]] {
+  if (!link.path.Is(grant, acceptor)) [[unlikely]] {
     return Admit(link, Operation::kWriteWord, grant, acceptor, token);
   }
   // Release: whoever sees the word sees the bytes written before it.
@@ -86,7 +95,7 @@ Post ShmTransport::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Ra
   if (link.posted.full() || read_from_ != nullptr) [[unlikely]] {
     return Post::kFull;
   }
-  if (link.path.grant != grant || link.path.acceptor != acceptor) [[unlikely]] {
+  if (!link.path.Is(grant, acceptor)) [[unlikely]] {
     return Admit(link, Operation::kReadLog, grant, acceptor, token);
   }
   // Not into the own log: whether these are the acceptor's bytes, or what it has left behind by now, is known
@@ -116,7 +125,7 @@ Post ShmTransport::ReadControl(ReplicaId peer) {
     return Post::kFull;
   }
   ++link.control_reads;
-  pending_links_ |= std::uint32_t{1} << link.peer.value();
+  pending_links_ |= link.bit;
   return Post::kPosted;
 }
 
@@ -153,8 +162,9 @@ std::size_t ShmTransport::Poll(EventHandler& handler) {
   return events;
 }
 
-std::size_t ShmTransport::CompleteOperations(Link& link, std::size_t count, Outcome judged,
-                                             EventHandler& handler) {
+// Reports the oldest `count` operations of a link, which are of different kinds or fates.
+std::size_t ShmTransport::CompleteOneByOne(Link& link, std::size_t count, Outcome judged,
+                                           EventHandler& handler) {
   for (std::size_t i = 0; i < count; ++i) {
     Completion& completion = link.posted.Pop();
     if (completion.outcome == Outcome::kDone) {
@@ -179,18 +189,20 @@ std::size_t ShmTransport::CompletePosted(EventHandler& handler) {
   pending_links_ = 0;
   // Handlers may post more. That is stored after this fence and waits for the next; what is judged here is
   // counted now.
-  std::array<std::size_t, paxos::kMaxReplicas> counts;
   for (std::uint32_t rest = pending; rest != 0; rest &= rest - 1) {
-    const auto id = static_cast<std::size_t>(std::countr_zero(rest));
-    counts[id] = links_[id].posted.size();
+    links_[static_cast<std::size_t>(std::countr_zero(rest))].posted.Count();
   }
   std::size_t events = 0;
   for (; pending != 0; pending &= pending - 1) {
-    const auto id = static_cast<std::size_t>(std::countr_zero(pending));
-    Link& link = links_[id];
-    if (counts[id] != 0) {
+    Link& link = links_[static_cast<std::size_t>(std::countr_zero(pending))];
+    if (const std::size_t count = link.posted.counted(); count != 0) {
       const bool holds = link.path.ring != nullptr && link.GrantHolds();
-      events += CompleteOperations(link, counts[id], holds ? Outcome::kDone : Outcome::kFenced, handler);
+      if (holds && link.posted.alike()) [[likely]] {
+        handler.OnCompletion(link.posted.PopMany(count));
+        ++events;
+      } else {
+        events += CompleteOneByOne(link, count, holds ? Outcome::kDone : Outcome::kFenced, handler);
+      }
     }
     if (link.control_reads != 0) [[unlikely]] {
       events += AnswerControlReads(link, handler);

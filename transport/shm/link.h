@@ -27,6 +27,9 @@ class PostedQueue {
   [[nodiscard]] bool full() const { return size() == paxos::kMaxPostedPerLink; }
   // Field by field into the place: a copy of the whole would wait for the stores that made it.
   void Push(ReplicaId peer, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome) {
+    if (operation == Operation::kReadLog || outcome != Outcome::kDone) [[unlikely]] {
+      alike_from_ = tail_ + 1;
+    }
     Completion& place = operations_[tail_++ % kPlaces];
     place.peer = peer;
     place.operation = operation;
@@ -37,6 +40,16 @@ class PostedQueue {
   }
   // Stays where it is while as many again are pushed as the queue holds.
   Completion& Pop() { return operations_[head_++ % kPlaces]; }
+  // Remembers what is posted now, for counted(): how much of it is left, whatever is posted after it.
+  void Count() { counted_tail_ = tail_; }
+  [[nodiscard]] std::size_t counted() const { return counted_tail_ - head_; }
+  // Pops `count`, at least one, and returns the last.
+  Completion& PopMany(std::size_t count) {
+    head_ += count;
+    return operations_[(head_ - 1) % kPlaces];
+  }
+  // Whether all are writes and words under one grant, still to be judged: one outcome will be that of all.
+  [[nodiscard]] bool alike() const { return head_ >= alike_from_; }
   // Decides all that is still to be judged.
   void DecideAll(Outcome outcome) {
     for (std::size_t i = head_; i != tail_; ++i) {
@@ -45,6 +58,7 @@ class PostedQueue {
         operation.outcome = outcome;
       }
     }
+    alike_from_ = tail_;
   }
 
  private:
@@ -53,6 +67,8 @@ class PostedQueue {
   std::array<Completion, kPlaces> operations_;
   std::size_t head_ = 0;
   std::size_t tail_ = 0;
+  std::size_t counted_tail_ = 0;
+  std::size_t alike_from_ = 0;  // what was pushed before is to be looked at one by one
 };
 
 // Memory that a peer has granted to us, ready to be stored into. No ring, no path.
@@ -62,6 +78,10 @@ struct Path {
   Grant grant;
   std::uint64_t promise = 0;  // the count of the acceptor's promises that `grant` is
   Incarnation acceptor;
+
+  [[nodiscard]] bool Is(const Grant& other, Incarnation other_acceptor) const {
+    return grant == other && acceptor == other_acceptor;
+  }
 };
 
 enum class LinkState : std::uint8_t {
@@ -74,6 +94,7 @@ enum class LinkState : std::uint8_t {
 struct Link {
   // ---- datapath
   Path path;
+  std::uint32_t bit = 0;                   // of the peer, in sets of links
   const ControlRegion* control = nullptr;  // null unless the link is up
   std::uint32_t control_reads = 0;         // ReadControl posted and not answered
   PostedQueue posted;

@@ -89,11 +89,13 @@ ShmTransport::ShmTransport(const ShmOptions& options, Claim claim, LogStore stor
     : options_(options),
       claim_(std::move(claim)),
       store_(std::move(store)),
+      published_(claim_.control().words),
       bell_(&reinterpret_cast<const Doorbell*>(doorbell.data())->rung.value),
       staging_(std::min(options.capacity, paxos::kMaxWriteBytes)),
       doorbell_(std::move(doorbell)) {
   for (std::size_t id = 0; id < links_.size(); ++id) {
     links_[id].peer = ReplicaId(static_cast<std::uint8_t>(id));
+    links_[id].bit = std::uint32_t{1} << id;
   }
 }
 
@@ -102,7 +104,7 @@ std::uint64_t ShmTransport::ReadLogWord(LogWord which) const {
 }
 
 void ShmTransport::Publish(ControlWord which, std::uint64_t value) {
-  claim_.control().words[static_cast<std::size_t>(which)].value.store(value, std::memory_order_release);
+  published_[static_cast<std::size_t>(which)].value.store(value, std::memory_order_release);
 }
 
 void ShmTransport::GrantTo(ReplicaId to, Grant grant) {

@@ -114,8 +114,9 @@ class ShmTransport final : public Transport {
   }
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
   void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome);
+  void CopyMany(std::byte* ring, Range range) const;
   std::size_t CompletePosted(EventHandler& handler);
-  std::size_t CompleteOperations(Link& link, std::size_t count, Outcome judged, EventHandler& handler);
+  std::size_t CompleteOneByOne(Link& link, std::size_t count, Outcome judged, EventHandler& handler);
   std::size_t AnswerControlReads(Link& link, EventHandler& handler);
   void DropPath(Link& link, Outcome outcome);
   void EndRead(Outcome outcome);
@@ -146,6 +147,7 @@ class ShmTransport final : public Transport {
   // ---- datapath
   std::uint32_t pending_links_ = 0;  // bit per peer with something to complete
   std::uint32_t busy_polls_ = 0;
+  PaddedWord* published_;  // of the own control region
   std::uint64_t bell_seen_ = 0;
   const SharedWord* bell_;
   std::uint64_t next_poll_ns_ = 0;

@@ -186,6 +186,11 @@ void World::Post(const OperationPtr& operation) {
     }
     last += options_.torn_writes ? Random(options_.max_delay_ns) : 0;
   }
+  if (operation->kind == Operation::Kind::kControl) {
+    last = std::max(last, there.last_control_ns);
+    there.last_control_ns = last;
+    Schedule({now_ns_ + Random(last - now_ns_ + 1), 0, operation, {}, false});
+  }
   Schedule({last, 0, operation, {}, true});
 }
 
@@ -312,6 +317,8 @@ void World::Happen(const Due& due) {
   if (!due.finish) {
     if (operation.kind == Operation::Kind::kWrite) {
       LandWrite(operation, due.piece);
+    } else if (operation.kind == Operation::Kind::kControl) {
+      operation.view = node(operation.to).control;
     } else if (!operation.abandoned) {
       TakeRead(operation, due.piece);
     }
@@ -342,7 +349,7 @@ void World::Finish(const OperationPtr& operation) {
       event.peer = operation->to;
       event.outcome = there.up && !there.cut && !link(operation->to, operation->from).cut ? Outcome::kDone
                                                                                           : Outcome::kDown;
-      event.view = target.control;
+      event.view = operation->view;
       if (node(operation->from).alive && node(operation->from).incarnation == operation->poster) {
         node(operation->from).inbox.push_back(event);
       }

@@ -9,9 +9,10 @@
 // Writes land in chunks of 8 bytes or more, in any order, at times of their own, read from the poster's ring
 // when they land; they complete in posting order. Reads of a log take their bytes in such chunks too,
 // whatever stands there at that time, and be it junk in memory that the acceptor has left; all of it lands in
-// the poster's ring when the read completes as done, and nothing otherwise. A fence takes effect some time
-// after it was asked for, until when older writes may still land. A killed replica's memory stays, and what
-// it had posted may still land, as with a NIC that outlives its process.
+// the poster's ring when the read completes as done, and nothing otherwise. What a read of a control region
+// finds is what stood there at some time on its way. A fence takes effect some time after it was asked for,
+// until when older writes may still land. A killed replica's memory stays, and what it had posted may still
+// land, as with a NIC that outlives its process.
 
 #include <cstddef>
 #include <cstdint>
@@ -162,7 +163,8 @@ class World {
     std::set<Traffic> holding;
     bool cut = false;
     bool up = false;
-    Grant path;  // grant that `from` may write `to` under
+    std::uint64_t last_control_ns = 0;  // when the read of a control region that was posted last is answered
+    Grant path;                         // grant that `from` may write `to` under
     bool has_path = false;
   };
 

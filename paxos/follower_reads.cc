@@ -1,0 +1,115 @@
+#include "gaios/paxos/follower_reads.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "gaios/base/check.h"
+
+namespace gaios::paxos {
+
+std::optional<std::uint64_t> FollowerReads::Start(Ballot promised) {
+  if (!state_.voter || state_.role != Role::kFollower || state_.withdrawn || promised.none() ||
+      promised.replica() == state_.self.id || state_.commit.ballot != promised) {
+    return std::nullopt;
+  }
+  const PeerView& leader = state_.peers[promised.replica().value()];
+  if (!leader.link_up || leader.incarnation != promised.incarnation()) {
+    return std::nullopt;
+  }
+  if (!waiting()) {
+    ballot_ = promised;
+    since_ns_ = state_.now;
+  }
+  GAIOS_CHECK(ballot_ == promised, "reads that wait are lost when the promise changes");
+  asked_ = round_ + 1;  // one that is under way has begun before
+  return asked_;
+}
+
+void FollowerReads::Begin() {
+  ++round_;
+  under_way_ = true;
+  open_ = 0;
+  leaders_commit_.reset();
+  agree_.Reset();
+  agree_.Add(state_.options.configuration, state_.self);  // for as long as something waits
+  for (const Member& voter : state_.options.configuration.voters()) {
+    const PeerView& peer = state_.peers[voter.id.value()];
+    if (voter.id == state_.self.id || !peer.link_up || peer.incarnation != voter.incarnation) {
+      continue;
+    }
+    state_.ReadControl(voter.id);
+    awaited_[voter.id.value()] = state_.control_reads[voter.id.value()].posted;
+    open_ |= Bit(voter.id);
+  }
+  Judge();
+}
+
+bool FollowerReads::Takes(ReplicaId peer) {
+  if (!under_way_ || (open_ & Bit(peer)) == 0 ||
+      state_.control_reads[peer.value()].answered < awaited_[peer.value()]) {
+    return false;  // of a read that was posted before the round began, or of nobody's
+  }
+  open_ &= ~Bit(peer);
+  return true;
+}
+
+void FollowerReads::OnControl(ReplicaId peer, const ControlWords& words) {
+  if (!Takes(peer)) {
+    return;
+  }
+  if (words.promised.ballot == ballot_) {
+    agree_.Add(state_.options.configuration, {peer, words.incarnation});  // P7
+  }
+  if (peer == ballot_.replica() && words.incarnation == ballot_.incarnation()) {
+    leaders_commit_ = words.commit;
+  }
+  Judge();
+}
+
+void FollowerReads::OnControlFailed(ReplicaId peer) {
+  if (Takes(peer)) {
+    Judge();
+  }
+}
+
+void FollowerReads::OnControlNotPosted(ReplicaId peer) {
+  if (under_way_ && (open_ & Bit(peer)) != 0 &&
+      awaited_[peer.value()] > state_.control_reads[peer.value()].posted) {
+    open_ &= ~Bit(peer);
+    Judge();
+  }
+}
+
+void FollowerReads::Judge() {
+  const std::size_t majority = state_.options.configuration.majority();
+  if (leaders_commit_.has_value() && agree_.count() >= majority) {
+    under_way_ = false;
+    confirmed_ = round_;
+    index_ = std::max(*leaders_commit_, state_.commit.position);
+    since_ns_ = state_.now;
+    return;
+  }
+  const bool leader_may_answer = leaders_commit_.has_value() || (open_ & Bit(ballot_.replica())) != 0;
+  if (!leader_may_answer || agree_.count() + static_cast<std::size_t>(std::popcount(open_)) < majority) {
+    under_way_ = false;
+    failed_ = true;
+  }
+}
+
+void FollowerReads::Tick() {
+  failed_ = false;
+  if (waiting() && state_.now - since_ns_ > state_.options.suspect_timeout_ns) {
+    Lose();
+  }
+}
+
+void FollowerReads::Lose() {
+  ++epoch_;
+  under_way_ = false;
+  failed_ = false;
+  round_ = std::max(round_, asked_);
+  asked_ = round_;
+  confirmed_ = round_;
+}
+
+}  // namespace gaios::paxos
