@@ -214,7 +214,7 @@ class Leader {
   TimeNs last_applied_read_ns_ = 0;
   bool proving_ = false;  // the ballot record waits for the probes of proof_round_
   std::uint64_t proof_round_ = 0;
-  std::uint64_t refused_bytes_ = 0;  // what a claim needed that was refused since the last look at laggards
+  std::uint64_t refused_bytes_ = 0;  // what a claim needed that was refused and would be still; 0: none
 };
 
 }  // namespace gaios::paxos

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <utility>
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/leader.h"
@@ -142,17 +141,18 @@ std::size_t Leader::in_sync_count() const {
 }
 
 void Leader::DropLaggards() {
-  const std::uint64_t refused_bytes = std::exchange(refused_bytes_, 0);
+  bool full = false;
   for (FollowerLink& follower : followers_.all()) {
     const Position holds = std::min(follower.in_sync ? follower.applied : state_.end.position,
                                     follower.LowestPosted(state_.end.position));
     // It is in the way when what was refused does not fit because of it.
-    const bool in_the_way = refused_bytes != 0 && state_.end.position + (reserved_bytes_ + refused_bytes) >
-                                                      holds + state_.log.capacity();
+    const bool in_the_way = refused_bytes_ != 0 && state_.end.position + (reserved_bytes_ + refused_bytes_) >
+                                                       holds + state_.log.capacity();
     if (!in_the_way) {
       follower.full_since_ns = 0;
       continue;
     }
+    full = true;
     if (follower.full_since_ns == 0) {
       follower.full_since_ns = state_.now;
     }
@@ -168,6 +168,10 @@ void Leader::DropLaggards() {
     follower.asked_ns = state_.now;
     follower.full_since_ns = 0;
     Leave(follower, FollowerLink::Stage::kAbsent);
+  }
+  // Whoever was refused may try again seldom: the ring is full until it would have been taken.
+  if (!full) {
+    refused_bytes_ = 0;
   }
 }
 

@@ -15,15 +15,10 @@ constexpr std::uint64_t kOrderlyJitterMs[] = {0, 14, 56, 168, 420};
 
 Cluster::Cluster(const ClusterOptions& options)
     : options_(options),
-      invariants_(paxos::Configuration::Bootstrap(options.world.replicas)),
       world_(options.world),
+      watch_(world_, paxos::Configuration::Bootstrap(options.world.replicas),
+             [this](ReplicaId id) -> const paxos::Replica& { return core(id); }),
       members_(options.world.replicas) {
-  world_.on_remote_write = [this](paxos::Member owner, paxos::Grant grant, paxos::Grant effective) {
-    invariants_.OnRemoteWrite(owner, grant, effective);
-  };
-  world_.on_posted_bytes_changed = [this](paxos::Member poster, paxos::Range range) {
-    invariants_.OnPostedBytesChanged(poster, range);
-  };
   for (std::size_t i = 0; i < members_.size(); ++i) {
     Start(ReplicaId(static_cast<std::uint8_t>(i)));
   }
@@ -46,25 +41,7 @@ void Cluster::Start(ReplicaId id) {
   options.seed = options_.world.seed;
   Member& started = member(id);
   started = Member();
-  started.engine =
-      std::make_unique<rsm::Engine>(options, world_.transport(id), static_cast<paxos::Observer*>(this));
-}
-
-void Cluster::OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
-                       paxos::Position position) {
-  if (world_.alive(acceptor.id) && world_.incarnation(acceptor.id) == acceptor.incarnation) {
-    const paxos::Replica& holder = core(acceptor.id);
-    // Once it has promised more, its log may be another leader's already.
-    const paxos::Cursor whole = holder.log().ScanFrom(holder.commit_cursor(), position);
-    if (holder.promised().ballot == ballot && holder.commit() < position && whole.position < position) {
-      // A write may end within an entry: then the chain ends before that one.
-      const std::optional<paxos::Entry> next = core(leader.id).log().Next(whole);
-      if (!next.has_value() || next->range.to <= position) {
-        invariants_.OnAcceptedBytesMissing(leader, acceptor, position);
-      }
-    }
-  }
-  invariants_.OnAccept(leader, ballot, acceptor, position);
+  started.engine = std::make_unique<rsm::Engine>(options, world_.transport(id), &watch_);
 }
 
 void Cluster::Kill(ReplicaId id) {

@@ -18,6 +18,8 @@
 #include "gaios/rsm/engine.h"
 #include "gaios/transport/sim/world.h"
 
+#include "tests/sim/watch.h"
+
 namespace gaios::sim {
 
 using paxos::ReplicaId;
@@ -31,7 +33,7 @@ struct ClusterOptions {
   bool orderly_elections = false;
 };
 
-class Cluster : private paxos::Observer {
+class Cluster {
  public:
   explicit Cluster(const ClusterOptions& options);
 
@@ -71,7 +73,7 @@ class Cluster : private paxos::Observer {
   }
   // How far any replica has known the log to be committed, the dead included: what a read that is asked for
   // now must not miss, and what has been committed at all.
-  [[nodiscard]] paxos::Position committed_to() const { return committed_to_; }
+  [[nodiscard]] paxos::Position committed_to() const { return watch_.committed_to(); }
 
   void Kill(ReplicaId id);
   void Restart(ReplicaId id);
@@ -98,7 +100,7 @@ class Cluster : private paxos::Observer {
   [[nodiscard]] bool Committed(ReplicaId id, const Proposed& proposed) const;
   [[nodiscard]] bool Unknown(ReplicaId id, const Proposed& proposed) const;
   [[nodiscard]] transport::sim::World& world() { return world_; }
-  [[nodiscard]] paxos::Invariants& invariants() { return invariants_; }
+  [[nodiscard]] paxos::Invariants& invariants() { return watch_.invariants(); }
 
  private:
   struct Member {
@@ -108,39 +110,14 @@ class Cluster : private paxos::Observer {
     bool frozen = false;
   };
 
-  void OnPromise(paxos::Member acceptor, paxos::Grant grant) override {
-    invariants_.OnPromise(acceptor, grant);
-  }
-  void OnLead(paxos::Member leader, paxos::Ballot ballot, std::span<const paxos::Member> voters,
-              const paxos::Cursor& end) override {
-    invariants_.OnLead(leader, ballot, voters, end);
-  }
-  void OnAppend(paxos::Member leader, paxos::Ballot ballot, const paxos::Entry& entry) override {
-    invariants_.OnAppend(leader, ballot, entry);
-  }
-  // Before it counts, what is said to be accepted is looked for in the acceptor's memory.
-  void OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
-                paxos::Position position) override;
-  void OnCommit(paxos::Member replica, const paxos::Cursor& commit) override {
-    committed_to_ = std::max(committed_to_, commit.position);
-    invariants_.OnCommit(replica, commit);
-  }
-  void OnApply(paxos::Member replica, const paxos::Entry& entry) override {
-    invariants_.OnApply(replica, entry);
-  }
-  void OnReuse(paxos::Member leader, paxos::Position limit, std::span<const ReplicaId> in_sync) override {
-    invariants_.OnReuse(leader, limit, in_sync);
-  }
-
   [[nodiscard]] Member& member(ReplicaId id) { return members_.at(id.value()); }
   void Start(ReplicaId id);
   void Apply(Member& member);
 
   const ClusterOptions options_;
-  paxos::Invariants invariants_;
   transport::sim::World world_;
+  Watch watch_;
   std::vector<Member> members_;
-  paxos::Position committed_to_;
 };
 
 }  // namespace gaios::sim

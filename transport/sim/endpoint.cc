@@ -31,7 +31,7 @@ void Endpoint::GrantTo(ReplicaId to, Grant grant) {
       World::Event event;
       event.kind = World::Event::Kind::kGranted;
       event.grant = grant;
-      node.inbox.push_back(event);
+      world_.Tell(self_, event);
     }
     return;
   }
@@ -44,6 +44,7 @@ void Endpoint::GrantTo(ReplicaId to, Grant grant) {
   node.holder = to;
   node.fencing = true;
   node.fenced_at_ns = world_.now_ns_ + world_.Random(world_.options_.max_fence_ns + 1);
+  world_.counters_.slow_fences += node.fenced_at_ns > world_.now_ns_ ? 1U : 0U;
   // The clock must get there even if nothing else happens.
   auto wake = std::make_shared<World::Operation>();
   wake->kind = World::Operation::Kind::kFence;
@@ -58,6 +59,7 @@ void Endpoint::FinishFence(EventHandler& handler) {
     return;
   }
   node.fencing = false;
+  world_.Settle(node);
   if (world_.options_.move_log) {
     const Range live = handler.LiveRange(node.log.base);
     GAIOS_CHECK(live.size() <= capacity(), "more live bytes than the ring has");
@@ -75,7 +77,10 @@ void Endpoint::FinishFence(EventHandler& handler) {
   World::Event event;
   event.kind = World::Event::Kind::kGranted;
   event.grant = node.asked;
-  node.inbox.push_back(event);
+  world_.Tell(self_, event);
+  if (world_.on_granted) {
+    world_.on_granted({self_, node.incarnation}, node.asked);
+  }
 }
 
 bool Endpoint::HasPath(ReplicaId peer, Grant grant) {
@@ -83,14 +88,14 @@ bool Endpoint::HasPath(ReplicaId peer, Grant grant) {
   return link.up && link.has_path && grant <= link.path;  // an earlier one will be told that it is fenced
 }
 
-Post Endpoint::PostOnPath(const World::Operation& operation) {
+Post Endpoint::PostOnPath(World::Operation&& operation) {
   if (!HasPath(operation.to, operation.grant)) {
     return Post::kDown;
   }
   if (world_.link(self_, operation.to).posted.size() >= paxos::kMaxPostedPerLink) {
     return Post::kFull;
   }
-  auto posted = std::make_shared<World::Operation>(operation);
+  auto posted = std::make_shared<World::Operation>(std::move(operation));
   posted->from = self_;
   world_.Post(posted);
   return Post::kPosted;
@@ -106,9 +111,11 @@ Post Endpoint::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range ra
   operation.grant = grant;
   operation.range = range;
   operation.token = token;
-  operation.bytes.resize(capacity());
-  world_.CopyRange(operation.bytes.data(), log(), range);
-  return PostOnPath(operation);
+  if (HasPath(peer, grant)) {
+    operation.bytes.resize(range.size());
+    world_.CopyOut(operation.bytes.data(), range.from, log(), range);
+  }
+  return PostOnPath(std::move(operation));
 }
 
 Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
@@ -121,7 +128,7 @@ Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogW
   operation.word = which;
   operation.value = value;
   operation.token = token;
-  return PostOnPath(operation);
+  return PostOnPath(std::move(operation));
 }
 
 bool Endpoint::ReadUnderWay() {
@@ -150,7 +157,7 @@ Post Endpoint::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range 
   operation.range = range;
   operation.token = token;
   operation.bytes.resize(capacity());
-  return PostOnPath(operation);
+  return PostOnPath(std::move(operation));
 }
 
 Post Endpoint::ReadControl(ReplicaId peer) {
@@ -171,6 +178,7 @@ void Endpoint::Send(ReplicaId peer, std::span<const std::byte> message) {
     return;
   }
   const int copies = world_.Random(1000) < world_.options_.duplicate_per_mille ? 2 : 1;
+  world_.counters_.messages_duplicated += copies == 2 ? 1U : 0U;
   for (int i = 0; i < copies; ++i) {
     auto operation = std::make_shared<World::Operation>();
     operation->kind = World::Operation::Kind::kMessage;

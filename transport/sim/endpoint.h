@@ -30,7 +30,7 @@ class Endpoint final : public Transport {
   // Whether a read of a log has been posted to any peer and its outcome is open.
   [[nodiscard]] bool ReadUnderWay();
   // Posts an operation that needs a granted path, if there is one and it has room.
-  Post PostOnPath(const World::Operation& operation);
+  Post PostOnPath(World::Operation&& operation);
   // Makes an asked grant effective when its fence has taken its time.
   void FinishFence(EventHandler& handler);
 

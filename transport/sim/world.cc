@@ -58,8 +58,14 @@ std::uint64_t World::Random(std::uint64_t bound) {
   return bound == 0 ? 0 : z % bound;
 }
 
-std::uint64_t World::Delay() {
-  return options_.min_delay_ns + Random(options_.max_delay_ns - options_.min_delay_ns + 1);
+std::uint64_t World::Delay(const Link& on) {
+  const std::uint64_t extra_ns = on.extra_delay_ns == 0 ? 0 : Random(on.extra_delay_ns + 1);
+  return options_.min_delay_ns + Random(options_.max_delay_ns - options_.min_delay_ns + 1) + extra_ns;
+}
+
+void World::Tell(ReplicaId id, Event event) {
+  node(id).inbox.push_back(std::move(event));
+  Touch(id);
 }
 
 void World::Start(ReplicaId id) {
@@ -72,6 +78,7 @@ void World::Start(ReplicaId id) {
   started.log = Allocate();
   started.spare = Allocate();
   started.endpoint = std::make_unique<Endpoint>(*this, id);
+  Touch(id);
 }
 
 void World::Kill(ReplicaId id) {
@@ -121,9 +128,28 @@ void World::UpdateLinks() {
         FailPath(from, to, Outcome::kDown);
       }
       if (node(from).alive) {
-        node(from).inbox.push_back(event);
+        Tell(from, event);
       }
     }
+  }
+}
+
+void World::Calm() {
+  options_.drop_per_mille = 0;
+  options_.duplicate_per_mille = 0;
+  options_.late_completion_per_mille = 0;
+  options_.early_completion_per_mille = 0;
+  options_.stray_per_mille = 0;
+  options_.torn_writes = false;
+  options_.max_fence_ns = 0;
+}
+
+void World::BreakPath(ReplicaId from, ReplicaId to) {
+  Link& there = link(from, to);
+  if (there.has_path) {
+    ++counters_.paths_broken;
+    there.has_path = false;
+    FailPath(from, to, Outcome::kDown);
   }
 }
 
@@ -156,42 +182,54 @@ void World::Post(const OperationPtr& operation) {
   if (operation->kind != Operation::Kind::kControl && operation->kind != Operation::Kind::kMessage) {
     there.posted.push_back(operation);
   }
-  if (operation->kind == Operation::Kind::kMessage && Random(1000) < options_.drop_per_mille) {
-    return;
-  }
-  const bool moves_bytes =
-      operation->kind == Operation::Kind::kWrite || operation->kind == Operation::Kind::kRead;
-  std::uint64_t last = now_ns_ + Delay();
-  if (moves_bytes) {
-    // Cut at multiples of 8 bytes, at random places when torn, and shuffled by the time each piece lands at.
-    std::vector<Range> pieces = {operation->range};
-    if (options_.torn_writes) {
-      const std::size_t cuts = Random(kMaxPieces);
-      for (std::size_t i = 0; i < cuts; ++i) {
-        const std::size_t which = Random(pieces.size());
-        Range& piece = pieces[which];
-        if (piece.size() >= 2 * kPieceBytes) {
-          const Position middle = piece.from + (1 + Random(piece.size() / kPieceBytes - 1)) * kPieceBytes;
-          const Range rest{middle, piece.to};
-          piece.to = middle;
-          pieces.push_back(rest);
-        }
-      }
+  if (operation->kind == Operation::Kind::kMessage) {
+    operation->number = ++there.messages;
+    if (Random(1000) < options_.drop_per_mille) {
+      ++counters_.messages_dropped;
+      return;
     }
-    operation->pieces = pieces;
-    for (const Range& piece : pieces) {
-      const std::uint64_t at = options_.torn_writes ? now_ns_ + Delay() : last;
-      Schedule({at, 0, operation, piece, false});
-      last = std::max(last, at);
-    }
-    last += options_.torn_writes ? Random(options_.max_delay_ns) : 0;
   }
+  std::uint64_t last = now_ns_ + Delay(there);
   if (operation->kind == Operation::Kind::kControl) {
     last = std::max(last, there.last_control_ns);
     there.last_control_ns = last;
     Schedule({now_ns_ + Random(last - now_ns_ + 1), 0, operation, {}, false});
   }
+  if (operation->kind != Operation::Kind::kWrite && operation->kind != Operation::Kind::kRead) {
+    Schedule({last, 0, operation, {}, true});
+    return;
+  }
+  const bool write = operation->kind == Operation::Kind::kWrite;
+  operation->pieces = {operation->range};
+  if (options_.torn_writes) {
+    CutUp(operation->pieces, write ? options_.tear_bytes : kPieceBytes);
+  }
+  operation->early = write && Chance(options_.early_completion_per_mille);
+  for (const Range& piece : operation->pieces) {
+    const std::uint64_t at = options_.torn_writes ? now_ns_ + Delay(there) : last;
+    const std::uint64_t lag_ns = operation->early ? Random(options_.max_lag_ns + 1) : 0;
+    Schedule({at + lag_ns, 0, operation, piece, false});
+    last = std::max(last, at);
+  }
+  last += options_.torn_writes ? Random(options_.max_delay_ns) : 0;
+  if (write && !operation->early && Chance(options_.late_completion_per_mille)) {
+    ++counters_.completed_late;
+    last += Random(options_.max_lag_ns + 1);
+  }
   Schedule({last, 0, operation, {}, true});
+}
+
+// At multiples of `unit_bytes`, at random places.
+void World::CutUp(std::vector<Range>& pieces, std::uint64_t unit_bytes) {
+  for (std::size_t cuts = Random(kMaxPieces); cuts > 0; --cuts) {
+    const std::size_t which = Random(pieces.size());
+    const Range whole = pieces[which];
+    if (whole.size() >= 2 * unit_bytes) {
+      const Position middle = whole.from + (1 + Random(whole.size() / unit_bytes - 1)) * unit_bytes;
+      pieces[which] = {whole.from, middle};
+      pieces.push_back({middle, whole.to});
+    }
+  }
 }
 
 std::uint64_t World::NextEventNs() const {
@@ -207,6 +245,8 @@ void World::AdvanceTo(std::uint64_t now_ns) {
     Link& there = link(due.operation->from, due.operation->to);
     if (due.operation->kind != Operation::Kind::kFence &&
         there.holding.contains(TrafficOf(due.operation->kind)) && !due.operation->abandoned) {
+      counters_.writes_held += due.operation->kind == Operation::Kind::kWrite ? 1U : 0U;
+      counters_.messages_held += due.operation->kind == Operation::Kind::kMessage ? 1U : 0U;
       there.held.push_back(due);
       continue;
     }
@@ -256,7 +296,8 @@ Outcome World::Check(const Operation& operation) {
   if (operation.abandoned || there.cut || link(operation.to, operation.from).cut || !owner.alive) {
     return Outcome::kDown;
   }
-  if (owner.incarnation != operation.acceptor || owner.effective != operation.grant) {
+  if (owner.incarnation != operation.acceptor ||
+      (owner.effective != operation.grant && options_.defect != Defect::kNoFence)) {
     return Outcome::kFenced;
   }
   return Outcome::kDone;
@@ -272,30 +313,136 @@ void World::CopyRange(std::byte* to, const std::byte* from, Range range) const {
   }
 }
 
+void World::CopyOut(std::byte* to, Position begin, const std::byte* ring, Range range) const {
+  const std::uint64_t mask = options_.capacity_bytes - 1;
+  for (Position p = range.from; p < range.to;) {
+    const std::uint64_t at = p.value() & mask;
+    const std::uint64_t size = std::min(range.to - p, options_.capacity_bytes - at);
+    std::memcpy(to + (p - begin), ring + at, size);
+    p = p + size;
+  }
+}
+
+void World::CopyIn(std::byte* ring, const std::byte* from, Position begin, Range range) const {
+  const std::uint64_t mask = options_.capacity_bytes - 1;
+  for (Position p = range.from; p < range.to;) {
+    const std::uint64_t at = p.value() & mask;
+    const std::uint64_t size = std::min(range.to - p, options_.capacity_bytes - at);
+    std::memcpy(ring + at, from + (p - begin), size);
+    p = p + size;
+  }
+}
+
+bool World::SameInRing(const std::byte* ring, const std::byte* bytes, Position begin, Range range) const {
+  const std::uint64_t mask = options_.capacity_bytes - 1;
+  for (Position p = range.from; p < range.to;) {
+    const std::uint64_t at = p.value() & mask;
+    const std::uint64_t size = std::min(range.to - p, options_.capacity_bytes - at);
+    if (std::memcmp(ring + at, bytes + (p - begin), size) != 0) {
+      return false;
+    }
+    p = p + size;
+  }
+  return true;
+}
+
 void World::LandWrite(Operation& operation, Range piece) {
+  const Node& owner = node(operation.to);
+  if (operation.settled || operation.stray) {
+    if (std::ranges::find(operation.pieces, piece) == operation.pieces.end()) {
+      return;  // has landed already
+    }
+    // It has left the poster for good: only a later grant keeps it out.
+    if (owner.alive && owner.incarnation == operation.acceptor && owner.effective == operation.grant) {
+      counters_.writes_stray += operation.stray ? 1U : 0U;
+      SettleBelow(node(operation.to), operation, piece);
+      ShowPiece(operation, piece);
+    }
+    return;
+  }
   const Outcome outcome = Check(operation);
   if (outcome != Outcome::kDone) {
+    ++(outcome == Outcome::kFenced ? counters_.writes_fenced : counters_.writes_lost);
     operation.outcome = operation.outcome == Outcome::kDone ? outcome : operation.outcome;
     return;
   }
   const Node& poster = node(operation.from);
-  const std::byte* source = operation.bytes.data();
-  if (poster.alive && poster.incarnation == operation.poster) {
-    // What the NIC reads is what the ring holds now; it must be what was posted.
-    std::vector<std::byte> ring(options_.capacity_bytes);
-    std::vector<std::byte> posted(options_.capacity_bytes);
-    CopyRange(ring.data(), poster.log.base, piece);
-    CopyRange(posted.data(), source, piece);
-    if (ring != posted && on_posted_bytes_changed) {
+  // What the NIC reads is what the ring holds now; it must be what was posted.
+  if (poster.alive && poster.incarnation == operation.poster &&
+      !SameInRing(poster.log.base, operation.bytes.data(), operation.range.from, piece)) {
+    if (on_posted_bytes_changed) {
       on_posted_bytes_changed({operation.from, operation.poster}, piece);
     }
-    source = poster.log.base;
+    CopyOut(operation.bytes.data() + (piece.from - operation.range.from), piece.from, poster.log.base, piece);
   }
+  SettleBelow(node(operation.to), operation, piece);
+  ShowPiece(operation, piece);
+}
+
+// What has completed is not seen after a later write to the same bytes of the ring.
+void World::SettleBelow(Node& owner, const Operation& operation, Range piece) {
+  const std::uint64_t capacity = options_.capacity_bytes;
+  for (const OperationPtr& earlier : owner.settled) {
+    if (earlier.get() == &operation) {
+      return;
+    }
+    const std::vector<Range> pieces = earlier->pieces;
+    for (const Range& old : pieces) {
+      // Where the one begins in the ring, counted from where the other does.
+      const std::uint64_t at = (piece.from.value() - old.from.value()) & (capacity - 1);
+      if (at < old.size() || at + piece.size() > capacity) {
+        LandWrite(*earlier, old);
+      }
+    }
+  }
+}
+
+void World::ShowPiece(Operation& operation, Range piece) {
   Node& owner = node(operation.to);
-  CopyRange(owner.log.base, source, piece);
+  CopyIn(owner.log.base, operation.bytes.data(), operation.range.from, piece);
+  Touch(operation.to);
+  std::erase(operation.pieces, piece);
+  if (!operation.pieces.empty() && !operation.in_part) {
+    operation.in_part = true;
+    ++counters_.writes_torn;
+    const bool gap =
+        std::ranges::any_of(operation.pieces, [&piece](const Range& rest) { return rest.from < piece.from; });
+    counters_.writes_out_of_order += gap ? 1U : 0U;
+  }
   if (on_remote_write) {
     on_remote_write({operation.to, owner.incarnation}, operation.grant, owner.effective);
   }
+}
+
+// A grant is about to become effective: what has completed is there before that.
+void World::Settle(Node& owner) {
+  for (const OperationPtr& operation : owner.settled) {
+    const std::vector<Range> pieces = operation->pieces;
+    for (const Range& piece : pieces) {
+      if (options_.defect != Defect::kEmptyPromise) {
+        LandWrite(*operation, piece);
+      }
+    }
+  }
+  owner.settled.clear();
+}
+
+std::optional<AlignedCopy> World::LogToBe(ReplicaId id) const {
+  const Node& owner = node(id);
+  const auto to_come = [&owner](const OperationPtr& operation) {
+    return !operation->pieces.empty() && operation->grant == owner.effective;
+  };
+  if (std::ranges::none_of(owner.settled, to_come)) {
+    return std::nullopt;
+  }
+  AlignedCopy copy = Allocate();
+  std::memcpy(copy.base, owner.log.base, options_.capacity_bytes);
+  for (const OperationPtr& operation : owner.settled) {
+    for (const Range& piece : operation->pieces) {
+      CopyIn(copy.base, operation->bytes.data() + (piece.from - operation->range.from), piece.from, piece);
+    }
+  }
+  return copy;
 }
 
 void World::TakeRead(Operation& operation, Range piece) {
@@ -332,6 +479,7 @@ void World::Finish(const OperationPtr& operation) {
   Node& target = node(operation->to);
   switch (operation->kind) {
     case Operation::Kind::kFence:
+      Touch(operation->to);
       return;
     case Operation::Kind::kMessage:
       if (target.alive && there.up && !there.cut && node(operation->from).incarnation == operation->poster) {
@@ -340,7 +488,9 @@ void World::Finish(const OperationPtr& operation) {
         event.peer = operation->from;
         event.incarnation = operation->poster;
         event.message = operation->bytes;
-        target.inbox.push_back(event);
+        counters_.messages_overtaken += operation->number < there.latest_delivered ? 1U : 0U;
+        there.latest_delivered = std::max(there.latest_delivered, operation->number);
+        Tell(operation->to, std::move(event));
       }
       return;
     case Operation::Kind::kControl: {
@@ -351,14 +501,17 @@ void World::Finish(const OperationPtr& operation) {
                                                                                           : Outcome::kDown;
       event.view = operation->view;
       if (node(operation->from).alive && node(operation->from).incarnation == operation->poster) {
-        node(operation->from).inbox.push_back(event);
+        Tell(operation->from, event);
       }
       return;
     }
     case Operation::Kind::kWord: {
       const Outcome outcome = Check(*operation);
-      if (outcome == Outcome::kDone) {
+      const bool lands_late = operation->stray && target.alive && target.incarnation == operation->acceptor &&
+                              target.effective == operation->grant;
+      if (outcome == Outcome::kDone || lands_late) {
         target.words[static_cast<std::size_t>(operation->word)] = operation->value;
+        Touch(operation->to);
         if (on_remote_write) {
           on_remote_write({operation->to, target.incarnation}, operation->grant, target.effective);
         }
@@ -371,6 +524,15 @@ void World::Finish(const OperationPtr& operation) {
     case Operation::Kind::kRead:
       if (operation->outcome == Outcome::kDone && operation->abandoned) {
         operation->outcome = Outcome::kDown;
+      }
+      if (operation->early && operation->outcome == Outcome::kDone) {
+        operation->outcome = Check(*operation);
+        if (operation->outcome == Outcome::kDone && !operation->pieces.empty()) {
+          operation->settled = true;
+          ++counters_.completed_early;
+          std::erase_if(target.settled, [](const OperationPtr& other) { return other->pieces.empty(); });
+          target.settled.push_back(operation);
+        }
       }
       break;
   }
@@ -403,7 +565,7 @@ void World::Deliver(Operation& operation) {
   event.completion.operation = operation.kind == Operation::Kind::kWrite  ? transport::Operation::kWrite
                                : operation.kind == Operation::Kind::kWord ? transport::Operation::kWriteWord
                                                                           : transport::Operation::kReadLog;
-  poster.inbox.push_back(event);
+  Tell(operation.from, event);
 }
 
 void World::FailPath(ReplicaId from, ReplicaId to, Outcome outcome) {
@@ -416,6 +578,7 @@ void World::FailPath(ReplicaId from, ReplicaId to, Outcome outcome) {
       continue;  // what it had posted may still land, like that of a NIC that outlives its process
     }
     operation->abandoned = true;
+    operation->stray = operation->kind != Operation::Kind::kRead && Chance(options_.stray_per_mille);
     operation->outcome = outcome;
     operation->finished = true;
     Deliver(*operation);

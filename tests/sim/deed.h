@@ -1,0 +1,37 @@
+#ifndef GAIOS_TESTS_SIM_DEED_H_
+#define GAIOS_TESTS_SIM_DEED_H_
+
+// What a run does to its group on purpose, at times of its own choosing. What chance does to each message and
+// each write comes on top (WorldOptions).
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gaios::sim {
+
+enum class Deed : std::uint8_t {
+  kCrash,
+  kCrashHostAlive,
+  kPause,
+  kPauseBeforeWrite,
+  kZombie,
+  kPartition,
+  kPartitionOneWay,
+  kPartitionLeader,
+  kHoldMessages,
+  kHoldWrites,
+  kSlowLink,
+  kBreakPath,
+  kFlap,
+  kSlowReplica,
+  kLeaveBehind,  // a follower stands still until the ring has passed it by
+  kBurst,
+  kCutClient,
+};
+
+inline constexpr std::size_t kDeeds = 17;
+static_assert(static_cast<std::size_t>(Deed::kCutClient) + 1 == kDeeds);
+
+}  // namespace gaios::sim
+
+#endif  // GAIOS_TESTS_SIM_DEED_H_

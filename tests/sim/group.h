@@ -1,0 +1,144 @@
+#ifndef GAIOS_TESTS_SIM_GROUP_H_
+#define GAIOS_TESTS_SIM_GROUP_H_
+
+// All replicas of a group as users run them: core, engine, sessions and state machine, on one simulated
+// World, each with a clock of its own, each polled when something has happened to it and at least once a
+// tick. Faults of whole processes are made here; those of the network and of memory are the World's. One
+// thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "gaios/rsm/replica.h"
+#include "gaios/rsm/state_machine.h"
+#include "gaios/transport/sim/world.h"
+
+#include "tests/sim/agreed.h"
+#include "tests/sim/desk.h"
+#include "tests/sim/local_clock.h"
+#include "tests/sim/mail.h"
+#include "tests/sim/trace.h"
+#include "tests/sim/watch.h"
+
+namespace gaios::sim {
+
+using paxos::ReplicaId;
+
+struct GroupOptions {
+  transport::sim::WorldOptions world;
+  // What all replicas have in common; who they are is filled in.
+  paxos::Options protocol;
+  std::uint64_t hash_interval_commands = 100;
+  // Per replica.
+  std::vector<std::int64_t> clock_gain_ppm;
+  std::vector<std::uint64_t> clock_origin_ns;
+  // Between two turns of a replica that has something to do, ns.
+  std::uint64_t turn_ns = 500;
+  std::function<std::unique_ptr<rsm::StateMachine>(paxos::Member)> make_state_machine;
+};
+
+class Group {
+ public:
+  Group(const GroupOptions& options, Agreed& agreed, Mail& mail, Trace& trace);
+
+  [[nodiscard]] std::uint64_t NextNs() const;
+  // Polls every replica whose turn has come, after the world has been moved to the present.
+  void Poll();
+  void Receive(ReplicaId id, std::size_t client, Request request);
+
+  // ---- faults of processes
+  // ------------------------------------------------------------------------------------------------
+
+  // Memory and process are gone.
+  void Crash(ReplicaId id);
+  // The process is gone, its memory stays and takes stores, its links stay up. Until Crash.
+  void Stop(ReplicaId id);
+  // After Crash: in the next incarnation, with empty memory.
+  void Restart(ReplicaId id);
+  void Pause(ReplicaId id, bool paused);
+  // Takes a turn only every so often; 0: as usual.
+  void SlowDown(ReplicaId id, std::uint64_t turn_ns) { member(id).slow_turn_ns = turn_ns; }
+
+  // ---- state
+  // --------------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] std::size_t size() const { return members_.size(); }
+  // Not crashed: its memory is there.
+  [[nodiscard]] bool exists(ReplicaId id) const { return member(id).replica != nullptr; }
+  // Its process runs, if perhaps not at this moment.
+  [[nodiscard]] bool runs(ReplicaId id) const { return member(id).replica != nullptr && !member(id).stopped; }
+  [[nodiscard]] bool paused(ReplicaId id) const { return member(id).paused; }
+  // Runs, and is a voter.
+  [[nodiscard]] bool votes(ReplicaId id) const {
+    return runs(id) && core(id).role() != paxos::Role::kLearner;
+  }
+  [[nodiscard]] const rsm::Replica& replica(ReplicaId id) const { return *member(id).replica; }
+  [[nodiscard]] const paxos::Replica& core(ReplicaId id) const { return member(id).replica->core(); }
+  [[nodiscard]] const Desk& desk(ReplicaId id) const { return *member(id).desk; }
+  // The replica that leads with a quorum, if there is one.
+  [[nodiscard]] std::optional<ReplicaId> leader() const;
+  // Whether `id` votes and can be brought up to date from the rings of the others.
+  [[nodiscard]] bool WithinTheRing(ReplicaId id) const;
+  [[nodiscard]] std::size_t CountWithinTheRing() const;
+  // Whether a majority of voters would be left without `id`, each of them with all but half a ring of what
+  // there is.
+  [[nodiscard]] bool EnoughWithout(ReplicaId id) const;
+  [[nodiscard]] std::size_t majority() const { return members_.size() / 2 + 1; }
+
+  [[nodiscard]] transport::sim::World& world() { return world_; }
+  [[nodiscard]] const transport::sim::World& world() const { return world_; }
+  [[nodiscard]] paxos::Invariants& invariants() { return watch_.invariants(); }
+  // How often somebody else than before has come to lead with a quorum; the first does not count.
+  [[nodiscard]] std::uint64_t leader_changes() const { return leader_changes_; }
+  [[nodiscard]] std::uint64_t grants() const { return grants_; }
+  [[nodiscard]] std::uint64_t path_switches() const { return path_switches_; }
+  // Of all that was applied, and by whom, when.
+  [[nodiscard]] std::uint64_t digest() const;
+
+ private:
+  struct Member {
+    std::unique_ptr<LocalClock> clock;
+    std::unique_ptr<rsm::StateMachine> state_machine;
+    std::unique_ptr<Desk> desk;
+    std::unique_ptr<rsm::Replica> replica;
+    bool paused = false;
+    bool stopped = false;
+    std::uint64_t slow_turn_ns = 0;
+    std::uint64_t last_turn_ns = 0;
+    std::uint64_t next_turn_ns = 0;
+    paxos::Role role = paxos::Role::kFollower;
+    bool leading = false;
+    std::uint64_t earlier_digest = 0;  // of earlier lives
+  };
+
+  [[nodiscard]] Member& member(ReplicaId id) { return members_.at(id.value()); }
+  [[nodiscard]] const Member& member(ReplicaId id) const { return members_.at(id.value()); }
+  void Start(ReplicaId id);
+  void Wake(Member& member, std::uint64_t now_ns);
+  void Notice(ReplicaId id);
+  [[nodiscard]] bool Takes(const Member& member) const {
+    return member.replica != nullptr && !member.paused && !member.stopped;
+  }
+  // The log that a candidate with everybody's promise would adopt.
+  [[nodiscard]] std::optional<ReplicaId> BestLog() const;
+
+  const GroupOptions options_;
+  Agreed& agreed_;
+  Mail& mail_;
+  Trace& trace_;
+  transport::sim::World world_;
+  Watch watch_;
+  std::vector<Member> members_;
+  std::optional<ReplicaId> last_leader_;
+  std::uint64_t leader_changes_ = 0;
+  std::uint64_t grants_ = 0;
+  std::uint64_t path_switches_ = 0;
+};
+
+}  // namespace gaios::sim
+
+#endif  // GAIOS_TESTS_SIM_GROUP_H_

@@ -1,0 +1,46 @@
+#ifndef GAIOS_TESTS_SIM_PLAN_H_
+#define GAIOS_TESTS_SIM_PLAN_H_
+
+// One run as drawn from a profile and a seed: everything that is fixed before it begins.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gaios/paxos/options.h"
+#include "gaios/transport/sim/world.h"
+
+#include "tests/sim/client.h"
+#include "tests/sim/deed.h"
+#include "tests/sim/mail.h"
+#include "tests/sim/order_flow.h"
+#include "tests/sim/profile.h"
+
+namespace gaios::sim {
+
+struct Plan {
+  std::uint64_t seed = 1;
+  transport::sim::WorldOptions world;
+  paxos::Options protocol;
+  std::uint64_t hash_interval_commands = 100;
+  std::uint64_t turn_ns = 500;
+  std::vector<std::int64_t> clock_gain_ppm;
+  std::vector<std::uint64_t> clock_origin_ns;
+  MailOptions mail;
+  std::vector<ClientOptions> clients;
+  OrderFlowOptions flow;
+  std::array<std::uint32_t, kDeeds> weights = {};
+  std::uint64_t deed_gap_ns = 0;  // mean
+  std::uint64_t commits = 1000;
+
+  // `replicas` 0: drawn too.
+  [[nodiscard]] static Plan Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas);
+  // In a line, for people.
+  [[nodiscard]] std::string Describe() const;
+};
+
+}  // namespace gaios::sim
+
+#endif  // GAIOS_TESTS_SIM_PLAN_H_
