@@ -24,7 +24,7 @@ History::~History() {
   }
 }
 
-std::uint64_t History::Invoke(std::uint64_t value, std::uint64_t time_ns) {
+std::uint64_t History::Invoke(Value value, std::uint64_t time_ns) {
   if (free_.empty()) {
     free_.push_back(processes_++);
   }
@@ -34,24 +34,28 @@ std::uint64_t History::Invoke(std::uint64_t value, std::uint64_t time_ns) {
   return process;
 }
 
-void History::Ok(std::uint64_t process, std::uint64_t value, std::optional<std::uint64_t> slot,
+void History::Ok(std::uint64_t process, Value value, std::optional<std::uint64_t> slot,
                  std::uint64_t time_ns) {
   Write(process, "ok", value, slot, time_ns);
   free_.push_back(process);
 }
 
-void History::Info(std::uint64_t process, std::uint64_t value, std::uint64_t time_ns) {
+void History::Info(std::uint64_t process, Value value, std::uint64_t time_ns) {
   Write(process, "info", value, std::nullopt, time_ns);
 }
 
-void History::Write(std::uint64_t process, const char* type, std::uint64_t value,
-                    std::optional<std::uint64_t> slot, std::uint64_t time_ns) {
+void History::Write(std::uint64_t process, const char* type, Value value, std::optional<std::uint64_t> slot,
+                    std::uint64_t time_ns) {
   if (file_ == nullptr) {
     return;
   }
-  const std::string line = absl::StrCat(
-      "{\"process\":", process, ",\"type\":\"", type, "\",\"f\":\"submit\",\"key\":null,\"value\":", value,
-      ",\"slot\":", slot.has_value() ? absl::StrCat(*slot) : "null", ",\"time_ns\":", time_ns, "}\n");
+  const auto number = [](std::optional<std::uint64_t> n) {
+    return n.has_value() ? absl::StrCat(*n) : "null";
+  };
+  const std::string line =
+      absl::StrCat("{\"process\":", process, ",\"type\":\"", type, "\",\"f\":\"",
+                   value.has_value() ? "submit" : "read", "\",\"key\":null,\"value\":", number(value),
+                   ",\"slot\":", number(slot), ",\"time_ns\":", time_ns, "}\n");
   std::fputs(line.c_str(), file_);
 }
 

@@ -3,12 +3,12 @@
 
 // Writes down what clients asked and what they were told, one JSON object a line, for a checker to judge:
 //
-//   {"process":N,"type":"invoke|ok|info","f":"submit","key":null,"value":V,"slot":S,"time_ns":T}
+//   {"process":N,"type":"invoke|ok|info","f":"submit|read","key":null,"value":V,"slot":S,"time_ns":T}
 //
-// `value` numbers the commands of the run. A process has one command under way at a time; one whose outcome
-// is unknown (info) is not heard of again. `slot` is that in the log, null where it is not known: in invoke
-// and info, and in an ok for a command that had been run on an earlier sending. Times are of the machine's
-// monotonic clock. One thread.
+// `value` numbers the commands of the run; what has none is a read. A process has one thing under way at a
+// time; one whose outcome is unknown (info) is not heard of again. `slot` is that in the log, of a read how
+// many it saw; null where it is not known: in invoke and info, and in an ok for a command that had been run
+// on an earlier sending. Times are of the machine's monotonic clock. One thread.
 
 #include <cstdint>
 #include <cstdio>
@@ -29,17 +29,18 @@ class History {
   History& operator=(const History&) = delete;
   ~History();
 
+  // What a command is called by; nothing for a read.
+  using Value = std::optional<std::uint64_t>;
   // Returns the process that asks.
-  [[nodiscard]] std::uint64_t Invoke(std::uint64_t value, std::uint64_t time_ns);
-  void Ok(std::uint64_t process, std::uint64_t value, std::optional<std::uint64_t> slot,
-          std::uint64_t time_ns);
-  void Info(std::uint64_t process, std::uint64_t value, std::uint64_t time_ns);
+  [[nodiscard]] std::uint64_t Invoke(Value value, std::uint64_t time_ns);
+  void Ok(std::uint64_t process, Value value, std::optional<std::uint64_t> slot, std::uint64_t time_ns);
+  void Info(std::uint64_t process, Value value, std::uint64_t time_ns);
   // Everything has been written. Call once, last.
   [[nodiscard]] bool Finish();
 
  private:
   explicit History(std::FILE* file) : file_(file) {}
-  void Write(std::uint64_t process, const char* type, std::uint64_t value, std::optional<std::uint64_t> slot,
+  void Write(std::uint64_t process, const char* type, Value value, std::optional<std::uint64_t> slot,
              std::uint64_t time_ns);
 
   std::FILE* file_;  // null: nobody wants it

@@ -64,6 +64,14 @@ TEST(Log, AStaleEntryIsNotTakenForTheContinuationOfANewOne) {
   EXPECT_EQ(ring.log.ScanFrom(StartOfLog(kGroup), Position(kRingBytes)), ring.end);
 }
 
+TEST(Log, AnEntryWithAnotherSlotThanTheNextIsNotTheNext) {
+  Ring ring;
+  const Cursor before = ring.Append("first", MakeBallot(1, 0));
+  ring.end.slot = Slot(before.slot.value() + 1);
+  ring.Append("leaves out a slot", MakeBallot(1, 0));
+  EXPECT_FALSE(ring.log.Next(before).has_value());
+}
+
 TEST(Log, AnEntryOfTheLapBeforeIsNotTakenForOneOfThis) {
   Ring ring;
   ring.Append("first", MakeBallot(1, 0));

@@ -42,6 +42,7 @@
 //   drop KIND A -> B                   loses what is held
 //   land writes A -> B first BYTES     lets the first, or all but the first, bytes of the oldest held write land
 //   land writes A -> B past BYTES
+//   spoil N                            a byte of the last entry in N's memory turns over, as by a defect
 //   prepare A -> B round R number G    a Prepare in A's name; `same`: of the grant that B has promised
 //   promise A -> B of G                A's Promise to B for B's current ballot and grant number G, once more
 //

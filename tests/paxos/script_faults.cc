@@ -18,6 +18,10 @@ std::string ScriptFaults::OneReplica(const std::string& verb, ReplicaId id) {
     scene_.cluster().Pause(id, verb == "pause");
   } else if (verb == "freeze" || verb == "thaw") {
     scene_.cluster().FreezeApply(id, verb == "freeze");
+  } else if (verb == "spoil") {
+    const std::uint64_t end = scene_.cluster().core(id).end_cursor().position.value();
+    transport::Transport& transport = scene_.cluster().world().transport(id);
+    transport.log()[(end - 1) % transport.capacity()] ^= std::byte{1};  // entries take whole units
   } else if (verb == "isolate" || verb == "rejoin") {
     for (std::size_t i = 0; i < scene_.cluster().size(); ++i) {
       const ReplicaId other(static_cast<std::uint8_t>(i));

@@ -90,8 +90,8 @@ std::string ConfigText(const std::string& directory, const GroupSettings& settin
   return text;
 }
 
-Group::Group(const GroupSettings& settings) : processes_(settings.replicas) {
-  config_path_ = scratch_.Write("group.toml", ConfigText(scratch_.Path("group"), settings));
+Group::Group(const GroupSettings& settings, const std::string& extra) : processes_(settings.replicas) {
+  config_path_ = scratch_.Write("group.toml", ConfigText(scratch_.Path("group"), settings, extra));
   absl::StatusOr<rsm::Config> config = rsm::LoadConfig(config_path_);
   GAIOS_CHECK(config.ok(), "the config of a test is right");
   config_ = *std::move(config);
@@ -102,10 +102,12 @@ Group::Group(const GroupSettings& settings) : processes_(settings.replicas) {
   }
 }
 
-void Group::Start(std::size_t replica, const std::string& config_path) {
-  processes_[replica] = StartGaios({"replica", "--config", config_path.empty() ? config_path_ : config_path,
-                                    "--id", std::to_string(replica)},
-                                   scratch_.Path(absl::StrCat(replica, ".log")));
+void Group::Start(std::size_t replica, const std::string& config_path, const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"replica", "--config",
+                                        config_path.empty() ? config_path_ : config_path, "--id",
+                                        std::to_string(replica)};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  processes_[replica] = StartGaios(arguments, scratch_.Path(absl::StrCat(replica, ".log")));
 }
 
 void Group::Stop(std::size_t replica) {

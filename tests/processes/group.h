@@ -69,16 +69,17 @@ struct GroupSettings {
 
 class Group {
  public:
-  // Bootstraps the group and starts all replicas of it, unless told otherwise.
-  explicit Group(const GroupSettings& settings = {});
+  // Bootstraps the group and starts all replicas of it, unless told otherwise. `extra` is for the config.
+  explicit Group(const GroupSettings& settings = {}, const std::string& extra = "");
 
   [[nodiscard]] const Scratch& scratch() const { return scratch_; }
   [[nodiscard]] const std::string& config_path() const { return config_path_; }
   [[nodiscard]] const rsm::Config& config() const { return config_; }
   [[nodiscard]] std::size_t size() const { return processes_.size(); }
 
-  // Starts a replica, by another config than the group's if given.
-  void Start(std::size_t replica, const std::string& config_path = "");
+  // Starts a replica, by another config than the group's if given, and with more arguments.
+  void Start(std::size_t replica, const std::string& config_path = "",
+             const std::vector<std::string>& more = {});
   void Signal(std::size_t replica, int signal) { processes_[replica]->Signal(signal); }
   // Stops it, and waits until it stands still.
   void Stop(std::size_t replica);

@@ -1,0 +1,373 @@
+#include "tests/chaos/faults.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/state.h"
+#include "gaios/rsm/counters.h"
+
+namespace gaios::chaos {
+namespace {
+
+constexpr std::uint64_t kNsPerUs = 1'000;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+// How often each is drawn, of all that may be drawn. Kills soon come to their bound, so they need not be
+// rare.
+struct Weight {
+  FaultKind kind;
+  std::uint32_t weight;
+};
+constexpr auto kWeights = std::to_array<Weight>({{FaultKind::kKillLeader, 10},
+                                                 {FaultKind::kKillFollower, 5},
+                                                 {FaultKind::kKillStopped, 7},
+                                                 {FaultKind::kKillLearner, 5},
+                                                 {FaultKind::kStopLeader, 22},
+                                                 {FaultKind::kStopFollower, 14},
+                                                 {FaultKind::kStopSeveral, 10},
+                                                 {FaultKind::kStopAll, 5},
+                                                 {FaultKind::kStutter, 14},
+                                                 {FaultKind::kHog, 10},
+                                                 {FaultKind::kClientGone, 5}});
+constexpr std::uint32_t kAllWeights = [] {
+  std::uint32_t sum = 0;
+  for (const Weight& each : kWeights) {
+    sum += each.weight;
+  }
+  return sum;
+}();
+
+std::string LastLines(const std::string& text) {
+  constexpr std::size_t kBytes = 600;
+  return text.size() <= kBytes ? text : text.substr(text.size() - kBytes);
+}
+
+}  // namespace
+
+const char* FaultName(FaultKind kind) {
+  constexpr std::array<const char*, kFaultKinds> kNames = {
+      "kill_leader",  "kill_follower", "kill_stopped", "kill_learner", "stop_leader", "stop_follower",
+      "stop_several", "stop_all",      "stutter",      "hog",          "client_gone", "restart"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+Faults::Faults(cli::Group& group, const Setting& setting, std::uint64_t seed)
+    : group_(group), setting_(setting), random_(seed), replicas_(group.size()) {
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    Start(i);
+  }
+}
+
+void Faults::Start(std::size_t replica) {
+  Replica& state = replicas_[replica];
+  state = {.life = state.life + 1};
+  group_.Start(replica, "", setting_.arguments(replica, state.life));
+}
+
+void Faults::Turn(std::uint64_t now_ns) {
+  now_ns_ = now_ns;
+  if (begin_ns_ == 0) {
+    begin_ns_ = now_ns;
+    next_ns_ = now_ns + random_.Geometric(setting_.mean_gap_us) * kNsPerUs;
+  }
+  while (!due_.empty() && due_.top().at_ns <= now_ns_) {
+    const std::function<void()> what = due_.top().what;
+    due_.pop();
+    what();
+  }
+  if (now_ns_ < next_ns_) {
+    return;
+  }
+  next_ns_ = now_ns_ + random_.Geometric(setting_.mean_gap_us) * kNsPerUs;
+  std::uint32_t drawn = random_.Below(kAllWeights);
+  for (const Weight& each : kWeights) {
+    if (drawn < each.weight) {
+      Do(each.kind);
+      return;
+    }
+    drawn -= each.weight;
+  }
+}
+
+void Faults::Do(FaultKind kind) {
+  if (Try(kind)) {
+    ++counts_[static_cast<std::size_t>(kind)];
+  }
+}
+
+bool Faults::Try(FaultKind kind) {
+  const auto stop = [this](std::optional<std::size_t> victim) {
+    if (victim.has_value()) {
+      StopFor(*victim, DrawStopNs());
+    }
+    return victim.has_value();
+  };
+  switch (kind) {
+    case FaultKind::kKillLeader:
+      return KillVoter(Leader());
+    case FaultKind::kKillFollower:
+      return KillVoter(AnyFollower());
+    case FaultKind::kKillStopped:
+      return KillWhileStopped(random_.Below(2) == 0 ? Leader() : AnyFollower());
+    case FaultKind::kKillLearner: {
+      const std::optional<std::size_t> learner = Any([this](std::size_t i) { return replicas_[i].learns(); });
+      if (learner.has_value()) {
+        Kill(*learner);
+      }
+      return learner.has_value();
+    }
+    case FaultKind::kStopLeader:
+      return stop(Leader());
+    case FaultKind::kStopFollower:
+      return stop(AnyFollower());
+    case FaultKind::kStopSeveral: {
+      std::size_t stopped = 0;
+      for (std::size_t i = 0; i < replicas_.size(); ++i) {
+        if (!replicas_[i].killed && random_.Below(2) == 0) {
+          StopFor(i, DrawStopNs());
+          ++stopped;
+        }
+      }
+      return stopped > 1;
+    }
+    case FaultKind::kStopAll: {
+      // Some go on before others.
+      for (std::size_t i = 0; i < replicas_.size(); ++i) {
+        if (!replicas_[i].killed) {
+          StopFor(i, DrawStopNs() / 2);
+        }
+      }
+      return true;
+    }
+    case FaultKind::kStutter: {
+      const std::optional<std::size_t> victim =
+          random_.Below(2) == 0 ? Leader() : Any([](std::size_t /*i*/) { return true; });
+      return victim.has_value() && Stutter(*victim);
+    }
+    case FaultKind::kHog:
+      return Hog();
+    case FaultKind::kClientGone:
+      Note("a client is gone, another comes");
+      setting_.drop_client();
+      return true;
+    case FaultKind::kRestart:
+      break;  // is not drawn
+  }
+  return false;
+}
+
+// Of those that say so the one with the highest ballot: one that stands still says what it last said.
+std::optional<std::size_t> Faults::Leader() const {
+  std::optional<std::size_t> leader;
+  std::uint64_t ballot = 0;
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    const rsm::CounterData data = replicas_[i].votes() ? group_.Counters(i) : rsm::CounterData{};
+    if (data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) && data.no_quorum == 0 &&
+        data.ballot > ballot) {
+      leader = i;
+      ballot = data.ballot;
+    }
+  }
+  return leader;
+}
+
+std::optional<std::size_t> Faults::Any(const std::function<bool(std::size_t)>& wanted) {
+  std::vector<std::size_t> those;
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    if (!replicas_[i].killed && wanted(i)) {
+      those.push_back(i);
+    }
+  }
+  if (those.empty()) {
+    return std::nullopt;
+  }
+  return those[random_.Below(static_cast<std::uint32_t>(those.size()))];
+}
+
+std::optional<std::size_t> Faults::AnyFollower() {
+  const std::optional<std::size_t> leader = Leader();
+  return Any([&](std::size_t i) { return replicas_[i].votes() && leader != i; });
+}
+
+std::size_t Faults::voters() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(replicas_, [](const Replica& each) { return each.votes(); }));
+}
+
+std::vector<std::size_t> Faults::Standing() const {
+  std::vector<std::size_t> standing;
+  const std::optional<std::size_t> leader = Leader();
+  // What one that stands still has last said may no longer be so.
+  if (!leader.has_value() || replicas_[*leader].stops > 0) {
+    return standing;
+  }
+  const rsm::CounterData data = group_.Counters(*leader);
+  standing.push_back(*leader);
+  for (std::size_t i = 0; i < std::min<std::size_t>(data.links_count, data.links.size()); ++i) {
+    const rsm::LinkCounters& link = data.links[i];
+    const auto state = static_cast<rsm::LinkState>(link.state);
+    if (link.peer < replicas_.size() && replicas_[link.peer].votes() &&
+        (state == rsm::LinkState::kActive || state == rsm::LinkState::kStalled) &&
+        link.lag_bytes < group_.config().capacity_bytes / 2) {
+      standing.push_back(link.peer);
+    }
+  }
+  return standing;
+}
+
+// While it stays so, no ring passes by what those that are left may yet need: the in-sync set keeps a
+// majority, and whoever is outside of it lacks less than half a ring.
+bool Faults::MayLose(std::size_t voter) const {
+  const std::vector<std::size_t> standing = Standing();
+  const auto left = static_cast<std::size_t>(
+      std::ranges::count_if(standing, [voter](std::size_t each) { return each != voter; }));
+  return left > replicas_.size() / 2;
+}
+
+bool Faults::KillVoter(std::optional<std::size_t> victim) {
+  if (!victim.has_value() || !MayLose(*victim)) {
+    return false;
+  }
+  Kill(*victim);
+  return true;
+}
+
+bool Faults::KillWhileStopped(std::optional<std::size_t> victim) {
+  if (!victim.has_value() || !MayLose(*victim)) {
+    return false;
+  }
+  Stop(*victim);
+  const std::size_t life = replicas_[*victim].life;
+  Later(DrawStopNs(), [this, victim = *victim, life] {
+    if (replicas_[victim].life != life || replicas_[victim].killed) {
+      return;
+    }
+    if (MayLose(victim)) {
+      Kill(victim);
+    } else {
+      GoOn(victim, life);
+    }
+  });
+  return true;
+}
+
+void Faults::Kill(std::size_t replica) {
+  Replica& state = replicas_[replica];
+  if (!group_.process(replica).running()) {
+    return;  // Deaths() will tell
+  }
+  Note(absl::StrCat("kill -9 ", replica, state.votes() ? "" : ", a learner",
+                    state.stops > 0 ? ", which stands still" : ""));
+  group_.Kill(replica);
+  state.killed = true;
+  // At once, soon, or after a while.
+  const std::uint64_t delay_ns = random_.Below(3) == 0 ? 0 : DrawStopNs();
+  Later(delay_ns, [this, replica] {
+    Note(absl::StrCat("start ", replica, " again"));
+    Start(replica);
+    ++counts_[static_cast<std::size_t>(FaultKind::kRestart)];
+  });
+}
+
+void Faults::StopFor(std::size_t replica, std::uint64_t duration_ns) {
+  Stop(replica);
+  Later(duration_ns, [this, replica, life = replicas_[replica].life] { GoOn(replica, life); });
+}
+
+void Faults::Stop(std::size_t replica) {
+  Note(absl::StrCat("stop ", replica, replicas_[replica].votes() ? "" : ", a learner"));
+  ++replicas_[replica].stops;
+  group_.Signal(replica, SIGSTOP);
+}
+
+void Faults::GoOn(std::size_t replica, std::size_t life) {
+  Replica& state = replicas_[replica];
+  if (state.life != life || state.killed || --state.stops > 0) {
+    return;
+  }
+  Note(absl::StrCat("go on, ", replica));
+  group_.Signal(replica, SIGCONT);
+}
+
+bool Faults::Stutter(std::size_t replica) {
+  Note(absl::StrCat("stutter ", replica));
+  const std::size_t life = replicas_[replica].life;
+  const std::uint32_t mean_us = 100U << random_.Below(6);
+  std::uint64_t at_ns = 0;
+  for (std::uint32_t times = 10 + random_.Below(60); times > 0; --times) {
+    at_ns += random_.Geometric(mean_us) * kNsPerUs;
+    Later(at_ns, [this, replica, life] {
+      if (replicas_[replica].life == life && !replicas_[replica].killed) {
+        ++replicas_[replica].stops;
+        group_.Signal(replica, SIGSTOP);
+      }
+    });
+    at_ns += random_.Geometric(mean_us) * kNsPerUs;
+    Later(at_ns, [this, replica, life] {
+      Replica& state = replicas_[replica];
+      if (state.life == life && !state.killed && --state.stops == 0) {
+        group_.Signal(replica, SIGCONT);
+      }
+    });
+  }
+  return true;
+}
+
+bool Faults::Hog() {
+  const std::uint32_t count = 1 + random_.Below(4);
+  Note(absl::StrCat(count, " hogs"));
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto hog = cli::ChildProcess::Start({"/bin/sh", "-c", "while :; do :; done"}, "/dev/null");
+    GAIOS_CHECK(hog.ok(), "a shell can be started");
+    hogs_.push_back(*std::move(hog));
+  }
+  Later(DrawStopNs(), [this] { hogs_.clear(); });
+  return true;
+}
+
+// From a part of a millisecond to the longest, short ones more often: the logarithm is uniform.
+std::uint64_t Faults::DrawStopNs() {
+  constexpr std::uint32_t kOctaves = 12;
+  const std::uint64_t longest_ns = setting_.longest_stop_ms * kNsPerMs >> random_.Below(kOctaves);
+  return longest_ns / 2 + random_.Below(static_cast<std::uint32_t>(longest_ns / 2 / kNsPerUs)) * kNsPerUs;
+}
+
+void Faults::Later(std::uint64_t delay_ns, std::function<void()> what) {
+  due_.push({.at_ns = now_ns_ + delay_ns, .number = ++due_count_, .what = std::move(what)});
+}
+
+void Faults::Heal() {
+  Note("all goes on");
+  hogs_.clear();
+  due_ = {};
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    if (!replicas_[i].killed) {
+      replicas_[i].stops = 0;
+      group_.Signal(i, SIGCONT);
+    }
+  }
+}
+
+std::vector<std::string> Faults::Deaths() {
+  std::vector<std::string> deaths;
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    if (!replicas_[i].killed && !group_.process(i).running()) {
+      deaths.push_back(absl::StrCat("replica ", i, " ended by itself, with ",
+                                    group_.process(i).Wait(std::chrono::milliseconds(0)).value_or(0),
+                                    "; it had said:\n", LastLines(group_.Output(i))));
+    }
+  }
+  return deaths;
+}
+
+void Faults::Note(const std::string& line) {
+  absl::StrAppendFormat(&timeline_, "%8.3f ms  %s\n", static_cast<double>(now_ns_ - begin_ns_) / kNsPerMs,
+                        line);
+}
+
+}  // namespace gaios::chaos

@@ -1,0 +1,133 @@
+#ifndef GAIOS_TESTS_CHAOS_FAULTS_H_
+#define GAIOS_TESTS_CHAOS_FAULTS_H_
+
+// What is done to the processes of a group, drawn from a seed: kill -9, stops of any length, stops in quick
+// succession, hogs of the processor, replicas started again.
+//
+// A replica that was killed does not vote again, so one that still votes is killed only while a majority
+// of voters stays that holds what is committed, or can still be brought up to it from the leader's ring.
+// Whether that is so is read from the counters of whoever leads; nobody leading, nobody is killed. Stops have
+// no such bound: all of the group may stand still at once.
+//
+// Nothing here waits: what is to end later (a stop, a hog) is noted and done by a later Turn. One thread;
+// times are in nanoseconds of the caller's clock.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "gaios/cli/demo/child_process.h"
+#include "gaios/rsm/feeds/random.h"
+
+#include "tests/processes/group.h"
+
+namespace gaios::chaos {
+
+enum class FaultKind : std::uint8_t {
+  kKillLeader,
+  kKillFollower,
+  kKillStopped,  // a voter that has stood still for a while
+  kKillLearner,  // a replica that had been started again
+  kStopLeader,
+  kStopFollower,
+  kStopSeveral,  // at once, each for as long as the draw says
+  kStopAll,
+  kStutter,  // one replica, stopped and let go many times
+  kHog,      // processes that want the processors for themselves
+  kClientGone,
+  kRestart,  // follows a kill
+};
+inline constexpr std::size_t kFaultKinds = 12;
+[[nodiscard]] const char* FaultName(FaultKind kind);
+
+using FaultCounts = std::array<std::uint64_t, kFaultKinds>;
+
+class Faults {
+ public:
+  struct Setting {
+    std::uint32_t mean_gap_us = 100'000;  // between faults
+    std::uint32_t longest_stop_ms = 2'000;
+    // Arguments for a process of a replica, by its life, from 1.
+    std::function<std::vector<std::string>(std::size_t replica, std::size_t life)> arguments;
+    std::function<void()> drop_client;
+  };
+
+  // The replicas of `group` have not been started yet, and are now.
+  Faults(cli::Group& group, const Setting& setting, std::uint64_t seed);
+  Faults(const Faults&) = delete;
+  Faults& operator=(const Faults&) = delete;
+
+  // Ends what is due to end; then, if it is time, does the next fault.
+  void Turn(std::uint64_t now_ns);
+  // Ends everything, so that the group may recover. Not to be followed by Turn().
+  void Heal();
+
+  // The voters that can go on, in the eyes of whoever leads; empty when nobody does, as far as is seen.
+  [[nodiscard]] std::vector<std::size_t> Standing() const;
+  [[nodiscard]] std::size_t voters() const;
+  [[nodiscard]] const FaultCounts& counts() const { return counts_; }
+  // What was done when, a line each.
+  [[nodiscard]] const std::string& timeline() const { return timeline_; }
+  // Processes that ended without being told to, a sentence each. To be asked at the end.
+  [[nodiscard]] std::vector<std::string> Deaths();
+
+ private:
+  struct Replica {
+    std::size_t life = 0;   // 0: not started
+    bool killed = false;    // this life was
+    std::size_t stops = 0;  // that have not ended
+    [[nodiscard]] bool votes() const { return life == 1 && !killed; }
+    [[nodiscard]] bool learns() const { return life > 1 && !killed; }
+  };
+  struct Due {
+    std::uint64_t at_ns = 0;
+    std::uint64_t number = 0;  // of equal times the first comes first
+    std::function<void()> what;
+    bool operator<(const Due& other) const {
+      return at_ns != other.at_ns ? at_ns > other.at_ns : number > other.number;
+    }
+  };
+
+  void Start(std::size_t replica);
+  void Do(FaultKind kind);
+  bool Try(FaultKind kind);
+  bool KillVoter(std::optional<std::size_t> victim);
+  void Kill(std::size_t replica);
+  void StopFor(std::size_t replica, std::uint64_t duration_ns);
+  void Stop(std::size_t replica);
+  void GoOn(std::size_t replica, std::size_t life);
+  bool Stutter(std::size_t replica);
+  bool KillWhileStopped(std::optional<std::size_t> victim);
+  bool Hog();
+  [[nodiscard]] bool MayLose(std::size_t voter) const;
+  [[nodiscard]] std::optional<std::size_t> Leader() const;
+  // One of those that run and for which `wanted` holds.
+  [[nodiscard]] std::optional<std::size_t> Any(const std::function<bool(std::size_t)>& wanted);
+  [[nodiscard]] std::optional<std::size_t> AnyFollower();
+  [[nodiscard]] std::uint64_t DrawStopNs();
+  void Later(std::uint64_t delay_ns, std::function<void()> what);
+  void Note(const std::string& line);
+
+  cli::Group& group_;
+  const Setting setting_;
+  feeds::Random random_;
+  std::vector<Replica> replicas_;
+  std::priority_queue<Due> due_;
+  std::uint64_t due_count_ = 0;
+  std::vector<std::unique_ptr<cli::ChildProcess>> hogs_;
+  std::uint64_t begin_ns_ = 0;
+  std::uint64_t now_ns_ = 0;
+  std::uint64_t next_ns_ = 0;
+  FaultCounts counts_ = {};
+  std::string timeline_;
+};
+
+}  // namespace gaios::chaos
+
+#endif  // GAIOS_TESTS_CHAOS_FAULTS_H_

@@ -1,0 +1,50 @@
+#ifndef GAIOS_TESTS_CHAOS_ROUND_H_
+#define GAIOS_TESTS_CHAOS_ROUND_H_
+
+// One round: a group of its own, clients at work, faults for some seconds, then none, and a judgement.
+//
+// All that is chosen comes from the seed: size of the group and of its rings, timing, habits of the clients,
+// which faults come when and whom they befall ("the leader"). What the processes do in the meantime does not,
+// so a seed that failed may have to be run several times to fail again. One thread.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/chaos/faults.h"
+
+namespace gaios::chaos {
+
+struct RoundOptions {
+  std::uint64_t seed = 1;
+  std::size_t replicas = 0;  // 0: three or five, by the seed
+  double seconds = 0;        // of faults; 0: two to five, by the seed
+  std::string fault;  // damage that every replica is told to do, as in gaios demo --inject-fault; "" none
+  std::string keep;   // the files of a round that fails are copied into a directory there; "" nowhere
+  bool keep_good = false;  // those of one that passes too
+};
+
+struct RoundResult {
+  // What does not hold; empty for a round that passed.
+  std::vector<std::string> findings;
+  std::string kept;  // the directory; "" when nothing was to be kept
+
+  std::size_t replicas = 0;
+  std::uint64_t ring_bytes = 0;
+  std::size_t clients = 0;
+  std::uint64_t operations = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t leader_changes = 0;  // as far as they were seen
+  std::uint64_t ring_wraps = 0;
+  FaultCounts faults = {};
+  double seconds = 0;
+
+  [[nodiscard]] bool passed() const { return findings.empty(); }
+};
+
+[[nodiscard]] RoundResult RunRound(const RoundOptions& options);
+
+}  // namespace gaios::chaos
+
+#endif  // GAIOS_TESTS_CHAOS_ROUND_H_
