@@ -246,7 +246,8 @@ class CommandTest(unittest.TestCase):
 
     def test_a_killed_host_is_told_and_starts_again(self):
         self.up()
-        process = self.begin("run", "0", "echo started; exec sleep 1000")
+        # One that ends when nobody reads it: the stand-in's commands do not die with it, as those of a machine do.
+        process = self.begin("run", "0", "echo started; exec yes")
         self.assertEqual("started\n", process.stdout.readline())
         self.assertEqual(0, self.lab("kill", "0")[0])
         _, errors = process.communicate(timeout=BOUND_SECONDS)
