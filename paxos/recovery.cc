@@ -88,12 +88,15 @@ bool Recovery::Enough() const {
   const std::uint64_t reach = promise_[Best().value()].valid_end.position.value() + EntryBytes(0);
   const std::uint64_t capacity = state_.log.capacity();
   const Position floor = std::max(state_.kept_from, Position(reach > capacity ? reach - capacity : 0));
+  // One that lacks what is below can follow when it ends on our chain. Of a log that has yet to be read only
+  // its owner is known to: its end is the end of what is adopted.
+  const ReplicaId best = Best();
   std::size_t can_follow = 0;
   for (const Member& voter : state_.options.configuration.voters()) {
     const Message& promise = promise_[voter.id.value()];
     const bool within =
-        promised_.Has(voter.id) &&
-        (promise.commit >= floor || (Best() == state_.self.id && state_.Contains(promise.valid_end, floor)));
+        promised_.Has(voter.id) && (promise.commit >= floor || voter.id == best ||
+                                    (best == state_.self.id && state_.Contains(promise.valid_end, floor)));
     can_follow += within || voter.id == state_.self.id ? 1U : 0U;
   }
   return can_follow >= state_.options.configuration.majority();

@@ -85,6 +85,16 @@ TEST(Simulation, ATraceDoesNotChangeTheRun) {
   std::fclose(out);
 }
 
+// ---- what has been found
+// ------------------------------------------------------------------------------------------
+
+// Seed 18965: the replica that campaigned had forgotten what was below its commit, the other one had the
+// longer log and an older commit. The first waited for somebody who could follow, which was the second, whose
+// log it was to adopt.
+TEST(Simulation, ACandidateThatRetainsLittleAdoptsTheLogOfOneThatLags) {
+  EXPECT_THAT(RunOf("default", 18965).failures, testing::IsEmpty());
+}
+
 // ---- what is broken is found
 // ------------------------------------------------------------------------------------------
 
