@@ -91,9 +91,10 @@ bool Recovery::Enough() const {
   std::size_t can_follow = 0;
   for (const Member& voter : state_.options.configuration.voters()) {
     const Message& promise = promise_[voter.id.value()];
+    // The one whose log is adopted is followed from its end, however old its commit.
     const bool within =
-        promised_.Has(voter.id) &&
-        (promise.commit >= floor || (Best() == state_.self.id && state_.Contains(promise.valid_end, floor)));
+        promised_.Has(voter.id) && (promise.commit >= floor || voter.id == Best() ||
+                                    (Best() == state_.self.id && state_.Contains(promise.valid_end, floor)));
     can_follow += within || voter.id == state_.self.id ? 1U : 0U;
   }
   return can_follow >= state_.options.configuration.majority();
