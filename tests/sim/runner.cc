@@ -28,6 +28,7 @@ constexpr int kLongestRunMs = 300'000;
 
 std::string ToLine(const Outcome& outcome) {
   std::vector<std::uint64_t> faults;
+  faults.reserve(kFaultKinds);
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     faults.push_back(outcome.faults[static_cast<FaultKind>(i)]);
   }
@@ -148,7 +149,7 @@ std::uint64_t Runner::RunElsewhere(
     Outcome died;
     died.failures.push_back(lines.timed_out() ? "the run does not end"
                             : WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL
-                                ? absl::StrCat("the run died: ", strsignal(WTERMSIG(status)))
+                                ? absl::StrCat("the run died: ", sigdescr_np(WTERMSIG(status)))
                                 : "the run died");
     on_outcome(first + done, died);
     ++done;
