@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,13 @@
 #include "gaios/cli/write_json.h"
 
 #include "tests/chaos/round.h"
+#include "tests/support/command_line.h"
 
 namespace gaios::chaos {
 namespace {
 
 constexpr int kExitGood = 0;
 constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
 
 struct Flags {
   std::uint64_t seed = 1;
@@ -39,8 +40,7 @@ struct Flags {
 };
 
 int Complain(const std::string& sentence) {
-  std::fprintf(stderr, "gaios-chaos: %s\n", sentence.c_str());
-  return kExitUsage;
+  return gaios::Complain("gaios-chaos", sentence);
 }
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -162,13 +162,8 @@ int Run(int argc, char** argv) {
       "gaios-chaos");
   Flags flags;
   AddFlags(app, flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-      return app.exit(error);  // --help
-    }
-    return Complain(absl::StrCat(error.what(), "; see gaios-chaos --help"));
+  if (const std::optional<int> code = EndsWithItsFlags(app, argc, argv); code.has_value()) {
+    return *code;
   }
   if (flags.replicas > 7) {
     return Complain(absl::StrCat("--replicas is ", flags.replicas, ": give it 1 to 7, or leave it out"));

@@ -6,6 +6,8 @@
 
 #include "gaios/base/check.h"
 
+#include "tests/support/memory_snapshot.h"
+
 namespace gaios::fuzz {
 namespace {
 
@@ -17,36 +19,6 @@ using order_book::RejectReason;
 using order_book::ReplyView;
 using order_book::ReportKind;
 using order_book::Side;
-
-class Sink final : public rsm::SnapshotSink {
- public:
-  absl::Status Append(std::span<const std::byte> bytes) override {
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-    return absl::OkStatus();
-  }
-  [[nodiscard]] std::vector<std::byte> Take() { return std::move(bytes_); }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
-class Source final : public rsm::SnapshotSource {
- public:
-  explicit Source(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  absl::Status Read(std::span<std::byte> bytes) override {
-    if (bytes.size() > bytes_.size()) {
-      return absl::DataLossError("the bytes end too early");
-    }
-    if (!bytes.empty()) {
-      std::memcpy(bytes.data(), bytes_.data(), bytes.size());
-    }
-    bytes_ = bytes_.subspan(bytes.size());
-    return absl::OkStatus();
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-};
 
 bool IsFill(const ExecutionReport& report) {
   return report.kind == ReportKind::kFilled || report.kind == ReportKind::kPartiallyFilled;
@@ -128,13 +100,13 @@ void Book::CheckBooks() {
 }
 
 std::vector<std::byte> Book::Save() const {
-  Sink sink;
+  rsm::MemorySink sink;
   GAIOS_CHECK(machine_->Save(sink).ok(), "a snapshot that only goes to memory");
-  return sink.Take();
+  return sink.bytes();
 }
 
 bool Book::Restore(std::span<const std::byte> snapshot) {
-  Source source(snapshot);
+  rsm::MemorySource source(snapshot);
   const std::uint64_t before = machine_->StateHash();
   const std::uint32_t resting = machine_->resting_orders();
   if (!machine_->Restore(source).ok()) {

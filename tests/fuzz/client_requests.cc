@@ -22,6 +22,7 @@
 #include "gaios/transport/shm/wire.h"
 #include "gaios/transport/sim/world.h"
 
+#include "tests/fuzz/answers.h"
 #include "tests/fuzz/choices.h"
 #include "tests/fuzz/scratch_directory.h"
 #include "tests/fuzz/shared_rings.h"
@@ -30,7 +31,6 @@
 namespace gaios::fuzz {
 namespace {
 
-using rsm::Applied;
 using transport::shm::Packet;
 using transport::shm::Received;
 using transport::shm::Region;
@@ -57,23 +57,6 @@ class SizedAnswers final : public rsm::StateMachine {
 
  private:
   std::uint64_t applied_ = 0;
-};
-
-class Answers final : public rsm::ClientListener {
- public:
-  void OnCommitted(std::uint64_t tag, std::uint64_t /*slot*/, Applied /*how*/,
-                   std::span<const std::byte> /*reply*/) override {
-    Answered(tag);
-  }
-  void OnUnknown(std::uint64_t tag) override { Answered(tag); }
-  [[nodiscard]] std::uint64_t answered() const { return answered_; }
-
- private:
-  void Answered(std::uint64_t tag) {
-    GAIOS_CHECK(tag == answered_ + 1, "each command is answered once, in order");
-    ++answered_;
-  }
-  std::uint64_t answered_ = 0;
 };
 
 class Hostile {

@@ -18,6 +18,7 @@
 #include "gaios/transport/shm/socket.h"
 #include "gaios/transport/shm/wire.h"
 
+#include "tests/fuzz/answers.h"
 #include "tests/fuzz/choices.h"
 #include "tests/fuzz/scratch_directory.h"
 #include "tests/fuzz/shared_rings.h"
@@ -33,30 +34,6 @@ using transport::shm::UniqueFd;
 constexpr paxos::GroupId kGroup{77};
 constexpr std::size_t kRingBytes = rsm::kMinRingBytes;
 constexpr std::uint64_t kMs = 1'000'000;
-
-class Answers final : public rsm::ClientListener {
- public:
-  void OnCommitted(std::uint64_t tag, std::uint64_t /*slot*/, rsm::Applied how,
-                   std::span<const std::byte> reply) override {
-    GAIOS_CHECK(how == rsm::Applied::kApplied || how == rsm::Applied::kDuplicate ||
-                    how == rsm::Applied::kReplyForgotten,
-                "an answer says one of three things");
-    for (const std::byte byte : reply) {
-      sum_ += std::to_integer<std::uint64_t>(byte);  // all of it can be read
-    }
-    Answered(tag);
-  }
-  void OnUnknown(std::uint64_t tag) override { Answered(tag); }
-  [[nodiscard]] std::uint64_t answered() const { return answered_; }
-
- private:
-  void Answered(std::uint64_t tag) {
-    GAIOS_CHECK(tag == answered_ + 1, "each command is answered once, in order");
-    ++answered_;
-  }
-  std::uint64_t answered_ = 0;
-  std::uint64_t sum_ = 0;
-};
 
 class Hostile {
  public:

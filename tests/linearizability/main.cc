@@ -7,6 +7,7 @@
 #include <exception>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -19,13 +20,13 @@
 
 #include "tests/linearizability/check_history.h"
 #include "tests/linearizability/json_lines.h"
+#include "tests/support/command_line.h"
 
 namespace gaios::linearizability {
 namespace {
 
 constexpr int kExitLinearizable = 0;
 constexpr int kExitNotLinearizable = 1;
-constexpr int kExitUsage = 2;
 constexpr int kExitUnknown = 3;
 
 constexpr double kNsPerS = 1e9;
@@ -41,8 +42,7 @@ struct Flags {
 };
 
 int Complain(const std::string& sentence) {
-  std::fprintf(stderr, "gaios-linearizability: %s\n", sentence.c_str());
-  return kExitUsage;
+  return gaios::Complain("gaios-linearizability", sentence);
 }
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -234,13 +234,8 @@ int Run(int argc, char** argv) {
       "gaios-linearizability");
   Flags flags;
   AddFlags(app, flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-      return app.exit(error);  // --help
-    }
-    return Complain(absl::StrCat(error.what(), "; see gaios-linearizability --help"));
+  if (const std::optional<int> code = EndsWithItsFlags(app, argc, argv); code.has_value()) {
+    return *code;
   }
   return Judge(flags);
 }

@@ -15,13 +15,13 @@
 #include "tests/sim/runner.h"
 #include "tests/sim/sabotage.h"
 #include "tests/sim/summary.h"
+#include "tests/support/command_line.h"
 
 namespace gaios::sim {
 namespace {
 
 constexpr int kExitPassed = 0;
 constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
 
 // From so many runs of the default profile on, every kind of fault must have happened.
 constexpr std::uint64_t kRunsForCoverage = 200;
@@ -40,8 +40,7 @@ struct Flags {
 };
 
 int Complain(const std::string& sentence) {
-  std::fprintf(stderr, "gaios-sim: %s\n", sentence.c_str());
-  return kExitUsage;
+  return gaios::Complain("gaios-sim", sentence);
 }
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -168,13 +167,8 @@ int Run(int argc, char** argv) {
       "gaios-sim");
   Flags flags;
   AddFlags(app, flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-      return app.exit(error);  // --help
-    }
-    return Complain(absl::StrCat(error.what(), "; see gaios-sim --help"));
+  if (const std::optional<int> code = EndsWithItsFlags(app, argc, argv); code.has_value()) {
+    return *code;
   }
   if (flags.list_profiles) {
     return ListProfiles();

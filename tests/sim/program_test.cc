@@ -1,18 +1,14 @@
 // The program: its flags, its exit codes, and what goes to stdout and to stderr.
 
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include "tests/support/run_program.h"
 
 namespace gaios::sim {
 namespace {
@@ -22,53 +18,20 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-struct Ran {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
+Ran Call(const std::string& arguments) {
+  return RunProgram("gaios-sim", arguments);
+}
 
-class SimProgram : public ::testing::Test {
- protected:
-  ~SimProgram() override { std::remove(err_.c_str()); }
-
-  // `arguments` as a shell has them.
-  [[nodiscard]] Ran Run(const std::string& arguments) const {
-    const std::string command = std::string(GAIOS_BIN_DIR) + "/gaios-sim " + arguments + " 2>" + err_;
-    std::FILE* const out = popen(command.c_str(), "re");
-    Ran ran;
-    if (out == nullptr) {
-      ADD_FAILURE() << "cannot run " << command;
-      return ran;
-    }
-    std::array<char, 4096> piece;
-    for (std::size_t got = 0; (got = std::fread(piece.data(), 1, piece.size(), out)) > 0;) {
-      ran.out.append(piece.data(), got);
-    }
-    const int status = pclose(out);
-    ran.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    std::ifstream file(err_);
-    ran.err = {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    return ran;
-  }
-  static std::string Scratch(const std::string& name) {
-    return ::testing::TempDir() + "gaios-sim-" + std::to_string(getpid()) + "-" + name;
-  }
-
- private:
-  const std::string err_ = Scratch("err");
-};
-
-TEST_F(SimProgram, ExitsWith0WhenAllPassAndSaysHowManyLast) {
-  const Ran ran = Run("--seeds 3 --start 7 --replicas 5");
+TEST(SimProgram, ExitsWith0WhenAllPassAndSaysHowManyLast) {
+  const Ran ran = Call("--seeds 3 --start 7 --replicas 5");
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_EQ(ran.out, "3 passed, 0 failed\n");
   EXPECT_THAT(ran.err, HasSubstr("3 of 3 seeds, 0 failed"));
   EXPECT_THAT(ran.err, HasSubstr("simulated seconds a second"));
 }
 
-TEST_F(SimProgram, WritesItsSummaryAsJson) {
-  const Ran ran = Run("--seeds 2 --profile torn --json -");
+TEST(SimProgram, WritesItsSummaryAsJson) {
+  const Ran ran = Call("--seeds 2 --profile torn --json -");
   EXPECT_EQ(ran.exit_code, 0);
   const auto json = nlohmann::json::parse(ran.out);
   EXPECT_EQ(json["passed"], 2);
@@ -79,15 +42,14 @@ TEST_F(SimProgram, WritesItsSummaryAsJson) {
   EXPECT_GT(json["wall_seconds"], 0);
   EXPECT_GT(json["faults"]["write_torn"], 0);
   EXPECT_THAT(ran.err, EndsWith("2 passed, 0 failed\n"));
-  const std::string path = Scratch("json");
-  EXPECT_EQ(Run("--seeds 1 --profile calm --json " + path).exit_code, 0);
-  std::ifstream file(path);
-  EXPECT_EQ(nlohmann::json::parse(file)["passed"], 1);
+  const std::string path = ScratchFile("json");
+  EXPECT_EQ(Call("--seeds 1 --profile calm --json " + path).exit_code, 0);
+  EXPECT_EQ(nlohmann::json::parse(ReadText(path))["passed"], 1);
   std::remove(path.c_str());
 }
 
-TEST_F(SimProgram, TracesASingleRun) {
-  const Ran ran = Run("--seeds 1 --start 2 --trace");
+TEST(SimProgram, TracesASingleRun) {
+  const Ran ran = Call("--seeds 1 --start 2 --trace");
   EXPECT_EQ(ran.exit_code, 0);
   for (const std::string deed :
        {"promises ballot", "has fenced its log", "leads ballot", "is leader now", "appends slot",
@@ -97,35 +59,35 @@ TEST_F(SimProgram, TracesASingleRun) {
   EXPECT_THAT(ran.out, EndsWith("\n1 passed, 0 failed\n"));
 }
 
-TEST_F(SimProgram, ExitsWith1WhenARunFailsAndSaysHowToSeeItAgain) {
-  const Ran ran = Run("--seeds 2 --start 4 --profile calm --replicas 3 --inject-fault diverge");
+TEST(SimProgram, ExitsWith1WhenARunFailsAndSaysHowToSeeItAgain) {
+  const Ran ran = Call("--seeds 2 --start 4 --profile calm --replicas 3 --inject-fault diverge");
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_EQ(ran.out, "0 passed, 2 failed\n");
   EXPECT_THAT(ran.err, HasSubstr("seed 4 failed:\n  agreement: "));
   const std::string replay = "--seeds 1 --start 4 --profile calm --replicas 3 --inject-fault diverge --trace";
   EXPECT_THAT(ran.err, HasSubstr("to see it again: gaios-sim " + replay + "\n"));
-  const Ran again = Run(replay);
+  const Ran again = Call(replay);
   EXPECT_EQ(again.exit_code, 1);
   EXPECT_THAT(again.out, HasSubstr("FAILED       agreement: "));
 }
 
-TEST_F(SimProgram, TracesTheRunsThatFailOfMany) {
-  const Ran ran = Run("--seeds 2 --profile calm --inject-fault lose --trace");
+TEST(SimProgram, TracesTheRunsThatFailOfMany) {
+  const Ran ran = Call("--seeds 2 --profile calm --inject-fault lose --trace");
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.out, HasSubstr("FAILED       lost: "));
   EXPECT_THAT(ran.out, EndsWith("\n0 passed, 2 failed\n"));
 }
 
-TEST_F(SimProgram, ARunThatDiesIsASeedThatFailedAndNotTheEnd) {
-  const Ran ran = Run("--seeds 2 --profile calm --inject-fault abort --trace");
+TEST(SimProgram, ARunThatDiesIsASeedThatFailedAndNotTheEnd) {
+  const Ran ran = Call("--seeds 2 --profile calm --inject-fault abort --trace");
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.out, HasSubstr("applies slot"));  // what it did until then
   EXPECT_THAT(ran.out, EndsWith("0 passed, 2 failed\n"));
   EXPECT_THAT(ran.err, HasSubstr("the run died: Aborted"));
 }
 
-TEST_F(SimProgram, NamesItsProfiles) {
-  const Ran ran = Run("--list-profiles");
+TEST(SimProgram, NamesItsProfiles) {
+  const Ran ran = Call("--list-profiles");
   EXPECT_EQ(ran.exit_code, 0);
   for (const std::string profile :
        {"default", "calm", "partitions", "pauses", "crashes", "torn", "tiny-ring", "clients"}) {
@@ -133,7 +95,7 @@ TEST_F(SimProgram, NamesItsProfiles) {
   }
 }
 
-TEST_F(SimProgram, ExitsWith2ForWrongUsage) {
+TEST(SimProgram, ExitsWith2ForWrongUsage) {
   const std::vector<std::string> wrong = {
       "--seeds 0",        "--seeds x",
       "--start -1",       "--profile stormy",
@@ -141,11 +103,11 @@ TEST_F(SimProgram, ExitsWith2ForWrongUsage) {
       "--no-such-flag",   "extra",
       "--inject-fault x", "--seeds 1 --profile calm --json /no/such/directory/file"};
   for (const std::string& arguments : wrong) {
-    const Ran ran = Run(arguments);
+    const Ran ran = Call(arguments);
     EXPECT_EQ(ran.exit_code, 2) << arguments;
     EXPECT_THAT(ran.err, HasSubstr("gaios-sim: ")) << arguments;
   }
-  EXPECT_THAT(Run("--profile stormy").err, HasSubstr("say one of default, calm, "));
+  EXPECT_THAT(Call("--profile stormy").err, HasSubstr("say one of default, calm, "));
 }
 
 }  // namespace

@@ -21,37 +21,12 @@
 #include "gaios/rsm/order_book/reports.h"
 #include "gaios/rsm/state_machine.h"
 
+#include "tests/support/memory_snapshot.h"
+
 namespace gaios::order_book {
 
-class MemorySink final : public rsm::SnapshotSink {
- public:
-  absl::Status Append(std::span<const std::byte> bytes) override {
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-    return absl::OkStatus();
-  }
-  [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
-class MemorySource final : public rsm::SnapshotSource {
- public:
-  explicit MemorySource(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  absl::Status Read(std::span<std::byte> bytes) override {
-    if (bytes.size() > bytes_.size()) {
-      return absl::DataLossError("the bytes end too early");
-    }
-    if (!bytes.empty()) {
-      std::memcpy(bytes.data(), bytes_.data(), bytes.size());
-    }
-    bytes_ = bytes_.subspan(bytes.size());
-    return absl::OkStatus();
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-};
+using rsm::MemorySink;
+using rsm::MemorySource;
 
 struct Outcome {
   ReplyHeader header;
