@@ -45,7 +45,7 @@ def build(kernel, tree, hosts):
     `hosts` is the text of the guests' /etc/hosts.
     """
     archive = Archive()
-    for name in ("proc", "sys", "dev", "root"):
+    for name in ("proc", "sys", "dev", "guest"):
         archive.folder(name)
     archive.file("init", read(os.path.join(GUEST, "init")), 0o755)
     archive.file("bin/busybox", busybox(), 0o755)
