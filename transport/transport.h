@@ -9,32 +9,28 @@
 // each:
 //
 //   Accept.  If a write under grant g completes as kDone, its bytes were in the acceptor's log, and the
-//   acceptor's
-//            incarnation was alive, before the acceptor gave any later grant.
-//   Promise. Once OnGranted has been called at the acceptor, no write under any earlier grant changes its
-//   log.
+//            acceptor's incarnation was alive, before the acceptor gave any later grant.
+//   Promise. Once OnGranted has been called at the acceptor, no write under any earlier grant changes its log.
 //
 // And:
 //   - operations posted on one link complete in posting order; each names its grant and the acceptor's
-//   incarnation;
+//     incarnation;
 //   - a write or word reported as kDone tells that every write and word posted before it on that link under
-//   the same
-//     grant is done too: these need no report of their own. A read, and whatever failed, has one;
+//     the same grant is done too: these need no report of their own. A read, and whatever failed, has one;
 //   - a failed operation says kFenced or kDown, never nothing; after one that failed, later ones of that link
-//   under
-//     the same grant fail too;
+//     under the same grant fail too;
+//   - what has been reported as done never lands over what is posted after the report, on that link under the
+//     same grant;
 //   - the bytes of [from, to) are read from the poster's ring at any time between post and completion: they
-//   must not
-//     change in between (P8);
+//     must not change in between (P8);
 //   - reads return bytes held at some moment between post and completion, with no atomicity beyond 8 aligned
-//   bytes; reads of one peer's control region are each answered once, in posting order;
+//     bytes; reads of one peer's control region are each answered once, in posting order;
 //   - a read of the log that does not complete as kDone has changed nothing in the poster's ring: where it
-//   would
-//     land may stand what the poster has accepted (P4);
+//     would land may stand what the poster has accepted (P4);
 //   - messages may be lost, doubled or late, never altered; they come from a peer whose group, version and
 //     incarnation were checked;
 //   - Grant is idempotent: asking again for the grant that is held neither fences again nor disturbs its
-//   holder.
+//     holder.
 //
 // Threads: a Transport belongs to one thread, which calls everything. No call blocks. Nothing allocates after
 // start-up on Write, WriteWord, ReadControl and Poll.
