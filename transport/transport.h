@@ -10,7 +10,8 @@
 //
 //   Accept.  If a write under grant g completes as kDone, its bytes were in the acceptor's log, and the
 //            acceptor's incarnation was alive, before the acceptor gave any later grant.
-//   Promise. Once OnGranted has been called at the acceptor, no write under any earlier grant changes its log.
+//   Promise. Once OnGranted has been called at the acceptor, no write under any earlier grant changes its
+//   log.
 //
 // And:
 //   - operations posted on one link complete in posting order; each names its grant and the acceptor's
