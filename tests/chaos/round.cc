@@ -201,14 +201,14 @@ class Round {
   // With no more faults, everybody who asks is answered, and all who can go on come to the same.
   void Recover() {
     const auto committed = [this] {
-      std::uint64_t sum = 0;
+      std::uint64_t sum = result_.acknowledged;
       for (const Member& member : crowd_) {
         sum += member.client->acknowledged();
       }
       return sum;
     };
-    if (!Until([this] { return LeaderSeen(); }) ||
-        !Until([&, before = committed()] { return committed() > before + crowd_.size(); }, true)) {
+    const std::uint64_t enough = std::max(committed() + crowd_.size() + 1, options_.least_acknowledged);
+    if (!Until([this] { return LeaderSeen(); }) || !Until([&] { return committed() >= enough; }, true)) {
       result_.findings.push_back("the faults had ended, but nothing was committed any more:\n" + Standing());
     }
     const auto quiet = [this] {

@@ -19,6 +19,8 @@ struct RoundOptions {
   std::uint64_t seed = 1;
   std::size_t replicas = 0;  // 0: three or five, by the seed
   double seconds = 0;        // of faults; 0: two to five, by the seed
+  // When faults have ended, clients go on until this many commands have been acknowledged in all.
+  std::uint64_t least_acknowledged = 0;
   std::string fault;  // damage that every replica is told to do, as in gaios demo --inject-fault; "" none
   std::string keep;   // the files of a round that fails are copied into a directory there; "" nowhere
   bool keep_good = false;  // those of one that passes too
