@@ -26,9 +26,35 @@ namespace gaios::rsm {
 enum class StateMachineKind : std::uint8_t { kOrderBook, kCounter };
 [[nodiscard]] std::string_view StateMachineKindName(StateMachineKind kind);  // as in the file
 
+// How replicas reach each other's memory.
+enum class TransportKind : std::uint8_t { kShm, kVerbs };
+[[nodiscard]] std::string_view TransportKindName(TransportKind kind);  // as in the file
+
 struct ReplicaConfig {
   paxos::ReplicaId id;
   std::optional<int> cpu;  // its loop is pinned there
+  // Where the others find it, numeric; empty and 0 with shared memory.
+  std::string address;
+  std::uint16_t port = 0;
+};
+
+// [verbs], for all replicas alike. Defaults are those of the transport (transport/verbs/options.h).
+struct VerbsConfig {
+  std::string device;  // empty: the only one of the host
+  int port = 1;
+  std::string fence;  // empty: as the device needs it
+  std::uint8_t ack_timeout = 13;
+  std::uint8_t retries = 6;
+  std::uint8_t traffic_class = 0;
+  std::uint8_t service_level = 0;
+};
+
+// [credentials]: paths. Either `key_file` or the other three, see transport/bootstrap/options.h.
+struct CredentialsConfig {
+  std::string key_file;
+  std::string ca_file;
+  std::string certificate_file;
+  std::string private_key_file;
 };
 
 struct Config {
@@ -53,6 +79,10 @@ struct Config {
   std::uint64_t session_idle_timeout_ns = 60'000'000'000;
 
   std::uint64_t hash_interval_commands = 10'000;  // 0: never
+
+  TransportKind transport = TransportKind::kShm;
+  VerbsConfig verbs;
+  CredentialsConfig credentials;
 
   std::vector<ReplicaConfig> replicas;  // [[replica]], in the order of their ids, which are 0, 1, ...
 

@@ -105,7 +105,7 @@ class CountersFile : public ::testing::Test {
     rsm::Config config;
     config.group = "book";
     config.directory = directory_;
-    config.replicas = {{.id = Id(0), .cpu = std::nullopt}};
+    config.replicas.emplace_back().id = Id(0);
     return config;
   }
 

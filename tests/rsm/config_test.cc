@@ -22,6 +22,28 @@ id = 1
 id = 2
 )";
 
+const std::string kCredentials = "[credentials]\nkey_file = \"/etc/book.key\"\n";
+const std::string kVerbs = R"(group = "book"
+transport = "verbs"
+directory = "/tmp/book"
+state_machine = "counter"
+)" + kCredentials + R"([[replica]]
+id = 0
+address = "10.0.0.1:7400"
+[[replica]]
+id = 1
+address = "10.0.0.2:7400"
+[[replica]]
+id = 2
+address = "[fd00::3]:7401"
+)";
+
+// `text` with the first `from` replaced.
+std::string With(std::string text, const std::string& from, const std::string& to) {
+  text.replace(text.find(from), from.size(), to);
+  return text;
+}
+
 TEST(Config, DefaultsAreThoseOfTheProtocol) {
   const absl::StatusOr<Config> config = ParseConfig(kMinimal, "a.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -46,6 +68,46 @@ TEST(Config, DefaultsAreThoseOfTheProtocol) {
   EXPECT_EQ(options.self, paxos::ReplicaId(1));
   EXPECT_EQ(options.group, paxos::GroupId(9));
   EXPECT_EQ(options.configuration.size(), 3U);
+}
+
+TEST(Config, ReplicasOnSeveralHosts) {
+  const absl::StatusOr<Config> config = ParseConfig(kVerbs, "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->transport, TransportKind::kVerbs);
+  EXPECT_EQ(config->credentials.key_file, "/etc/book.key");
+  EXPECT_EQ(config->verbs.device, "");
+  EXPECT_EQ(config->verbs.port, 1);
+  EXPECT_EQ(config->replicas[1].address, "10.0.0.2");
+  EXPECT_EQ(config->replicas[1].port, 7400);
+  EXPECT_EQ(config->replicas[2].address, "fd00::3");
+  EXPECT_EQ(config->replicas[2].port, 7401);
+}
+
+TEST(Config, EveryKeyOfVerbsIsRead) {
+  const absl::StatusOr<Config> config = ParseConfig(
+      With(kVerbs, kCredentials,
+           "[credentials]\nca_file = \"ca\"\ncertificate_file = \"c\"\nprivate_key_file = \"p\"\n") +
+          R"([verbs]
+device = "mlx5_1"
+port = 2
+fence = "qp_error"
+ack_timeout = 10
+retries = 3
+traffic_class = 106
+service_level = 5
+)",
+      "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->credentials.ca_file, "ca");
+  EXPECT_EQ(config->credentials.certificate_file, "c");
+  EXPECT_EQ(config->credentials.private_key_file, "p");
+  EXPECT_EQ(config->verbs.device, "mlx5_1");
+  EXPECT_EQ(config->verbs.port, 2);
+  EXPECT_EQ(config->verbs.fence, "qp_error");
+  EXPECT_EQ(config->verbs.ack_timeout, 10);
+  EXPECT_EQ(config->verbs.retries, 3);
+  EXPECT_EQ(config->verbs.traffic_class, 106);
+  EXPECT_EQ(config->verbs.service_level, 5);
 }
 
 TEST(Config, EveryKeyIsRead) {
@@ -99,12 +161,6 @@ id = 1
   }
   EXPECT_EQ(config->replicas[0].cpu, 3);
   EXPECT_FALSE(config->replicas[1].cpu.has_value());
-}
-
-// `text` with the first `from` replaced.
-std::string With(std::string text, const std::string& from, const std::string& to) {
-  text.replace(text.find(from), from.size(), to);
-  return text;
 }
 
 // a.a.a = 1: a table in a table in a table.
@@ -172,8 +228,52 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"NumberAsFloat", "epoch = 1.0\n" + kMinimal, {":1: epoch must be a whole number"}},
         Wrong{"EpochZero", "epoch = 0\n" + kMinimal, {":1: epoch is 0; it must be between 1 and"}},
         Wrong{"OtherTransport",
-              With(kMinimal, "\"shm\"", "\"verbs\""),
-              {":2: transport is \"verbs\"; this build has"}},
+              With(kMinimal, "\"shm\"", "\"pigeon\""),
+              {":2: transport is \"pigeon\"", "\"shm\"", "\"verbs\""}},
+        Wrong{"VerbsWithSharedMemory",
+              kMinimal + "[verbs]\nport = 1\n",
+              {":11: verbs does not go with", "leave it out"}},
+        Wrong{"CredentialsWithSharedMemory",
+              kMinimal + "[credentials]\nkey_file = \"k\"\n",
+              {":11: credentials does not go with", "leave it out"}},
+        Wrong{"AddressWithSharedMemory",
+              With(kMinimal, "id = 1\n", "id = 1\naddress = \"10.0.0.1:7400\"\n"),
+              {":9: replica.address does not go with"}},
+        Wrong{"NoCredentials",
+              With(kVerbs, kCredentials, ""),
+              {":1: credentials is missing", "key_file", "0600"}},
+        Wrong{"HalfOfTheCertificates",
+              With(kVerbs, kCredentials, "[credentials]\nca_file = \"c\"\n"),
+              {":5: credentials must have either key_file"}},
+        Wrong{"KeyAndCertificates",
+              With(kVerbs, kCredentials, kCredentials + "ca_file = \"c\"\n"),
+              {":5: credentials must have either key_file"}},
+        Wrong{"NoAddress",
+              With(kVerbs, "address = \"10.0.0.2:7400\"\n", ""),
+              {":10: replica.address is missing", "10.0.0.1:7400"}},
+        Wrong{"NameForAddress",
+              With(kVerbs, "10.0.0.2:7400", "host2:7400"),
+              {":12: replica.address is \"host2:7400\"", "in numbers"}},
+        Wrong{"AddressWithoutPort",
+              With(kVerbs, "10.0.0.2:7400", "10.0.0.2"),
+              {":12: replica.address is \"10.0.0.2\""}},
+        Wrong{"PortOutOfRange",
+              With(kVerbs, "10.0.0.2:7400", "10.0.0.2:70000"),
+              {":12: replica.address is \"10.0.0.2:70000\""}},
+        Wrong{"PortZero", With(kVerbs, "10.0.0.2:7400", "10.0.0.2:0"), {":12: replica.address is"}},
+        Wrong{"SixWithoutBrackets",
+              With(kVerbs, "10.0.0.2:7400", "fd00::2:7400"),
+              {":12: replica.address is \"fd00::2:7400\""}},
+        Wrong{"AddressTwice",
+              With(kVerbs, "10.0.0.2:7400", "10.0.0.1:7400"),
+              {"replica 1 has the address of another", "each needs its own"}},
+        Wrong{"UnknownVerbsKey", kVerbs + "[verbs]\nmtu = 1\n", {":17: verbs.mtu is not a key", "device"}},
+        Wrong{"EndlessRetries",
+              kVerbs + "[verbs]\nretries = 7\n",
+              {":17: verbs.retries is 7; it must be between 0 and 6"}},
+        Wrong{"OtherFence",
+              kVerbs + "[verbs]\nfence = \"hope\"\n",
+              {":17: verbs.fence is \"hope\"", "qp_error, mr_deregistration"}},
         Wrong{
             "OtherMachine", With(kMinimal, "\"counter\"", "\"abacus\""), {":4: state_machine", "order-book"}},
         Wrong{"OtherIdle", "idle = \"nap\"\n" + kMinimal, {":1: idle", "back_off"}},

@@ -26,7 +26,7 @@ class Marker : public testing::Test {
     config_.group = "book";
     config_.directory = scratch_ + "/groups/book";
     for (std::uint8_t i = 0; i < 3; ++i) {
-      config_.replicas.push_back({ReplicaId(i), {}});
+      config_.replicas.emplace_back().id = ReplicaId(i);
     }
   }
   ~Marker() override {

@@ -1,0 +1,166 @@
+#include "gaios/rsm/config_network.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+namespace gaios::rsm {
+namespace {
+
+constexpr auto kVerbsKeys = std::to_array<std::string_view>(
+    {"device", "port", "fence", "ack_timeout", "retries", "traffic_class", "service_level"});
+constexpr auto kFences = std::to_array<std::string_view>({"qp_error", "mr_deregistration"});
+constexpr auto kCredentialKeys =
+    std::to_array<std::string_view>({"key_file", "ca_file", "certificate_file", "private_key_file"});
+constexpr const char* kAddressForm =
+    "an address in numbers and a port, such as \"10.0.0.1:7400\" or \"[fd00::1]:7400\"";
+
+// Whether the section may be there.
+bool Belongs(Section& top, const char* section, const Config& config) {
+  if (config.transport == TransportKind::kShm && top.Find(section) != nullptr) {
+    top.FailAt(section, "does not go with transport = \"shm\", which stays on one host: leave it out");
+    return false;
+  }
+  return config.transport != TransportKind::kShm;
+}
+
+bool IsNumeric(const std::string& address) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes;
+  return inet_pton(AF_INET, address.c_str(), bytes.data()) == 1 ||
+         inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
+}
+
+// "10.0.0.1:7400" or "[fd00::1]:7400" taken apart; port 0 when it is neither.
+std::pair<std::string, std::uint16_t> AddressAndPort(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) {
+    return {};
+  }
+  std::string_view host = text.substr(0, colon);
+  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (brackets) {
+    host = host.substr(1, host.size() - 2);
+  }
+  const std::string_view digits = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  std::string address(host);
+  if (error != std::errc() || end != digits.data() + digits.size() || !IsNumeric(address) ||
+      brackets != (address.find(':') != std::string::npos)) {
+    return {};
+  }
+  return {std::move(address), port};
+}
+
+}  // namespace
+
+std::string_view TransportKindName(TransportKind kind) {
+  return kind == TransportKind::kShm ? "shm" : "verbs";
+}
+
+TransportKind ReadTransport(Section& top) {
+  const std::string name = top.RequiredText("transport");
+  for (const TransportKind kind : {TransportKind::kShm, TransportKind::kVerbs}) {
+    if (name == TransportKindName(kind)) {
+      return kind;
+    }
+  }
+  top.FailAt("transport", absl::StrCat("is \"", name,
+                                       "\"; known are \"shm\", for replicas on one host, and \"verbs\", for "
+                                       "hosts with RDMA devices"));
+  return TransportKind::kShm;
+}
+
+void ReadVerbs(Section& top, Section& verbs, Config& config) {
+  if (!Belongs(top, "verbs", config)) {
+    return;
+  }
+  verbs.AllowOnly(kVerbsKeys);
+  if (verbs.Find("device") != nullptr) {
+    config.verbs.device = verbs.RequiredText("device");
+  }
+  verbs.Read("port", {1, 255}, 1, config.verbs.port);
+  if (verbs.Find("fence") != nullptr) {
+    config.verbs.fence = verbs.RequiredText("fence");
+    if (std::find(kFences.begin(), kFences.end(), config.verbs.fence) == kFences.end()) {
+      verbs.FailAt("fence", absl::StrCat("is \"", config.verbs.fence, "\"; known are ", Listed(kFences),
+                                         "; left out, it is what the device needs"));
+    }
+  }
+  verbs.Read("ack_timeout", {1, 31}, 1, config.verbs.ack_timeout);
+  verbs.Read("retries", {0, 6}, 1, config.verbs.retries);
+  verbs.Read("traffic_class", {0, 255}, 1, config.verbs.traffic_class);
+  verbs.Read("service_level", {0, 15}, 1, config.verbs.service_level);
+}
+
+void ReadCredentials(Section& top, Section& credentials, Config& config) {
+  if (!Belongs(top, "credentials", config)) {
+    return;
+  }
+  if (top.Find("credentials") == nullptr) {
+    top.FailAt(
+        "credentials",
+        "is missing: replicas on several hosts prove to each other who they are. Add a section "
+        "[credentials] with key_file, the path of a file made by `openssl rand -hex 32`, with mode 0600 "
+        "and the same on all hosts");
+    return;
+  }
+  credentials.AllowOnly(kCredentialKeys);
+  CredentialsConfig& paths = config.credentials;
+  std::size_t of_certificates = 0;
+  for (const auto& [key, path, certificates] :
+       {std::tuple("key_file", &paths.key_file, false), std::tuple("ca_file", &paths.ca_file, true),
+        std::tuple("certificate_file", &paths.certificate_file, true),
+        std::tuple("private_key_file", &paths.private_key_file, true)}) {
+    if (credentials.Find(key) != nullptr) {
+      *path = credentials.RequiredText(key);
+      of_certificates += certificates ? 1 : 0;
+    }
+  }
+  if (paths.key_file.empty() ? of_certificates != 3 : of_certificates != 0) {
+    top.FailAt("credentials",
+               "must have either key_file, or all of ca_file, certificate_file and private_key_file");
+  }
+}
+
+void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& replica) {
+  if (transport == TransportKind::kShm) {
+    if (section.Find("address") != nullptr) {
+      section.FailAt("address",
+                     "does not go with transport = \"shm\", which stays on one host: leave it out");
+    }
+    return;
+  }
+  if (section.Find("address") == nullptr) {
+    section.FailAt("address", absl::StrCat("is missing: where the other replicas find it, ", kAddressForm));
+    return;
+  }
+  const std::string text = section.RequiredText("address");
+  std::tie(replica.address, replica.port) = AddressAndPort(text);
+  if (replica.port == 0) {
+    section.FailAt("address", absl::StrCat("is \"", text, "\"; it must be ", kAddressForm));
+  }
+}
+
+void CheckAddresses(Section& top, const Config& config) {
+  if (config.transport == TransportKind::kShm) {
+    return;
+  }
+  std::set<std::pair<std::string, std::uint16_t>> taken;
+  for (const ReplicaConfig& replica : config.replicas) {
+    if (!taken.insert({replica.address, replica.port}).second) {
+      top.FailAt("replica", absl::StrCat(replica.id.value(), " has the address of another, ", replica.address,
+                                         " port ", replica.port, "; each needs its own"));
+    }
+  }
+}
+
+}  // namespace gaios::rsm
