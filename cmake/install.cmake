@@ -36,6 +36,7 @@ endfunction()
 # Sets `out` to the pkg-config module of a foreign target, or to a linker flag.
 function(gaios_pkg_config_name target out)
   set(known_PkgConfig::XXHASH libxxhash)
+  set(known_PkgConfig::IBVERBS libibverbs)
   set(known_ZLIB::ZLIB zlib)
   set(known_LibLZMA::LibLZMA liblzma)
   set(known_Threads::Threads -pthread)

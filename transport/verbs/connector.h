@@ -1,0 +1,172 @@
+#ifndef GAIOS_TRANSPORT_VERBS_CONNECTOR_H_
+#define GAIOS_TRANSPORT_VERBS_CONNECTOR_H_
+
+// Everything that takes long: the channel to each peer, and making, connecting and destroying queue pairs,
+// and registering memory. It runs on a thread of its own (Start), or a step at a time where its owner calls
+// Step, and exchanges letters with the transport: tasks come in, news go out.
+//
+// For each peer, once the channel to it is up: a control queue pair, connected, with its receives posted;
+// then pairs to the log, one offered ahead of time for each that was used, so that a grant finds its queue
+// pair ready at both ends.
+//
+// Threads: Ask, any_news, TakeNews and TakeNotices may be called from one other thread than the one that
+// steps. Ownership: queue pairs belong to the letter that carries them, then to who takes it. The device, the
+// completion queue and the memory must outlive the connector.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gaios/base/clock.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/transport/transport.h"
+#include "gaios/transport/verbs/device.h"
+#include "gaios/transport/verbs/local_memory.h"
+#include "gaios/transport/verbs/mailbox.h"
+#include "gaios/transport/verbs/peer_channel.h"
+#include "gaios/transport/verbs/queue_pair.h"
+#include "gaios/transport/verbs/registration.h"
+#include "gaios/transport/verbs/wire.h"
+
+namespace gaios::transport::verbs {
+
+// What the transport asks for.
+struct Task {
+  enum class Kind : std::uint8_t {
+    kTellReady,     // the link `life` to `peer` takes messages
+    kClose,         // that link is over: destroy `pair`, its control queue pair, and end the connection
+    kMakePair,      // another pair for grants to `peer`
+    kRegister,      // the log once more
+    kMakeLoopback,  // a pair of this device with itself
+    kDestroy,       // `pair`
+  };
+  Kind kind = Kind::kDestroy;
+  ReplicaId peer = {};
+  std::uint16_t life = 0;
+  QueuePair pair = {};
+};
+
+// What has become of it.
+struct News {
+  enum class Kind : std::uint8_t {
+    kConnected,     // link `life` to `peer`: its control queue pair is `pair`
+    kReady,         // the peer's end of it takes messages
+    kLost,          // the channel has gone down under it
+    kOwnPair,       // `pair`, number `id`: ready for the peer to write to the own log by
+    kPeerPair,      // `pair`, number `id` of the peer: for writing to the peer's log, once it grants
+    kRegistration,  // `region` is the log
+    kLoopback,      // what is posted to `pair` is answered by `answering`
+  };
+  Kind kind = Kind::kLost;
+  ReplicaId peer = {};
+  std::uint16_t life = 0;
+  Incarnation incarnation = {};
+  std::uint32_t id = 0;
+  QueuePair pair = {};
+  QueuePair answering = {};
+  Registration region = {};
+  Hello hello = {};
+};
+
+struct ConnectorOptions {
+  ReplicaId self;
+  std::size_t replicas = 0;
+  const base::Clock* clock = nullptr;
+  ConnectionTimes times;
+  std::uint32_t inline_bytes = 0;
+  std::uint32_t path_sends = 0;     // work requests under way on a path
+  std::uint32_t control_sends = 0;  // and on a control queue pair
+  ibv_cq* completions = nullptr;
+  const LocalMemory* local = nullptr;
+  std::uint32_t local_key = 0;
+  std::byte* log = nullptr;
+  std::size_t log_bytes = 0;
+  const ibv_mr* control = nullptr;
+};
+
+// What a registration of the log allows its peers.
+inline constexpr int kLogAccess = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;
+
+class Connector final : private PeerChannelHandler {
+ public:
+  Connector(const ConnectorOptions& options, RdmaDevice& device, std::unique_ptr<PeerChannel> channel);
+  Connector(const Connector&) = delete;
+  Connector& operator=(const Connector&) = delete;
+  // Ends the thread.
+  ~Connector() override;
+
+  // Steps on a thread of its own from now on.
+  void Start();
+  // Does what is to be done; returns when nothing is left that need not wait.
+  void Step();
+
+  void Ask(Task task);
+  [[nodiscard]] bool any_news() const { return news_.any(); }
+  [[nodiscard]] std::vector<News> TakeNews() { return news_.TakeAll(); }
+  // Sentences for the user.
+  [[nodiscard]] std::vector<std::string> TakeNotices();
+
+ private:
+  struct Peer {
+    bool up = false;          // the channel
+    bool connecting = false;  // `control` and `life` are of the channel's present connection
+    bool connected = false;   // and connected
+    bool lent = false;        // the transport has a link, or is about to hear of one
+    Incarnation incarnation = {};
+    std::uint16_t life = 0;
+    QueuePair control;  // until it is connected
+    Hello hello;        // of the other end
+    std::uint32_t pairs_wanted = 0;
+    std::uint32_t last_id = 0;
+    QueuePair offered;
+  };
+
+  void OnPeerUp(ReplicaId peer, Incarnation incarnation) override;
+  void OnFrame(ReplicaId peer, std::span<const std::byte> bytes) override;
+  void OnPeerDown(ReplicaId peer) override;
+
+  void Run();
+  void Wait() const;
+  void Perform(Task task);
+  void Connect(ReplicaId peer);
+  void TakeHello(ReplicaId peer, const Hello& hello);
+  void TakeOffer(ReplicaId peer, const LogPair& offer);
+  void TakeAnswer(ReplicaId peer, const LogPair& answer);
+  void Offer(ReplicaId peer);
+  bool PostReceives(ReplicaId peer);
+  void Register();
+  void MakeLoopback();
+  void Give(News news) { news_.Post(std::move(news)); }
+  // Ends the connection to a peer because something about it has failed; it is made again.
+  void GiveUp(ReplicaId peer, const std::string& why);
+  void Tell(std::string text);
+  void TryLater() { retry_at_ns_ = options_.clock->NowNs() + kRetryNs; }
+  [[nodiscard]] std::uint8_t ReadsTo(const Peer& peer) const;
+
+  static constexpr std::uint64_t kRetryNs = 20'000'000;
+
+  const ConnectorOptions options_;
+  RdmaDevice& device_;
+  const std::unique_ptr<PeerChannel> channel_;
+  std::array<Peer, paxos::kMaxReplicas> peers_;
+  std::uint32_t registrations_wanted_ = 0;
+  bool loopback_wanted_ = false;
+  std::uint64_t retry_at_ns_ = 0;  // when something that failed is tried again; 0 when nothing is
+
+  Mailbox<Task> tasks_;
+  Mailbox<News> news_;
+  int wake_fd_ = -1;
+  std::atomic<bool> stop_ = false;
+  std::mutex notices_mutex_;
+  std::vector<std::string> notices_;
+  std::thread thread_;
+};
+
+}  // namespace gaios::transport::verbs
+
+#endif  // GAIOS_TRANSPORT_VERBS_CONNECTOR_H_

@@ -1,0 +1,174 @@
+// The owner's side: who may write to the log, and how that ends.
+
+#include <utility>
+
+#include "gaios/transport/verbs/verbs_transport.h"
+
+namespace gaios::transport::verbs {
+
+void VerbsTransport::GrantTo(ReplicaId to, Grant grant) {
+  GAIOS_CHECK(to.value() < options_.replicas, "a grant goes to a replica of the group");
+  GAIOS_CHECK(!grant.ballot.none(), "a grant has a ballot");
+  if (grant == latest_grant_) {
+    GAIOS_CHECK(to == latest_to_, "P2: one grant has one holder");
+    if (granting_ == Granting::kNothing) {
+      granting_ = Granting::kAnnounce;
+    }
+    return;
+  }
+  GAIOS_CHECK(granting_ == Granting::kNothing || granting_ == Granting::kAnnounce, "one grant at a time");
+  GAIOS_CHECK(to == options_.self || read_from_ == nullptr,
+              "P2: a read of ours would land in a log that is granted to somebody else");
+  GAIOS_CHECK(grant > latest_grant_, "P1: promised (ballot, grant number) never decreases");
+  // Before the fence: a writer that finds its queue pair in error reads this to learn why.
+  PublishPromise(*control_, ++promises_, grant);
+  latest_grant_ = grant;
+  latest_to_ = to;
+  for (Link& link : links_) {
+    link.grant_untold = false;
+  }
+  granting_ = Granting::kFence;
+}
+
+// Each step is done when it returns; where one has to wait, the next Poll goes on from there.
+std::size_t VerbsTransport::AdvanceGrant(EventHandler& handler) {
+  if (granting_ == Granting::kFence) {
+    if (!FenceHolder()) {
+      return 0;
+    }
+    granting_ = Granting::kRegister;
+  }
+  if (granting_ == Granting::kRegister) {
+    if (!registration_) {
+      registration_ = std::exchange(spare_, Registration());
+      key_known_ = false;
+    }
+    if (fence_ == FenceStrategy::kDeregistration && !spare_ && !spare_asked_) {
+      spare_asked_ = true;
+      connector_->Ask({.kind = Task::Kind::kRegister});
+    }
+    if (!registration_) {
+      return 0;
+    }
+    granting_ = Granting::kFlush;
+  }
+  if (granting_ == Granting::kFlush) {
+    if (flush_needed_) {
+      if (!flushing_) {
+        flushing_ = PostFlush();
+      }
+      return 0;
+    }
+    granting_ = Granting::kOpen;
+  }
+  if (granting_ == Granting::kOpen) {
+    // Nobody else writes now, and the device has nothing left that it would write.
+    auto* const words = reinterpret_cast<LogWords*>(log_.data() + options_.capacity);
+    for (PaddedWord& word : words->words) {
+      word.value.store(0, std::memory_order_release);
+    }
+    ++counters_.grants;
+    Link& link = links_[latest_to_.value()];
+    if (latest_to_ != options_.self && link.up()) {
+      link.grant_untold = true;
+      if (!link.own.pair) {
+        ++counters_.grants_without_spare;
+      }
+      SendWaiting(link);
+    }
+  }
+  granting_ = Granting::kNothing;
+  handler.OnGranted(latest_grant_);
+  return 1;
+}
+
+// P2: takes write access from whoever has it. False when the device would not do it; then nothing is granted,
+// and it is tried again.
+bool VerbsTransport::FenceHolder() {
+  if (holder_.pair) {
+    // Into error first: what arrives from here on is not begun. Its destruction then waits for what is being
+    // executed, and drops the hold that a write of many packets has on its registration.
+    (void)holder_.pair.Fail();
+    if (holder_.pair.Destroy() != 0) {
+      ++counters_.fences_retried;
+      return false;
+    }
+    ++counters_.fences;
+    Link& link = links_[holder_.peer.value()];
+    if (link.up() && link.life == holder_.link_life && holder_.peer != latest_to_) {
+      link.fence_untold = true;
+      link.fenced = holder_.grant;
+      attention_ |= link.bit;
+    }
+  }
+  if (fence_ == FenceStrategy::kDeregistration && key_known_ && registration_.GiveUp() != 0) {
+    ++counters_.fences_retried;
+    return false;
+  }
+  return true;
+}
+
+// Gives the latest holder its queue pair, if it is ready.
+void VerbsTransport::OpenToHolder() {
+  Link& link = links_[latest_to_.value()];
+  if (holder_.pair || !link.own.pair) {
+    return;
+  }
+  holder_.peer = latest_to_;
+  holder_.link_life = link.life;
+  holder_.grant = latest_grant_;
+  holder_.pair_id = link.own.id;
+  holder_.pair = std::exchange(link.own.pair, QueuePair());
+  key_known_ = true;
+  flush_needed_ = true;
+  connector_->Ask({.kind = Task::Kind::kMakePair, .peer = link.peer, .life = link.life});
+}
+
+// Reads a word of the log through the device: what it took from the network before stands in memory when the
+// answer does, since both go the same way. False when there is no queue pair for it yet.
+bool VerbsTransport::PostFlush() {
+  if (!loopback_) {
+    if (!loopback_asked_) {
+      loopback_asked_ = true;
+      connector_->Ask({.kind = Task::Kind::kMakeLoopback});
+    }
+    return false;
+  }
+  ibv_sge where = {.addr = reinterpret_cast<std::uintptr_t>(local_.flush()),
+                   .length = sizeof(std::uint64_t),
+                   .lkey = local_registration_.get()->lkey};
+  ibv_send_wr work = {};
+  work.wr_id = WorkId{.kind = WorkKind::kFlush, .number = ++flushes_}.Packed();
+  work.sg_list = &where;
+  work.num_sge = 1;
+  work.opcode = IBV_WR_RDMA_READ;
+  work.send_flags = IBV_SEND_SIGNALED;
+  work.wr.rdma.remote_addr = reinterpret_cast<std::uintptr_t>(log_.data() + options_.capacity);
+  work.wr.rdma.rkey = registration_.get()->rkey;
+  ibv_send_wr* bad = nullptr;
+  if (device_->PostSend(loopback_.handle(), &work, &bad) != 0) {
+    ++counters_.posts_failed;
+    loopback_ = QueuePair();
+    loopback_answering_ = QueuePair();
+    return false;
+  }
+  return true;
+}
+
+void VerbsTransport::OnFlush(std::uint32_t number, ibv_wc_status status) {
+  if (!flushing_ || number != flushes_) {
+    ++counters_.late_completions;
+    return;
+  }
+  flushing_ = false;
+  if (JudgeWork(status) == WorkVerdict::kDone) {
+    flush_needed_ = false;
+    return;
+  }
+  ++counters_.flushes_failed;
+  ++counters_.failed_work[WorkStatusIndex(status)];
+  loopback_ = QueuePair();
+  loopback_answering_ = QueuePair();
+}
+
+}  // namespace gaios::transport::verbs

@@ -1,0 +1,235 @@
+#include "gaios/transport/verbs/libverbs_device.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+namespace gaios::transport::verbs {
+namespace {
+
+struct FreeList {
+  void operator()(ibv_device** list) const { ibv_free_device_list(list); }
+};
+using DeviceList = std::unique_ptr<ibv_device*[], FreeList>;
+
+std::vector<ibv_device*> Devices(DeviceList& list) {
+  int count = 0;
+  list.reset(ibv_get_device_list(&count));
+  return list == nullptr ? std::vector<ibv_device*>()
+                         : std::vector<ibv_device*>(list.get(), list.get() + count);
+}
+
+constexpr const char* kHowToGetOne =
+    "load the driver of the adapter, or make a Soft-RoCE device: rdma link add rxe0 type rxe netdev "
+    "INTERFACE";
+
+// Devices of hardware are bound to a driver by the kernel; those of software name themselves.
+std::string DriverName(const ibv_device& device) {
+  const std::filesystem::path directory(device.ibdev_path);
+  std::error_code error;
+  const std::filesystem::path driver = std::filesystem::read_symlink(directory / "device" / "driver", error);
+  if (!error) {
+    return driver.filename().string();
+  }
+  std::ifstream description(directory / "node_desc");
+  std::string first;
+  description >> first;
+  return first == "rxe" ? "rdma_rxe" : "";
+}
+
+std::string PortStateName(ibv_port_state state) {
+  return ibv_port_state_str(state);
+}
+
+bool IsIpv4(const Gid& gid) {
+  constexpr std::array<std::uint8_t, 12> kPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::equal(kPrefix.begin(), kPrefix.end(), gid.begin());
+}
+
+bool IsLinkLocal(const Gid& gid) {
+  return gid[0] == 0xfe && (gid[1] & 0xc0) == 0x80;
+}
+
+}  // namespace
+
+std::vector<std::string> RdmaDeviceNames() {
+  DeviceList list;
+  std::vector<std::string> names;
+  for (ibv_device* device : Devices(list)) {
+    names.emplace_back(ibv_get_device_name(device));
+  }
+  return names;
+}
+
+std::optional<GidEntry> ChooseGid(std::span<const GidEntry> entries) {
+  std::optional<GidEntry> best;
+  int best_rank = 3;
+  for (const GidEntry& entry : entries) {
+    const int rank = !entry.roce_v2 ? 3 : IsIpv4(entry.gid) ? 0 : IsLinkLocal(entry.gid) ? 2 : 1;
+    if (rank < best_rank) {
+      best = entry;
+      best_rank = rank;
+    }
+  }
+  return best;
+}
+
+absl::Status CheckPort(const std::string& device, int port, const ibv_port_attr& attributes) {
+  if (attributes.state != IBV_PORT_ACTIVE) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "port ", port, " of RDMA device ", device, " is ", PortStateName(attributes.state),
+        attributes.link_layer == IBV_LINK_LAYER_ETHERNET
+            ? ": bring its network interface up (ip link set INTERFACE up), and see whether the cable is in"
+            : ": see whether the cable is in and a subnet manager runs"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::string& name, int port) {
+  DeviceList list;
+  const std::vector<ibv_device*> devices = Devices(list);
+  if (devices.empty()) {
+    return absl::NotFoundError(absl::StrCat("this host has no RDMA device: ", kHowToGetOne));
+  }
+  std::vector<std::string> names;
+  ibv_device* chosen = nullptr;
+  for (ibv_device* device : devices) {
+    names.emplace_back(ibv_get_device_name(device));
+    if (names.back() == name || (name.empty() && devices.size() == 1)) {
+      chosen = device;
+    }
+  }
+  if (chosen == nullptr && name.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("this host has several RDMA devices, name one: ", absl::StrJoin(names, ", ")));
+  }
+  if (chosen == nullptr) {
+    return absl::NotFoundError(absl::StrCat("this host has no RDMA device called \"", name, "\"; there is ",
+                                            absl::StrJoin(names, ", ")));
+  }
+  std::unique_ptr<LibverbsDevice> device(new LibverbsDevice);
+  device->facts_.name = ibv_get_device_name(chosen);
+  device->facts_.driver = DriverName(*chosen);
+  device->facts_.iwarp = chosen->transport_type == IBV_TRANSPORT_IWARP;
+  device->context_ = ibv_open_device(chosen);
+  if (device->context_ == nullptr) {
+    return absl::UnavailableError(absl::StrCat("RDMA device ", device->facts_.name,
+                                               " cannot be opened: ", std::generic_category().message(errno),
+                                               "; is /dev/infiniband there, and may this user use it?"));
+  }
+  if (absl::Status status = device->Learn(port); !status.ok()) {
+    return status;
+  }
+  device->domain_ = ibv_alloc_pd(device->context_);
+  if (device->domain_ == nullptr) {
+    return absl::UnavailableError(
+        absl::StrCat("RDMA device ", device->facts_.name,
+                     " has no protection domain left: ", std::generic_category().message(errno)));
+  }
+  return device;
+}
+
+absl::Status LibverbsDevice::Learn(int port) {
+  ibv_device_attr device = {};
+  if (const int error = ibv_query_device(context_, &device); error != 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "RDMA device ", facts_.name, " says nothing of itself: ", std::generic_category().message(error)));
+  }
+  if (port < 1 || port > device.phys_port_cnt) {
+    return absl::InvalidArgumentError(absl::StrCat("RDMA device ", facts_.name, " has no port ", port,
+                                                   "; its ports are 1 to ", int{device.phys_port_cnt}));
+  }
+  ibv_port_attr attributes = {};
+  if (const int error = ibv_query_port(context_, static_cast<std::uint8_t>(port), &attributes); error != 0) {
+    return absl::UnavailableError(absl::StrCat("RDMA device ", facts_.name, " says nothing of its port ",
+                                               port, ": ", std::generic_category().message(error)));
+  }
+  if (absl::Status status = CheckPort(facts_.name, port, attributes); !status.ok()) {
+    return status;
+  }
+  facts_.port = static_cast<std::uint8_t>(port);
+  facts_.address.lid = attributes.lid;
+  facts_.address.link_layer = attributes.link_layer;
+  facts_.address.mtu = static_cast<std::uint8_t>(attributes.active_mtu);
+  facts_.max_message_bytes = attributes.max_msg_sz;
+  facts_.max_queue_pair_depth = device.max_qp_wr;
+  facts_.max_completions = device.max_cqe;
+  facts_.max_reads_as_requester = device.max_qp_init_rd_atom;
+  facts_.max_reads_as_responder = device.max_qp_rd_atom;
+  facts_.atomics = device.atomic_cap != IBV_ATOMIC_NONE;
+  facts_.memory_windows =
+      (device.device_cap_flags & (IBV_DEVICE_MEM_WINDOW_TYPE_2A | IBV_DEVICE_MEM_WINDOW_TYPE_2B)) != 0;
+  std::vector<GidEntry> entries;
+  for (int index = 0; index < attributes.gid_tbl_len; ++index) {
+    ibv_gid_entry entry = {};
+    if (ibv_query_gid_ex(context_, static_cast<std::uint32_t>(port), static_cast<std::uint32_t>(index),
+                         &entry, 0) != 0) {
+      continue;  // an empty place
+    }
+    GidEntry found = {.index = static_cast<std::uint32_t>(index),
+                      .roce_v2 = entry.gid_type == IBV_GID_TYPE_ROCE_V2};
+    std::memcpy(found.gid.data(), entry.gid.raw, found.gid.size());
+    entries.push_back(found);
+  }
+  if (attributes.link_layer == IBV_LINK_LAYER_ETHERNET && !facts_.iwarp) {
+    const std::optional<GidEntry> chosen = ChooseGid(entries);
+    if (!chosen.has_value()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "port ", port, " of RDMA device ", facts_.name,
+          " has no RoCEv2 address: give its network interface an IP address (ip address add ...), and see "
+          "that RoCEv2 is enabled"));
+    }
+    facts_.gid_index = static_cast<std::uint8_t>(chosen->index);
+    facts_.address.gid = chosen->gid;
+  } else if (!entries.empty()) {
+    facts_.address.gid = entries.front().gid;
+  }
+  return absl::OkStatus();
+}
+
+LibverbsDevice::~LibverbsDevice() {
+  // What cannot be given back ends with the process.
+  if (domain_ != nullptr) {
+    (void)ibv_dealloc_pd(domain_);
+  }
+  if (context_ != nullptr) {
+    (void)ibv_close_device(context_);
+  }
+}
+
+ibv_mr* LibverbsDevice::RegisterMemory(void* at, std::size_t bytes, int access) {
+  return ibv_reg_mr(domain_, at, bytes, access);
+}
+
+int LibverbsDevice::DeregisterMemory(ibv_mr* region) {
+  return ibv_dereg_mr(region);
+}
+
+ibv_cq* LibverbsDevice::CreateCompletionQueue(int depth) {
+  return ibv_create_cq(context_, depth, nullptr, nullptr, 0);
+}
+
+int LibverbsDevice::DestroyCompletionQueue(ibv_cq* queue) {
+  return ibv_destroy_cq(queue);
+}
+
+ibv_qp* LibverbsDevice::CreateQueuePair(ibv_qp_init_attr& attributes) {
+  return ibv_create_qp(domain_, &attributes);
+}
+
+int LibverbsDevice::ModifyQueuePair(ibv_qp* pair, ibv_qp_attr& attributes, int mask) {
+  return ibv_modify_qp(pair, &attributes, mask);
+}
+
+int LibverbsDevice::DestroyQueuePair(ibv_qp* pair) {
+  return ibv_destroy_qp(pair);
+}
+
+}  // namespace gaios::transport::verbs

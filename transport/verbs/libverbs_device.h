@@ -1,0 +1,78 @@
+#ifndef GAIOS_TRANSPORT_VERBS_LIBVERBS_DEVICE_H_
+#define GAIOS_TRANSPORT_VERBS_LIBVERBS_DEVICE_H_
+
+// A device of this host, by libibverbs.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "gaios/transport/verbs/device.h"
+
+namespace gaios::transport::verbs {
+
+// Names of the devices of this host; none where there are none, or no kernel support.
+[[nodiscard]] std::vector<std::string> RdmaDeviceNames();
+
+struct GidEntry {
+  std::uint32_t index = 0;
+  bool roce_v2 = false;
+  Gid gid = {};
+};
+// The RoCEv2 address to use: of IPv4 if there is one, else a global one of IPv6, else a link-local one; of
+// several the first. Nothing when there is none.
+[[nodiscard]] std::optional<GidEntry> ChooseGid(std::span<const GidEntry> entries);
+
+// FailedPrecondition unless the port can be used, saying why and what to do.
+[[nodiscard]] absl::Status CheckPort(const std::string& device, int port, const ibv_port_attr& attributes);
+
+class LibverbsDevice final : public RdmaDevice {
+ public:
+  // Opens a device by its name, or the only one when that is empty, and looks at the port. NotFound: no such
+  // device. InvalidArgument: no such port, or several devices and no name. FailedPrecondition: the port is
+  // down, or has no RoCEv2 address. Each says what there is and what to do.
+  static absl::StatusOr<std::unique_ptr<LibverbsDevice>> Open(const std::string& name, int port);
+
+  LibverbsDevice(const LibverbsDevice&) = delete;
+  LibverbsDevice& operator=(const LibverbsDevice&) = delete;
+  ~LibverbsDevice() override;
+
+  [[nodiscard]] const DeviceFacts& facts() const override { return facts_; }
+  // For what only rdma-probe does.
+  [[nodiscard]] ibv_pd* protection_domain() const { return domain_; }
+
+  ibv_mr* RegisterMemory(void* at, std::size_t bytes, int access) override;
+  [[nodiscard]] int DeregisterMemory(ibv_mr* region) override;
+  ibv_cq* CreateCompletionQueue(int depth) override;
+  [[nodiscard]] int DestroyCompletionQueue(ibv_cq* queue) override;
+  ibv_qp* CreateQueuePair(ibv_qp_init_attr& attributes) override;
+  [[nodiscard]] int ModifyQueuePair(ibv_qp* pair, ibv_qp_attr& attributes, int mask) override;
+  [[nodiscard]] int DestroyQueuePair(ibv_qp* pair) override;
+  [[nodiscard]] int PostSend(ibv_qp* pair, ibv_send_wr* first, ibv_send_wr** bad) override {
+    return ibv_post_send(pair, first, bad);
+  }
+  [[nodiscard]] int PostReceive(ibv_qp* pair, ibv_recv_wr* first, ibv_recv_wr** bad) override {
+    return ibv_post_recv(pair, first, bad);
+  }
+  [[nodiscard]] int PollCompletions(ibv_cq* queue, int most, ibv_wc* completions) override {
+    return ibv_poll_cq(queue, most, completions);
+  }
+
+ private:
+  LibverbsDevice() = default;
+  absl::Status Learn(int port);
+
+  ibv_context* context_ = nullptr;
+  ibv_pd* domain_ = nullptr;
+  DeviceFacts facts_;
+};
+
+}  // namespace gaios::transport::verbs
+
+#endif  // GAIOS_TRANSPORT_VERBS_LIBVERBS_DEVICE_H_

@@ -1,0 +1,49 @@
+#ifndef GAIOS_TRANSPORT_VERBS_PEER_CHANNEL_H_
+#define GAIOS_TRANSPORT_VERBS_PEER_CHANNEL_H_
+
+// What the transport needs of the channel by which replicas meet before there are queue pairs between them:
+// peers that were checked (group, version, capacity, incarnation), frames in order, and the news of a death.
+//
+// Threads: belongs to one thread, which calls everything; no call blocks. It may be handed to another thread
+// before its first Poll.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gaios/transport/transport.h"
+
+namespace gaios::transport::verbs {
+
+// Called from within PeerChannel::Poll only. Handlers may send and disconnect.
+class PeerChannelHandler {
+ public:
+  virtual ~PeerChannelHandler() = default;
+  // Both ends have admitted each other. Frames of the peer come after this.
+  virtual void OnPeerUp(ReplicaId peer, Incarnation incarnation) = 0;
+  // `bytes` is valid for the call, of any alignment.
+  virtual void OnFrame(ReplicaId peer, std::span<const std::byte> bytes) = 0;
+  virtual void OnPeerDown(ReplicaId peer) = 0;
+};
+
+class PeerChannel {
+ public:
+  virtual ~PeerChannel() = default;
+  virtual std::size_t Poll(PeerChannelHandler& handler) = 0;
+  // A frame of at most 1024 bytes, copied. False when the peer is not up, or too much is under way to it.
+  [[nodiscard]] virtual bool Send(ReplicaId peer, std::span<const std::byte> bytes) = 0;
+  // Ends the connection to a peer; OnPeerDown follows from Poll if it was up. It comes up again as after any
+  // other loss.
+  virtual void Disconnect(ReplicaId peer) = 0;
+  // Readable when Poll has something to do before NextTimeNs of the clock that the channel was given.
+  [[nodiscard]] virtual int poll_fd() const = 0;
+  [[nodiscard]] virtual std::uint64_t NextTimeNs() const = 0;
+  // Sentences for the user about peers that were refused or that refuse us, since the last call.
+  [[nodiscard]] virtual std::vector<std::string> TakeNotices() = 0;
+};
+
+}  // namespace gaios::transport::verbs
+
+#endif  // GAIOS_TRANSPORT_VERBS_PEER_CHANNEL_H_
