@@ -71,7 +71,8 @@ struct BootstrapOptions {
   // Connections that came in and are not up yet, at most; from 1 to kMaxPendingConnections. One more closes
   // the oldest of them.
   std::size_t max_pending_connections = 32;
-  // Room for frames on their way to one peer: at least one frame of the largest size.
+  // Room for frames on their way to one peer: from one frame of the largest size to
+  // kMaxSendBufferBytes.
   std::size_t send_buffer_bytes = std::size_t{64} << 10;
 
   // InvalidArgument, with what to write instead. Does not look at files.
@@ -80,6 +81,7 @@ struct BootstrapOptions {
 
 // What a stranger can make this process hold is this many times some 64 KiB, most of it of OpenSSL.
 inline constexpr std::size_t kMaxPendingConnections = 64;
+inline constexpr std::size_t kMaxSendBufferBytes = std::size_t{16} << 20;
 
 }  // namespace gaios::transport::bootstrap
 
