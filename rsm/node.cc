@@ -104,17 +104,14 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   clock_ = std::make_unique<base::TscClock>();
 
   const paxos::GroupId group = GroupIdOf(config, start.uuid);
-  transport::shm::ShmOptions shm;
-  shm.directory = config.directory;
-  shm.self = self;
-  shm.incarnation = start.incarnation;
-  shm.group_id = group;
-  shm.group_name = group_name_;
-  shm.capacity = config.capacity_bytes;
-  shm.replicas = config.replicas.size();
-  shm.clock = clock_.get();
-  absl::StatusOr<std::unique_ptr<transport::shm::ShmTransport>> transport =
-      transport::shm::ShmTransport::Reserve(shm, std::move(lock));
+  NodeTransportOptions options_of_transport;
+  options_of_transport.self = self;
+  options_of_transport.incarnation = start.incarnation;
+  options_of_transport.group = group;
+  options_of_transport.group_name = group_name_;
+  options_of_transport.clock = clock_.get();
+  absl::StatusOr<std::unique_ptr<NodeTransport>> transport =
+      OpenNodeTransport(config, options_of_transport, std::move(lock));
   if (!transport.ok()) {
     return transport.status();
   }
@@ -127,7 +124,7 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   replica.sessions.idle_timeout_ns = config.session_idle_timeout_ns;
   replica.hash_interval_commands = config.hash_interval_commands;
   try {
-    replica_ = std::make_unique<Replica>(replica, *transport_, *clock_, state_machine, nullptr,
+    replica_ = std::make_unique<Replica>(replica, transport_->contract(), *clock_, state_machine, nullptr,
                                          options.apply_observer);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(

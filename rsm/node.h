@@ -17,10 +17,10 @@
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/counters.h"
 #include "gaios/rsm/marker.h"
+#include "gaios/rsm/node_transport.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/rsm/state_machine.h"
 #include "gaios/transport/shm/id_lock.h"
-#include "gaios/transport/shm/shm_transport.h"
 
 namespace gaios::rsm {
 
@@ -62,7 +62,7 @@ class Node {
                                      const NodeOptions& options);
 
   std::unique_ptr<base::TscClock> clock_;
-  std::unique_ptr<transport::shm::ShmTransport> transport_;
+  std::unique_ptr<NodeTransport> transport_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<ClientPort> port_;
   std::unique_ptr<Counters> counters_;

@@ -207,10 +207,16 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
   connector_ = std::make_unique<Connector>(connector, *device_, std::move(channel));
   connector_->Ask({.kind = Task::Kind::kMakeLoopback});
   loopback_asked_ = true;
+  if (options_.begin) {
+    Begin();
+  }
+  return absl::OkStatus();
+}
+
+void VerbsTransport::Begin() {
   if (options_.own_thread) {
     connector_->Start();
   }
-  return absl::OkStatus();
 }
 
 std::uint64_t VerbsTransport::ReadLogWord(LogWord which) const {

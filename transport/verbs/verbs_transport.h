@@ -55,6 +55,9 @@ class VerbsTransport final : public Transport {
                                                               std::unique_ptr<RdmaDevice> device,
                                                               std::unique_ptr<PeerChannel> channel);
 
+  // Starts the transport's own thread, if it has one that did not start with Open. At most once.
+  void Begin();
+
   VerbsTransport(const VerbsTransport&) = delete;
   VerbsTransport& operator=(const VerbsTransport&) = delete;
   ~VerbsTransport() override = default;

@@ -1,0 +1,59 @@
+#include "gaios/rsm/node_transport.h"
+
+#include <utility>
+
+#include "gaios/rsm/node_verbs.h"
+#include "gaios/transport/shm/shm_transport.h"
+
+namespace gaios::rsm {
+namespace {
+
+class ShmNodeTransport final : public NodeTransport {
+ public:
+  explicit ShmNodeTransport(std::unique_ptr<transport::shm::ShmTransport> transport)
+      : transport_(std::move(transport)) {}
+
+  transport::Transport& contract() override { return *transport_; }
+  absl::Status Begin() override { return transport_->Begin(); }
+  std::vector<std::string> TakeNotices() override { return transport_->TakeNotices(); }
+  [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->reserved_bytes(); }
+
+ private:
+  const std::unique_ptr<transport::shm::ShmTransport> transport_;
+};
+
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenShm(const Config& config,
+                                                       const NodeTransportOptions& options,
+                                                       transport::shm::IdLock lock) {
+  transport::shm::ShmOptions shm;
+  shm.directory = config.directory;
+  shm.self = options.self;
+  shm.incarnation = options.incarnation;
+  shm.group_id = options.group;
+  shm.group_name = options.group_name;
+  shm.capacity = config.capacity_bytes;
+  shm.replicas = config.replicas.size();
+  shm.clock = options.clock;
+  absl::StatusOr<std::unique_ptr<transport::shm::ShmTransport>> transport =
+      transport::shm::ShmTransport::Reserve(shm, std::move(lock));
+  if (!transport.ok()) {
+    return transport.status();
+  }
+  return std::make_unique<ShmNodeTransport>(*std::move(transport));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(const Config& config,
+                                                                 const NodeTransportOptions& options,
+                                                                 transport::shm::IdLock lock) {
+  switch (config.transport) {
+    case TransportKind::kShm:
+      return OpenShm(config, options, std::move(lock));
+    case TransportKind::kVerbs:
+      return OpenVerbs(config, options, std::move(lock));
+  }
+  return absl::InternalError("a config of no transport");
+}
+
+}  // namespace gaios::rsm

@@ -1,0 +1,52 @@
+#ifndef GAIOS_RSM_NODE_TRANSPORT_H_
+#define GAIOS_RSM_NODE_TRANSPORT_H_
+
+// The transport that a config asks for, with what a node needs of it beside the contract.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "gaios/base/clock.h"
+#include "gaios/paxos/types.h"
+#include "gaios/rsm/config.h"
+#include "gaios/transport/shm/id_lock.h"
+#include "gaios/transport/transport.h"
+
+namespace gaios::rsm {
+
+// One thread, but for what the backend says of its own.
+class NodeTransport {
+ public:
+  virtual ~NodeTransport() = default;
+  [[nodiscard]] virtual transport::Transport& contract() = 0;
+  // The life begins: until then nobody else has noticed anything. Once, before the first Poll.
+  [[nodiscard]] virtual absl::Status Begin() = 0;
+  // Sentences for the user since the last call.
+  [[nodiscard]] virtual std::vector<std::string> TakeNotices() = 0;
+  [[nodiscard]] virtual std::size_t reserved_bytes() const = 0;
+};
+
+struct NodeTransportOptions {
+  paxos::ReplicaId self;
+  paxos::Incarnation incarnation;
+  paxos::GroupId group;
+  std::string group_name;              // for messages to users
+  const base::Clock* clock = nullptr;  // must outlive the transport
+};
+
+// Reserves everything that may fail. FailedPrecondition when this build is without what the config asks for;
+// other errors are the backend's. `lock` is that of the replica's id in the config's directory, and is kept.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(
+    const Config& config, const NodeTransportOptions& options, transport::shm::IdLock lock);
+
+// Whether this build has it.
+[[nodiscard]] bool BuiltWith(TransportKind kind);
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_NODE_TRANSPORT_H_

@@ -1,0 +1,105 @@
+#include "gaios/rsm/node_verbs.h"
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "gaios/rsm/bootstrap_channel.h"
+#include "gaios/transport/bootstrap/bootstrap.h"
+#include "gaios/transport/verbs/fencing.h"
+#include "gaios/transport/verbs/libverbs_device.h"
+#include "gaios/transport/verbs/verbs_transport.h"
+
+namespace gaios::rsm {
+namespace {
+
+class VerbsNodeTransport final : public NodeTransport {
+ public:
+  VerbsNodeTransport(std::unique_ptr<transport::verbs::VerbsTransport> transport, transport::shm::IdLock lock)
+      : lock_(std::move(lock)), transport_(std::move(transport)) {}
+
+  transport::Transport& contract() override { return *transport_; }
+  absl::Status Begin() override {
+    transport_->Begin();
+    return absl::OkStatus();
+  }
+  std::vector<std::string> TakeNotices() override { return transport_->TakeNotices(); }
+  [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->capacity(); }
+
+ private:
+  const transport::shm::IdLock lock_;
+  const std::unique_ptr<transport::verbs::VerbsTransport> transport_;
+};
+
+transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
+                                                   const NodeTransportOptions& options) {
+  transport::bootstrap::BootstrapOptions bootstrap;
+  for (const ReplicaConfig& replica : config.replicas) {
+    if (replica.id == options.self) {
+      bootstrap.listen_address = replica.address;
+      bootstrap.listen_port = replica.port;
+    } else {
+      bootstrap.peers.push_back({replica.id, replica.address, replica.port});
+    }
+  }
+  bootstrap.credentials = {.key_file = config.credentials.key_file,
+                           .ca_file = config.credentials.ca_file,
+                           .certificate_file = config.credentials.certificate_file,
+                           .private_key_file = config.credentials.private_key_file};
+  bootstrap.cluster = config.group;
+  bootstrap.group = options.group;
+  bootstrap.group_name = options.group_name;
+  bootstrap.capacity_bytes = config.capacity_bytes;
+  bootstrap.self = options.self;
+  bootstrap.incarnation = options.incarnation;
+  bootstrap.clock = options.clock;
+  return bootstrap;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
+                                                         const NodeTransportOptions& options,
+                                                         transport::shm::IdLock lock) {
+  absl::StatusOr<std::unique_ptr<transport::verbs::LibverbsDevice>> device =
+      transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port);
+  if (!device.ok()) {
+    return device.status();
+  }
+  absl::StatusOr<std::unique_ptr<transport::bootstrap::Bootstrap>> bootstrap =
+      transport::bootstrap::Bootstrap::Open(BootstrapOf(config, options));
+  if (!bootstrap.ok()) {
+    return bootstrap.status();
+  }
+
+  transport::verbs::VerbsOptions verbs;
+  verbs.self = options.self;
+  verbs.incarnation = options.incarnation;
+  verbs.capacity = config.capacity_bytes;
+  verbs.replicas = config.replicas.size();
+  verbs.clock = options.clock;
+  verbs.ack_timeout = config.verbs.ack_timeout;
+  verbs.retries = config.verbs.retries;
+  verbs.traffic_class = config.verbs.traffic_class;
+  verbs.service_level = config.verbs.service_level;
+  for (const transport::verbs::FenceStrategy strategy :
+       {transport::verbs::FenceStrategy::kQueuePair, transport::verbs::FenceStrategy::kDeregistration}) {
+    if (config.verbs.fence == transport::verbs::FenceName(strategy)) {
+      verbs.fence = strategy;
+    }
+  }
+  verbs.begin = false;
+  absl::StatusOr<std::unique_ptr<transport::verbs::VerbsTransport>> transport =
+      transport::verbs::VerbsTransport::Open(verbs, *std::move(device),
+                                             std::make_unique<BootstrapChannel>(*std::move(bootstrap)));
+  if (!transport.ok()) {
+    return transport.status();
+  }
+  return std::make_unique<VerbsNodeTransport>(*std::move(transport), std::move(lock));
+}
+
+bool BuiltWith(TransportKind /*kind*/) {
+  return true;
+}
+
+}  // namespace gaios::rsm

@@ -1,0 +1,19 @@
+#include "gaios/rsm/node_verbs.h"
+
+// In place of node_verbs.cc in builds without verbs.
+
+namespace gaios::rsm {
+
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& /*config*/,
+                                                         const NodeTransportOptions& /*options*/,
+                                                         transport::shm::IdLock /*lock*/) {
+  return absl::FailedPreconditionError(
+      "the config says transport = \"verbs\", and this build is without it: install libibverbs-dev and build "
+      "again, or use \"shm\" for replicas on one host");
+}
+
+bool BuiltWith(TransportKind kind) {
+  return kind != TransportKind::kVerbs;
+}
+
+}  // namespace gaios::rsm
