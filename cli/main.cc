@@ -36,7 +36,8 @@ void AddDemo(CLI::App& app, int& exit_code) {
   command->add_option("--feed", flags->feed,
                       "order flow from a recording, ITCH 5.0 or Bitstamp L3 CSV, plain or compressed");
   command->add_option("--seed", flags->seed, "of the generated order flow")->capture_default_str();
-  command->add_option("--transport", flags->transport, "shm, verbs or udp; this build has shm")
+  command
+      ->add_option("--transport", flags->transport, "shm, or verbs for processes that share an RDMA device")
       ->capture_default_str();
   command->add_option(
       "--inject-fault", flags->fault,

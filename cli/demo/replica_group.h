@@ -26,6 +26,7 @@ namespace gaios::cli {
 struct ReplicaGroupOptions {
   std::size_t replicas = 3;
   std::string fault;  // as --inject-fault names it, or ""
+  rsm::TransportKind transport = rsm::TransportKind::kShm;
 };
 
 class ReplicaGroup {

@@ -28,6 +28,8 @@
 #include "gaios/cli/latency.h"
 #include "gaios/cli/write_json.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/rsm/config.h"
+#include "gaios/rsm/node_transport.h"
 
 namespace gaios::cli {
 namespace {
@@ -54,18 +56,27 @@ void Interrupt(int /*signal*/) {
 
 // The flags, with what follows from them.
 struct Plan {
+  rsm::TransportKind transport = rsm::TransportKind::kShm;
   double rate_per_s = kDefaultRate;
   double kill_at_s = 0;  // 0: never
 };
 
 absl::StatusOr<Plan> MakePlan(const DemoFlags& flags) {
-  if (flags.transport != "shm") {
+  Plan plan;
+  const auto kinds = {rsm::TransportKind::kShm, rsm::TransportKind::kVerbs};
+  const auto* const kind = std::ranges::find(kinds, flags.transport, rsm::TransportKindName);
+  if (kind == kinds.end()) {
     return absl::InvalidArgumentError(
-        flags.transport == "verbs" || flags.transport == "udp"
-            ? absl::StrCat("--transport ", flags.transport, ": this build has shm only; use --transport shm")
-            : absl::StrCat("--transport is \"", flags.transport,
-                           "\": say shm, verbs or udp; this build has shm"));
+        flags.transport == "udp"
+            ? std::string("--transport udp: not there yet; say shm or verbs")
+            : absl::StrCat("--transport is \"", flags.transport, "\": say shm, verbs or udp"));
   }
+  if (!rsm::BuiltWith(*kind)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--transport ", flags.transport,
+        ": this build is without it; install libibverbs-dev and build again, or say --transport shm"));
+  }
+  plan.transport = *kind;
   if (flags.replicas < 1 || flags.replicas > paxos::kMaxReplicas) {
     return absl::InvalidArgumentError(absl::StrCat("--replicas is ", flags.replicas, ": give it 1 to ",
                                                    paxos::kMaxReplicas, "; 3 survive one death"));
@@ -78,7 +89,6 @@ absl::StatusOr<Plan> MakePlan(const DemoFlags& flags) {
     return absl::InvalidArgumentError(
         absl::StrCat("--inject-fault is \"", flags.fault, "\": say lose, duplicate, reorder or diverge"));
   }
-  Plan plan;
   if (flags.rate_per_s.has_value()) {
     plan.rate_per_s = *flags.rate_per_s;
     if (!std::isfinite(plan.rate_per_s) || plan.rate_per_s < 1 || plan.rate_per_s > kMaxRate) {
@@ -158,14 +168,15 @@ class Demo {
     if (!flow.ok()) {
       return flow.status();
     }
-    absl::StatusOr<std::unique_ptr<ReplicaGroup>> group =
-        ReplicaGroup::Create({.replicas = flags_.replicas, .fault = flags_.fault});
+    absl::StatusOr<std::unique_ptr<ReplicaGroup>> group = ReplicaGroup::Create(
+        {.replicas = flags_.replicas, .fault = flags_.fault, .transport = plan_.transport});
     if (!group.ok()) {
       return group.status();
     }
     group_ = *std::move(group);
     live_.Event(
-        absl::StrFormat("gaios demo: %d replicas of an order book over shared memory", flags_.replicas));
+        absl::StrFormat("gaios demo: %d replicas of an order book over %s", flags_.replicas,
+                        plan_.transport == rsm::TransportKind::kShm ? "shared memory" : "RDMA, on one host"));
     if (const absl::Status launched = group_->Launch(); !launched.ok()) {
       return launched;
     }

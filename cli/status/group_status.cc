@@ -39,12 +39,12 @@ std::uint64_t FirstFailover(const CounterData& data) {
   return data.failovers_count - std::min<std::uint64_t>(data.failovers_count, CounterData::kFailovers);
 }
 
-json LinksJson(const CounterData& data) {
+json LinksJson(const CounterData& data, const std::string& path) {
   json links = json::array();
   for (std::size_t i = 0; i < data.links_count && i < data.links.size(); ++i) {
     const rsm::LinkCounters& link = data.links[i];
     links.push_back({{"peer", link.peer},
-                     {"path", "shm"},
+                     {"path", path},
                      {"state", std::string(LinkStateName(static_cast<rsm::LinkState>(link.state)))},
                      {"acked", link.acked},
                      {"applied", link.applied},
@@ -67,7 +67,7 @@ json FailoversJson(const CounterData& data) {
   return failovers;
 }
 
-json ReplicaJson(const std::string& group, const ReplicaStatus& replica) {
+json ReplicaJson(const std::string& group, const std::string& path, const ReplicaStatus& replica) {
   json object = {{"group", group}, {"replica", replica.id.value()}, {"running", replica.running()}};
   if (!replica.problem.empty()) {
     object["problem"] = replica.problem;
@@ -101,7 +101,7 @@ json ReplicaJson(const std::string& group, const ReplicaStatus& replica) {
                             {"own_hash", absl::StrFormat("%016x", data.divergence_own_hash)},
                             {"leader_hash", absl::StrFormat("%016x", data.divergence_leader_hash)}};
   }
-  object["links"] = LinksJson(data);
+  object["links"] = LinksJson(data, path);
   object["failovers"] = FailoversJson(data);
   return object;
 }
@@ -168,7 +168,8 @@ std::string TableLine(const ReplicaStatus& replica) {
 }  // namespace
 
 GroupStatus ReadGroupStatus(const rsm::Config& config) {
-  GroupStatus status{.group = config.group, .replicas = {}};
+  GroupStatus status{
+      .group = config.group, .replicas = {}, .path = std::string(rsm::TransportKindName(config.transport))};
   for (const rsm::ReplicaConfig& member : config.replicas) {
     ReplicaStatus replica{.id = member.id, .counters = std::nullopt, .problem = {}};
     absl::StatusOr<rsm::CounterSnapshot> counters =
@@ -194,7 +195,7 @@ json FailoverJson(const rsm::FailoverCounters& failover) {
 json StatusJson(const GroupStatus& status) {
   json array = json::array();
   for (const ReplicaStatus& replica : status.replicas) {
-    array.push_back(ReplicaJson(status.group, replica));
+    array.push_back(ReplicaJson(status.group, status.path, replica));
   }
   return array;
 }

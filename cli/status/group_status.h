@@ -35,6 +35,7 @@ struct ReplicaStatus {
 struct GroupStatus {
   std::string group;
   std::vector<ReplicaStatus> replicas;
+  std::string path = "shm";  // of all its links
 };
 
 [[nodiscard]] GroupStatus ReadGroupStatus(const rsm::Config& config);

@@ -26,7 +26,7 @@ class ScratchGroup {
     config.capacity_bytes = std::uint64_t{1} << 16;
     config.state_machine = StateMachineKind::kCounter;
     for (std::size_t i = 0; i < replicas; ++i) {
-      config.replicas.push_back({.id = paxos::ReplicaId(static_cast<std::uint8_t>(i)), .cpu = std::nullopt});
+      config.replicas.emplace_back().id = paxos::ReplicaId(static_cast<std::uint8_t>(i));
     }
   }
   ScratchGroup(const ScratchGroup&) = delete;
