@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "gaios/base/check.h"
+#include "gaios/cli/demo/loopback_network.h"
 #include "gaios/paxos/state.h"
 #include "gaios/rsm/group_identity.h"
 
@@ -81,11 +82,21 @@ bool Await(const std::function<bool()>& holds) {
 
 std::string ConfigText(const std::string& directory, const GroupSettings& settings,
                        const std::string& extra) {
-  std::string text = absl::StrCat("group = \"test\"\ntransport = \"shm\"\ndirectory = \"", directory,
-                                  "\"\ncapacity_bytes = ", settings.capacity_bytes,
-                                  "\nstate_machine = \"counter\"\n", extra);
+  std::string text = absl::StrCat(
+      "group = \"test\"\ntransport = \"", std::string(rsm::TransportKindName(settings.transport)),
+      "\"\ndirectory = \"", directory, "\"\ncapacity_bytes = ", settings.capacity_bytes,
+      "\nstate_machine = \"counter\"\n", extra);
+  const bool networked = settings.transport != rsm::TransportKind::kShm;
+  LoopbackNetwork network;
+  if (networked) {
+    absl::StatusOr<LoopbackNetwork> made =
+        LoopbackNetwork::Make(std::filesystem::path(directory).parent_path(), settings.replicas);
+    GAIOS_CHECK(made.ok(), "a scratch directory takes a key, and ports are free");
+    network = *std::move(made);
+    text += network.Credentials();
+  }
   for (std::size_t i = 0; i < settings.replicas; ++i) {
-    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n");
+    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n", networked ? network.Address(i) : "");
   }
   return text;
 }
