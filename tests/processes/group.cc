@@ -18,6 +18,8 @@
 #include "gaios/paxos/state.h"
 #include "gaios/rsm/group_identity.h"
 
+#include "tests/support/paths.h"
+
 namespace gaios::cli {
 namespace {
 
@@ -52,7 +54,7 @@ std::string ReadText(const std::string& path) {
 
 std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments,
                                          const std::string& output) {
-  std::vector<std::string> command = {std::string(GAIOS_BIN_DIR) + "/gaios"};
+  std::vector<std::string> command = {BinDirectory() + "/gaios"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   auto process = ChildProcess::Start(command, output);
   GAIOS_CHECK(process.ok(), "gaios can be started");
