@@ -114,7 +114,7 @@ class BootstrapTest : public testing::Test {
   [[nodiscard]] bool PollUntil(const std::function<bool()>& done);
   // As above, in steps of `step_ns`.
   [[nodiscard]] bool PollUntilAdvancing(std::uint64_t step_ns, const std::function<bool()>& done);
-  // Lets what is under way arrive: so many turns with the system's scheduler between them.
+  // Lets what is under way arrive: on one host, a few turns are many.
   void Settle();
 
   base::ManualClock clock_{kSecond};
