@@ -1,5 +1,6 @@
 #include "tests/transport/bootstrap/fixture.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 

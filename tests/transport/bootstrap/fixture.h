@@ -4,10 +4,11 @@
 // Ends of bootstrap channels in the test's own process, on loopback, with one clock that stands still unless
 // it is told. What the ends report is kept in words and numbers that a test can compare.
 
-#include <chrono>
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
