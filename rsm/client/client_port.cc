@@ -17,7 +17,7 @@
 namespace gaios::rsm {
 namespace {
 
-using transport::shm::UniqueFd;
+using base::UniqueFd;
 
 // Requests taken from one client in one turn, so that many clients and the protocol have their turns too.
 constexpr std::size_t kRequestsPerTurn = 32;
@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const std::string& 
   if (absl::Status status = RemoveStaleSocket(path); !status.ok()) {
     return status;
   }
-  absl::StatusOr<UniqueFd> listener = transport::shm::Listen(path);
+  absl::StatusOr<base::UniqueFd> listener = transport::shm::Listen(path);
   if (!listener.ok()) {
     return listener.status();
   }
@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<ClientPort>> ClientPort::Open(const std::string& 
   return std::unique_ptr<ClientPort>(new ClientPort(path, *std::move(listener), identity, options, clock));
 }
 
-ClientPort::ClientPort(const std::string& path, UniqueFd listener, const PortIdentity& identity,
+ClientPort::ClientPort(const std::string& path, base::UniqueFd listener, const PortIdentity& identity,
                        const ClientPortOptions& options, const base::Clock& clock)
     : path_(path), listener_(std::move(listener)), identity_(identity), options_(options), clock_(clock) {
   connections_.reserve(options.max_clients);
@@ -114,7 +114,7 @@ void ClientPort::CheckSockets(std::uint64_t now_ns, std::size_t max_command_byte
 
 void ClientPort::Accept(std::uint64_t now_ns) {
   while (connections_.size() < options_.max_clients) {
-    UniqueFd socket = transport::shm::Accept(listener_.get());
+    base::UniqueFd socket = transport::shm::Accept(listener_.get());
     if (!socket.valid()) {
       return;
     }

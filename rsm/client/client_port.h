@@ -20,11 +20,11 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/base/clock.h"
+#include "gaios/base/unique_fd.h"
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/client/port_connection.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/transport/shm/owned_path.h"
-#include "gaios/transport/shm/unique_fd.h"
 
 namespace gaios::rsm {
 
@@ -73,7 +73,7 @@ class ClientPort {
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
-  ClientPort(const std::string& path, transport::shm::UniqueFd listener, const PortIdentity& identity,
+  ClientPort(const std::string& path, base::UniqueFd listener, const PortIdentity& identity,
              const ClientPortOptions& options, const base::Clock& clock);
   void CheckSockets(std::uint64_t now_ns, std::size_t max_command_bytes);
   void Accept(std::uint64_t now_ns);
@@ -81,7 +81,7 @@ class ClientPort {
   void Count(PortConnection::End end);
 
   const transport::shm::OwnedPath path_;
-  const transport::shm::UniqueFd listener_;
+  const base::UniqueFd listener_;
   const PortIdentity identity_;
   const ClientPortOptions options_;
   const base::Clock& clock_;

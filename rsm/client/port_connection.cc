@@ -29,8 +29,7 @@ constexpr const char* kNoMemoryText =
 
 }  // namespace
 
-PortConnection::PortConnection(transport::shm::UniqueFd socket, const PortIdentity& identity,
-                               std::uint64_t now_ns)
+PortConnection::PortConnection(base::UniqueFd socket, const PortIdentity& identity, std::uint64_t now_ns)
     : identity_(identity), accepted_ns_(now_ns), socket_(std::move(socket)) {}
 
 void PortConnection::CheckSocket(std::uint64_t now_ns, std::size_t max_command_bytes) {

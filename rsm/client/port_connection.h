@@ -16,12 +16,12 @@
 #include <span>
 #include <string>
 
+#include "gaios/base/unique_fd.h"
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/client/byte_ring.h"
 #include "gaios/rsm/client/wire.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/transport/shm/region.h"
-#include "gaios/transport/shm/unique_fd.h"
 
 namespace gaios::rsm {
 
@@ -45,7 +45,7 @@ class PortConnection final : public ProposalListener {
   };
 
   // A connection accepted at `now_ns`.
-  PortConnection(transport::shm::UniqueFd socket, const PortIdentity& identity, std::uint64_t now_ns);
+  PortConnection(base::UniqueFd socket, const PortIdentity& identity, std::uint64_t now_ns);
 
   // Looks at the socket. Makes system calls.
   void CheckSocket(std::uint64_t now_ns, std::size_t max_command_bytes);
@@ -77,7 +77,7 @@ class PortConnection final : public ProposalListener {
   const std::uint64_t accepted_ns_;
   State state_ = State::kGreeting;
   End end_ = End::kNone;
-  transport::shm::UniqueFd socket_;
+  base::UniqueFd socket_;
   transport::shm::Region memory_;
   RingReader requests_;        // kServing
   RingWriter responses_;       // kServing

@@ -89,7 +89,7 @@ void ShmConnection::Receive() {
   TakeWelcome(packet.subspan(sizeof(transport::shm::PacketHeader)), {received.fds.data(), received.fd_count});
 }
 
-void ShmConnection::TakeWelcome(std::span<const std::byte> packet, std::span<transport::shm::UniqueFd> fds) {
+void ShmConnection::TakeWelcome(std::span<const std::byte> packet, std::span<base::UniqueFd> fds) {
   if (const std::optional<Refusal> refusal = DecodePacket<Refusal>(packet); refusal.has_value()) {
     Fail(absl::StrCat(path_, " refused: ", TextOf(*refusal)));
     return;

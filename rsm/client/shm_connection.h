@@ -14,11 +14,11 @@
 #include <span>
 #include <string>
 
+#include "gaios/base/unique_fd.h"
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/client/byte_ring.h"
 #include "gaios/rsm/client/wire.h"
 #include "gaios/transport/shm/region.h"
-#include "gaios/transport/shm/unique_fd.h"
 
 namespace gaios::rsm {
 
@@ -59,7 +59,7 @@ class ShmConnection {
  private:
   void Connect();
   void Receive();
-  void TakeWelcome(std::span<const std::byte> packet, std::span<transport::shm::UniqueFd> fds);
+  void TakeWelcome(std::span<const std::byte> packet, std::span<base::UniqueFd> fds);
   void Fail(std::string why);
 
   const paxos::ReplicaId replica_;
@@ -67,7 +67,7 @@ class ShmConnection {
   const std::string path_;
   State state_ = State::kDown;
   std::string failure_;
-  transport::shm::UniqueFd socket_;
+  base::UniqueFd socket_;
   transport::shm::Region memory_;
   RingWriter requests_;   // kReady
   RingReader responses_;  // kReady, kLost

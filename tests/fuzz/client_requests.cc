@@ -134,7 +134,7 @@ class Hostile {
                  header, choices.Bytes(choices.Take<std::uint8_t>()));
   }
 
-  transport::shm::UniqueFd socket_;
+  base::UniqueFd socket_;
   Region memory_;
 };
 

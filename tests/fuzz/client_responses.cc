@@ -27,9 +27,9 @@
 namespace gaios::fuzz {
 namespace {
 
+using base::UniqueFd;
 using transport::shm::Packet;
 using transport::shm::Region;
-using transport::shm::UniqueFd;
 
 constexpr paxos::GroupId kGroup{77};
 constexpr std::size_t kRingBytes = rsm::kMinRingBytes;

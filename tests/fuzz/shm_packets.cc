@@ -30,6 +30,7 @@
 namespace gaios::fuzz {
 namespace {
 
+using base::UniqueFd;
 using paxos::Grant;
 using paxos::Incarnation;
 using paxos::ReplicaId;
@@ -38,7 +39,6 @@ using transport::shm::Packet;
 using transport::shm::PacketType;
 using transport::shm::Region;
 using transport::shm::ShmTransport;
-using transport::shm::UniqueFd;
 
 constexpr paxos::GroupId kGroup{77};
 constexpr std::size_t kCapacityBytes = paxos::kMinCapacityBytes;

@@ -66,7 +66,7 @@ absl::StatusOr<Claim> Claim::Take(const ShmOptions& options, IdLock lock) {
 
 absl::Status Claim::EndEarlierLife(const ShmOptions& options) {
   const std::string path = ControlPath(options.directory, options.self);
-  UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  base::UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!file.valid()) {
     return errno == ENOENT ? absl::OkStatus() : FileError("open", path);
   }
@@ -91,12 +91,13 @@ absl::Status Claim::CreateControl(const ShmOptions& options) {
   control_path_ = ControlPath(options.directory, options.self);
   const std::string unfinished = control_path_ + ".new";
   ::unlink(unfinished.c_str());
-  UniqueFd file(::open(unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
+  base::UniqueFd file(
+      ::open(unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
   if (!file.valid() || ::fallocate(file.get(), 0, 0, kControlRegionBytes) != 0) {
     return FileError("create", unfinished);
   }
   control_file_ = OwnedPath(unfinished);
-  read_only_control_ = UniqueFd(::open(unfinished.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  read_only_control_ = base::UniqueFd(::open(unfinished.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!read_only_control_.valid()) {
     return FileError("open", unfinished);
   }
@@ -141,7 +142,7 @@ absl::Status Claim::OpenSocket(const ShmOptions& options) {
     // Left by a crashed life of this id.
     ::unlink(path.c_str());
   }
-  absl::StatusOr<UniqueFd> listener = Listen(path);
+  absl::StatusOr<base::UniqueFd> listener = Listen(path);
   if (!listener.ok()) {
     return listener.status();
   }

@@ -16,12 +16,12 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "gaios/base/unique_fd.h"
 #include "gaios/transport/shm/id_lock.h"
 #include "gaios/transport/shm/layout.h"
 #include "gaios/transport/shm/options.h"
 #include "gaios/transport/shm/owned_path.h"
 #include "gaios/transport/shm/region.h"
-#include "gaios/transport/shm/unique_fd.h"
 
 namespace gaios::transport::shm {
 
@@ -59,8 +59,8 @@ class Claim {
   OwnedPath socket_file_;
   bool begun_ = false;
   Region control_;
-  UniqueFd read_only_control_;
-  UniqueFd listener_;
+  base::UniqueFd read_only_control_;
+  base::UniqueFd listener_;
 };
 
 }  // namespace gaios::transport::shm

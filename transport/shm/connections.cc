@@ -119,7 +119,7 @@ void ShmTransport::AcceptConnections(std::uint64_t now_ns) {
     if (candidate.socket.valid()) {
       continue;
     }
-    UniqueFd socket = Accept(claim_.listener_fd());
+    base::UniqueFd socket = Accept(claim_.listener_fd());
     if (!socket.valid()) {
       return;
     }
@@ -134,7 +134,7 @@ void ShmTransport::AcceptConnections(std::uint64_t now_ns) {
 }
 
 void ShmTransport::ConnectTo(Link& link, std::uint64_t now_ns) {
-  UniqueFd socket = Connect(SocketPath(options_.directory, link.peer));
+  base::UniqueFd socket = Connect(SocketPath(options_.directory, link.peer));
   link.backoff_ns = std::clamp(link.backoff_ns * 2, kFirstBackoffNs, kLongestBackoffNs);
   link.next_attempt_ns = now_ns + link.backoff_ns;
   if (!socket.valid()) {
@@ -176,7 +176,7 @@ void ShmTransport::ReadCandidate(Candidate& candidate, std::uint64_t now_ns) {
     return;
   }
   // Closed on return unless it becomes a link.
-  UniqueFd socket = std::move(candidate.socket);
+  base::UniqueFd socket = std::move(candidate.socket);
   if (received.kind == Received::Kind::kClosed) {
     return;
   }
@@ -374,7 +374,7 @@ std::size_t ShmTransport::BringUp(Link& link, Region control, Region doorbell, E
   return 1;
 }
 
-bool ShmTransport::TakeSpare(Link& link, std::uint64_t region_id, UniqueFd fd) {
+bool ShmTransport::TakeSpare(Link& link, std::uint64_t region_id, base::UniqueFd fd) {
   absl::StatusOr<Region> region = Region::Adopt(std::move(fd), LogRegionBytes(options_.capacity));
   if (!region.ok()) {
     return false;

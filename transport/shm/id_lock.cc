@@ -41,7 +41,7 @@ std::string LockPath(const std::string& directory, ReplicaId id) {
 absl::StatusOr<IdLock> IdLock::Take(const std::string& directory, ReplicaId id) {
   const std::string path = LockPath(directory, id);
   for (;;) {
-    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
+    base::UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
     if (!lock.valid()) {
       return FileError("open", path);
     }

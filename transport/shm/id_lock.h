@@ -10,8 +10,8 @@
 
 #include <absl/status/statusor.h>
 
+#include "gaios/base/unique_fd.h"
 #include "gaios/transport/shm/owned_path.h"
-#include "gaios/transport/shm/unique_fd.h"
 #include "gaios/transport/transport.h"
 
 namespace gaios::transport::shm {
@@ -25,9 +25,9 @@ class IdLock {
   static absl::StatusOr<IdLock> Take(const std::string& directory, ReplicaId id);
 
  private:
-  IdLock(UniqueFd file, const std::string& path) : file_(std::move(file)), path_(path) {}
+  IdLock(base::UniqueFd file, const std::string& path) : file_(std::move(file)), path_(path) {}
 
-  UniqueFd file_;
+  base::UniqueFd file_;
   OwnedPath path_;  // removed while the lock is held
 };
 

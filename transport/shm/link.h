@@ -10,10 +10,10 @@
 #include <cstdint>
 
 #include "gaios/base/check.h"
+#include "gaios/base/unique_fd.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/transport/shm/layout.h"
 #include "gaios/transport/shm/region.h"
-#include "gaios/transport/shm/unique_fd.h"
 #include "gaios/transport/transport.h"
 
 namespace gaios::transport::shm {
@@ -102,7 +102,7 @@ struct Link {
   // ---- connection
   ReplicaId peer;
   LinkState state = LinkState::kClosed;
-  UniqueFd socket;
+  base::UniqueFd socket;
   Incarnation incarnation;         // of the process at the other end, once its HELLO is good
   Incarnation newest_incarnation;  // ever seen
   Region control_region;

@@ -56,7 +56,7 @@ void Region::Unmap() {
   prepared_ = 0;
 }
 
-absl::StatusOr<Region> Region::Map(UniqueFd fd, std::size_t size, int protection) {
+absl::StatusOr<Region> Region::Map(base::UniqueFd fd, std::size_t size, int protection) {
   void* const mapped = ::mmap(nullptr, size, protection, MAP_SHARED, fd.get(), 0);
   if (mapped == MAP_FAILED) {
     return MemoryError("mapping", size, errno);
@@ -69,7 +69,7 @@ absl::StatusOr<Region> Region::Map(UniqueFd fd, std::size_t size, int protection
 }
 
 absl::StatusOr<Region> Region::Create(const char* name, std::size_t size) {
-  UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  base::UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) {
     return MemoryError("creation", size, errno);
   }
@@ -82,7 +82,7 @@ absl::StatusOr<Region> Region::Create(const char* name, std::size_t size) {
   return Map(std::move(fd), size, PROT_READ | PROT_WRITE);
 }
 
-absl::StatusOr<Region> Region::Adopt(UniqueFd fd, std::size_t size) {
+absl::StatusOr<Region> Region::Adopt(base::UniqueFd fd, std::size_t size) {
   struct stat facts = {};
   if (::fstat(fd.get(), &facts) != 0 || facts.st_size != static_cast<off_t>(size)) {
     return absl::InvalidArgumentError("a passed memory has the wrong size");
@@ -94,7 +94,7 @@ absl::StatusOr<Region> Region::Adopt(UniqueFd fd, std::size_t size) {
   return Map(std::move(fd), size, PROT_READ | PROT_WRITE);
 }
 
-absl::StatusOr<Region> Region::MapFile(UniqueFd fd, std::size_t size, bool writable) {
+absl::StatusOr<Region> Region::MapFile(base::UniqueFd fd, std::size_t size, bool writable) {
   struct stat facts = {};
   if (::fstat(fd.get(), &facts) != 0 || facts.st_size < static_cast<off_t>(size)) {
     return absl::InvalidArgumentError("a control file is shorter than a control region");

@@ -16,7 +16,7 @@
 
 #include <absl/status/statusor.h>
 
-#include "gaios/transport/shm/unique_fd.h"
+#include "gaios/base/unique_fd.h"
 
 namespace gaios::transport::shm {
 
@@ -36,9 +36,9 @@ class Region {
   // size, so that no holder of its descriptor can make a touch of it fault.
   static absl::StatusOr<Region> Create(const char* name, std::size_t size);
   // Maps what a peer has passed. Refused unless it has exactly `size` bytes and is sealed as Create seals.
-  static absl::StatusOr<Region> Adopt(UniqueFd fd, std::size_t size);
+  static absl::StatusOr<Region> Adopt(base::UniqueFd fd, std::size_t size);
   // Maps the first `size` bytes of an open file, which must be at least as long.
-  static absl::StatusOr<Region> MapFile(UniqueFd fd, std::size_t size, bool writable);
+  static absl::StatusOr<Region> MapFile(base::UniqueFd fd, std::size_t size, bool writable);
 
   [[nodiscard]] bool empty() const { return data_ == nullptr; }
   [[nodiscard]] std::byte* data() const { return data_; }
@@ -54,10 +54,10 @@ class Region {
   void ReleaseStep();
 
  private:
-  static absl::StatusOr<Region> Map(UniqueFd fd, std::size_t size, int protection);
+  static absl::StatusOr<Region> Map(base::UniqueFd fd, std::size_t size, int protection);
   void Unmap();
 
-  UniqueFd fd_;
+  base::UniqueFd fd_;
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t prepared_ = 0;

@@ -95,7 +95,7 @@ class ShmTransport final : public Transport {
   };
   // A connection whose HELLO has not come yet.
   struct Candidate {
-    UniqueFd socket;
+    base::UniqueFd socket;
     std::uint64_t deadline_ns = 0;
   };
 
@@ -127,7 +127,7 @@ class ShmTransport final : public Transport {
   std::size_t HandlePacket(Link& link, std::span<const std::byte> packet, Received& received,
                            std::uint64_t now_ns, EventHandler& handler);
   std::size_t BringUp(Link& link, Region control, Region doorbell, EventHandler& handler);
-  bool TakeSpare(Link& link, std::uint64_t region_id, UniqueFd fd);
+  bool TakeSpare(Link& link, std::uint64_t region_id, base::UniqueFd fd);
   bool TakeGrant(Link& link, const Granted& granted);
   void ReadCandidate(Candidate& candidate, std::uint64_t now_ns);
   void AcceptConnections(std::uint64_t now_ns);

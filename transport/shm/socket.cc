@@ -47,7 +47,7 @@ bool TakeFds(msghdr& message, Received& received) {
     for (std::size_t i = 0; i < count; ++i) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-      UniqueFd owned(fd);
+      base::UniqueFd owned(fd);
       if (received.fd_count < kMaxPassedFds) {
         received.fds[received.fd_count++] = std::move(owned);
       } else {
@@ -70,8 +70,8 @@ absl::Status CheckSocketPath(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<UniqueFd> Listen(const std::string& path) {
-  UniqueFd fd(::socket(AF_UNIX, kSocketType, 0));
+absl::StatusOr<base::UniqueFd> Listen(const std::string& path) {
+  base::UniqueFd fd(::socket(AF_UNIX, kSocketType, 0));
   const sockaddr_un address = AddressOf(path);
   if (!fd.valid() || ::bind(fd.get(), Generic(&address), sizeof(address)) != 0 ||
       ::listen(fd.get(), kBacklog) != 0) {
@@ -82,8 +82,8 @@ absl::StatusOr<UniqueFd> Listen(const std::string& path) {
   return fd;
 }
 
-UniqueFd Connect(const std::string& path) {
-  UniqueFd fd(::socket(AF_UNIX, kSocketType, 0));
+base::UniqueFd Connect(const std::string& path) {
+  base::UniqueFd fd(::socket(AF_UNIX, kSocketType, 0));
   const sockaddr_un address = AddressOf(path);
   if (!fd.valid() || ::connect(fd.get(), Generic(&address), sizeof(address)) != 0) {
     return {};
@@ -91,8 +91,8 @@ UniqueFd Connect(const std::string& path) {
   return fd;
 }
 
-UniqueFd Accept(int listener) {
-  return UniqueFd(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+base::UniqueFd Accept(int listener) {
+  return base::UniqueFd(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
 bool PeerIsTrusted(int socket) {

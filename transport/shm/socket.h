@@ -13,7 +13,7 @@
 
 #include <absl/status/statusor.h>
 
-#include "gaios/transport/shm/unique_fd.h"
+#include "gaios/base/unique_fd.h"
 #include "gaios/transport/shm/wire.h"
 
 namespace gaios::transport::shm {
@@ -24,13 +24,13 @@ inline constexpr std::size_t kMaxPassedFds = 2;
 absl::Status CheckSocketPath(const std::string& path);
 
 // Listens at `path`, where no file may be.
-absl::StatusOr<UniqueFd> Listen(const std::string& path);
+absl::StatusOr<base::UniqueFd> Listen(const std::string& path);
 
 // A connection to the socket at `path`, or an invalid descriptor when nobody listens there (yet).
-UniqueFd Connect(const std::string& path);
+base::UniqueFd Connect(const std::string& path);
 
 // The next connection that waits, or an invalid descriptor.
-UniqueFd Accept(int listener);
+base::UniqueFd Accept(int listener);
 
 // Whether the process at the other end belongs to the user of this one, or to root.
 bool PeerIsTrusted(int socket);
@@ -47,7 +47,7 @@ struct Received {
   };
   Kind kind = Kind::kNothing;
   std::size_t size = 0;
-  std::array<UniqueFd, kMaxPassedFds> fds;
+  std::array<base::UniqueFd, kMaxPassedFds> fds;
   std::size_t fd_count = 0;
 };
 

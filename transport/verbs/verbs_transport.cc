@@ -76,6 +76,16 @@ std::string LockedMemoryAdvice() {
 absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Open(const VerbsOptions& options,
                                                                      std::unique_ptr<RdmaDevice> device,
                                                                      std::unique_ptr<PeerChannel> channel) {
+  absl::StatusOr<std::unique_ptr<VerbsTransport>> transport =
+      Reserve(options, std::move(device), std::move(channel));
+  if (transport.ok()) {
+    (*transport)->Begin();
+  }
+  return transport;
+}
+
+absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Reserve(
+    const VerbsOptions& options, std::unique_ptr<RdmaDevice> device, std::unique_ptr<PeerChannel> channel) {
   if (absl::Status status = CheckOptions(options); !status.ok()) {
     return status;
   }
@@ -207,10 +217,15 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
   connector_ = std::make_unique<Connector>(connector, *device_, std::move(channel));
   connector_->Ask({.kind = Task::Kind::kMakeLoopback});
   loopback_asked_ = true;
+  return absl::OkStatus();
+}
+
+void VerbsTransport::Begin() {
+  GAIOS_CHECK(!begun_, "a life begins once");
+  begun_ = true;
   if (options_.own_thread) {
     connector_->Start();
   }
-  return absl::OkStatus();
 }
 
 std::uint64_t VerbsTransport::ReadLogWord(LogWord which) const {

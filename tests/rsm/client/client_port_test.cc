@@ -28,13 +28,13 @@
 namespace gaios::rsm {
 namespace {
 
+using base::UniqueFd;
 using test::Answers;
 using test::Bytes;
 using test::LocalGroup;
 using transport::shm::Packet;
 using transport::shm::Received;
 using transport::shm::Region;
-using transport::shm::UniqueFd;
 
 // A client made by hand, which keeps no rule.
 class RawClient {

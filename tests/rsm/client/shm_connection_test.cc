@@ -18,9 +18,9 @@
 namespace gaios::rsm {
 namespace {
 
+using base::UniqueFd;
 using transport::shm::Packet;
 using transport::shm::Region;
-using transport::shm::UniqueFd;
 using State = ShmConnection::State;
 
 constexpr paxos::ReplicaId kReplica{0};

@@ -20,7 +20,7 @@ using testing::IsEmpty;
 
 class ConnectionsTest : public ShmTest {
  protected:
-  [[nodiscard]] UniqueFd ConnectToSelf() const {
+  [[nodiscard]] base::UniqueFd ConnectToSelf() const {
     return Connect(SocketPath(backend_.directory(), ReplicaId(0)));
   }
 
@@ -36,7 +36,7 @@ class ConnectionsTest : public ShmTest {
 
   // Speaks `hello` to replica 0, which is us, and returns what it is refused with.
   Refusal RefusalOf(const Hello& hello) {
-    const UniqueFd peer = ConnectToSelf();
+    const base::UniqueFd peer = ConnectToSelf();
     EXPECT_EQ(SendPacket(peer.get(), Packet(PacketType::kHello, hello)), SendResult::kSent);
     std::array<std::byte, kMaxPacketBytes> buffer;
     Received received;
@@ -52,8 +52,8 @@ class ConnectionsTest : public ShmTest {
   }
 
   // A link whose other end is a socket of the test: the whole handshake by hand, as replica 1.
-  UniqueFd LinkByHand() {
-    UniqueFd peer = ConnectToSelf();
+  base::UniqueFd LinkByHand() {
+    base::UniqueFd peer = ConnectToSelf();
     EXPECT_EQ(SendPacket(peer.get(), Packet(PacketType::kHello, GoodHello())), SendResult::kSent);
     const absl::StatusOr<Region> control = Region::Create("control", kControlRegionBytes);
     const absl::StatusOr<Region> doorbell = Region::Create("doorbell", kDoorbellBytes);
@@ -91,7 +91,7 @@ TEST_F(ConnectionsTest, AnotherVersionIsToldApartHoweverItsHelloIsLaidOut) {
     std::uint32_t version = kWireVersion + 1;
     std::array<std::uint32_t, 20> more = {};
   };
-  const UniqueFd peer = ConnectToSelf();
+  const base::UniqueFd peer = ConnectToSelf();
   ASSERT_EQ(SendPacket(peer.get(), Packet(PacketType::kHello, LaterHello())), SendResult::kSent);
   EXPECT_TRUE(PollUntil([&] { return self_->counters().connections_refused == 1; }));
   EXPECT_EQ(self_->counters().packets_malformed, 0U);
@@ -134,9 +134,9 @@ TEST_F(ConnectionsTest, BothEndsTellTheirUserOnceWhyTheyDoNotTalk) {
 TEST_F(ConnectionsTest, TheConnectingEndRefusesToo) {
   // Here we are the higher id: it is us who connect, and what answers does not fit.
   OpenSelf(OptionsOf(ReplicaId(1)));
-  const absl::StatusOr<UniqueFd> listener = Listen(SocketPath(backend_.directory(), ReplicaId(0)));
+  const absl::StatusOr<base::UniqueFd> listener = Listen(SocketPath(backend_.directory(), ReplicaId(0)));
   ASSERT_TRUE(listener.ok());
-  UniqueFd accepted;
+  base::UniqueFd accepted;
   ASSERT_TRUE(PollUntil([&] {
     accepted = Accept(listener->get());
     return accepted.valid();
@@ -163,7 +163,7 @@ TEST_F(ConnectionsTest, GarbageInsteadOfAHelloIsCountedAndClosed) {
   packets[5][4] = std::byte{99};
   std::uint64_t malformed = 0;
   for (const std::vector<std::byte>& packet : packets) {
-    const UniqueFd peer = ConnectToSelf();
+    const base::UniqueFd peer = ConnectToSelf();
     ASSERT_EQ(::write(peer.get(), packet.data(), packet.size()), static_cast<ssize_t>(packet.size()));
     ++malformed;
     ASSERT_TRUE(PollUntil([&] { return self_->counters().packets_malformed == malformed; }));
@@ -176,7 +176,7 @@ TEST_F(ConnectionsTest, GarbageInsteadOfAHelloIsCountedAndClosed) {
 
 TEST_F(ConnectionsTest, ASilentConnectionIsClosedInTheEnd) {
   OpenSelf(OptionsOf(ReplicaId(0)));
-  const UniqueFd peer = ConnectToSelf();
+  const base::UniqueFd peer = ConnectToSelf();
   std::array<std::byte, kMaxPacketBytes> buffer;
   EXPECT_TRUE(PollUntil([&] { return ReceivePacket(peer.get(), buffer).kind == Received::Kind::kClosed; }));
 }
@@ -204,7 +204,7 @@ TEST_F(ConnectionsTest, MalformedPacketsOnALinkEndIt) {
   std::uint64_t malformed = 0;
   for (const std::function<void(int)>& offence : offences) {
     events_.clear();
-    const UniqueFd peer = LinkByHand();
+    const base::UniqueFd peer = LinkByHand();
     offence(peer.get());
     ++malformed;
     ASSERT_TRUE(PollUntil([&] { return CountOf(Event::Kind::kLinkDown) == 1; }));
@@ -214,7 +214,7 @@ TEST_F(ConnectionsTest, MalformedPacketsOnALinkEndIt) {
 
 TEST_F(ConnectionsTest, ARefusalIsShownWithPrintableCharactersOnly) {
   OpenSelf(OptionsOf(ReplicaId(0)));
-  const UniqueFd peer = LinkByHand();
+  const base::UniqueFd peer = LinkByHand();
   Refuse refuse = MakeRefuse(Refusal::kGroup, "bad\n\x1b[31m");
   refuse.text_bytes = 4'000'000;
   ASSERT_EQ(SendPacket(peer.get(), Packet(PacketType::kRefuse, refuse)), SendResult::kSent);
@@ -229,7 +229,7 @@ TEST_F(ConnectionsTest, MessagesThatDoNotFitIntoTheSocketAreDroppedAndCounted) {
   const std::array<std::byte, 64> message = {};
   self_->Send(ReplicaId(1), message);
   EXPECT_EQ(self_->counters().messages_dropped, 1U);
-  const UniqueFd peer = LinkByHand();
+  const base::UniqueFd peer = LinkByHand();
   while (self_->counters().messages_dropped < 10) {
     self_->Send(ReplicaId(1), message);
   }

@@ -22,7 +22,7 @@ TEST(LogStore, P4MemoryThatWasPassedKeepsItsBytesForWhoeverStillMapsIt) {
   ASSERT_TRUE(store.ok()) << store.status();
   const auto map = [&store](LogMemory& memory) {
     memory.passed = true;
-    return Region::Adopt(UniqueFd(::dup(memory.region.fd())), LogRegionBytes(kCapacity));
+    return Region::Adopt(base::UniqueFd(::dup(memory.region.fd())), LogRegionBytes(kCapacity));
   };
   std::fill_n(store->log(), kCapacity, std::byte{0x5a});
   const absl::StatusOr<Region> granted = map(store->active());

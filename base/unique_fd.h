@@ -1,13 +1,14 @@
-#ifndef GAIOS_TRANSPORT_SHM_UNIQUE_FD_H_
-#define GAIOS_TRANSPORT_SHM_UNIQUE_FD_H_
+#ifndef GAIOS_BASE_UNIQUE_FD_H_
+#define GAIOS_BASE_UNIQUE_FD_H_
 
-// A file descriptor that is closed by its one owner. Movable, not copyable.
+// A file descriptor that is closed by its one owner. Movable, not copyable. Not for use from several threads
+// at once.
 
 #include <unistd.h>
 
 #include <utility>
 
-namespace gaios::transport::shm {
+namespace gaios::base {
 
 class UniqueFd {
  public:
@@ -38,6 +39,6 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace gaios::transport::shm
+}  // namespace gaios::base
 
-#endif  // GAIOS_TRANSPORT_SHM_UNIQUE_FD_H_
+#endif  // GAIOS_BASE_UNIQUE_FD_H_

@@ -1,0 +1,403 @@
+#include "gaios/transport/bootstrap/impl.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include <absl/status/status.h>
+
+#include "gaios/base/check.h"
+
+namespace gaios::transport::bootstrap {
+namespace {
+
+// Beyond any place.
+constexpr std::uint64_t kListenerKey = std::numeric_limits<std::uint64_t>::max();
+// One turn never finds more descriptors ready than there are.
+constexpr std::size_t kMaxReady = paxos::kMaxReplicas + kMaxPendingConnections + 1;
+
+// What one turn does at most, so that none takes long: connections taken from the listener, frames of a peer.
+constexpr int kAcceptsPerTurn = 16;
+constexpr int kFramesPerTurn = 64;
+
+// What an end may send before it is up, on the wire: a hello, TLS, and a first record of the largest size
+// (16 KiB); and the certificates of those that have some.
+constexpr std::size_t kGreetingBytesWithKey = std::size_t{24} << 10;
+constexpr std::size_t kGreetingBytesWithCertificates = std::size_t{48} << 10;
+
+}  // namespace
+
+Bootstrap::Impl::Impl(BootstrapOptions options, std::unique_ptr<TlsContext> tls, base::UniqueFd listener,
+                      base::UniqueFd epoll, std::uint64_t instance)
+    : options_(std::move(options)),
+      tls_(std::move(tls)),
+      listener_(std::move(listener)),
+      epoll_(std::move(epoll)),
+      admission_(options_, instance),
+      connections_(paxos::kMaxReplicas + options_.max_pending_connections),
+      next_handshake_(paxos::kMaxReplicas),
+      random_state_(instance) {
+  for (const PeerAddress& peer : options_.peers) {
+    if (peer.id > options_.self) {
+      peers_.at(peer.id.value()).address = ParseAddress(peer.address, peer.port);
+    }
+  }
+}
+
+Bootstrap::Impl::~Impl() {
+  for (const std::unique_ptr<Connection>& connection : connections_) {
+    if (connection != nullptr && connection->stage == Stage::kUp) {
+      connection->tls->Close();
+    }
+  }
+}
+
+absl::Status Bootstrap::Impl::Watch() {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.u64 = kListenerKey;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_.get(), &event) != 0) {
+    return absl::UnavailableError("the system watches no more descriptors: raise fs.epoll.max_user_watches");
+  }
+  return absl::OkStatus();
+}
+
+std::size_t Bootstrap::Impl::Poll(BootstrapHandler& handler) {
+  GAIOS_CHECK(handler_ == nullptr, "Poll was called from one of its handlers");
+  handler_ = &handler;
+  events_ = 0;
+  now_ns_ = options_.clock->NowNs();
+  TakeReadiness();
+  AcceptAll();
+  for (Place place = 0; place < paxos::kMaxReplicas; ++place) {
+    if (connections_[place] != nullptr && connections_[place]->stage == Stage::kUp) {
+      ServePeer(place);
+    }
+  }
+  ServeHandshakes();
+  for (Place place = 0; place < connections_.size(); ++place) {
+    if (connections_[place] != nullptr) {
+      KeepAlive(place);
+    }
+  }
+  DialDue();
+  handler_ = nullptr;
+  return events_;
+}
+
+void Bootstrap::Impl::TakeReadiness() {
+  std::array<epoll_event, kMaxReady> ready;
+  const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t key = ready.at(static_cast<std::size_t>(i)).data.u64;
+    if (key == kListenerKey) {
+      accepting_ = true;
+    } else if (connections_.at(key) != nullptr) {
+      connections_[key]->ready = true;
+    }
+  }
+}
+
+void Bootstrap::Impl::AcceptAll() {
+  for (int taken = 0; accepting_ && taken < kAcceptsPerTurn; ++taken) {
+    SocketAddress from;
+    base::UniqueFd socket = Accept(listener_.get(), from);
+    if (socket.valid()) {
+      ++counters_.connections_accepted;
+      Adopt(std::move(socket), from);
+    } else {
+      accepting_ = false;
+    }
+  }
+}
+
+void Bootstrap::Impl::Adopt(base::UniqueFd socket, const SocketAddress& from) {
+  const Place place = FreePendingPlace();
+  std::unique_ptr<TlsChannel> channel = TlsChannel::Create(*tls_, socket.get(), /*dials=*/false);
+  if (channel != nullptr) {
+    static_cast<void>(Register(place, std::make_unique<Connection>(std::move(socket), std::move(channel),
+                                                                   /*dialled=*/false, AddressText(from))));
+  }
+}
+
+Bootstrap::Impl::Place Bootstrap::Impl::FreePendingPlace() {
+  Place oldest = paxos::kMaxReplicas;
+  for (Place place = paxos::kMaxReplicas; place < connections_.size(); ++place) {
+    if (connections_[place] == nullptr) {
+      return place;
+    }
+    if (connections_[place]->order < connections_[oldest]->order) {
+      oldest = place;
+    }
+  }
+  if (connections_[oldest]->stage != Stage::kLingering) {
+    ++counters_.strangers_crowded;
+  }
+  Remove(oldest);
+  return oldest;
+}
+
+bool Bootstrap::Impl::Register(Place place, std::unique_ptr<Connection> connection) {
+  connection->order = ++connections_made_;
+  connection->deadline_ns = now_ns_ + options_.handshake_timeout_ns;
+  connection->tls->SetReceiveLimit(tls_->shares_key() ? kGreetingBytesWithKey
+                                                      : kGreetingBytesWithCertificates);
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.u64 = place;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection->socket.get(), &event) != 0) {
+    return false;
+  }
+  connections_[place] = std::move(connection);
+  WatchWrites(place);
+  return true;
+}
+
+void Bootstrap::Impl::WatchWrites(Place place) {
+  Connection& connection = *connections_[place];
+  const bool wanted = connection.stage == Stage::kConnecting || !connection.outbox.empty() ||
+                      (connection.stage == Stage::kHandshaking && connection.tls->wants_write());
+  if (wanted == connection.watches_write) {
+    return;
+  }
+  epoll_event event = {};
+  event.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  event.data.u64 = place;
+  GAIOS_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection.socket.get(), &event) == 0,
+              "a connection that is not watched");
+  connection.watches_write = wanted;
+}
+
+// Of a connection that has come up: it leaves the pending ones.
+void Bootstrap::Impl::Move(Place from, Place to) {
+  GAIOS_CHECK(connections_[to] == nullptr, "a peer has one connection");
+  epoll_event event = {};
+  event.events = connections_[from]->watches_write ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  event.data.u64 = to;
+  GAIOS_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connections_[from]->socket.get(), &event) == 0,
+              "a connection that is not watched");
+  connections_[to] = std::move(connections_[from]);
+}
+
+// The descriptor is closed, and so leaves epoll by itself.
+void Bootstrap::Impl::Remove(Place place) {
+  connections_[place].reset();
+}
+
+// ---- peers that are up
+// -------------------------------------------------------------------------------------------------------
+
+void Bootstrap::Impl::ServePeer(Place place) {
+  Connection& connection = *connections_[place];
+  if (connection.disconnect) {
+    connection.tls->Close();
+    Down(place, DownReason::kDisconnected);
+    return;
+  }
+  if (!connection.ready) {
+    return;
+  }
+  const TlsResult flushed = connection.broken ? TlsResult::kGone : connection.Flush();
+  // What the peer has sent before it went still counts.
+  if (!TakeFrames(place)) {
+    return;
+  }
+  if (flushed != TlsResult::kDone && flushed != TlsResult::kWait) {
+    Down(place, DownReason::kLost);
+    return;
+  }
+  WatchWrites(place);
+}
+
+bool Bootstrap::Impl::TakeFrames(Place place) {
+  Connection& connection = *connections_[place];
+  for (int taken = 0; taken < kFramesPerTurn;) {
+    Frame frame;
+    const FrameReader::Found found = connection.reader.Next(frame);
+    if (found == FrameReader::Found::kNothing) {
+      const TlsResult result = connection.Fill();
+      if (result == TlsResult::kWait) {
+        connection.ready = false;
+        return true;
+      }
+      if (result != TlsResult::kDone) {
+        Down(place, result == TlsResult::kClosed ? DownReason::kClosed : DownReason::kLost);
+        return false;
+      }
+      connection.heard_ns = now_ns_;
+      continue;
+    }
+    ++taken;
+    if (found == FrameReader::Found::kFrame && frame.type == FrameType::kPing) {
+      continue;
+    }
+    if (found == FrameReader::Found::kMalformed || frame.type != FrameType::kData) {
+      ++counters_.frames_malformed;
+      Down(place, DownReason::kMalformed);
+      return false;
+    }
+    ++counters_.frames_received;
+    ++events_;
+    handler_->OnFrame(connection.peer, frame.payload);
+    if (connection.disconnect) {
+      connection.tls->Close();
+      Down(place, DownReason::kDisconnected);
+      return false;
+    }
+  }
+  return true;
+}
+
+void Bootstrap::Impl::KeepAlive(Place place) {
+  Connection& connection = *connections_[place];
+  if (connection.stage != Stage::kUp) {
+    CheckDeadline(place);
+    return;
+  }
+  if (now_ns_ >= connection.heard_ns + options_.silence_timeout_ns) {
+    Down(place, DownReason::kSilent);
+    return;
+  }
+  if (now_ns_ >= connection.spoke_ns + options_.ping_interval_ns) {
+    // Without room there is something under way that says the same.
+    static_cast<void>(connection.outbox.Append(FrameType::kPing, {}));
+    connection.spoke_ns = now_ns_;
+    FlushLater(connection);
+    WatchWrites(place);
+  }
+}
+
+void Bootstrap::Impl::Down(Place place, DownReason reason) {
+  const ReplicaId peer = connections_[place]->peer;
+  const bool dialled = connections_[place]->dialled_by_us;
+  Remove(place);
+  if (dialled) {
+    DialLater(peer, /*refused=*/false);
+  }
+  ++counters_.peers_down;
+  ++events_;
+  handler_->OnPeerDown(peer, reason);
+}
+
+// ---- dialling
+// ----------------------------------------------------------------------------------------------------------------
+
+void Bootstrap::Impl::DialDue() {
+  for (Place place = 0; place < paxos::kMaxReplicas; ++place) {
+    const bool idle = connections_[place] == nullptr || connections_[place]->stage == Stage::kLingering;
+    if (peers_[place].address.has_value() && idle && now_ns_ >= peers_[place].next_dial_ns) {
+      Dial(ReplicaId(static_cast<std::uint8_t>(place)));
+    }
+  }
+}
+
+void Bootstrap::Impl::Dial(ReplicaId id) {
+  Peer& peer = peers_[id.value()];
+  Remove(id.value());
+  ++peer.attempt;
+  ++counters_.connections_dialled;
+  base::UniqueFd socket = bootstrap::Dial(*peer.address);
+  if (socket.valid()) {
+    std::unique_ptr<TlsChannel> channel = TlsChannel::Create(*tls_, socket.get(), /*dials=*/true);
+    if (channel != nullptr) {
+      auto connection = std::make_unique<Connection>(std::move(socket), std::move(channel), /*dialled=*/true,
+                                                     AddressText(*peer.address));
+      connection->peer = id;
+      if (Register(id.value(), std::move(connection))) {
+        return;
+      }
+    }
+  }
+  ++counters_.dials_failed;
+  DialLater(id, /*refused=*/false);
+}
+
+void Bootstrap::Impl::DialLater(ReplicaId id, bool refused) {
+  Peer& peer = peers_[id.value()];
+  if (refused) {
+    peer.backoff_ns = options_.max_backoff_ns;
+  } else {
+    peer.backoff_ns = std::clamp(2 * peer.backoff_ns, options_.min_backoff_ns, options_.max_backoff_ns);
+  }
+  peer.next_dial_ns = now_ns_ + peer.backoff_ns - (Random() % ((peer.backoff_ns / 2) + 1));
+}
+
+// Spreads dials; need not be hard to guess. A step of a linear congruential generator, its low bits thrown
+// away.
+std::uint64_t Bootstrap::Impl::Random() {
+  constexpr std::uint64_t kMultiplier = 6364136223846793005;
+  constexpr std::uint64_t kIncrement = 1442695040888963407;
+  random_state_ = (random_state_ * kMultiplier) + kIncrement;
+  return random_state_ >> 24;
+}
+
+// ---- the calls of users
+// ------------------------------------------------------------------------------------------------------
+
+Connection* Bootstrap::Impl::Up(ReplicaId peer) const {
+  Connection* const connection =
+      peer.value() < paxos::kMaxReplicas ? connections_[peer.value()].get() : nullptr;
+  const bool up = connection != nullptr && connection->stage == Stage::kUp && !connection->disconnect &&
+                  !connection->broken;
+  return up ? connection : nullptr;
+}
+
+Sent Bootstrap::Impl::Send(ReplicaId peer, std::span<const std::byte> bytes) {
+  GAIOS_CHECK(!bytes.empty() && bytes.size() <= kMaxFrameBytes, "a frame of 1 to kMaxFrameBytes bytes");
+  Connection* const connection = Up(peer);
+  if (connection == nullptr) {
+    return Sent::kDown;
+  }
+  if (connection->outbox.size() + sizeof(FrameHeader) + bytes.size() > options_.send_buffer_bytes) {
+    return Sent::kFull;
+  }
+  GAIOS_CHECK(connection->outbox.Append(FrameType::kData, bytes), "the outbox has room beyond the user's");
+  ++counters_.frames_sent;
+  connection->spoke_ns = options_.clock->NowNs();
+  FlushLater(*connection);
+  WatchWrites(peer.value());
+  return Sent::kTaken;
+}
+
+// Sends what the socket takes. A failure is dealt with in the next turn of Poll.
+void Bootstrap::Impl::FlushLater(Connection& connection) {
+  const TlsResult result = connection.Flush();
+  if (result != TlsResult::kDone && result != TlsResult::kWait) {
+    connection.broken = true;
+    connection.ready = true;
+  }
+}
+
+void Bootstrap::Impl::Disconnect(ReplicaId peer) {
+  if (Connection* const connection = Up(peer); connection != nullptr) {
+    connection->disconnect = true;
+    connection->ready = true;
+  }
+}
+
+std::uint64_t Bootstrap::Impl::NextTimeNs() const {
+  std::uint64_t next_ns = std::numeric_limits<std::uint64_t>::max();
+  for (Place place = 0; place < connections_.size(); ++place) {
+    const Connection* const connection = connections_[place].get();
+    if (connection != nullptr && connection->ready) {
+      return 0;
+    }
+    if (connection != nullptr && connection->stage == Stage::kUp) {
+      next_ns = std::min({next_ns, connection->heard_ns + options_.silence_timeout_ns,
+                          connection->spoke_ns + options_.ping_interval_ns});
+    } else if (connection != nullptr) {
+      next_ns = std::min(next_ns, connection->deadline_ns);
+    }
+    const bool idle = connection == nullptr || connection->stage == Stage::kLingering;
+    if (!IsPending(place) && idle && peers_[place].address.has_value()) {
+      next_ns = std::min(next_ns, peers_[place].next_dial_ns);
+    }
+  }
+  return accepting_ ? 0 : next_ns;
+}
+
+}  // namespace gaios::transport::bootstrap
