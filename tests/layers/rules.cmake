@@ -16,5 +16,5 @@ gaios_layer_sees(client base paxos_types paxos transport transport_shm engine st
 gaios_layer_sees(node base paxos_types paxos transport transport_shm engine state_machine replica config client)
 gaios_layer_sees(doctor)
 gaios_layer_sees(verdict)
-gaios_layer_sees(commands base paxos_types paxos transport transport_shm engine state_machine order_book feeds replica
+gaios_layer_sees(commands base paxos_types paxos transport transport_bootstrap transport_shm transport_verbs engine state_machine order_book feeds replica
                  config client node doctor verdict)

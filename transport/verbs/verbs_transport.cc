@@ -1,7 +1,5 @@
 #include "gaios/transport/verbs/verbs_transport.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <new>
@@ -59,16 +57,6 @@ absl::Status CheckOptions(const VerbsOptions& options) {
                                                    std::string(FenceName(FenceStrategy::kDeregistration))));
   }
   return absl::OkStatus();
-}
-
-std::string LockedMemoryAdvice() {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-    return "";
-  }
-  return absl::StrCat("; the limit of locked memory is ", limit.rlim_cur >> 10,
-                      " KiB: raise it (ulimit -l, LimitMEMLOCK= of a systemd unit, or memlock in "
-                      "/etc/security/limits.conf), or lower the log capacity");
 }
 
 }  // namespace
