@@ -4,8 +4,8 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "gaios/rsm/bootstrap_channel.h"
 #include "gaios/transport/bootstrap/bootstrap.h"
+#include "gaios/transport/verbs/bootstrap_channel.h"
 #include "gaios/transport/verbs/fencing.h"
 #include "gaios/transport/verbs/libverbs_device.h"
 #include "gaios/transport/verbs/verbs_transport.h"
@@ -88,10 +88,10 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
       verbs.fence = strategy;
     }
   }
-  verbs.begin = false;
   absl::StatusOr<std::unique_ptr<transport::verbs::VerbsTransport>> transport =
-      transport::verbs::VerbsTransport::Open(verbs, *std::move(device),
-                                             std::make_unique<BootstrapChannel>(*std::move(bootstrap)));
+      transport::verbs::VerbsTransport::Open(
+          verbs, *std::move(device),
+          std::make_unique<transport::verbs::BootstrapChannel>(*std::move(bootstrap)));
   if (!transport.ok()) {
     return transport.status();
   }
