@@ -14,9 +14,9 @@
 // counted, and nobody is told.
 //
 // Threads: a Bootstrap belongs to one thread, which calls everything. No call waits; each may make system
-// calls and encrypt, and a handshake costs a turn of Poll about a millisecond, so it is not for the fast
-// path: call Poll from a thread of its own, or now and then. OpenSSL's error queue of the calling thread is
-// cleared. Signals are left alone: none is raised by a connection that is gone.
+// calls and encrypt, and a step of a handshake computes for some hundred microseconds, so it is not for the
+// fast path: call Poll from a thread of its own, or now and then. OpenSSL's error queue of the calling thread
+// is cleared. Signals are left alone: none is raised by a connection that is gone.
 //
 // README.md has the wire format and what all this protects against.
 

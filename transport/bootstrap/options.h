@@ -79,7 +79,7 @@ struct BootstrapOptions {
   [[nodiscard]] absl::Status Validate() const;
 };
 
-// What a stranger can make this process hold is this many times some 64 KiB, most of it of OpenSSL.
+// What a stranger can make this process hold is this many times some 80 KiB, most of it of OpenSSL.
 inline constexpr std::size_t kMaxPendingConnections = 64;
 inline constexpr std::size_t kMaxSendBufferBytes = std::size_t{16} << 20;
 
