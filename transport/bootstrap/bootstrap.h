@@ -109,6 +109,7 @@ struct BootstrapCounters {
   std::uint64_t strangers_slow = 0;       // not done within handshake_timeout_ns
   std::uint64_t strangers_crowded = 0;    // the oldest of too many
   std::uint64_t strangers_gone = 0;       // closed by the other end before it was admitted
+  std::uint64_t strangers_unserved = 0;   // the system had no memory or descriptor for them
   std::uint64_t frames_malformed = 0;     // from peers that were up; each ends its connection
 };
 

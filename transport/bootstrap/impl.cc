@@ -118,9 +118,10 @@ void Bootstrap::Impl::AcceptAll() {
 void Bootstrap::Impl::Adopt(base::UniqueFd socket, const SocketAddress& from) {
   const Place place = FreePendingPlace();
   std::unique_ptr<TlsChannel> channel = TlsChannel::Create(*tls_, socket.get(), /*dials=*/false);
-  if (channel != nullptr) {
-    static_cast<void>(Register(place, std::make_unique<Connection>(std::move(socket), std::move(channel),
-                                                                   /*dialled=*/false, AddressText(from))));
+  if (channel == nullptr ||
+      !Register(place, std::make_unique<Connection>(std::move(socket), std::move(channel),
+                                                    /*dialled=*/false, AddressText(from)))) {
+    ++counters_.strangers_unserved;
   }
 }
 
@@ -221,7 +222,7 @@ bool Bootstrap::Impl::TakeFrames(Place place) {
     if (found == FrameReader::Found::kNothing) {
       const TlsResult result = connection.Fill();
       if (result == TlsResult::kWait) {
-        connection.ready = false;
+        connection.ready = connection.broken;  // by a handler that has sent
         return true;
       }
       if (result != TlsResult::kDone) {

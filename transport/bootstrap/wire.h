@@ -116,7 +116,7 @@ class FrameReader {
 
 enum class HelloFound : std::uint8_t { kGood, kOtherVersion, kMalformed };
 // kGood: the form is right, every number is within its range; whether it is welcome is another question
-// (admission.h). kOtherVersion: `hello.version` alone is set.
+// (admission.h). kOtherVersion: `hello.version` alone is set. kMalformed: nothing that is of use.
 [[nodiscard]] HelloFound ParseHello(std::span<const std::byte> payload, Hello& hello);
 
 struct RefuseFrame {
