@@ -20,7 +20,8 @@ constexpr std::uint64_t kListenerKey = std::numeric_limits<std::uint64_t>::max()
 // One turn never finds more descriptors ready than there are.
 constexpr std::size_t kMaxReady = paxos::kMaxReplicas + kMaxPendingConnections + 1;
 
-// What one turn does at most, so that none takes long: connections taken from the listener, frames of a peer.
+// What one turn does at most, so that none takes long: connections taken from the listener, frames of a
+// peer.
 constexpr int kAcceptsPerTurn = 16;
 constexpr int kFramesPerTurn = 64;
 
