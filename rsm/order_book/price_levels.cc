@@ -74,6 +74,7 @@ NodeHandle NewNode(LevelMemory& memory) {
 
 absl::StatusOr<LevelMemory> LevelMemory::Make(std::uint32_t max_levels, std::uint32_t max_sides) {
   // A tree of n levels has at most n/8 leaves, n/64 nodes above them and so on, or one node when it is small.
+  GAIOS_CHECK(max_levels <= kMaxLevels, "a shortcut has bits for every level");
   const std::uint32_t max_nodes = max_levels / (kMinimum - 1) + max_sides;
   LevelMemory memory;
   auto levels = Pool<Level, LevelHandle>::Make(max_levels);
@@ -84,8 +85,13 @@ absl::StatusOr<LevelMemory> LevelMemory::Make(std::uint32_t max_levels, std::uin
   if (!nodes.ok()) {
     return nodes.status();
   }
+  auto shortcuts = HugeArray<Shortcuts>::Make(max_sides);
+  if (!shortcuts.ok()) {
+    return shortcuts.status();
+  }
   memory.levels = *std::move(levels);
   memory.nodes = *std::move(nodes);
+  memory.shortcuts = *std::move(shortcuts);
   return memory;
 }
 
@@ -101,7 +107,7 @@ void PriceLevels::Descend(std::int64_t key, const LevelMemory& memory, Path& pat
   path.nodes[height_ - 1] = node;
 }
 
-LevelHandle PriceLevels::FindOrInsert(std::int64_t key, LevelMemory& memory) {
+LevelHandle PriceLevels::FindOrInsertInTree(std::int64_t key, LevelMemory& memory) {
   Path path;
   if (height_ == 0) {
     root_ = NewNode(memory);
@@ -111,7 +117,9 @@ LevelHandle PriceLevels::FindOrInsert(std::int64_t key, LevelMemory& memory) {
   const PriceNode& leaf = memory.nodes[path.nodes[height_ - 1]];
   const std::uint32_t place = CountBelow(leaf, key);
   if (place < leaf.count && leaf.keys[place] == key) {
-    return LevelHandle(leaf.children[place]);
+    const LevelHandle level(leaf.children[place]);
+    memory.shortcuts[number_].Set(key, level);
+    return level;
   }
   return Insert(key, place, path, memory);
 }
@@ -148,6 +156,7 @@ LevelHandle PriceLevels::Insert(std::int64_t key, std::uint32_t place, const Pat
     best_ = handle;
   }
   InsertChild(path, height_ - 1, place, key, handle.index(), memory);
+  memory.shortcuts[number_].Set(key, handle);
   return handle;
 }
 
@@ -193,6 +202,7 @@ void PriceLevels::Erase(LevelHandle level, LevelMemory& memory) {
   } else {
     best_ = next;
   }
+  memory.shortcuts[number_].Forget(key, level);
   Path path;
   Descend(key, memory, path);
   const PriceNode& leaf = memory.nodes[path.nodes[height_ - 1]];
