@@ -9,10 +9,6 @@ namespace gaios::order_book {
 
 namespace {
 
-Side Opposite(Side side) {
-  return side == Side::kBuy ? Side::kSell : Side::kBuy;
-}
-
 // Whether a trade between the two would be somebody's with himself, and the incoming order minds.
 template <typename Incoming>
 bool MustNotTrade(const Incoming& incoming, const Order& resting) {

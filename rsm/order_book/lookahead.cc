@@ -64,13 +64,15 @@ Lookahead::Walk Lookahead::Start(std::span<const std::byte> bytes, const Market&
   market.memory.index.Prefetch(walk.id);
   const auto side = Field<std::uint8_t>(bytes, offsetof(NewOrder, side));
   const auto instrument = Field<InstrumentId>(bytes, offsetof(NewOrder, instrument));
-  // Bitwise, as each answer is a matter of chance.
-  walk.enters = static_cast<unsigned>(has_price) & static_cast<unsigned>(kind == CommandKind::kNewOrder) &
-                static_cast<unsigned>(side <= 1) &
-                static_cast<unsigned>(instrument < market.options.instruments);
-  const Price price = Nearest(Field<Price>(bytes, has_price ? kPriceAt : 0));
-  walk.side = walk.enters ? instrument * 2 + side : 0;
-  walk.key = walk.side % 2 == 0 ? -price : price;
+  // Arithmetic in place of branches, which would go either way at random.
+  const auto enters = static_cast<std::uint32_t>(has_price) &
+                      static_cast<std::uint32_t>(kind == CommandKind::kNewOrder) &
+                      static_cast<std::uint32_t>(side <= 1) &
+                      static_cast<std::uint32_t>(instrument < market.options.instruments);
+  walk.enters = enters != 0;
+  walk.side = enters * (instrument * 2 + side);
+  const Price price = Nearest(Field<Price>(bytes, kPriceAt * static_cast<std::size_t>(has_price)));
+  walk.key = KeyOf(static_cast<Side>(walk.side % 2), price);
   __builtin_prefetch(market.memory.levels.shortcuts[walk.side].Place(walk.key), 1);
   __builtin_prefetch(&market.books[walk.side / 2], 1);
   walk.replaces = has_price && kind == CommandKind::kReplace;
@@ -91,7 +93,7 @@ Lookahead::Walk Lookahead::Start(std::span<const std::byte> bytes, const Market&
   __builtin_prefetch(&market.memory.levels.levels[order.level], 1);
   __builtin_prefetch(&market.memory.orders[order.next], 1);
   __builtin_prefetch(&market.memory.orders[order.previous], 1);
-  const bool alone = walk.order && !order.next && !order.previous;
+  const bool alone = (walk.order.index() != 0) & ((order.next.index() | order.previous.index()) == 0);
   if (alone || walk.replaces) [[unlikely]] {
     walk.side = order.instrument * 2 + static_cast<std::uint32_t>(order.side);
     walk.enters = walk.replaces && walk.order;
@@ -107,12 +109,15 @@ Lookahead::Walk Lookahead::Start(std::span<const std::byte> bytes, const Market&
 [[gnu::always_inline]] inline void Lookahead::ReadShortcut(Walk& walk, const Market& market) {
   const LevelHandle level = market.memory.levels.shortcuts[walk.side].Find(walk.key);
   const Book& book = market.books[walk.side / 2];
-  const PriceLevels& other = book.side(static_cast<Side>((walk.side + 1) % 2));
+  const auto side = static_cast<Side>(walk.side % 2);
+  const PriceLevels& other = book.side(Opposite(side));
   __builtin_prefetch(&market.memory.levels.levels[other.best()]);
-  walk.level = walk.enters ? level : walk.level;
+  // Those that enter have no level yet, and the shortcuts of those that do not are another's.
+  const std::uint32_t enters = walk.enters ? 1 : 0;
+  walk.level = LevelHandle(level.index() * enters + walk.level.index() * (1 - enters));
   __builtin_prefetch(&market.memory.levels.levels[walk.level], 1);
   if (walk.in_tree || (walk.enters && !level)) [[unlikely]] {
-    const PriceLevels& own = book.side(static_cast<Side>(walk.side % 2));
+    const PriceLevels& own = book.side(side);
     walk.node = own.root();
     walk.height = own.height();
     walk.in_tree = walk.height > 0;

@@ -13,8 +13,8 @@
 // handle that a command does not have is the pool's unused element 0, which is always in the cache.
 //
 // This is about time only. Nothing here is part of the state or writes to it, and what a hint has seen may
-// have changed when its command is applied, or the command may never come: then a prefetch was in vain. As
-// handles may be out of date, each is checked against its pool before it is followed.
+// have changed when its command is applied, or the command may never come: then a prefetch was in vain. A
+// handle out of date is still one of its pool, but a node may have other children: those are checked.
 //
 // Not synchronised.
 

@@ -25,7 +25,7 @@ struct OrderBookOptions {
 
   // Number of instruments, 1 to kMaxInstruments. Each costs 64 bytes, and about 1,000 for its first levels.
   std::uint32_t instruments = 4096;
-  // Most orders that can rest at once, in all instruments, 1 to kMaxOrders. Each costs about 200 bytes,
+  // Most orders that can rest at once, in all instruments, 1 to kMaxOrders. Each costs about 175 bytes,
   // reserved and touched at the start; further ones are rejected with kBookFull.
   std::uint32_t max_orders = 1U << 20;
 

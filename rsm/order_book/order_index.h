@@ -4,11 +4,11 @@
 // From order id to resting order: a hash table of cache lines, sized once for the most orders there can be
 // and then half full at most, so it never grows. A line has 15 slots of 4 bytes, each an order's handle and,
 // in the bits that handles leave over, a tag: a few bits of the id's hash. A look-up compares the tags of a
-// whole line at once, without a branch for each slot, and looks at an order when its tag is the right one. An
-// order that finds its line full goes to the next line with room, and every line it passes counts it: so a
+// whole line at once, without a branch for each slot, and looks at an order when its tag is the right one.
+// An order that finds its line full goes to the next with room, and each line that it passes counts it: so a
 // search knows where it ends, and taking an order out moves no other.
 //
-// Ids that follow each other share a line, as most clients and feeds count up: the block of eight an id
+// Ids that follow each other share a line, as most clients and feeds count up: the block of four an id
 // belongs to is hashed, its place within the block is not.
 //
 // The table is never iterated: where ids lie in it shows nowhere.
@@ -75,9 +75,9 @@ class OrderIndex {
     const Home home = HomeOf(id);
     const Line& line = lines_[home.line];
     const std::uint32_t matches = Matches(line, home.tag);
-    // Without a branch, which would be taken at random.
-    const OrderHandle order = OrderIn(line, std::countr_zero(matches | 1U << (kSlots - 1)));
-    return matches != 0 ? order : OrderHandle();
+    // Arithmetic in place of a branch, which would go either way at random.
+    const std::uint32_t found = matches != 0 ? 1 : 0;
+    return OrderHandle(OrderIn(line, std::countr_zero(matches | 1U << (kSlots - 1))).index() * found);
   }
 
   // `id` is not in the index, and fewer than max_orders are.
@@ -108,7 +108,7 @@ class OrderIndex {
 
  private:
   static constexpr std::uint32_t kSlots = 15;
-  static constexpr std::uint32_t kBlock = 8;  // ids that share a line
+  static constexpr std::uint32_t kBlock = 4;  // ids that share a line
 
   struct alignas(64) Line {
     std::uint32_t slots[kSlots];  // tag and handle, 0 when free

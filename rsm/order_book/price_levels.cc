@@ -3,6 +3,7 @@
 #include <nmmintrin.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "gaios/base/check.h"
@@ -21,8 +22,9 @@ void Store(void* at, __m128i value) {
   _mm_storeu_si128(static_cast<__m128i*>(at), value);
 }
 
-// The nodes' arrays are moved by one place from `place` on, all of them by the same instructions: how many
-// there are to move cannot be foreseen.
+// What is in a node from `place` on is moved by one place, always by the same instructions: how much there
+// is to move cannot be foreseen.
+static_assert(kFanout % 4 == 0);
 void InsertAt(PriceNode& node, std::uint32_t place, std::int64_t key, std::uint32_t child) {
   const __m128i at = _mm_set1_epi64x(place);
   __m128i index = _mm_set_epi64x(kFanout - 1, kFanout - 2);
@@ -48,6 +50,7 @@ void InsertAt(PriceNode& node, std::uint32_t place, std::int64_t key, std::uint3
   ++node.count;
 }
 
+static_assert(offsetof(PriceNode, count) == offsetof(PriceNode, children) + sizeof(PriceNode::children));
 void RemoveAt(PriceNode& node, std::uint32_t place) {
   const __m128i at = _mm_set1_epi64x(place);
   __m128i index = _mm_set_epi64x(1, 0);
@@ -63,7 +66,7 @@ void RemoveAt(PriceNode& node, std::uint32_t place) {
   __m128i index32 = _mm_set_epi32(3, 2, 1, 0);
 #pragma GCC unroll 5
   for (std::uint32_t i = 0; i < kFanout; i += 4) {
-    // After the last child comes the count, which no child is taken from: there is one fewer then.
+    // Behind the last child is the count: it may end up in the last place, which is unused then.
     Store(node.children + i, _mm_blendv_epi8(Load(node.children + i + 1), Load(node.children + i),
                                              _mm_cmpgt_epi32(at32, index32)));
     index32 = _mm_add_epi32(index32, _mm_set1_epi32(4));

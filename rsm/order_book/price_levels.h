@@ -6,8 +6,8 @@
 // Prices are sparse: a side may have thousands of levels over a range of millions of ticks, so neither an
 // array by price nor a list to walk will do. Levels are found through a B+ tree with 20 prices to a node (two
 // nodes deep up to a few hundred levels) and linked to their neighbours, so that the best, the next best and
-// a walk in order of price need no tree. Both sides use one code: a level's key is its price for asks and its
-// negated price for bids, so the smallest key is the best on either.
+// a walk in order of price need no tree. Both sides use one code: a level's key is its price for asks and
+// the negated price for bids, so the smallest key is the best on either.
 //
 // In front of the tree each side has 64 shortcuts: the level used last among those whose keys are equal
 // modulo 64. As most orders come close to the best price, most find their level there, in one line of cache
@@ -44,11 +44,13 @@ struct alignas(64) Level {
 };
 static_assert(sizeof(Level) == 64);
 
+// Arithmetic in place of a branch, which would go either way at random.
 [[nodiscard]] constexpr std::int64_t KeyOf(Side side, Price price) {
-  return side == Side::kBuy ? -price : price;
+  const std::int64_t ones_to_buy = static_cast<std::int64_t>(side) - 1;
+  return (price ^ ones_to_buy) - ones_to_buy;
 }
 [[nodiscard]] constexpr Price PriceOf(Side side, std::int64_t key) {
-  return side == Side::kBuy ? -key : key;
+  return KeyOf(side, key);
 }
 
 // A node of the tree. In a leaf, children are levels and keys theirs; above, children are nodes and keys[i]
@@ -89,7 +91,7 @@ static_assert(PriceNode::kFanout / 2 >= PriceNode::kMinimum);
 }
 
 // The shortcuts of one side. Each is 0 or the handle of one of the side's levels, with the next higher bits
-// of that level's key in the bits that the handle leaves over: so a key that is not there seldom costs a look
+// of its key in the bits that the handle leaves over: so a key that is not there seldom costs a look
 // at the level.
 struct alignas(64) Shortcuts {
   static constexpr std::uint32_t kCount = 64;
