@@ -174,6 +174,7 @@ class VerbsTransport final : public Transport {
   std::size_t OnReceive(Link& link, std::uint32_t slot, std::uint32_t bytes, EventHandler& handler);
   std::size_t OnMessage(Link& link, const DecodedMessage& message, EventHandler& handler);
   bool TakeGrant(Link& link, const Granted& granted);
+  void DropPrepared(Link& link, std::uint32_t id);
   [[nodiscard]] static bool CanSend(const Link& link);
   bool SendMessage(Link& link, MessageType type, std::span<const std::byte> body);
   void SendWaiting(Link& link);
