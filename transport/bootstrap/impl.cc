@@ -191,7 +191,6 @@ void Bootstrap::Impl::Remove(Place place) {
 }
 
 // ---- peers that are up
-// -------------------------------------------------------------------------------------------------------
 
 void Bootstrap::Impl::ServePeer(Place place) {
   Connection& connection = *connections_[place];
@@ -286,7 +285,6 @@ void Bootstrap::Impl::Down(Place place, DownReason reason) {
 }
 
 // ---- dialling
-// ----------------------------------------------------------------------------------------------------------------
 
 void Bootstrap::Impl::DialDue() {
   for (Place place = 0; place < paxos::kMaxReplicas; ++place) {
@@ -338,7 +336,6 @@ std::uint64_t Bootstrap::Impl::Random() {
 }
 
 // ---- the calls of users
-// ------------------------------------------------------------------------------------------------------
 
 Connection* Bootstrap::Impl::Up(ReplicaId peer) const {
   Connection* const connection =
