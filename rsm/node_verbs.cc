@@ -1,5 +1,6 @@
 #include "gaios/rsm/node_verbs.h"
 
+#include <optional>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -56,7 +57,38 @@ transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
   return bootstrap;
 }
 
+// The strategy that the config names, if any.
+std::optional<transport::verbs::FenceStrategy> NamedFence(const Config& config) {
+  for (const transport::verbs::FenceStrategy strategy :
+       {transport::verbs::FenceStrategy::kQueuePair, transport::verbs::FenceStrategy::kDeregistration}) {
+    if (config.verbs.fence == transport::verbs::FenceName(strategy)) {
+      return strategy;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+absl::StatusOr<std::string> DescribeVerbs(const Config& config) {
+  const absl::StatusOr<std::unique_ptr<transport::verbs::LibverbsDevice>> device =
+      transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port);
+  if (!device.ok()) {
+    return device.status();
+  }
+  const transport::verbs::DeviceFacts& facts = (*device)->facts();
+  absl::StatusOr<transport::verbs::FenceStrategy> fence = transport::verbs::ChooseFence(facts);
+  if (!fence.ok()) {
+    return fence.status();
+  }
+  const std::optional<transport::verbs::FenceStrategy> named = NamedFence(config);
+  return absl::StrCat(
+      "RDMA device ", facts.name, facts.driver.empty() ? "" : " (" + facts.driver + ")", " port ", facts.port,
+      ", fenced by ", std::string(transport::verbs::FenceName(named.value_or(*fence))),
+      named.has_value() && *named != *fence
+          ? ", as the config says; by itself it would be " + std::string(transport::verbs::FenceName(*fence))
+          : "");
+}
 
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
                                                          const NodeTransportOptions& options,
@@ -82,12 +114,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   verbs.retries = config.verbs.retries;
   verbs.traffic_class = config.verbs.traffic_class;
   verbs.service_level = config.verbs.service_level;
-  for (const transport::verbs::FenceStrategy strategy :
-       {transport::verbs::FenceStrategy::kQueuePair, transport::verbs::FenceStrategy::kDeregistration}) {
-    if (config.verbs.fence == transport::verbs::FenceName(strategy)) {
-      verbs.fence = strategy;
-    }
-  }
+  verbs.fence = NamedFence(config);
   absl::StatusOr<std::unique_ptr<transport::verbs::VerbsTransport>> transport =
       transport::verbs::VerbsTransport::Open(
           verbs, *std::move(device),
