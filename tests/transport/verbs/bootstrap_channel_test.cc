@@ -37,7 +37,11 @@ class BootstrapChannelTest : public testing::Test {
     directory_ = pattern;
     for (const char digit : {'a', 'b'}) {
       const std::string path = directory_ + "/key-" + digit;
-      std::ofstream(path) << std::string(64, digit) << "\n";
+      std::ofstream key(path);
+      for (int i = 0; i < 32; ++i) {
+        key << (i % 10) << digit;
+      }
+      key.close();
       ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
     }
   }
