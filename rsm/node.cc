@@ -47,8 +47,7 @@ absl::Status CheckRoom(const Config& config) {
   }
   return absl::ResourceExhaustedError("the replica is to reserve " + Mebibytes(needed) + ", " +
                                       Mebibytes(logs) + " for its log and spares (capacity_bytes times " +
-                                      std::to_string(copies) + ") and " +
-                                      Mebibytes(SessionsBytes(config)) +
+                                      std::to_string(copies) + ") and " + Mebibytes(SessionsBytes(config)) +
                                       " for sessions (sessions.max_sessions times "
                                       "sessions.reply_kib), but only " +
                                       Mebibytes(*available) + " are available; lower these, or free memory");

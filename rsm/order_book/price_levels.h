@@ -73,7 +73,8 @@ static_assert(PriceNode::kFanout / 2 >= PriceNode::kMinimum);
 
 // The number of keys below `key`. Looks at every place: a fixed course without branches beats a search with
 // surprises.
-[[nodiscard, gnu::target("sse4.2")]] inline std::uint32_t CountBelow(const PriceNode& node, std::int64_t key) {
+[[nodiscard, gnu::target("sse4.2")]] inline std::uint32_t CountBelow(const PriceNode& node,
+                                                                     std::int64_t key) {
   const auto* const pairs = reinterpret_cast<const __m128i*>(node.keys);
   const __m128i keys = _mm_set1_epi64x(key);
   __m128i counts = _mm_setzero_si128();
