@@ -47,6 +47,11 @@ struct Options {
   // set, as long as a majority stays in it, ns.
   TimeNs drop_timeout_ns = 200'000'000;
 
+  // Whether a peer whose link is down may come back with its memory, as over a network. Then what it lacks is
+  // retained for it through elections, as far as the ring reaches, and each grant looks at that much more of
+  // the log. Where a link ends with the process alone there is nobody to retain it for.
+  bool links_come_back = false;
+
   // Source of the jitter. The core draws from nothing else, so a run is repeated by its inputs and this.
   std::uint64_t seed = 1;
 };

@@ -63,7 +63,7 @@ void State::Examine() {
   Position wanted = applied;
   for (const Member& other : options.configuration.voters()) {
     const PeerView& view = peers[other.id.value()];
-    if (other.id != self.id && view.link_up) {
+    if (other.id != self.id && (view.link_up || options.links_come_back)) {
       wanted = std::min(wanted, view.seen ? view.commit : Position());
     }
   }

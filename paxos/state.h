@@ -119,7 +119,7 @@ struct State {
   }
 
   // The log has been fenced: nobody writes it now. Follows the chain to find the valid end, and how far back
-  // the log is whole, as far as any live peer may lack it.
+  // the log is whole, as far as any peer that can still be filled may lack it.
   void Examine();
 
   // Whether the chain of this log, which is whole from `from` on, passes through `cursor`: then whoever has a

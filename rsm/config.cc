@@ -284,6 +284,7 @@ paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group, paxos
   options.election_jitter_ns = config.election_jitter_ns;
   options.election_timeout_ns = config.election_timeout_ns;
   options.drop_timeout_ns = config.drop_timeout_ns;
+  options.links_come_back = config.transport != TransportKind::kShm;
   // Another for each life of each replica, so that no two draw the same jitter for ever.
   options.seed = options.group.value() ^ paxos::Ballot(1, self, incarnation).packed();
   return options;

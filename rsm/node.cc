@@ -37,8 +37,8 @@ std::optional<std::uint64_t> AvailableBytes() {
 // The memory of a log is had page by page, and the system ends processes of its choice when it has no more:
 // what cannot be had is better not begun.
 absl::Status CheckRoom(const Config& config) {
-  // Over RDMA one spare serves all.
-  const std::uint64_t copies = config.transport == TransportKind::kShm ? config.replicas.size() + 1 : 2;
+  // Over RDMA a log stays where it is.
+  const std::uint64_t copies = config.transport == TransportKind::kShm ? config.replicas.size() + 1 : 1;
   const std::uint64_t logs = config.capacity_bytes * copies;
   const std::uint64_t needed = logs + SessionsBytes(config);
   const std::optional<std::uint64_t> available = AvailableBytes();

@@ -25,7 +25,7 @@ class VerbsNodeTransport final : public NodeTransport {
     return absl::OkStatus();
   }
   std::vector<std::string> TakeNotices() override { return transport_->TakeNotices(); }
-  [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->capacity(); }
+  [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->reserved_bytes(); }
 
  private:
   const transport::shm::IdLock lock_;
@@ -77,17 +77,13 @@ absl::StatusOr<std::string> DescribeVerbs(const Config& config) {
     return device.status();
   }
   const transport::verbs::DeviceFacts& facts = (*device)->facts();
-  absl::StatusOr<transport::verbs::FenceStrategy> fence = transport::verbs::ChooseFence(facts);
+  const absl::StatusOr<transport::verbs::FenceStrategy> fence =
+      transport::verbs::FenceFor(facts, NamedFence(config));
   if (!fence.ok()) {
     return fence.status();
   }
-  const std::optional<transport::verbs::FenceStrategy> named = NamedFence(config);
-  return absl::StrCat(
-      "RDMA device ", facts.name, facts.driver.empty() ? "" : " (" + facts.driver + ")", " port ", facts.port,
-      ", fenced by ", std::string(transport::verbs::FenceName(named.value_or(*fence))),
-      named.has_value() && *named != *fence
-          ? ", as the config says; by itself it would be " + std::string(transport::verbs::FenceName(*fence))
-          : "");
+  return absl::StrCat("RDMA device ", facts.name, facts.driver.empty() ? "" : " (" + facts.driver + ")",
+                      " port ", facts.port, ", fenced by ", std::string(transport::verbs::FenceName(*fence)));
 }
 
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,

@@ -63,7 +63,9 @@ class GroupTest(machines.LabTest):
             shutil.copy(os.path.join(here, name), os.path.join(here, "made"))
         for host in range(self.HOSTS):
             shutil.rmtree(os.path.join(self.results[host], "made"), ignore_errors=True)
-            shutil.copytree(os.path.join(here, "made"), os.path.join(self.results[host], "made"))
+            os.makedirs(os.path.join(self.results[host], "made"))
+            for name in ("group.id", f"replica-{host}.marker", "cluster.key", "group.toml"):
+                shutil.copy(os.path.join(here, "made", name), os.path.join(self.results[host], "made"))
             self.run_in(host, f"rm -rf {DIRECTORY}; cp -r /run/results/made {DIRECTORY}; chown -R 0:0 {DIRECTORY}; "
                               f"chmod 600 {DIRECTORY}/cluster.key; rm -f /run/results/*.jsonl /run/results/load.*")
             self.start(host)

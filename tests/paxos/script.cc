@@ -105,6 +105,10 @@ std::string Script::MakeCluster(Words words) {
       options.world.move_log = false;
       continue;
     }
+    if (word == "links-come-back") {
+      options.links_come_back = true;
+      continue;
+    }
     const std::optional<std::uint64_t> value = i + 1 < words.size() ? Number(words[i + 1]) : std::nullopt;
     if (!value.has_value()) {
       return "`" + word + "` wants a number";

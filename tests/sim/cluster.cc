@@ -33,6 +33,7 @@ void Cluster::Start(ReplicaId id) {
   options.capacity_bytes = options_.world.capacity_bytes;
   options.max_batch_bytes = options_.max_batch_bytes;
   options.pipeline_depth = options_.pipeline_depth;
+  options.links_come_back = options_.links_come_back;
   // Later replicas wait longer, so that scripts can tell who will campaign first.
   options.election_jitter_ns = 20 * kMs * id.value();
   if (options_.orderly_elections) {

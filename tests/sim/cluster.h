@@ -28,6 +28,7 @@ struct ClusterOptions {
   transport::sim::WorldOptions world;
   std::uint32_t max_batch_bytes = 1024;
   std::size_t pipeline_depth = 4;
+  bool links_come_back = false;
   // Whether the live replica with the lowest id always campaigns first, so that a script can tell who will
   // lead.
   bool orderly_elections = false;

@@ -51,6 +51,8 @@ void DrawProtocol(Plan& plan, Random& random) {
   protocol.election_jitter_ns = protocol.suspect_timeout_ns / random.Between(3, 8);
   protocol.election_timeout_ns = protocol.suspect_timeout_ns;
   protocol.drop_timeout_ns = 2 * protocol.suspect_timeout_ns;
+  // Not drawn: what the seeds stood for before this was there, they still stand for.
+  protocol.links_come_back = plan.world.seed % 2 == 0;
   plan.hash_interval_commands = random.Between(20, 200);
   plan.turn_ns = random.Between(200, 2'000);
 }

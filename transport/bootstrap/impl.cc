@@ -23,6 +23,8 @@ constexpr std::size_t kMaxReady = paxos::kMaxReplicas + kMaxPendingConnections +
 // What one turn does at most, so that none takes long: connections taken from the listener, frames of a
 // peer.
 constexpr int kAcceptsPerTurn = 16;
+// Until the next try when the system had no descriptor or memory for a connection.
+constexpr std::uint64_t kAcceptPauseNs = 100'000'000;
 constexpr int kFramesPerTurn = 64;
 
 // What an end may send before it is up, on the wire: a hello, TLS, and a first record of the largest size
@@ -59,7 +61,8 @@ Bootstrap::Impl::~Impl() {
 
 absl::Status Bootstrap::Impl::Watch() {
   epoll_event event = {};
-  event.events = EPOLLIN;
+  // By edges: one that cannot be taken in for want of a descriptor is not told of again and again.
+  event.events = EPOLLIN | EPOLLET;
   event.data.u64 = kListenerKey;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_.get(), &event) != 0) {
     return absl::UnavailableError("the system watches no more descriptors: raise fs.epoll.max_user_watches");
@@ -73,6 +76,10 @@ std::size_t Bootstrap::Impl::Poll(BootstrapHandler& handler) {
   events_ = 0;
   now_ns_ = options_.clock->NowNs();
   TakeReadiness();
+  if (accept_again_ns_ != 0 && now_ns_ >= accept_again_ns_) {
+    accept_again_ns_ = 0;
+    accepting_ = true;
+  }
   AcceptAll();
   for (Place place = 0; place < paxos::kMaxReplicas; ++place) {
     if (connections_[place] != nullptr && connections_[place]->stage == Stage::kUp) {
@@ -112,6 +119,10 @@ void Bootstrap::Impl::AcceptAll() {
       Adopt(std::move(socket), from);
     } else {
       accepting_ = false;
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        ++counters_.strangers_unserved;
+        accept_again_ns_ = now_ns_ + kAcceptPauseNs;
+      }
     }
   }
 }
@@ -395,6 +406,9 @@ std::uint64_t Bootstrap::Impl::NextTimeNs() const {
     if (!IsPending(place) && idle && peers_[place].address.has_value()) {
       next_ns = std::min(next_ns, peers_[place].next_dial_ns);
     }
+  }
+  if (accept_again_ns_ != 0) {
+    next_ns = std::min(next_ns, accept_again_ns_);
   }
   return accepting_ ? 0 : next_ns;
 }

@@ -111,8 +111,9 @@ class Bootstrap::Impl {
   std::uint64_t now_ns_ = 0;
   std::size_t events_ = 0;
 
-  bool accepting_ = true;  // the listener may have something to say
-  Place next_handshake_;   // where the next turn begins, so that each gets its own
+  bool accepting_ = true;              // the listener may have something to say
+  std::uint64_t accept_again_ns_ = 0;  // when the system had no room for what it said; 0 otherwise
+  Place next_handshake_;               // where the next turn begins, so that each gets its own
   std::uint64_t connections_made_ = 0;
   std::uint64_t random_state_;
   std::uint64_t next_stranger_report_ns_ = 0;

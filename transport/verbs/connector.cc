@@ -26,28 +26,52 @@ constexpr std::uint64_t kLongestWaitNs = 100'000'000;
 
 Connector::Connector(const ConnectorOptions& options, RdmaDevice& device,
                      std::unique_ptr<PeerChannel> channel)
-    : options_(options), device_(device), channel_(std::move(channel)) {
-  wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  GAIOS_CHECK(wake_fd_ >= 0, "no descriptor is left for the thread of the verbs transport");
-}
+    : options_(options), device_(device), channel_(std::move(channel)) {}
 
 Connector::~Connector() {
   if (thread_.joinable()) {
     stop_.store(true, std::memory_order_release);
-    (void)::eventfd_write(wake_fd_, 1);
+    (void)::eventfd_write(wake_fd_.get(), 1);
     thread_.join();
   }
-  ::close(wake_fd_);
 }
 
-void Connector::Start() {
-  thread_ = std::thread([this] { Run(); });
+absl::Status Connector::Prepare(bool own_thread) {
+  wake_fd_ = base::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_fd_.valid()) {
+    return absl::ResourceExhaustedError(
+        "the system has no descriptor left for the RDMA transport; raise the limit (ulimit -n)");
+  }
+  if (own_thread) {
+    try {
+      thread_ = std::thread([this] { Run(); });
+    } catch (const std::system_error&) {
+      return absl::ResourceExhaustedError(
+          "the system gives no thread for the RDMA transport; raise the limit (ulimit -u)");
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Connector::Begin() {
+  begun_.store(true, std::memory_order_release);
+  if (thread_.joinable()) {
+    (void)::eventfd_write(wake_fd_.get(), 1);
+  }
 }
 
 void Connector::Run() {
   while (!stop_.load(std::memory_order_acquire)) {
-    Step();
-    Wait();
+    if (begun_.load(std::memory_order_acquire)) {
+      Step();
+      Wait();
+    } else {
+      pollfd polled = {.fd = wake_fd_.get(), .events = POLLIN, .revents = 0};
+      eventfd_t ignored = 0;
+      if (::poll(&polled, 1, -1) > 0) {
+        (void)::eventfd_read(wake_fd_.get(), &ignored);
+      }
+    }
   }
 }
 
@@ -58,19 +82,19 @@ void Connector::Wait() const {
     until_ns = std::min(until_ns, retry_at_ns_);
   }
   const std::uint64_t wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-  std::array<pollfd, 2> polled = {pollfd{.fd = wake_fd_, .events = POLLIN, .revents = 0},
+  std::array<pollfd, 2> polled = {pollfd{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0},
                                   pollfd{.fd = channel_->poll_fd(), .events = POLLIN, .revents = 0}};
   const timespec timeout = {.tv_sec = 0, .tv_nsec = static_cast<long>(wait_ns)};
   if (::ppoll(polled.data(), polled.size(), &timeout, nullptr) > 0 && polled[0].revents != 0) {
     eventfd_t ignored = 0;
-    (void)::eventfd_read(wake_fd_, &ignored);
+    (void)::eventfd_read(wake_fd_.get(), &ignored);
   }
 }
 
 void Connector::Ask(Task task) {
   tasks_.Post(std::move(task));
   if (thread_.joinable()) {
-    (void)::eventfd_write(wake_fd_, 1);
+    (void)::eventfd_write(wake_fd_.get(), 1);
   }
 }
 

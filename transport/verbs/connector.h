@@ -22,7 +22,10 @@
 #include <thread>
 #include <vector>
 
+#include <absl/status/status.h>
+
 #include "gaios/base/clock.h"
+#include "gaios/base/unique_fd.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/transport/transport.h"
 #include "gaios/transport/verbs/device.h"
@@ -104,8 +107,11 @@ class Connector final : private PeerChannelHandler {
   // Ends the thread.
   ~Connector() override;
 
-  // Steps on a thread of its own from now on.
-  void Start();
+  // Everything that may fail for want of something; with `own_thread`, makes the thread, which waits. Once.
+  // ResourceExhausted: the system has no descriptor or no thread left.
+  [[nodiscard]] absl::Status Prepare(bool own_thread);
+  // The thread, if there is one, steps from now on.
+  void Begin();
   // Does what is to be done; returns when nothing is left that need not wait.
   void Step();
 
@@ -164,7 +170,8 @@ class Connector final : private PeerChannelHandler {
 
   Mailbox<Task> tasks_;
   Mailbox<News> news_;
-  int wake_fd_ = -1;
+  base::UniqueFd wake_fd_;
+  std::atomic<bool> begun_ = false;
   std::atomic<bool> stop_ = false;
   std::mutex notices_mutex_;
   std::vector<std::string> notices_;

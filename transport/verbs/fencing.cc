@@ -12,8 +12,8 @@ namespace gaios::transport::verbs {
 namespace {
 
 // Drivers of adapters whose firmware ends the processing of a queue pair before its destruction returns.
-constexpr std::array<std::string_view, 10> kAdapters = {
-    "bnxt_en", "bnxt_re", "hns3", "irdma", "ib_mthca", "mlx4_core", "mlx5_core", "ocrdma", "qedr", "ice"};
+constexpr std::array<std::string_view, 6> kAdapters = {"bnxt_en", "hns3",      "ib_mthca",
+                                                       "ice",     "mlx4_core", "mlx5_core"};
 
 }  // namespace
 
@@ -47,6 +47,17 @@ absl::StatusOr<FenceStrategy> ChooseFence(const DeviceFacts& facts) {
   }
   // Unknown: both, at the price of registering the log again at each grant.
   return FenceStrategy::kDeregistration;
+}
+
+absl::StatusOr<FenceStrategy> FenceFor(const DeviceFacts& facts, std::optional<FenceStrategy> wanted) {
+  absl::StatusOr<FenceStrategy> chosen = ChooseFence(facts);
+  // Where the queue pair alone is not known to do, the option does not make it so.
+  if (chosen.ok() && *chosen == FenceStrategy::kDeregistration && wanted == FenceStrategy::kQueuePair) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("fence ", std::string(FenceName(*wanted)), " is not known to hold on RDMA device ",
+                     facts.name, "; leave it out, or take ", std::string(FenceName(*chosen))));
+  }
+  return chosen.ok() ? wanted.value_or(*chosen) : chosen;
 }
 
 }  // namespace gaios::transport::verbs

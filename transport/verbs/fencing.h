@@ -5,6 +5,7 @@
 // thread. docs/verbs.md has the reasons.
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include <absl/status/statusor.h>
@@ -26,6 +27,10 @@ inline constexpr int kFenceStrategies = 4;
 
 // The strategy for a device. FailedPrecondition, with the reason, where none is known to hold.
 [[nodiscard]] absl::StatusOr<FenceStrategy> ChooseFence(const DeviceFacts& facts);
+
+// The same, with what a config asks for. FailedPrecondition also when that is not known to hold there.
+[[nodiscard]] absl::StatusOr<FenceStrategy> FenceFor(const DeviceFacts& facts,
+                                                     std::optional<FenceStrategy> wanted);
 
 }  // namespace gaios::transport::verbs
 

@@ -30,20 +30,6 @@ constexpr const char* kHowToGetOne =
     "load the driver of the adapter, or make a Soft-RoCE device: rdma link add rxe0 type rxe netdev "
     "INTERFACE";
 
-// Devices of hardware are bound to a driver by the kernel; those of software name themselves.
-std::string DriverName(const ibv_device& device) {
-  const std::filesystem::path directory(device.ibdev_path);
-  std::error_code error;
-  const std::filesystem::path driver = std::filesystem::read_symlink(directory / "device" / "driver", error);
-  if (!error) {
-    return driver.filename().string();
-  }
-  std::ifstream description(directory / "node_desc");
-  std::string first;
-  description >> first;
-  return first == "rxe" ? "rdma_rxe" : "";
-}
-
 std::string PortStateName(ibv_port_state state) {
   return ibv_port_state_str(state);
 }
@@ -58,6 +44,20 @@ bool IsLinkLocal(const Gid& gid) {
 }
 
 }  // namespace
+
+std::string DriverOf(const std::string& sysfs_directory) {
+  const std::filesystem::path directory(sysfs_directory);
+  std::error_code error;
+  std::ifstream description(directory / "node_desc");
+  std::string first;
+  description >> first;
+  // Older kernels show the adapter below a Soft-RoCE device as if it were its own.
+  if (first == "rxe" || std::filesystem::exists(directory / "parent", error)) {
+    return "rdma_rxe";
+  }
+  const std::filesystem::path driver = std::filesystem::read_symlink(directory / "device" / "driver", error);
+  return error ? "" : driver.filename().string();
+}
 
 std::vector<std::string> RdmaDeviceNames() {
   DeviceList list;
@@ -116,7 +116,7 @@ absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::
   }
   std::unique_ptr<LibverbsDevice> device(new LibverbsDevice);
   device->facts_.name = ibv_get_device_name(chosen);
-  device->facts_.driver = DriverName(*chosen);
+  device->facts_.driver = DriverOf((*chosen).ibdev_path);
   device->facts_.iwarp = chosen->transport_type == IBV_TRANSPORT_IWARP;
   device->context_ = ibv_open_device(chosen);
   if (device->context_ == nullptr) {

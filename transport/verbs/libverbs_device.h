@@ -20,6 +20,10 @@ namespace gaios::transport::verbs {
 // Names of the devices of this host; none where there are none, or no kernel support.
 [[nodiscard]] std::vector<std::string> RdmaDeviceNames();
 
+// The kernel's driver of a device, by its directory below /sys/class/infiniband: that which its hardware is
+// bound to, "rdma_rxe" for Soft-RoCE whatever is below it, empty when it cannot be told.
+[[nodiscard]] std::string DriverOf(const std::string& sysfs_directory);
+
 struct GidEntry {
   std::uint32_t index = 0;
   bool roce_v2 = false;

@@ -395,12 +395,20 @@ std::size_t VerbsTransport::OnMessage(Link& link, const DecodedMessage& message,
     case MessageType::kGranted: {
       Granted granted;
       std::memcpy(&granted, message.body.data(), sizeof(granted));
+      std::size_t events = 0;
       if (!TakeGrant(link, granted)) {
-        ++counters_.messages_malformed;
-        link.broken = true;
-        attention_ |= link.bit;
+        // The connector has posted the news of the queue pair before it told the peer: it may be there by
+        // now.
+        const std::uint16_t life = link.life;
+        events = TakeNews(handler);
+        const bool current = link.up() && link.life == life;
+        if (current && !TakeGrant(link, granted)) {
+          ++counters_.messages_malformed;
+          link.broken = true;
+          attention_ |= link.bit;
+        }
       }
-      return 0;
+      return events;
     }
     case MessageType::kFenced: {
       Fenced fenced;

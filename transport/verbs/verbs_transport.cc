@@ -77,18 +77,11 @@ absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Reserve(
   if (absl::Status status = CheckOptions(options); !status.ok()) {
     return status;
   }
-  const absl::StatusOr<FenceStrategy> chosen = ChooseFence(device->facts());
-  if (!chosen.ok()) {
-    return chosen.status();
+  const absl::StatusOr<FenceStrategy> fence = FenceFor(device->facts(), options.fence);
+  if (!fence.ok()) {
+    return fence.status();
   }
-  // Where the queue pair alone is not known to do, the option does not make it so.
-  if (*chosen == FenceStrategy::kDeregistration && options.fence == FenceStrategy::kQueuePair) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "fence ", std::string(FenceName(*options.fence)), " is not known to hold on RDMA device ",
-        device->facts().name, "; leave it out, or take ", std::string(FenceName(*chosen))));
-  }
-  std::unique_ptr<VerbsTransport> transport(
-      new VerbsTransport(options, std::move(device), options.fence.value_or(*chosen)));
+  std::unique_ptr<VerbsTransport> transport(new VerbsTransport(options, std::move(device), *fence));
   if (absl::Status status = transport->Prepare(std::move(channel)); !status.ok()) {
     return status;
   }
@@ -203,6 +196,9 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
   connector.log_bytes = log_bytes;
   connector.control = control_registration_.get();
   connector_ = std::make_unique<Connector>(connector, *device_, std::move(channel));
+  if (absl::Status status = connector_->Prepare(options_.own_thread); !status.ok()) {
+    return status;
+  }
   connector_->Ask({.kind = Task::Kind::kMakeLoopback});
   loopback_asked_ = true;
   return absl::OkStatus();
@@ -211,9 +207,7 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
 void VerbsTransport::Begin() {
   GAIOS_CHECK(!begun_, "a life begins once");
   begun_ = true;
-  if (options_.own_thread) {
-    connector_->Start();
-  }
+  connector_->Begin();
 }
 
 std::uint64_t VerbsTransport::ReadLogWord(LogWord which) const {
