@@ -26,7 +26,10 @@ rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id) {
   options.protocol.drop_timeout_ns = 10'000'000'000;
   options.protocol.election_jitter_ns = id == 0 ? 0 : 60'000'000'000;
   if (group.transport != rsm::TransportKind::kShm) {
-    // As for slow networks: a grant may take a device some time.
+    // A block of the floor may take long where the device is software; and a grant may take a device some
+    // time.
+    options.protocol.suspect_timeout_ns = 600'000'000'000;
+    options.protocol.drop_timeout_ns = 600'000'000'000;
     options.protocol.heartbeat_interval_ns = 20'000'000;
     options.protocol.election_timeout_ns = 5'000'000'000;
   }
@@ -162,6 +165,17 @@ std::uint64_t Group::applied_by_all() const {
 }
 
 absl::Status Group::Check() {
+  absl::Status status = CheckMembers();
+  if (!status.ok()) {
+    // What the transport has to say of it.
+    for (const std::string& notice : transport_->TakeNotices()) {
+      status = absl::Status(status.code(), absl::StrCat(std::string(status.message()), "; ", notice));
+    }
+  }
+  return status;
+}
+
+absl::Status Group::CheckMembers() {
   if (!leader_->leading()) {
     return absl::AbortedError("the leader lost its leadership during the run; is the machine overloaded?");
   }

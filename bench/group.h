@@ -75,6 +75,7 @@ class Group {
       : page_(std::move(page)), directory_(std::move(directory)) {}
   static absl::Status RunFollower(const GroupOptions& options, const rsm::Config& config,
                                   const base::TscClock& clock, std::uint8_t id, Page& page);
+  absl::Status CheckMembers();
   absl::Status AwaitInSync(const base::TscClock& clock, std::uint64_t timeout_ns);
 
   SharedPage<Page> page_;

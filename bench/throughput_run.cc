@@ -72,6 +72,9 @@ absl::StatusOr<double> ProductBlock(Group& group, SessionPool& sessions, const O
     const bool active = leader.Poll() || proposed != proposed_before;
     committed += completions.Take();
     if (!completions.clean() || !leader.leading()) {
+      if (absl::Status status = group.Check(); !status.ok()) {
+        return status;
+      }
       return absl::AbortedError("a command was not applied: the leader was lost during the run");
     }
     if (clock.NowNs() > begin_ns + kBlockTimeoutNs) {
