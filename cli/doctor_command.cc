@@ -14,6 +14,7 @@
 #include "gaios/cli/doctor/system.h"
 #include "gaios/cli/write_json.h"
 #include "gaios/rsm/config.h"
+#include "gaios/rsm/node_transport.h"
 
 namespace gaios::cli {
 namespace {
@@ -21,7 +22,8 @@ namespace {
 Deployment DeploymentOf(const rsm::Config& config) {
   Deployment deployment{.directory = config.directory,
                         .capacity_bytes = config.capacity_bytes,
-                        .replicas = config.replicas.size(),
+                        // Those of several hosts are not all here.
+                        .replicas = config.transport == rsm::TransportKind::kShm ? config.replicas.size() : 1,
                         .cpus = {}};
   for (const rsm::ReplicaConfig& replica : config.replicas) {
     if (replica.cpu.has_value()) {
@@ -31,10 +33,22 @@ Deployment DeploymentOf(const rsm::Config& config) {
   return deployment;
 }
 
+// The device that the config asks for; nothing where it asks for none.
+std::optional<Finding> DeviceOf(const rsm::Config& config) {
+  const absl::StatusOr<std::string> device = rsm::DescribeDevice(config);
+  if (!device.ok()) {
+    return Finding{"deployment_device", Level::kError, std::string(device.status().message()),
+                   "see docs/several-hosts.md"};
+  }
+  return device->empty() ? std::nullopt
+                         : std::optional(Finding{"deployment_device", Level::kOk, *device, ""});
+}
+
 }  // namespace
 
 int RunDoctor(const std::string& config_path, const std::string& json) {
   std::optional<Deployment> deployment;
+  std::optional<Finding> device;
   if (!config_path.empty()) {
     const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(config_path);
     if (!config.ok()) {
@@ -44,9 +58,13 @@ int RunDoctor(const std::string& config_path, const std::string& json) {
       std::fprintf(stderr, "gaios: warning: %s\n", warning.c_str());
     }
     deployment = DeploymentOf(*config);
+    device = DeviceOf(*config);
   }
   const BuiltWith built_with = ThisBuild();
-  const Findings findings = Examine(System(), built_with, deployment);
+  Findings findings = Examine(System(), built_with, deployment);
+  if (device.has_value()) {
+    findings.push_back(*device);
+  }
   if (!json.empty()) {
     const absl::Status written = WriteJson(nlohmann::json::parse(FindingsJson(findings, built_with)), json);
     if (!written.ok()) {

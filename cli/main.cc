@@ -11,6 +11,7 @@
 #include "gaios/cli/demo/run_demo.h"
 #include "gaios/cli/doctor_command.h"
 #include "gaios/cli/load/run_load.h"
+#include "gaios/cli/rdma_probe/run_rdma_probe.h"
 #include "gaios/cli/replica/run_replica.h"
 #include "gaios/cli/status/run_status.h"
 
@@ -18,6 +19,7 @@ namespace {
 
 using gaios::cli::DemoFlags;
 using gaios::cli::LoadFlags;
+using gaios::cli::RdmaProbeFlags;
 using gaios::cli::ReplicaFlags;
 using gaios::cli::StatusFlags;
 
@@ -101,6 +103,17 @@ void AddLoad(CLI::App& app, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = gaios::cli::RunLoad(*flags); });
 }
 
+void AddRdmaProbe(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("rdma-probe", "what an RDMA device can do, tried out");
+  auto flags = std::make_shared<RdmaProbeFlags>();
+  command->add_option("--device", flags->device,
+                      "its name, as ibv_devices lists it; the only one if left out");
+  command->add_option("--port", flags->port, "of the device")->capture_default_str();
+  command->add_option("--rounds", flags->rounds, "how often each fence is tried")->capture_default_str();
+  command->add_option("--json", flags->json, kJsonHelp);
+  command->callback([flags, &exit_code] { exit_code = gaios::cli::RunRdmaProbe(*flags); });
+}
+
 int Run(int argc, char** argv) {
   int exit_code = gaios::cli::kExitGood;
   CLI::App app(
@@ -114,6 +127,7 @@ int Run(int argc, char** argv) {
   AddStatus(app, exit_code);
   AddLoad(app, exit_code);
   AddDoctor(app, exit_code);
+  AddRdmaProbe(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

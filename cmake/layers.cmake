@@ -19,7 +19,7 @@ endif()
 
 if(GAIOS_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    message(FATAL_ERROR "the fuzzers need clang: cmake --preset fuzz")
+    message(FATAL_ERROR "the fuzzers need clang: cmake --preset asan")
   endif()
   # The fuzzer sees which ways the code takes; its own main is linked to the targets in tests/fuzz alone.
   list(APPEND GAIOS_CODEGEN -fsanitize=fuzzer-no-link)
@@ -81,7 +81,7 @@ function(gaios_program name)
 endfunction()
 
 # gaios_test(NAME SOURCES cc... DEPENDS targets... [LABELS l...] [TIMEOUT s]): a GoogleTest program, each of its
-# tests a CTest of its own. GAIOS_SOURCE_DIR and GAIOS_BIN_DIR are defined for tests that read fixtures or run programs.
+# tests a CTest of its own.
 function(gaios_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
@@ -90,9 +90,7 @@ function(gaios_test name)
   add_executable(${name} ${TEST_SOURCES})
   gaios_compile_settings(${name})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE ${TEST_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE GAIOS_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-                             GAIOS_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  target_link_libraries(${name} PRIVATE ${TEST_DEPENDS} gaios_test_paths GTest::gtest GTest::gmock GTest::gtest_main)
   # gtest_discover_tests of CMake 3.25 keeps only the first of several labels: they are joined into one.
   string(REPLACE ";" "." TEST_LABELS "${TEST_LABELS}")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60

@@ -1,7 +1,11 @@
 # shellcheck shell=bash disable=SC2154
 # Steps with a name, a log and a time, for ./demo and ./check. Sourced by bash; set `steps_dir` to where logs go.
 
-if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+# What one build has compiled is not compiled again by another with the same flags, wherever it stands below here.
+if command -v ccache >/dev/null; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=${CCACHE_BASEDIR-$PWD} CCACHE_NOHASHDIR=1
+  export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS-include_file_mtime,include_file_ctime,time_macros}
+fi
 
 # step NAME COMMAND... runs the command with its output in a log, shows that it is alive, and says how long it took.
 # When it fails: returns its exit code after the tail of the log and its path. All of it goes to stderr.

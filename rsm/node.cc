@@ -37,7 +37,9 @@ std::optional<std::uint64_t> AvailableBytes() {
 // The memory of a log is had page by page, and the system ends processes of its choice when it has no more:
 // what cannot be had is better not begun.
 absl::Status CheckRoom(const Config& config) {
-  const std::uint64_t logs = config.capacity_bytes * (config.replicas.size() + 1);
+  // Over RDMA one spare serves all.
+  const std::uint64_t copies = config.transport == TransportKind::kShm ? config.replicas.size() + 1 : 2;
+  const std::uint64_t logs = config.capacity_bytes * copies;
   const std::uint64_t needed = logs + SessionsBytes(config);
   const std::optional<std::uint64_t> available = AvailableBytes();
   if (!available.has_value() || needed <= *available) {
@@ -45,8 +47,7 @@ absl::Status CheckRoom(const Config& config) {
   }
   return absl::ResourceExhaustedError("the replica is to reserve " + Mebibytes(needed) + ", " +
                                       Mebibytes(logs) + " for its log and spares (capacity_bytes times " +
-                                      std::to_string(config.replicas.size() + 1) + ") and " +
-                                      Mebibytes(SessionsBytes(config)) +
+                                      std::to_string(copies) + ") and " + Mebibytes(SessionsBytes(config)) +
                                       " for sessions (sessions.max_sessions times "
                                       "sessions.reply_kib), but only " +
                                       Mebibytes(*available) + " are available; lower these, or free memory");

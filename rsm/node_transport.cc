@@ -56,4 +56,8 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(const Config& c
   return absl::InternalError("a config of no transport");
 }
 
+absl::StatusOr<std::string> DescribeDevice(const Config& config) {
+  return config.transport == TransportKind::kVerbs ? DescribeVerbs(config) : std::string();
+}
+
 }  // namespace gaios::rsm

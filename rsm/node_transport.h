@@ -44,6 +44,10 @@ struct NodeTransportOptions {
 [[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(
     const Config& config, const NodeTransportOptions& options, transport::shm::IdLock lock);
 
+// The device that the config asks for, and how writers are fenced on it, in a sentence; empty where the
+// transport has no device. Opens the device. Errors as above.
+[[nodiscard]] absl::StatusOr<std::string> DescribeDevice(const Config& config);
+
 // Whether this build has it.
 [[nodiscard]] bool BuiltWith(TransportKind kind);
 

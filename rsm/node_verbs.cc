@@ -1,11 +1,12 @@
 #include "gaios/rsm/node_verbs.h"
 
+#include <optional>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
 
-#include "gaios/rsm/bootstrap_channel.h"
 #include "gaios/transport/bootstrap/bootstrap.h"
+#include "gaios/transport/verbs/bootstrap_channel.h"
 #include "gaios/transport/verbs/fencing.h"
 #include "gaios/transport/verbs/libverbs_device.h"
 #include "gaios/transport/verbs/verbs_transport.h"
@@ -56,7 +57,38 @@ transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
   return bootstrap;
 }
 
+// The strategy that the config names, if any.
+std::optional<transport::verbs::FenceStrategy> NamedFence(const Config& config) {
+  for (const transport::verbs::FenceStrategy strategy :
+       {transport::verbs::FenceStrategy::kQueuePair, transport::verbs::FenceStrategy::kDeregistration}) {
+    if (config.verbs.fence == transport::verbs::FenceName(strategy)) {
+      return strategy;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+absl::StatusOr<std::string> DescribeVerbs(const Config& config) {
+  const absl::StatusOr<std::unique_ptr<transport::verbs::LibverbsDevice>> device =
+      transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port);
+  if (!device.ok()) {
+    return device.status();
+  }
+  const transport::verbs::DeviceFacts& facts = (*device)->facts();
+  absl::StatusOr<transport::verbs::FenceStrategy> fence = transport::verbs::ChooseFence(facts);
+  if (!fence.ok()) {
+    return fence.status();
+  }
+  const std::optional<transport::verbs::FenceStrategy> named = NamedFence(config);
+  return absl::StrCat(
+      "RDMA device ", facts.name, facts.driver.empty() ? "" : " (" + facts.driver + ")", " port ", facts.port,
+      ", fenced by ", std::string(transport::verbs::FenceName(named.value_or(*fence))),
+      named.has_value() && *named != *fence
+          ? ", as the config says; by itself it would be " + std::string(transport::verbs::FenceName(*fence))
+          : "");
+}
 
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
                                                          const NodeTransportOptions& options,
@@ -82,16 +114,11 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   verbs.retries = config.verbs.retries;
   verbs.traffic_class = config.verbs.traffic_class;
   verbs.service_level = config.verbs.service_level;
-  for (const transport::verbs::FenceStrategy strategy :
-       {transport::verbs::FenceStrategy::kQueuePair, transport::verbs::FenceStrategy::kDeregistration}) {
-    if (config.verbs.fence == transport::verbs::FenceName(strategy)) {
-      verbs.fence = strategy;
-    }
-  }
-  verbs.begin = false;
+  verbs.fence = NamedFence(config);
   absl::StatusOr<std::unique_ptr<transport::verbs::VerbsTransport>> transport =
-      transport::verbs::VerbsTransport::Open(verbs, *std::move(device),
-                                             std::make_unique<BootstrapChannel>(*std::move(bootstrap)));
+      transport::verbs::VerbsTransport::Open(
+          verbs, *std::move(device),
+          std::make_unique<transport::verbs::BootstrapChannel>(*std::move(bootstrap)));
   if (!transport.ok()) {
     return transport.status();
   }

@@ -16,6 +16,9 @@ namespace gaios::rsm {
                                                                        const NodeTransportOptions& options,
                                                                        transport::shm::IdLock lock);
 
+// As DescribeDevice.
+[[nodiscard]] absl::StatusOr<std::string> DescribeVerbs(const Config& config);
+
 }  // namespace gaios::rsm
 
 #endif  // GAIOS_RSM_NODE_VERBS_H_

@@ -4,12 +4,24 @@
 
 namespace gaios::rsm {
 
-absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& /*config*/,
-                                                         const NodeTransportOptions& /*options*/,
-                                                         transport::shm::IdLock /*lock*/) {
+namespace {
+
+absl::Status Without() {
   return absl::FailedPreconditionError(
       "the config says transport = \"verbs\", and this build is without it: install libibverbs-dev and build "
       "again, or use \"shm\" for replicas on one host");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& /*config*/,
+                                                         const NodeTransportOptions& /*options*/,
+                                                         transport::shm::IdLock /*lock*/) {
+  return Without();
+}
+
+absl::StatusOr<std::string> DescribeVerbs(const Config& /*config*/) {
+  return Without();
 }
 
 bool BuiltWith(TransportKind kind) {

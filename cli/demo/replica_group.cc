@@ -1,17 +1,11 @@
 #include "gaios/cli/demo/replica_group.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -21,11 +15,10 @@
 #include <system_error>
 #include <utility>
 
-#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/pinning.h"
-#include "gaios/base/unique_fd.h"
+#include "gaios/cli/demo/loopback_network.h"
 #include "gaios/paxos/state.h"
 #include "gaios/rsm/marker.h"
 
@@ -53,56 +46,6 @@ std::filesystem::path TemporaryDirectory() {
 bool Leads(const rsm::CounterData& data) {
   return data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) && data.no_quorum == 0 &&
          data.in_sync != 0;
-}
-
-// A replica that answers by a network takes longer, and in a virtual machine much longer.
-constexpr const char* kPatientTiming =
-    "[timing]\nheartbeat_interval_ms = 20\nsuspect_timeout_ms = 1000\nelection_jitter_ms = 50\n"
-    "election_timeout_ms = 2000\ndrop_timeout_ms = 1000\n";
-
-absl::Status WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text;
-  file.close();
-  return file ? absl::OkStatus() : absl::UnavailableError(absl::StrCat("cannot write ", path));
-}
-
-// Drawn for this group, and readable by its user alone.
-absl::Status WriteSecretKey(const std::string& path) {
-  std::array<char, 32> key;
-  if (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) {
-    return absl::UnavailableError("the system gives no random numbers; try again");
-  }
-  const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.valid()) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot create ", path));
-  }
-  const std::string text = absl::BytesToHexString(absl::string_view(key.data(), key.size()));
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return absl::UnavailableError(absl::StrCat("cannot write ", path));
-  }
-  return absl::OkStatus();
-}
-
-// Ports of the loopback address that nobody listened on just now.
-absl::StatusOr<std::vector<std::uint16_t>> FreePorts(std::size_t count) {
-  std::vector<base::UniqueFd> sockets;  // held until all are known, so that they differ
-  std::vector<std::uint16_t> ports;
-  for (std::size_t i = 0; i < count; ++i) {
-    base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t bytes = sizeof(address);
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    if (!socket.valid() || ::bind(socket.get(), generic, bytes) != 0 ||
-        ::getsockname(socket.get(), generic, &bytes) != 0) {
-      return absl::ErrnoToStatus(errno, "the system gives no port of the loopback address");
-    }
-    ports.push_back(ntohs(address.sin_port));
-    sockets.push_back(std::move(socket));
-  }
-  return ports;
 }
 
 }  // namespace
@@ -134,28 +77,24 @@ absl::Status ReplicaGroup::WriteConfig() {
                                   std::string(rsm::TransportKindName(options_.transport)),
                                   "\"\ndirectory = \"", directory_, "\"\ncapacity_bytes = ", kCapacityBytes,
                                   "\nstate_machine = \"order-book\"\nidle = \"back_off\"\n");
-  std::vector<std::uint16_t> ports(options_.replicas);
+  LoopbackNetwork network;
   if (networked) {
-    const std::string key = absl::StrCat(directory_, "/cluster.key");
-    if (absl::Status status = WriteSecretKey(key); !status.ok()) {
-      return status;
+    absl::StatusOr<LoopbackNetwork> made = LoopbackNetwork::Make(directory_, options_.replicas);
+    if (!made.ok()) {
+      return made.status();
     }
-    absl::StrAppend(&text, kPatientTiming, "[credentials]\nkey_file = \"", key, "\"\n");
-    absl::StatusOr<std::vector<std::uint16_t>> free = FreePorts(options_.replicas);
-    if (!free.ok()) {
-      return free.status();
-    }
-    ports = *std::move(free);
+    network = *std::move(made);
+    absl::StrAppend(&text, kPatientTiming, network.Credentials());
   }
   for (std::size_t i = 0; i < options_.replicas; ++i) {
-    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n");
-    if (networked) {
-      absl::StrAppend(&text, "address = \"127.0.0.1:", ports[i], "\"\n");
-    }
+    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n", networked ? network.Address(i) : "");
   }
   config_path_ = absl::StrCat(directory_, "/group.toml");
-  if (absl::Status status = WriteFile(config_path_, text); !status.ok()) {
-    return status;
+  std::ofstream file(config_path_);
+  file << text;
+  file.close();
+  if (!file) {
+    return absl::UnavailableError(absl::StrCat("cannot write ", config_path_));
   }
   absl::StatusOr<rsm::Config> config = rsm::LoadConfig(config_path_);
   if (!config.ok()) {

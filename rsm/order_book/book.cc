@@ -9,10 +9,6 @@ namespace gaios::order_book {
 
 namespace {
 
-Side Opposite(Side side) {
-  return side == Side::kBuy ? Side::kSell : Side::kBuy;
-}
-
 // Whether a trade between the two would be somebody's with himself, and the incoming order minds.
 template <typename Incoming>
 bool MustNotTrade(const Incoming& incoming, const Order& resting) {
@@ -72,9 +68,10 @@ void Book::ReduceOrder(OrderHandle handle, const Reduce& command, BookMemory& me
     CancelOrder(handle, memory, reports);
     return;
   }
-  memory.state_hash -= HashTerm(order);
+  memory.state_hash -= order.hash;
   order.remaining -= by;
-  memory.state_hash += HashTerm(order);
+  order.hash = HashTerm(order);
+  memory.state_hash += order.hash;
   memory.levels.levels[order.level].quantity -= by;
   reports.Add({.kind = ReportKind::kReduced,
                .side = order.side,
@@ -152,7 +149,8 @@ std::int64_t Book::LimitKey(const Incoming& incoming) {
   return incoming.type == OrderType::kMarket ? INT64_MAX : KeyOf(Opposite(incoming.side), incoming.price);
 }
 
-bool Book::WouldTrade(Side incoming_side, Price price, const BookMemory& memory) const {
+[[gnu::always_inline]] inline bool Book::WouldTrade(Side incoming_side, Price price,
+                                                    const BookMemory& memory) const {
   const Side other = Opposite(incoming_side);
   const LevelHandle best = side(other).best();
   return best && memory.levels.levels[best].key <= KeyOf(other, price);
@@ -183,7 +181,7 @@ bool Book::CanFill(const Incoming& incoming, const BookMemory& memory) const {
   return false;
 }
 
-void Book::Enter(Incoming incoming, BookMemory& memory, ReportWriter& reports) {
+[[gnu::always_inline]] inline void Book::Enter(Incoming incoming, BookMemory& memory, ReportWriter& reports) {
   if (incoming.type == OrderType::kFillOrKill && !CanFill(incoming, memory)) {
     ReportCancelled(incoming, CancelReason::kFillOrKillUnfilled, reports);
     return;
@@ -240,7 +238,7 @@ void Book::Trade(Incoming& incoming, OrderHandle handle, std::uint8_t flags, Boo
   Order& resting = memory.orders[handle];
   const Quantity quantity = std::min(incoming.remaining, resting.remaining);
   const CounterWeights weights = WeightsOf(instrument_);
-  memory.state_hash -= HashTerm(resting);
+  memory.state_hash -= resting.hash;
   memory.state_hash += weights.trades + weights.traded_quantity * quantity;
   ++counters_.trades;
   counters_.traded_quantity += quantity;
@@ -261,11 +259,12 @@ void Book::Trade(Incoming& incoming, OrderHandle handle, std::uint8_t flags, Boo
   if (resting.remaining == 0) {
     Unlink(handle, memory);
   } else {
-    memory.state_hash += HashTerm(resting);
+    resting.hash = HashTerm(resting);
+    memory.state_hash += resting.hash;
   }
 }
 
-void Book::Rest(const Incoming& incoming, BookMemory& memory) {
+[[gnu::always_inline]] inline void Book::Rest(const Incoming& incoming, BookMemory& memory) {
   ++counters_.sequence;
   memory.state_hash += WeightsOf(instrument_).sequence;
   Append({.id = incoming.id,
@@ -278,10 +277,11 @@ void Book::Rest(const Incoming& incoming, BookMemory& memory) {
          memory);
 }
 
-void Book::Append(const OrderTerm& term, BookMemory& memory) {
+[[gnu::always_inline]] inline void Book::Append(const OrderTerm& term, BookMemory& memory) {
   const OrderHandle handle = memory.orders.Take();
   memory.index.Insert(term.id, handle);
-  memory.state_hash += HashTerm(term);
+  const std::uint64_t hash = HashTerm(term);
+  memory.state_hash += hash;
   const LevelHandle level_handle =
       MutableSide(term.side).FindOrInsert(KeyOf(term.side, term.price), memory.levels);
   Level& level = memory.levels.levels[level_handle];
@@ -296,6 +296,7 @@ void Book::Append(const OrderTerm& term, BookMemory& memory) {
   order.owner = term.owner;
   order.instrument = term.instrument;
   order.side = term.side;
+  order.hash = hash;
   if (level.last) {
     memory.orders[level.last].next = handle;
   } else {
@@ -307,11 +308,11 @@ void Book::Append(const OrderTerm& term, BookMemory& memory) {
 }
 
 void Book::Remove(OrderHandle handle, BookMemory& memory) {
-  memory.state_hash -= HashTerm(memory.orders[handle]);
+  memory.state_hash -= memory.orders[handle].hash;
   Unlink(handle, memory);
 }
 
-void Book::Unlink(OrderHandle handle, BookMemory& memory) {
+[[gnu::always_inline]] inline void Book::Unlink(OrderHandle handle, BookMemory& memory) {
   const Order& order = memory.orders[handle];
   // Every decision here rests on the order's own line; the lines of its level and its neighbours are only
   // written. So the processor goes on to the next message while they are on their way.
@@ -330,7 +331,8 @@ void Book::Unlink(OrderHandle handle, BookMemory& memory) {
   memory.orders.Give(handle);
 }
 
-void Book::ReportAccepted(const Incoming& incoming, ReportWriter& reports) const {
+[[gnu::always_inline]] inline void Book::ReportAccepted(const Incoming& incoming,
+                                                        ReportWriter& reports) const {
   reports.Add({.kind = ReportKind::kAccepted,
                .side = incoming.side,
                .instrument = instrument_,

@@ -40,7 +40,8 @@ struct BookCounters {
 class alignas(64) Book {
  public:
   Book() = default;
-  explicit Book(InstrumentId instrument) : instrument_(instrument) {}
+  explicit Book(InstrumentId instrument)
+      : sides_{PriceLevels(instrument * 2), PriceLevels(instrument * 2 + 1)}, instrument_(instrument) {}
 
   [[nodiscard]] const BookCounters& counters() const { return counters_; }
   [[nodiscard]] const PriceLevels& side(Side side) const { return sides_[static_cast<std::size_t>(side)]; }

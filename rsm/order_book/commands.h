@@ -36,6 +36,10 @@ enum class CommandKind : std::uint8_t { kNewOrder = 1, kCancel = 2, kReduce = 3,
 
 enum class Side : std::uint8_t { kBuy = 0, kSell = 1 };
 
+[[nodiscard]] constexpr Side Opposite(Side side) {
+  return static_cast<Side>(static_cast<std::uint8_t>(side) ^ 1U);
+}
+
 enum class OrderType : std::uint8_t {
   kLimit = 0,              // trades what it can at its price or better; the rest joins the book
   kMarket = 1,             // trades what it can at any price (its own is ignored); the rest is cancelled

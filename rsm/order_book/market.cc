@@ -62,7 +62,8 @@ absl::StatusOr<std::unique_ptr<Market>> Market::Make(const OrderBookOptions& opt
 
 std::size_t Market::mapped_bytes() const {
   return memory.orders.mapped_bytes() + memory.levels.levels.mapped_bytes() +
-         memory.levels.nodes.mapped_bytes() + memory.index.mapped_bytes() + books.mapped_bytes();
+         memory.levels.nodes.mapped_bytes() + memory.levels.shortcuts.mapped_bytes() +
+         memory.index.mapped_bytes() + books.mapped_bytes();
 }
 
 }  // namespace gaios::order_book

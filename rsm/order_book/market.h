@@ -23,9 +23,9 @@ struct OrderBookOptions {
   static constexpr std::uint32_t kMaxInstruments = 1U << 20;
   static constexpr std::uint32_t kMaxOrders = 1U << 24;
 
-  // Number of instruments, 1 to kMaxInstruments. Each costs 64 bytes, and 512 for its first levels.
+  // Number of instruments, 1 to kMaxInstruments. Each costs 64 bytes, and about 1,000 for its first levels.
   std::uint32_t instruments = 4096;
-  // Most orders that can rest at once, in all instruments, 1 to kMaxOrders. Each costs about 200 bytes,
+  // Most orders that can rest at once, in all instruments, 1 to kMaxOrders. Each costs about 175 bytes,
   // reserved and touched at the start; further ones are rejected with kBookFull.
   std::uint32_t max_orders = 1U << 20;
 

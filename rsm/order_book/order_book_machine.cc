@@ -14,18 +14,19 @@ namespace gaios::order_book {
 
 namespace {
 
-bool IsZero(std::span<const std::uint8_t> reserved) {
-  return std::all_of(reserved.begin(), reserved.end(), [](std::uint8_t byte) { return byte == 0; });
-}
 bool ReservedIsZero(const NewOrder& command) {
   return command.reserved == 0;
 }
 bool ReservedIsZero(const Replace& command) {
   return command.reserved == 0;
 }
+// The others have their reserved bytes at the end of the first word.
 template <typename T>
 bool ReservedIsZero(const T& command) {
-  return IsZero(command.reserved);
+  static_assert(offsetof(T, reserved) + sizeof(command.reserved) == sizeof(std::uint32_t));
+  std::uint32_t first_word = 0;
+  std::memcpy(&first_word, &command, sizeof(first_word));
+  return first_word >> (8 * offsetof(T, reserved)) == 0;
 }
 
 bool IsPrice(Price price) {

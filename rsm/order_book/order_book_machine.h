@@ -4,7 +4,7 @@
 // The limit order book as a state machine to replicate: many instruments, commands as in commands.h, replies
 // as in reports.h. See book.h for the rules of trading.
 //
-// All memory is mapped and touched by Make (about 200 bytes for each of max_orders; mapped_bytes says how
+// All memory is mapped and touched by Make (about 175 bytes for each of max_orders; mapped_bytes says how
 // many); after that Apply neither allocates nor makes a system call, and a new order that finds no room is
 // rejected. Restore maps a second market while it reads, and fails when it cannot. StateHash is kept up to
 // date by Apply and costs nothing to ask for.

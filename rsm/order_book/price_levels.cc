@@ -1,6 +1,9 @@
 #include "gaios/rsm/order_book/price_levels.h"
 
+#include <nmmintrin.h>
+
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "gaios/base/check.h"
@@ -12,23 +15,71 @@ namespace {
 constexpr std::uint32_t kFanout = PriceNode::kFanout;
 constexpr std::uint32_t kMinimum = PriceNode::kMinimum;
 
+__m128i Load(const void* at) {
+  return _mm_loadu_si128(static_cast<const __m128i*>(at));
+}
+void Store(void* at, __m128i value) {
+  _mm_storeu_si128(static_cast<__m128i*>(at), value);
+}
+
+// What is in a node from `place` on is moved by one place, always by the same instructions: how much there
+// is to move cannot be foreseen.
+static_assert(kFanout % 4 == 0);
 void InsertAt(PriceNode& node, std::uint32_t place, std::int64_t key, std::uint32_t child) {
-  for (std::uint32_t i = node.count; i > place; --i) {
-    node.keys[i] = node.keys[i - 1];
-    node.children[i] = node.children[i - 1];
+  const __m128i at = _mm_set1_epi64x(place);
+  __m128i index = _mm_set_epi64x(kFanout - 1, kFanout - 2);
+#pragma GCC unroll 9
+  for (std::uint32_t i = kFanout - 2; i > 0; i -= 2) {
+    Store(node.keys + i,
+          _mm_blendv_epi8(Load(node.keys + i), Load(node.keys + i - 1), _mm_cmpgt_epi64(index, at)));
+    index = _mm_sub_epi64(index, _mm_set1_epi64x(2));
   }
+  node.keys[1] = place == 0 ? node.keys[0] : node.keys[1];
+  const __m128i at32 = _mm_set1_epi32(static_cast<int>(place));
+  __m128i index32 = _mm_set_epi32(kFanout - 1, kFanout - 2, kFanout - 3, kFanout - 4);
+#pragma GCC unroll 4
+  for (std::uint32_t i = kFanout - 4; i > 0; i -= 4) {
+    Store(node.children + i, _mm_blendv_epi8(Load(node.children + i), Load(node.children + i - 1),
+                                             _mm_cmpgt_epi32(index32, at32)));
+    index32 = _mm_sub_epi32(index32, _mm_set1_epi32(4));
+  }
+  const __m128i first = Load(node.children);
+  Store(node.children, _mm_blendv_epi8(first, _mm_slli_si128(first, 4), _mm_cmpgt_epi32(index32, at32)));
   node.keys[place] = key;
   node.children[place] = child;
   ++node.count;
 }
 
+static_assert(offsetof(PriceNode, count) == offsetof(PriceNode, children) + sizeof(PriceNode::children));
 void RemoveAt(PriceNode& node, std::uint32_t place) {
-  --node.count;
-  for (std::uint32_t i = place; i < node.count; ++i) {
-    node.keys[i] = node.keys[i + 1];
-    node.children[i] = node.children[i + 1];
+  const __m128i at = _mm_set1_epi64x(place);
+  __m128i index = _mm_set_epi64x(1, 0);
+#pragma GCC unroll 9
+  for (std::uint32_t i = 0; i < kFanout - 2; i += 2) {
+    Store(node.keys + i,
+          _mm_blendv_epi8(Load(node.keys + i + 1), Load(node.keys + i), _mm_cmpgt_epi64(at, index)));
+    index = _mm_add_epi64(index, _mm_set1_epi64x(2));
   }
-  node.keys[node.count] = PriceNode::kNoKey;
+  node.keys[kFanout - 2] = place <= kFanout - 2 ? node.keys[kFanout - 1] : node.keys[kFanout - 2];
+  node.keys[kFanout - 1] = PriceNode::kNoKey;
+  const __m128i at32 = _mm_set1_epi32(static_cast<int>(place));
+  __m128i index32 = _mm_set_epi32(3, 2, 1, 0);
+#pragma GCC unroll 5
+  for (std::uint32_t i = 0; i < kFanout; i += 4) {
+    // Behind the last child is the count: it may end up in the last place, which is unused then.
+    Store(node.children + i, _mm_blendv_epi8(Load(node.children + i + 1), Load(node.children + i),
+                                             _mm_cmpgt_epi32(at32, index32)));
+    index32 = _mm_add_epi32(index32, _mm_set1_epi32(4));
+  }
+  --node.count;
+}
+
+// The levels of a leaf, `count` of them from `place` on, are in it now.
+void Rehome(NodeHandle leaf, std::uint32_t place, std::uint32_t count, LevelMemory& memory) {
+  const PriceNode& node = memory.nodes[leaf];
+  for (std::uint32_t i = place; i < place + count; ++i) {
+    memory.levels[LevelHandle(node.children[i])].leaf = leaf;
+  }
 }
 
 // Moves the first `count` entries of `right` to the end of `left`.
@@ -74,6 +125,7 @@ NodeHandle NewNode(LevelMemory& memory) {
 
 absl::StatusOr<LevelMemory> LevelMemory::Make(std::uint32_t max_levels, std::uint32_t max_sides) {
   // A tree of n levels has at most n/8 leaves, n/64 nodes above them and so on, or one node when it is small.
+  GAIOS_CHECK(max_levels <= kMaxLevels, "a shortcut has bits for every level");
   const std::uint32_t max_nodes = max_levels / (kMinimum - 1) + max_sides;
   LevelMemory memory;
   auto levels = Pool<Level, LevelHandle>::Make(max_levels);
@@ -84,8 +136,13 @@ absl::StatusOr<LevelMemory> LevelMemory::Make(std::uint32_t max_levels, std::uin
   if (!nodes.ok()) {
     return nodes.status();
   }
+  auto shortcuts = HugeArray<Shortcuts>::Make(max_sides);
+  if (!shortcuts.ok()) {
+    return shortcuts.status();
+  }
   memory.levels = *std::move(levels);
   memory.nodes = *std::move(nodes);
+  memory.shortcuts = *std::move(shortcuts);
   return memory;
 }
 
@@ -101,7 +158,7 @@ void PriceLevels::Descend(std::int64_t key, const LevelMemory& memory, Path& pat
   path.nodes[height_ - 1] = node;
 }
 
-LevelHandle PriceLevels::FindOrInsert(std::int64_t key, LevelMemory& memory) {
+LevelHandle PriceLevels::FindOrInsertInTree(std::int64_t key, LevelMemory& memory) {
   Path path;
   if (height_ == 0) {
     root_ = NewNode(memory);
@@ -111,7 +168,9 @@ LevelHandle PriceLevels::FindOrInsert(std::int64_t key, LevelMemory& memory) {
   const PriceNode& leaf = memory.nodes[path.nodes[height_ - 1]];
   const std::uint32_t place = CountBelow(leaf, key);
   if (place < leaf.count && leaf.keys[place] == key) {
-    return LevelHandle(leaf.children[place]);
+    const LevelHandle level(leaf.children[place]);
+    memory.shortcuts[number_].Set(key, level);
+    return level;
   }
   return Insert(key, place, path, memory);
 }
@@ -148,6 +207,7 @@ LevelHandle PriceLevels::Insert(std::int64_t key, std::uint32_t place, const Pat
     best_ = handle;
   }
   InsertChild(path, height_ - 1, place, key, handle.index(), memory);
+  memory.shortcuts[number_].Set(key, handle);
   return handle;
 }
 
@@ -155,7 +215,11 @@ void PriceLevels::InsertChild(const Path& path, std::uint32_t depth, std::uint32
                               std::uint32_t child, LevelMemory& memory) {
   const NodeHandle node_handle = path.nodes[depth];
   PriceNode& node = memory.nodes[node_handle];
-  if (node.count < kFanout) {
+  const bool is_leaf = depth + 1 == height_;
+  if (is_leaf) {
+    memory.levels[LevelHandle(child)].leaf = node_handle;
+  }
+  if (node.count < kFanout) [[likely]] {
     InsertAt(node, place, key, child);
     return;
   }
@@ -167,7 +231,10 @@ void PriceLevels::InsertChild(const Path& path, std::uint32_t depth, std::uint32
   } else {
     InsertAt(right, place - node.count, key, child);
   }
-  const std::int64_t divider = TakeDivider(right, depth + 1 == height_);
+  if (is_leaf) {
+    Rehome(right_handle, 0, right.count, memory);
+  }
+  const std::int64_t divider = TakeDivider(right, is_leaf);
   if (depth > 0) {
     InsertChild(path, depth - 1, path.children[depth - 1] + 1, divider, right_handle.index(), memory);
     return;
@@ -193,12 +260,17 @@ void PriceLevels::Erase(LevelHandle level, LevelMemory& memory) {
   } else {
     best_ = next;
   }
-  Path path;
-  Descend(key, memory, path);
-  const PriceNode& leaf = memory.nodes[path.nodes[height_ - 1]];
+  memory.shortcuts[number_].Forget(key, level);
+  PriceNode& leaf = memory.nodes[memory.levels[level].leaf];
   const std::uint32_t place = CountBelow(leaf, key);
   GAIOS_CHECK(place < leaf.count && leaf.children[place] == level.index(), "a level is where its key says");
-  RemoveChild(path, height_ - 1, place, memory);
+  if (leaf.count > kMinimum || (height_ == 1 && leaf.count > 1)) [[likely]] {
+    RemoveAt(leaf, place);
+  } else {
+    Path path;
+    Descend(key, memory, path);
+    RemoveChild(path, height_ - 1, place, memory);
+  }
   memory.levels.Give(level);
 }
 
@@ -228,22 +300,35 @@ void PriceLevels::RemoveChild(const Path& path, std::uint32_t depth, std::uint32
   const std::uint32_t at = path.children[depth - 1];
   const std::uint32_t right_at = at > 0 ? at : 1;
   const NodeHandle right_handle(parent.children[right_at]);
-  PriceNode& left = memory.nodes[NodeHandle(parent.children[right_at - 1])];
+  const NodeHandle left_handle(parent.children[right_at - 1]);
+  PriceNode& left = memory.nodes[left_handle];
   PriceNode& right = memory.nodes[right_handle];
   if (!is_leaf) {
     right.keys[0] = parent.keys[right_at];  // once it has a left neighbour, this is what divides them
   }
   const std::uint32_t total = left.count + right.count;
   if (total <= kFanout) {
-    MoveLeft(left, right, right.count);
+    const std::uint32_t moved = right.count;
+    MoveLeft(left, right, moved);
+    if (is_leaf) {
+      Rehome(left_handle, left.count - moved, moved, memory);
+    }
     memory.nodes.Give(right_handle);
     RemoveChild(path, depth - 1, right_at, memory);
     return;
   }
   if (left.count < right.count) {
-    MoveLeft(left, right, right.count - total / 2);
+    const std::uint32_t moved = right.count - total / 2;
+    MoveLeft(left, right, moved);
+    if (is_leaf) {
+      Rehome(left_handle, left.count - moved, moved, memory);
+    }
   } else {
-    MoveRight(left, right, left.count - total / 2);
+    const std::uint32_t moved = left.count - total / 2;
+    MoveRight(left, right, moved);
+    if (is_leaf) {
+      Rehome(right_handle, 0, moved, memory);
+    }
   }
   parent.keys[right_at] = TakeDivider(right, is_leaf);
 }

@@ -33,6 +33,7 @@ struct Flags {
   double seconds = 60;
   std::size_t replicas = 0;
   std::uint64_t rounds = 0;
+  std::string transport = "shm";
   std::string fault;
   std::string keep = ".";
   bool keep_good = false;
@@ -48,6 +49,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--seconds", flags.seconds, "rounds are begun for so long")->capture_default_str();
   app.add_option("--replicas", flags.replicas, "1 to 7; default three or five, by the seed");
   app.add_option("--rounds", flags.rounds, "so many rounds, whatever time they take");
+  app.add_option("--transport", flags.transport, "shm, or verbs for processes that share an RDMA device")
+      ->capture_default_str();
   app.add_option("--inject-fault", flags.fault,
                  "lose, duplicate, reorder or diverge: all replicas do that damage, to see that it is found");
   app.add_option("--keep", flags.keep, "where the files of a round that failed are kept, in a directory")
@@ -119,7 +122,8 @@ void Tell(std::FILE* out, const Flags& flags, std::uint64_t seed, const RoundRes
     absl::FPrintF(out, "  %s\n", finding);
   }
   if (!round.passed()) {
-    absl::FPrintF(out, "  again: gaios-chaos --seed %d --rounds 1%s%s\n", seed,
+    absl::FPrintF(out, "  again: gaios-chaos --seed %d --rounds 1%s%s%s\n", seed,
+                  flags.transport == "shm" ? "" : " --transport " + flags.transport,
                   flags.replicas == 0 ? "" : absl::StrCat(" --replicas ", flags.replicas),
                   flags.fault.empty() ? "" : " --inject-fault " + flags.fault);
   }
@@ -138,11 +142,13 @@ int RunRounds(const Flags& flags) {
   Totals totals;
   for (std::uint64_t done = 0; flags.rounds != 0 ? done < flags.rounds : elapsed() < flags.seconds; ++done) {
     const std::uint64_t seed = flags.seed + done;
-    const RoundResult round = RunRound({.seed = seed,
-                                        .replicas = flags.replicas,
-                                        .fault = flags.fault,
-                                        .keep = flags.keep,
-                                        .keep_good = flags.keep_good});
+    const RoundResult round = RunRound(
+        {.seed = seed,
+         .replicas = flags.replicas,
+         .transport = flags.transport == "verbs" ? rsm::TransportKind::kVerbs : rsm::TransportKind::kShm,
+         .fault = flags.fault,
+         .keep = flags.keep,
+         .keep_good = flags.keep_good});
     totals.Add(seed, round);
     Tell(out, flags, seed, round);
   }
@@ -167,6 +173,9 @@ int Run(int argc, char** argv) {
   }
   if (flags.replicas > 7) {
     return Complain(absl::StrCat("--replicas is ", flags.replicas, ": give it 1 to 7, or leave it out"));
+  }
+  if (flags.transport != "shm" && flags.transport != "verbs") {
+    return Complain(absl::StrCat("--transport is \"", flags.transport, "\": say shm or verbs"));
   }
   if (!flags.fault.empty() && !cli::ParseFault(flags.fault).has_value()) {
     return Complain(

@@ -14,6 +14,7 @@
 #include "gaios/cli/demo/child_process.h"
 
 #include "tests/processes/group.h"
+#include "tests/support/paths.h"
 
 namespace gaios::chaos {
 namespace {
@@ -26,7 +27,7 @@ class Program : public ::testing::Test {
   cli::Ran Run(std::vector<std::string> arguments) {
     const std::string output = scratch_.Path("output");
     std::filesystem::remove(output);
-    arguments.insert(arguments.begin(), std::string(GAIOS_BIN_DIR) + "/gaios-chaos");
+    arguments.insert(arguments.begin(), BinDirectory() + "/gaios-chaos");
     auto process = cli::ChildProcess::Start(arguments, output);
     EXPECT_TRUE(process.ok());
     const std::optional<int> code = (*process)->Wait(std::chrono::minutes(3));

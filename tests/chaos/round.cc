@@ -16,6 +16,7 @@
 #include "gaios/base/check.h"
 #include "gaios/base/clock.h"
 #include "gaios/base/idle.h"
+#include "gaios/cli/demo/loopback_network.h"
 #include "gaios/cli/load/history.h"
 #include "gaios/rsm/feeds/random.h"
 
@@ -48,6 +49,9 @@ struct Plan {
     timing = OneOf<const char*>(
         random, {"", "[timing]\nheartbeat_interval_ms = 2\nsuspect_timeout_ms = 20\nelection_jitter_ms = 5\n",
                  "[timing]\ndrop_timeout_ms = 20\n"});
+    if (options.transport != rsm::TransportKind::kShm) {
+      timing = cli::kPatientTiming;
+    }
     mean_fault_gap_us = OneOf<std::uint32_t>(random, {20'000, 60'000, 150'000, 400'000});
     longest_stop_ms = OneOf<std::uint32_t>(random, {100, 500, 2000});
     const std::uint64_t clients = 2 + random.Below(6);
@@ -75,7 +79,10 @@ class Round {
   explicit Round(const RoundOptions& options)
       : options_(options),
         plan_(options),
-        group_({.replicas = plan_.replicas, .capacity_bytes = plan_.ring_bytes, .start = false},
+        group_({.replicas = plan_.replicas,
+                .capacity_bytes = plan_.ring_bytes,
+                .start = false,
+                .transport = options.transport},
                plan_.timing),
         directory_(std::filesystem::path(group_.config_path()).parent_path()),
         faults_(group_, FaultSetting(), plan_.random.Next()) {

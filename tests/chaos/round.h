@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "gaios/rsm/config.h"
+
 #include "tests/chaos/faults.h"
 
 namespace gaios::chaos {
@@ -21,6 +23,7 @@ struct RoundOptions {
   double seconds = 0;        // of faults; 0: two to five, by the seed
   // When faults have ended, clients go on until this many commands have been acknowledged in all.
   std::uint64_t least_acknowledged = 0;
+  rsm::TransportKind transport = rsm::TransportKind::kShm;  // kVerbs: with timing that suits it
   std::string fault;  // damage that every replica is told to do, as in gaios demo --inject-fault; "" none
   std::string keep;   // the files of a round that fails are copied into a directory there; "" nowhere
   bool keep_good = false;  // those of one that passes too

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/paths.h"
 #include "tests/support/run_program.h"
 
 namespace gaios::linearizability {
@@ -23,7 +24,7 @@ Ran Call(const std::string& arguments) {
 }
 
 std::string Sample(const std::string& name) {
-  return std::string(GAIOS_SOURCE_DIR) + "/tests/linearizability/histories/" + name + ".jsonl";
+  return SourceDirectory() + "/tests/linearizability/histories/" + name + ".jsonl";
 }
 
 TEST(Program, ExitsWith0ForAGoodHistory) {

@@ -8,13 +8,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/paxos/script.h"
+#include "tests/support/paths.h"
 
 namespace gaios::sim {
 namespace {
 
 std::vector<std::string> Scripts() {
   std::vector<std::string> paths;
-  for (const auto& file : std::filesystem::directory_iterator(GAIOS_SOURCE_DIR "/tests/paxos/scenarios")) {
+  for (const auto& file : std::filesystem::directory_iterator(SourceDirectory() + "/tests/paxos/scenarios")) {
     if (file.path().extension() == ".txt") {
       paths.push_back(file.path().string());
     }

@@ -125,5 +125,14 @@ TEST(ConfigOfAGroup, AReplicaOfAnotherCapacityIsRefusedByItsPeers) {
   EXPECT_NE(group.AwaitLeader(), 2U);
 }
 
+TEST_F(Config, AnRdmaDeviceThatIsNotThereIsNamed) {
+  const Ran ran = RunGaios(scratch(), {"rdma-probe", "--device", "no-such-device0"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.output, HasSubstr("no RDMA device"));
+  const Ran rounds = RunGaios(scratch(), {"rdma-probe", "--rounds", "0"});
+  EXPECT_EQ(rounds.exit_code, 2);
+  EXPECT_THAT(rounds.output, HasSubstr("--rounds"));
+}
+
 }  // namespace
 }  // namespace gaios::cli

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/processes/group.h"
+#include "tests/support/paths.h"
 
 namespace gaios::cli {
 namespace {
@@ -109,7 +110,7 @@ TEST(Demo, RunsTheRecordings) {
   const char* const set = std::getenv("GAIOS_DATA_DIR");
   const std::filesystem::path data = set != nullptr
                                          ? std::filesystem::path(set)
-                                         : std::filesystem::path(GAIOS_SOURCE_DIR) / "../shared/data";
+                                         : std::filesystem::path(SourceDirectory()) / "../shared/data";
   const std::vector<std::filesystem::path> recordings = {
       data / "bitstamp-l3/orders.csv.xz", data / "itch50-simulated/ex20101224.TEST_ITCH_50.gz"};
   const Scratch scratch;

@@ -14,8 +14,11 @@
 #include <gtest/gtest.h>
 
 #include "gaios/base/check.h"
+#include "gaios/cli/demo/loopback_network.h"
 #include "gaios/paxos/state.h"
 #include "gaios/rsm/group_identity.h"
+
+#include "tests/support/paths.h"
 
 namespace gaios::cli {
 namespace {
@@ -51,7 +54,7 @@ std::string ReadText(const std::string& path) {
 
 std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments,
                                          const std::string& output) {
-  std::vector<std::string> command = {std::string(GAIOS_BIN_DIR) + "/gaios"};
+  std::vector<std::string> command = {BinDirectory() + "/gaios"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   auto process = ChildProcess::Start(command, output);
   GAIOS_CHECK(process.ok(), "gaios can be started");
@@ -81,11 +84,21 @@ bool Await(const std::function<bool()>& holds) {
 
 std::string ConfigText(const std::string& directory, const GroupSettings& settings,
                        const std::string& extra) {
-  std::string text = absl::StrCat("group = \"test\"\ntransport = \"shm\"\ndirectory = \"", directory,
-                                  "\"\ncapacity_bytes = ", settings.capacity_bytes,
-                                  "\nstate_machine = \"counter\"\n", extra);
+  std::string text = absl::StrCat(
+      "group = \"test\"\ntransport = \"", std::string(rsm::TransportKindName(settings.transport)),
+      "\"\ndirectory = \"", directory, "\"\ncapacity_bytes = ", settings.capacity_bytes,
+      "\nstate_machine = \"counter\"\n", extra);
+  const bool networked = settings.transport != rsm::TransportKind::kShm;
+  LoopbackNetwork network;
+  if (networked) {
+    absl::StatusOr<LoopbackNetwork> made =
+        LoopbackNetwork::Make(std::filesystem::path(directory).parent_path(), settings.replicas);
+    GAIOS_CHECK(made.ok(), "a scratch directory takes a key, and ports are free");
+    network = *std::move(made);
+    text += network.Credentials();
+  }
   for (std::size_t i = 0; i < settings.replicas; ++i) {
-    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n");
+    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n", networked ? network.Address(i) : "");
   }
   return text;
 }

@@ -62,6 +62,7 @@ struct GroupSettings {
   std::size_t replicas = 3;
   std::uint64_t capacity_bytes = std::uint64_t{1} << 20;
   bool start = true;  // the replicas, not only the group
+  rsm::TransportKind transport = rsm::TransportKind::kShm;
 };
 // The text of a config. `extra` goes before the replicas.
 [[nodiscard]] std::string ConfigText(const std::string& directory, const GroupSettings& settings,

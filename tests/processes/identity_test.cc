@@ -13,6 +13,7 @@
 #include "gaios/rsm/marker.h"
 
 #include "tests/processes/group.h"
+#include "tests/support/paths.h"
 
 namespace gaios::cli {
 namespace {
@@ -177,7 +178,7 @@ TEST_F(Failing, ForWantOfMemoryKeepsTheVoteAndSaysWhatWasReserved) {
     const std::string log = scratch_.Path("limited.log");
     std::filesystem::remove(log);
     const auto process = ChildProcess::Start({"/bin/sh", "-c",
-                                              std::string("ulimit -v 400000; exec ") + GAIOS_BIN_DIR +
+                                              std::string("ulimit -v 400000; exec ") + BinDirectory() +
                                                   "/gaios replica --config " + config + " --id 0"},
                                              log);
     EXPECT_TRUE(process.ok()) << process.status();
@@ -201,7 +202,7 @@ void ExpectToldApart(std::size_t next) {
   Group group({.replicas = 3, .capacity_bytes = std::uint64_t{1} << 20, .start = false});
   const std::string log = group.scratch().Path("next.log");
   absl::StatusOr<std::unique_ptr<ChildProcess>> other = ChildProcess::Start(
-      {std::string(GAIOS_BIN_DIR) + "/gaios-next-release", group.config_path(), std::to_string(next)}, log);
+      {BinDirectory() + "/gaios-next-release", group.config_path(), std::to_string(next)}, log);
   ASSERT_TRUE(other.ok()) << other.status();
   std::vector<std::size_t> ours;
   for (std::size_t i = 0; i < 3; ++i) {

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/paths.h"
+
 namespace gaios::rsm {
 namespace {
 
@@ -338,7 +340,7 @@ TEST(Config, SessionsMayTakeWhatIsAllowed) {
 
 TEST(Config, SamplesAreGood) {
   std::size_t samples = 0;
-  for (const auto& file : std::filesystem::directory_iterator(GAIOS_SOURCE_DIR "/hw-config/examples")) {
+  for (const auto& file : std::filesystem::directory_iterator(SourceDirectory() + "/hw-config/examples")) {
     if (file.path().extension() == ".toml") {
       const absl::StatusOr<Config> config = LoadConfig(file.path().string());
       EXPECT_TRUE(config.ok()) << config.status();

@@ -55,7 +55,7 @@ class FaultyRun {
     options.world.replicas = random() % 3 == 0 ? 5 : 3;
     options.world.capacity_bytes = std::size_t{4096} << (random() % 3);
     options.world.min_delay_ns = 1'000;
-    options.world.max_delay_ns = 2'000 << (random() % 8);
+    options.world.max_delay_ns = std::uint64_t{2'000} << (random() % 8);
     options.world.max_fence_ns = random() % 2 == 0 ? 0 : 200'000;
     options.world.drop_per_mille = static_cast<std::uint32_t>(random() % 3 * 50);
     options.world.duplicate_per_mille = static_cast<std::uint32_t>(random() % 3 * 50);

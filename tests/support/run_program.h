@@ -14,6 +14,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/paths.h"
+
 namespace gaios {
 
 struct Ran {
@@ -35,7 +37,7 @@ inline std::string ScratchFile(const std::string& name) {
 // `arguments` as a shell has them.
 inline Ran RunProgram(const std::string& program, const std::string& arguments) {
   const std::string err = ScratchFile(program + "-err");
-  const std::string command = std::string(GAIOS_BIN_DIR) + "/" + program + " " + arguments + " 2>" + err;
+  const std::string command = BinDirectory() + "/" + program + " " + arguments + " 2>" + err;
   std::FILE* const out = popen(command.c_str(), "re");
   Ran ran;
   if (out == nullptr) {

@@ -9,14 +9,14 @@
 // of up to kMaxFrameBytes go both ways, in order, none lost or doubled as long as the peer stays up. Going
 // down loses those under way; nothing is sent again.
 //
-// What comes from ends that have not been admitted is bounded: their number, what each may send, and how long
-// it may take. Beyond that, and for anything that is not of this protocol, the connection is dropped and
-// counted, and nobody is told.
+// What comes from ends that have not been admitted is bounded: their number, what each may send, and how
+// long it may take. Beyond that, and for anything that is not of this protocol, the connection is dropped
+// and counted, and nobody is told.
 //
 // Threads: a Bootstrap belongs to one thread, which calls everything. No call waits; each may make system
-// calls and encrypt, and a handshake costs a turn of Poll about a millisecond, so it is not for the fast
-// path: call Poll from a thread of its own, or now and then. OpenSSL's error queue of the calling thread is
-// cleared. Signals are left alone: none is raised by a connection that is gone.
+// calls and encrypt, and a step of a handshake computes for some hundred microseconds, so it is not for the
+// fast path: call Poll from a thread of its own, or now and then. OpenSSL's error queue of the calling
+// thread is cleared. Signals are left alone: none is raised by a connection that is gone.
 //
 // README.md has the wire format and what all this protects against.
 
@@ -109,14 +109,15 @@ struct BootstrapCounters {
   std::uint64_t strangers_slow = 0;       // not done within handshake_timeout_ns
   std::uint64_t strangers_crowded = 0;    // the oldest of too many
   std::uint64_t strangers_gone = 0;       // closed by the other end before it was admitted
+  std::uint64_t strangers_unserved = 0;   // the system had no memory or descriptor for them
   std::uint64_t frames_malformed = 0;     // from peers that were up; each ends its connection
 };
 
 class Bootstrap {
  public:
   // Reads the credentials, listens, and starts to dial. InvalidArgument: an option, or what a file of the
-  // credentials holds; NotFound, PermissionDenied: a file; Unavailable: the address or port cannot be had, or
-  // the system has no more descriptors. Each names the thing and the fix.
+  // credentials holds; NotFound, PermissionDenied: a file; Unavailable: the address or port cannot be had,
+  // or the system has no more descriptors. Each names the thing and the fix.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Bootstrap>> Open(BootstrapOptions options);
 
   Bootstrap(const Bootstrap&) = delete;

@@ -211,7 +211,6 @@ void Bootstrap::Impl::BringUp(Place pending_place) {
 }
 
 // ---- ends that do not come up
-// ------------------------------------------------------------------------------------------------
 
 void Bootstrap::Impl::Refuse(Place place, const Verdict& verdict) {
   Connection& connection = *connections_[place];

@@ -20,7 +20,8 @@ constexpr std::uint64_t kListenerKey = std::numeric_limits<std::uint64_t>::max()
 // One turn never finds more descriptors ready than there are.
 constexpr std::size_t kMaxReady = paxos::kMaxReplicas + kMaxPendingConnections + 1;
 
-// What one turn does at most, so that none takes long: connections taken from the listener, frames of a peer.
+// What one turn does at most, so that none takes long: connections taken from the listener, frames of a
+// peer.
 constexpr int kAcceptsPerTurn = 16;
 constexpr int kFramesPerTurn = 64;
 
@@ -118,9 +119,10 @@ void Bootstrap::Impl::AcceptAll() {
 void Bootstrap::Impl::Adopt(base::UniqueFd socket, const SocketAddress& from) {
   const Place place = FreePendingPlace();
   std::unique_ptr<TlsChannel> channel = TlsChannel::Create(*tls_, socket.get(), /*dials=*/false);
-  if (channel != nullptr) {
-    static_cast<void>(Register(place, std::make_unique<Connection>(std::move(socket), std::move(channel),
-                                                                   /*dialled=*/false, AddressText(from))));
+  if (channel == nullptr ||
+      !Register(place, std::make_unique<Connection>(std::move(socket), std::move(channel),
+                                                    /*dialled=*/false, AddressText(from)))) {
+    ++counters_.strangers_unserved;
   }
 }
 
@@ -189,7 +191,6 @@ void Bootstrap::Impl::Remove(Place place) {
 }
 
 // ---- peers that are up
-// -------------------------------------------------------------------------------------------------------
 
 void Bootstrap::Impl::ServePeer(Place place) {
   Connection& connection = *connections_[place];
@@ -221,7 +222,7 @@ bool Bootstrap::Impl::TakeFrames(Place place) {
     if (found == FrameReader::Found::kNothing) {
       const TlsResult result = connection.Fill();
       if (result == TlsResult::kWait) {
-        connection.ready = false;
+        connection.ready = connection.broken;  // by a handler that has sent
         return true;
       }
       if (result != TlsResult::kDone) {
@@ -284,7 +285,6 @@ void Bootstrap::Impl::Down(Place place, DownReason reason) {
 }
 
 // ---- dialling
-// ----------------------------------------------------------------------------------------------------------------
 
 void Bootstrap::Impl::DialDue() {
   for (Place place = 0; place < paxos::kMaxReplicas; ++place) {
@@ -336,7 +336,6 @@ std::uint64_t Bootstrap::Impl::Random() {
 }
 
 // ---- the calls of users
-// ------------------------------------------------------------------------------------------------------
 
 Connection* Bootstrap::Impl::Up(ReplicaId peer) const {
   Connection* const connection =

@@ -59,8 +59,8 @@ struct BootstrapOptions {
 
   // A connection that has not come up by then is closed; it covers TCP, TLS and the hellos.
   std::uint64_t handshake_timeout_ns = 5'000'000'000;
-  // Dialling again: after the first failure the smaller one, doubled each time up to the larger one, of which
-  // a random part of up to a half is taken off. After a refusal at once the larger one.
+  // Dialling again: after the first failure the smaller one, doubled each time up to the larger one, of
+  // which a random part of up to a half is taken off. After a refusal at once the larger one.
   std::uint64_t min_backoff_ns = 50'000'000;
   std::uint64_t max_backoff_ns = 2'000'000'000;
   // An end that has sent nothing for so long sends a ping.
@@ -79,7 +79,7 @@ struct BootstrapOptions {
   [[nodiscard]] absl::Status Validate() const;
 };
 
-// What a stranger can make this process hold is this many times some 64 KiB, most of it of OpenSSL.
+// What a stranger can make this process hold is this many times some 80 KiB, most of it of OpenSSL.
 inline constexpr std::size_t kMaxPendingConnections = 64;
 inline constexpr std::size_t kMaxSendBufferBytes = std::size_t{16} << 20;
 

@@ -95,6 +95,7 @@ HelloFound ParseHello(std::span<const std::byte> payload, Hello& hello) {
   }
   std::memcpy(&hello, payload.data(), sizeof(hello));
   if (hello.cluster_bytes > kMaxClusterBytes || !WithinRange(hello)) {
+    hello = Hello{};
     return HelloFound::kMalformed;
   }
   return HelloFound::kGood;

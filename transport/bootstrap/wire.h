@@ -2,8 +2,8 @@
 #define GAIOS_TRANSPORT_BOOTSTRAP_WIRE_H_
 
 // What travels inside of TLS, byte by byte: frames, and the hello and refusal that some of them carry.
-// README.md has the same as tables. All numbers are little-endian. Stateless but for FrameReader; no I/O; any
-// thread.
+// README.md has the same as tables. All numbers are little-endian. Stateless but for FrameReader; no I/O;
+// any thread.
 //
 // Parsing never trusts: a length is compared before it is used, text is printable or replaced, and what is
 // not of this protocol is said to be so.
@@ -116,7 +116,7 @@ class FrameReader {
 
 enum class HelloFound : std::uint8_t { kGood, kOtherVersion, kMalformed };
 // kGood: the form is right, every number is within its range; whether it is welcome is another question
-// (admission.h). kOtherVersion: `hello.version` alone is set.
+// (admission.h). kOtherVersion: `hello.version` alone is set. kMalformed: nothing that is of use.
 [[nodiscard]] HelloFound ParseHello(std::span<const std::byte> payload, Hello& hello);
 
 struct RefuseFrame {

@@ -9,6 +9,7 @@ namespace gaios::transport::verbs {
 void VerbsTransport::GrantTo(ReplicaId to, Grant grant) {
   GAIOS_CHECK(to.value() < options_.replicas, "a grant goes to a replica of the group");
   GAIOS_CHECK(!grant.ballot.none(), "a grant has a ballot");
+  GAIOS_CHECK(begun_, "P7: nothing is promised by a life that has not begun");
   if (grant == latest_grant_) {
     GAIOS_CHECK(to == latest_to_, "P2: one grant has one holder");
     if (granting_ == Granting::kNothing) {

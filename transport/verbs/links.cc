@@ -36,11 +36,14 @@ std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
         }
         break;
       case News::Kind::kPeerPair:
-        if (current && link.theirs.size() < kPreparedPairs) {
-          link.theirs.push_back({.id = news.id, .pair = std::move(news.pair)});
-        } else {
+        if (!current) {
           connector_->Ask({.kind = Task::Kind::kDestroy, .pair = std::move(news.pair)});
+          break;
         }
+        if (link.theirs.size() == kPreparedPairs) {
+          DropPrepared(link, link.theirs.front().id + 1);
+        }
+        link.theirs.push_back({.id = news.id, .pair = std::move(news.pair)});
         break;
       case News::Kind::kRegistration:
         spare_asked_ = false;
@@ -153,7 +156,7 @@ Post VerbsTransport::ReadControl(ReplicaId peer) {
   if (!link.up() || link.broken) {
     return Post::kDown;
   }
-  if (link.reads.reported == paxos::kMaxPostedPerLink) {
+  if (link.reads.reported == paxos::kMaxPostedPerLink || link.reads.size == kControlSlots) {
     return Post::kFull;
   }
   return StartControl(link, /*own=*/false) ? Post::kPosted : Post::kDown;
@@ -416,12 +419,19 @@ std::size_t VerbsTransport::OnMessage(Link& link, const DecodedMessage& message,
   return 0;
 }
 
+// Gives back the queue pairs that were offered before number `id`: the peer does not grant them any more.
+void VerbsTransport::DropPrepared(Link& link, std::uint32_t id) {
+  while (!link.theirs.empty() && link.theirs.front().id < id) {
+    connector_->Ask({.kind = Task::Kind::kDestroy, .pair = std::move(link.theirs.front().pair)});
+    link.theirs.erase(link.theirs.begin());
+  }
+}
+
 // False when it names a queue pair that there is not.
 bool VerbsTransport::TakeGrant(Link& link, const Granted& granted) {
-  for (PreparedPair& prepared : link.theirs) {
-    if (prepared.id != granted.pair) {
-      continue;
-    }
+  DropPrepared(link, granted.pair);
+  if (!link.theirs.empty() && link.theirs.front().id == granted.pair) {
+    PreparedPair& prepared = link.theirs.front();
     // What is still posted was posted under a grant that this one has ended.
     DropPath(link, Outcome::kFenced, PathState::kNone);
     link.path.state = PathState::kOpen;
@@ -430,8 +440,7 @@ bool VerbsTransport::TakeGrant(Link& link, const Granted& granted) {
     link.path.key = granted.key;
     link.path.next_work = 1;
     link.path.pair = std::move(prepared.pair);
-    std::swap(prepared, link.theirs.back());
-    link.theirs.pop_back();
+    link.theirs.erase(link.theirs.begin());
     return true;
   }
   return false;

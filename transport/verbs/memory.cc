@@ -1,6 +1,7 @@
 #include "gaios/transport/verbs/memory.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <cstring>
@@ -18,6 +19,16 @@ namespace {
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 }  // namespace
+
+std::string LockedMemoryAdvice() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return "";
+  }
+  return absl::StrCat("; the limit of locked memory is ", limit.rlim_cur >> 10,
+                      " KiB: raise it (ulimit -l, LimitMEMLOCK= of a systemd unit, or memlock in "
+                      "/etc/security/limits.conf), or lower the log capacity");
+}
 
 Memory::~Memory() {
   if (data_ != nullptr) {

@@ -5,11 +5,16 @@
 // to give, and not shared with children that fork. Owned; may be moved. Any thread.
 
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include <absl/status/statusor.h>
 
 namespace gaios::transport::verbs {
+
+// What to tell the user when a device does not register memory: the limit of locked memory and how to raise
+// it; nothing when there is no limit.
+[[nodiscard]] std::string LockedMemoryAdvice();
 
 class Memory {
  public:

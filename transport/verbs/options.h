@@ -43,8 +43,6 @@ struct VerbsOptions {
   // Whether connections are made by a thread of the transport's own. Otherwise Poll makes them, and takes as
   // long as the device does; for tests.
   bool own_thread = true;
-  // Whether that thread starts at once. Otherwise with Begin(): until then no peer has noticed anything.
-  bool begin = true;
 };
 
 // What happened off the fast path since the transport was opened. Each only grows.

@@ -1,7 +1,5 @@
 #include "gaios/transport/verbs/verbs_transport.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <new>
@@ -61,21 +59,21 @@ absl::Status CheckOptions(const VerbsOptions& options) {
   return absl::OkStatus();
 }
 
-std::string LockedMemoryAdvice() {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-    return "";
-  }
-  return absl::StrCat("; the limit of locked memory is ", limit.rlim_cur >> 10,
-                      " KiB: raise it (ulimit -l, LimitMEMLOCK= of a systemd unit, or memlock in "
-                      "/etc/security/limits.conf), or lower the log capacity");
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Open(const VerbsOptions& options,
                                                                      std::unique_ptr<RdmaDevice> device,
                                                                      std::unique_ptr<PeerChannel> channel) {
+  absl::StatusOr<std::unique_ptr<VerbsTransport>> transport =
+      Reserve(options, std::move(device), std::move(channel));
+  if (transport.ok()) {
+    (*transport)->Begin();
+  }
+  return transport;
+}
+
+absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Reserve(
+    const VerbsOptions& options, std::unique_ptr<RdmaDevice> device, std::unique_ptr<PeerChannel> channel) {
   if (absl::Status status = CheckOptions(options); !status.ok()) {
     return status;
   }
@@ -207,13 +205,12 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
   connector_ = std::make_unique<Connector>(connector, *device_, std::move(channel));
   connector_->Ask({.kind = Task::Kind::kMakeLoopback});
   loopback_asked_ = true;
-  if (options_.begin) {
-    Begin();
-  }
   return absl::OkStatus();
 }
 
 void VerbsTransport::Begin() {
+  GAIOS_CHECK(!begun_, "a life begins once");
+  begun_ = true;
   if (options_.own_thread) {
     connector_->Start();
   }

@@ -47,16 +47,19 @@ namespace gaios::transport::verbs {
 
 class VerbsTransport final : public Transport {
  public:
-  // Registers all memory. Peers come and go by `channel`, from the first Poll on. InvalidArgument: the
-  // options do not make sense. FailedPrecondition: no fence is known to hold on this device.
-  // ResourceExhausted: too little memory, or the limit of locked memory is too small. Unavailable: the device
-  // refuses.
+  // Registers all memory: all that may fail for want of something, and nothing that a peer could notice,
+  // since the channel is not polled yet. InvalidArgument: the options do not make sense. FailedPrecondition:
+  // no fence is known to hold on this device. ResourceExhausted: too little memory, or the limit of locked
+  // memory is too small. Unavailable: the device refuses.
+  static absl::StatusOr<std::unique_ptr<VerbsTransport>> Reserve(const VerbsOptions& options,
+                                                                 std::unique_ptr<RdmaDevice> device,
+                                                                 std::unique_ptr<PeerChannel> channel);
+  // Begins the life: peers come and go by the channel from now on. Called once, before the first Poll.
+  void Begin();
+  // The two in one.
   static absl::StatusOr<std::unique_ptr<VerbsTransport>> Open(const VerbsOptions& options,
                                                               std::unique_ptr<RdmaDevice> device,
                                                               std::unique_ptr<PeerChannel> channel);
-
-  // Starts the transport's own thread, if it has one that did not start with Open. At most once.
-  void Begin();
 
   VerbsTransport(const VerbsTransport&) = delete;
   VerbsTransport& operator=(const VerbsTransport&) = delete;
@@ -78,6 +81,11 @@ class VerbsTransport final : public Transport {
 
   std::size_t Poll(EventHandler& handler) override;
 
+  // Bytes of memory set aside, each counted once however often it is registered.
+  [[nodiscard]] std::size_t reserved_bytes() const {
+    return log_.size() + control_memory_.size() + local_.memory().size();
+  }
+  [[nodiscard]] const DeviceFacts& facts() const { return device_->facts(); }
   [[nodiscard]] FenceStrategy fence() const { return fence_; }
   [[nodiscard]] const VerbsCounters& counters() const { return counters_; }
   // Sentences for the user, since the last call.
@@ -166,6 +174,7 @@ class VerbsTransport final : public Transport {
   std::size_t OnReceive(Link& link, std::uint32_t slot, std::uint32_t bytes, EventHandler& handler);
   std::size_t OnMessage(Link& link, const DecodedMessage& message, EventHandler& handler);
   bool TakeGrant(Link& link, const Granted& granted);
+  void DropPrepared(Link& link, std::uint32_t id);
   [[nodiscard]] static bool CanSend(const Link& link);
   bool SendMessage(Link& link, MessageType type, std::span<const std::byte> body);
   void SendWaiting(Link& link);
@@ -209,6 +218,7 @@ class VerbsTransport final : public Transport {
   bool flushing_ = false;
   std::uint32_t flushes_ = 0;
 
+  bool begun_ = false;
   std::unique_ptr<Connector> connector_;
 };
 

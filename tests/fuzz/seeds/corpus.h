@@ -62,6 +62,7 @@ void WriteLogSeeds(const Corpus& corpus);
 void WriteWireSeeds(const Corpus& corpus);
 void WriteClientSeeds(const Corpus& corpus);
 void WriteBookSeeds(const Corpus& corpus);
+void WriteBootstrapSeeds(const Corpus& corpus);
 void WriteFeedSeeds(const Corpus& corpus);
 
 }  // namespace gaios::fuzz

@@ -16,5 +16,6 @@ int main(int argc, char** argv) {
   gaios::fuzz::WriteClientSeeds(corpus);
   gaios::fuzz::WriteBookSeeds(corpus);
   gaios::fuzz::WriteFeedSeeds(corpus);
+  gaios::fuzz::WriteBootstrapSeeds(corpus);
   return 0;
 }

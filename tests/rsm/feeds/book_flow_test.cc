@@ -10,6 +10,7 @@
 #include "gaios/rsm/order_book/order_book_machine.h"
 
 #include "tests/rsm/feeds/writers.h"
+#include "tests/support/paths.h"
 
 namespace gaios::feeds {
 namespace {
@@ -72,7 +73,7 @@ TEST_F(BookFlow, FixturesAreCarriedOutToTheLetter) {
   for (const char* name : {"small.itch50", "small_orders.csv.xz"}) {
     Make(4);
     const absl::StatusOr<std::unique_ptr<Feed>> feed =
-        OpenFeed(std::string(GAIOS_SOURCE_DIR) + "/tests/rsm/feeds/fixtures/" + name);
+        OpenFeed(SourceDirectory() + "/tests/rsm/feeds/fixtures/" + name);
     ASSERT_TRUE(feed.ok()) << feed.status();
     OrderEvent event;
     while ((*feed)->Next(event) == FeedState::kEvent) {

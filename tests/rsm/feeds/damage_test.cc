@@ -11,6 +11,7 @@
 
 #include "tests/rsm/feeds/fixtures.h"
 #include "tests/rsm/feeds/writers.h"
+#include "tests/support/paths.h"
 
 namespace gaios::feeds {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 class Damage : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    bytes_ = ReadFile(std::string(GAIOS_SOURCE_DIR) + "/tests/rsm/feeds/fixtures/" + GetParam());
+    bytes_ = ReadFile(SourceDirectory() + "/tests/rsm/feeds/fixtures/" + GetParam());
     std::optional<FeedRun> whole = ReadAll(bytes_);
     ASSERT_TRUE(whole.has_value());
     whole_ = std::move(whole).value_or(FeedRun{});

@@ -6,12 +6,13 @@
 #include "gaios/rsm/feeds/open.h"
 
 #include "tests/rsm/feeds/writers.h"
+#include "tests/support/paths.h"
 
 namespace gaios::feeds {
 namespace {
 
 std::string PathOf(const Fixture& fixture) {
-  return std::string(GAIOS_SOURCE_DIR) + "/tests/rsm/feeds/fixtures/" + fixture.name;
+  return SourceDirectory() + "/tests/rsm/feeds/fixtures/" + fixture.name;
 }
 
 // Compressed bytes may differ from one version of a compressor to the next, what they hold may not.

@@ -8,11 +8,12 @@
 #include "gaios/rsm/feeds/open.h"
 
 #include "tests/rsm/feeds/writers.h"
+#include "tests/support/paths.h"
 
 namespace gaios::feeds {
 namespace {
 
-constexpr const char* kDefaultDirectory = GAIOS_SOURCE_DIR "/../shared/data";
+const std::string kDefaultDirectory = SourceDirectory() + "/../shared/data";
 
 std::string PathEndingWith(std::string_view end) {
   for (std::string& path : FindRecordings(kDefaultDirectory)) {

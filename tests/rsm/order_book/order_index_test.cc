@@ -8,6 +8,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -56,6 +57,30 @@ INSTANTIATE_TEST_SUITE_P(
                     Pattern{"FromTheTop", [](std::uint64_t n) { return UINT64_MAX - n; }},
                     Pattern{"Scattered", [](std::uint64_t n) { return (n + 1) * 0x9e3779b97f4a7c15U; }}),
     [](const testing::TestParamInfo<Pattern>& pattern) { return pattern.param.name; });
+
+// As many orders as there may be: lines overflow, and tags of different ids agree.
+TEST(FullIndex, FindsEveryOrderAndNoOther) {
+  constexpr std::uint32_t kMaxOrders = 200'000;
+  auto index = OrderIndex::Make(kMaxOrders);
+  auto orders = OrderPool::Make(kMaxOrders);
+  ASSERT_TRUE(index.ok() && orders.ok());
+  std::vector<OrderHandle> taken;
+  for (OrderId id = 1; id <= kMaxOrders; ++id) {
+    taken.push_back(orders->Take());
+    (*orders)[taken.back()].id = id;
+    index->Insert(id, taken.back());
+  }
+  for (OrderId id = 1; id <= kMaxOrders; ++id) {
+    ASSERT_EQ(index->Find(id, *orders), taken[id - 1]);
+    ASSERT_FALSE(index->Find(kMaxOrders + id, *orders));
+  }
+  for (OrderId id = 1; id <= kMaxOrders; id += 2) {
+    index->Erase(id, taken[id - 1]);
+  }
+  for (OrderId id = 1; id <= kMaxOrders; ++id) {
+    ASSERT_EQ(index->Find(id, *orders), id % 2 == 0 ? taken[id - 1] : OrderHandle());
+  }
+}
 
 }  // namespace
 }  // namespace gaios::order_book

@@ -113,7 +113,7 @@ TEST_F(Levels, AtRandomGrowingAndShrinking) {
 }
 
 TEST_F(Levels, TwoSidesShareOneMemory) {
-  PriceLevels other;
+  PriceLevels other(1);
   for (std::int64_t key = 1; key <= 1'000; ++key) {
     Insert(key);
     static_cast<void>(other.FindOrInsert(-key, memory_));

@@ -1,17 +1,19 @@
 #include "tests/transport/bootstrap/fixture.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <thread>
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/limits.h"
 
+#include "tests/base/patience.h"
+
 namespace gaios::transport::bootstrap {
 namespace {
 
-constexpr std::chrono::seconds kPatience{60};
-constexpr int kSettlingTurns = 200;
+constexpr std::chrono::seconds kPatience{5};
+constexpr int kSettlingTurns = 100;
 
 }  // namespace
 
@@ -81,21 +83,23 @@ bool BootstrapTest::PollUntil(const std::function<bool()>& done) {
 
 bool BootstrapTest::PollUntilAdvancing(std::uint64_t step_ns, const std::function<bool()>& done) {
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  base::Patience patience;
   while (!done()) {
     if (std::chrono::steady_clock::now() > give_up) {
       return false;
     }
     clock_.AdvanceNs(step_ns);
     PollAll();
-    std::this_thread::yield();
+    patience.Wait();
   }
   return true;
 }
 
 void BootstrapTest::Settle() {
+  base::Patience patience;
   for (int turn = 0; turn < kSettlingTurns; ++turn) {
     PollAll();
-    std::this_thread::yield();
+    patience.Wait();
   }
 }
 

@@ -4,10 +4,11 @@
 // Ends of bootstrap channels in the test's own process, on loopback, with one clock that stands still unless
 // it is told. What the ends report is kept in words and numbers that a test can compare.
 
-#include <chrono>
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -114,7 +115,7 @@ class BootstrapTest : public testing::Test {
   [[nodiscard]] bool PollUntil(const std::function<bool()>& done);
   // As above, in steps of `step_ns`.
   [[nodiscard]] bool PollUntilAdvancing(std::uint64_t step_ns, const std::function<bool()>& done);
-  // Lets what is under way arrive: so many turns with the system's scheduler between them.
+  // Lets what is under way arrive: on one host, a few turns are many.
   void Settle();
 
   base::ManualClock clock_{kSecond};

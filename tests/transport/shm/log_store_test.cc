@@ -20,7 +20,7 @@ constexpr ReplicaId kPeer{1};
 TEST(LogStore, P4MemoryThatWasPassedKeepsItsBytesForWhoeverStillMapsIt) {
   absl::StatusOr<LogStore> store = LogStore::Create(kCapacity, 2, kSelf);
   ASSERT_TRUE(store.ok()) << store.status();
-  const auto map = [&store](LogMemory& memory) {
+  const auto map = [](LogMemory& memory) {
     memory.passed = true;
     return Region::Adopt(base::UniqueFd(::dup(memory.region.fd())), LogRegionBytes(kCapacity));
   };

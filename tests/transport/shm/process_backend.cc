@@ -6,6 +6,8 @@
 
 #include "gaios/base/check.h"
 
+#include "tests/support/paths.h"
+
 namespace gaios::transport::shm {
 
 TemporaryDirectory::TemporaryDirectory() {
@@ -22,7 +24,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 conformance::Endpoint& ProcessBackend::Start(const conformance::EndpointOptions& options) {
   std::unique_ptr<conformance::ProcessEndpoint>& process = processes_[options.id.value()];
   process = std::make_unique<conformance::ProcessEndpoint>(
-      std::string(GAIOS_BIN_DIR) + "/gaios-shm-agent",
+      BinDirectory() + "/gaios-shm-agent",
       std::vector<std::string>{directory(), std::to_string(options.id.value()),
                                std::to_string(options.incarnation.value()),
                                std::to_string(options.group_id.value()), std::to_string(options.capacity),

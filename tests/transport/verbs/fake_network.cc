@@ -130,7 +130,7 @@ int FakeDevice::DeregisterMemory(ibv_mr* region) {
   if (Fails(fail_deregister)) {
     return ENOMEM;
   }
-  network_.CopyTaken();  // it waits for what is under way
+  network_.CopyTaken(true);  // it waits for what is under way
   network_.regions_.erase(region->rkey);
   return 0;
 }
@@ -292,17 +292,20 @@ void FakeNetwork::Run() {
 }
 
 void FakeNetwork::RunLocked() {
-  CopyTaken();
+  CopyTaken(false);
   for (const auto& [number, pair] : pairs_) {
     Execute(*pair);
   }
 }
 
-void FakeNetwork::CopyTaken() {
-  for (const Taken& taken : taken_) {
+void FakeNetwork::CopyTaken(bool all) {
+  std::erase_if(taken_, [&](const Taken& taken) {
+    if (!all && taken.device->puts_late) {
+      return false;
+    }
     std::memcpy(taken.at, taken.bytes.data(), taken.bytes.size());
-  }
-  taken_.clear();
+    return true;
+  });
 }
 
 void FakeNetwork::Execute(Pair& pair) {
@@ -365,7 +368,7 @@ ibv_wc_status FakeNetwork::Reach(const Work& work, Pair& other) {
         return IBV_WC_REM_ACCESS_ERR;
       }
       if (other.device->puts_late) {
-        taken_.push_back({.key = work.remote_key, .at = remote, .bytes = {from, from + work.bytes}});
+        taken_.push_back({.device = other.device, .at = remote, .bytes = {from, from + work.bytes}});
       } else if (work.bytes != 0) {
         std::memcpy(remote, from, work.bytes);
       }

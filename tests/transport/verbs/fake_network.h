@@ -48,7 +48,7 @@ class FakeNetwork {
   void Finish(Pair& pair, const Work& work, ibv_wc_status status);
   static void Complete(Queue& queue, const ibv_wc& completion);
   void Break(Pair& pair);
-  void CopyTaken();
+  void CopyTaken(bool all);
 
   std::mutex mutex_;
   std::map<std::uint32_t, std::unique_ptr<Pair>> pairs_;      // by number
@@ -58,7 +58,7 @@ class FakeNetwork {
   std::uint32_t last_key_ = 1000;
   // Bytes that a responder has taken and not put into memory yet.
   struct Taken {
-    std::uint32_t key = 0;
+    const FakeDevice* device = nullptr;
     std::byte* at = nullptr;
     std::vector<std::byte> bytes;
   };
@@ -73,8 +73,8 @@ class FakeDevice final : public RdmaDevice {
   DeviceFacts mutable_facts;
   // Its work requests wait, and are executed when this ends.
   bool hold = false;
-  // Writes that arrive are checked, acknowledged, and put into memory later, whatever becomes of their queue
-  // pair; only giving up the registration waits for them. So Soft-RoCE was seen to do.
+  // Writes that arrive are checked, acknowledged, and put into memory when this ends, whatever becomes of
+  // their queue pair; only giving up a registration waits for them. So Soft-RoCE was seen to do.
   bool puts_late = false;
   // The next work request of that opcode completes so, without effect.
   std::optional<ibv_wr_opcode> fail_opcode;

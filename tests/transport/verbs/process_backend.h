@@ -17,6 +17,7 @@
 
 #include "tests/conformance/backend.h"
 #include "tests/conformance/process_endpoint.h"
+#include "tests/support/paths.h"
 
 namespace gaios::transport::verbs {
 
@@ -38,7 +39,7 @@ class ProcessBackend final : public conformance::Backend {
   conformance::Endpoint& Start(const conformance::EndpointOptions& options) override {
     std::unique_ptr<conformance::ProcessEndpoint>& process = processes_[options.id.value()];
     process = std::make_unique<conformance::ProcessEndpoint>(
-        std::string(GAIOS_BIN_DIR) + "/gaios-verbs-agent",
+        BinDirectory() + "/gaios-verbs-agent",
         std::vector<std::string>{directory_, std::to_string(options.id.value()),
                                  std::to_string(options.incarnation.value()),
                                  std::to_string(options.group_id.value()), std::to_string(options.capacity),

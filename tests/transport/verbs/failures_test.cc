@@ -1,0 +1,301 @@
+// What fails: work requests with every status there is, calls that the device refuses, peers that vanish.
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/transport/verbs/fixture.h"
+
+namespace gaios::transport::verbs {
+namespace {
+
+const Range kRange = MakeRange(256, 512);
+
+class FailuresTest : public VerbsTest {
+ protected:
+  void SetUp() override { StartGroup("mlx5_core"); }
+};
+
+class StatusTest : public FailuresTest, public testing::WithParamInterface<int> {};
+
+TEST_P(StatusTest, AnErrorThatIsNoFenceIsAPathThatIsDownAndTheNextGrantOpensAnother) {
+  const auto status = static_cast<ibv_wc_status>(GetParam());
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).fail_opcode = IBV_WR_RDMA_WRITE;
+  device(kWriter).fail_status = status;
+  const std::uint64_t first = NextToken();
+  const std::uint64_t second = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, first), Post::kPosted);
+  ASSERT_EQ(at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, 1, second), Post::kPosted);
+  EXPECT_EQ(AwaitOutcome(kWriter, first), Outcome::kDown);
+  EXPECT_EQ(AwaitOutcome(kWriter, second), Outcome::kDown);
+  EXPECT_GE(counters(kWriter).failed_work[WorkStatusIndex(status)], 1U);
+  EXPECT_EQ(counters(kWriter).paths_broken, 1U);
+  EXPECT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, NextToken()), Post::kDown);
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+  const Grant next = MakeGrant(1, kWriter, 2);
+  Give(kWriter, next);
+  EXPECT_EQ(WriteAndWait(kWriter, next, kRange), Outcome::kDone);
+}
+
+TEST_P(StatusTest, OnTheControlQueuePairItEndsTheLinkWhichComesBack) {
+  const auto status = static_cast<ibv_wc_status>(GetParam());
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).fail_opcode = IBV_WR_RDMA_READ;
+  device(kWriter).fail_status = status;
+  ASSERT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kPosted);
+  ASSERT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kPosted);
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 1; }));
+  EXPECT_EQ(Count(kWriter, Event::Kind::kControl), 2U) << "each look is answered";
+  ASSERT_TRUE(PumpUntil([&] { return CountAll(Event::Kind::kLinkUp) == 2; }));
+  EXPECT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, NextToken()), Post::kDown);
+  Give(kWriter, MakeGrant(2, kWriter));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, StatusTest,
+                         testing::Range(static_cast<int>(IBV_WC_LOC_LEN_ERR),
+                                        static_cast<int>(IBV_WC_TM_RNDV_INCOMPLETE) + 1),
+                         [](const auto& status) {
+                           return std::string(WorkStatusName(static_cast<ibv_wc_status>(status.param)));
+                         });
+
+TEST(WorkStatus, EveryOneHasANameAndAVerdictAndSuccessAloneIsDone) {
+  for (int status = IBV_WC_SUCCESS; status <= IBV_WC_TM_RNDV_INCOMPLETE; ++status) {
+    EXPECT_NE(WorkStatusName(static_cast<ibv_wc_status>(status)), "unknown");
+    EXPECT_EQ(JudgeWork(static_cast<ibv_wc_status>(status)) == WorkVerdict::kDone, status == IBV_WC_SUCCESS);
+  }
+  EXPECT_EQ(JudgeWork(IBV_WC_REM_ACCESS_ERR), WorkVerdict::kRefused);
+  EXPECT_EQ(JudgeWork(IBV_WC_RETRY_EXC_ERR), WorkVerdict::kUnreachable);
+  EXPECT_EQ(JudgeWork(IBV_WC_WR_FLUSH_ERR), WorkVerdict::kFlushed);
+  EXPECT_EQ(JudgeWork(IBV_WC_LOC_PROT_ERR), WorkVerdict::kLocal);
+  const auto unknown = static_cast<ibv_wc_status>(31);
+  EXPECT_EQ(WorkStatusName(unknown), "unknown");
+  EXPECT_EQ(WorkStatusIndex(unknown), kWorkStatuses - 1);
+}
+
+TEST_F(FailuresTest, APostThatTheDeviceRefusesIsAPathThatIsDown) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).fail_post_send = 1;
+  EXPECT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDown);
+  EXPECT_EQ(counters(kWriter).posts_failed, 1U);
+  Give(kWriter, MakeGrant(1, kWriter, 2));
+}
+
+TEST_F(FailuresTest, P8AnAbandonedPathReadsTheRingNoMore) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  at(kAcceptor).FillLog(kRange.from, Pattern(kRange.size(), 1));
+  at(kWriter).FillLog(kRange.from, Pattern(kRange.size(), 2));
+  device(kWriter).hold = true;
+  const std::size_t pairs = device(kWriter).pairs();
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token), Post::kPosted);
+  (void)at(kWriter).Poll();
+  at(kWriter).Abandon(kAcceptor);
+  EXPECT_EQ(device(kWriter).pairs(), pairs - 1) << "gone when Abandon returns";
+  at(kWriter).FillLog(kRange.from, Pattern(kRange.size(), 3));
+  device(kWriter).hold = false;
+  EXPECT_EQ(AwaitOutcome(kWriter, token), Outcome::kDown);
+  EXPECT_EQ(at(kAcceptor).LogBytes(kRange), Pattern(kRange.size(), 1));
+}
+
+using FailuresDeathTest = FailuresTest;
+TEST_F(FailuresDeathTest, P8AReplicaStopsRatherThanReuseARingThatADeviceMayStillRead) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).fail_destroy_pair = 1;
+  EXPECT_DEATH(at(kWriter).Abandon(kAcceptor), "P8");
+  device(kWriter).fail_destroy_pair = 0;  // it was the other process that died
+}
+
+TEST_F(FailuresTest, OneWorkRequestOfABatchIsSignalledAndSmallOnesGoInline) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  const std::uint64_t posted = device(kWriter).posted;
+  const std::uint64_t signalled = device(kWriter).signalled;
+  const std::uint64_t inlined = device(kWriter).inlined;
+  for (int i = 0; i < 5; ++i) {
+    const Range range =
+        MakeRange(static_cast<std::uint64_t>(i) * 512, static_cast<std::uint64_t>(i) * 512 + 64);
+    ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, range, NextToken()), Post::kPosted);
+  }
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(3000, 3400), NextToken()),
+            Post::kPosted);
+  const std::uint64_t last = NextToken();
+  ASSERT_EQ(at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kCommit, 7, last), Post::kPosted);
+  EXPECT_EQ(AwaitOutcome(kWriter, last), Outcome::kDone);
+  EXPECT_EQ(device(kWriter).posted - posted, 7U);
+  EXPECT_EQ(device(kWriter).signalled - signalled, 1U);
+  EXPECT_EQ(device(kWriter).inlined - inlined, 6U);
+}
+
+TEST_F(FailuresTest, RangesThatFollowEachOtherInABatchAreOneWorkRequest) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  const std::uint64_t posted = device(kWriter).posted;
+  const Range all = MakeRange(0, 640);
+  at(kWriter).FillLog(all.from, Pattern(all.size(), 5));
+  std::uint64_t last = 0;
+  for (std::uint64_t at_byte = 0; at_byte < 640; at_byte += 64) {
+    last = NextToken();
+    ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(at_byte, at_byte + 64), last),
+              Post::kPosted);
+  }
+  EXPECT_EQ(AwaitOutcome(kWriter, last), Outcome::kDone);
+  EXPECT_EQ(device(kWriter).posted - posted, 1U);
+  EXPECT_EQ(at(kAcceptor).LogBytes(all), Pattern(all.size(), 5));
+}
+
+TEST_F(FailuresTest, APeerThatTakesNoMessagesCostsMessagesAndNoLink) {
+  for (int i = 0; i < 500; ++i) {
+    at(kWriter).Send(kAcceptor, Pattern(100, static_cast<std::uint64_t>(i)));
+    PumpOne(kWriter);
+    at(kAcceptor).Send(kWriter, Pattern(100, static_cast<std::uint64_t>(i)));
+  }
+  EXPECT_GT(counters(kWriter).messages_dropped, 300U);
+  EXPECT_TRUE(
+      PumpUntil([&] { return Count(kAcceptor, Event::Kind::kMessage) >= kCredits + kWaitingMessages; }));
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+  // And they flow again, both ways, for longer than credits last.
+  const std::size_t before = CountAll(Event::Kind::kMessage);
+  for (int i = 0; i < 300; ++i) {
+    at(kWriter).Send(kAcceptor, Pattern(10, 1));
+    at(kAcceptor).Send(kWriter, Pattern(10, 1));
+    Pump();
+  }
+  EXPECT_TRUE(PumpUntil([&] { return CountAll(Event::Kind::kMessage) >= before + 600; }));
+  // One way, where nothing comes back but credits.
+  const std::size_t so_far = Count(kAcceptor, Event::Kind::kMessage);
+  for (int i = 0; i < 300; ++i) {
+    at(kWriter).Send(kAcceptor, Pattern(10, 1));
+    Pump();
+  }
+  EXPECT_TRUE(PumpUntil([&] { return Count(kAcceptor, Event::Kind::kMessage) >= so_far + 300; }));
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+}
+
+TEST_F(FailuresTest, ALinkComesUpThoughQueuePairsAreRefusedForAWhile) {
+  device(kAcceptor).fail_create_pair = 6;
+  device(kWriter).fail_create_pair = 4;
+  backend_->hub().Reconnect(kAcceptor, kWriter);
+  ASSERT_TRUE(PumpUntil([&] {
+    return device(kAcceptor).fail_create_pair == 0 && device(kWriter).fail_create_pair == 0 &&
+           Count(kAcceptor, Event::Kind::kLinkUp) == 1 && Count(kWriter, Event::Kind::kLinkUp) == 1;
+  }));
+  Give(kWriter, MakeGrant(1, kWriter));
+}
+
+TEST_F(FailuresTest, HundredsOfLostLinksLeaveNothingBehind) {
+  Give(kWriter, MakeGrant(1, kWriter));
+  for (int i = 0; i < 20; ++i) {
+    Pump();
+  }
+  const std::size_t pairs = device(kWriter).pairs();
+  for (std::uint32_t round = 2; round < 500; ++round) {
+    Forget();
+    backend_->hub().Reconnect(kAcceptor, kWriter);
+    ASSERT_TRUE(PumpUntil([&] {
+      return Count(kAcceptor, Event::Kind::kLinkUp) == 1 && Count(kWriter, Event::Kind::kLinkUp) == 1;
+    }));
+    Give(kWriter, MakeGrant(round, kWriter));
+  }
+  for (int i = 0; i < 20; ++i) {
+    Pump();
+  }
+  EXPECT_EQ(device(kWriter).pairs(), pairs);
+  EXPECT_EQ(counters(kWriter).links_down, 498U);
+}
+
+TEST_F(FailuresTest, ALinkThatIsCutAnswersEverythingThenEnds) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).hold = true;
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token), Post::kPosted);
+  ASSERT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kPosted);
+  backend_->hub().Cut(kAcceptor, kWriter);
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 1; }));
+  ASSERT_NE(Completed(kWriter, token), nullptr);
+  EXPECT_EQ(Completed(kWriter, token)->outcome, Outcome::kDown);
+  EXPECT_EQ(Count(kWriter, Event::Kind::kControl), 1U);
+  device(kWriter).hold = false;
+  backend_->hub().Heal(kAcceptor, kWriter);
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 1; }));
+}
+
+// ---- opening
+
+class OpenTest : public testing::Test {
+ protected:
+  OpenTest() {
+    options_.incarnation = Incarnation(1);
+    options_.capacity = 4096;
+  }
+  absl::Status Open() {
+    ChannelHub hub;
+    FakeNetwork network;
+    std::unique_ptr<FakeDevice> device = network.MakeDevice();
+    device->mutable_facts = facts_.name.empty() ? device->mutable_facts : facts_;
+    device->fail_register = fail_register_;
+    options_.clock = &clock_;
+    options_.own_thread = false;
+    return VerbsTransport::Open(options_, std::move(device),
+                                hub.Join({.id = options_.self, .incarnation = options_.incarnation}))
+        .status();
+  }
+  base::TscClock clock_{base::TscClock::Source::kKernel};
+  VerbsOptions options_;
+  DeviceFacts facts_;
+  int fail_register_ = 0;
+};
+
+TEST_F(OpenTest, RefusesOptionsThatMakeNoSense) {
+  EXPECT_TRUE(Open().ok());
+  options_.retries = 7;
+  EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
+  options_.retries = 6;
+  options_.ack_timeout = 0;
+  EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
+  options_.ack_timeout = 13;
+  options_.capacity = 5000;
+  EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
+  options_.capacity = 4096;
+  options_.replicas = 8;
+  EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
+  options_.replicas = 3;
+  options_.self = ReplicaId(3);
+  EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
+  options_.self = ReplicaId(0);
+  options_.incarnation = Incarnation(0);
+  EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
+  options_.incarnation = Incarnation(1);
+  options_.fence = FenceStrategy::kAccessFlags;
+  EXPECT_EQ(Open().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(OpenTest, RefusesADeviceWhoseFenceNobodyVouchesFor) {
+  facts_.name = "siw0";
+  facts_.iwarp = true;
+  EXPECT_EQ(Open().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(OpenTest, RefusesTheWeakerFenceOnSoftRoce) {
+  facts_ = FakeNetwork().MakeDevice()->mutable_facts;
+  facts_.driver = "rdma_rxe";
+  EXPECT_TRUE(Open().ok());
+  options_.fence = FenceStrategy::kQueuePair;
+  EXPECT_EQ(Open().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(OpenTest, SaysWhatToDoWhenMemoryIsNotRegistered) {
+  fail_register_ = 1;
+  const absl::Status status = Open();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(status.message().find("does not register"), absl::string_view::npos) << status;
+}
+
+}  // namespace
+}  // namespace gaios::transport::verbs

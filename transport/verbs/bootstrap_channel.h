@@ -1,0 +1,42 @@
+#ifndef GAIOS_TRANSPORT_VERBS_BOOTSTRAP_CHANNEL_H_
+#define GAIOS_TRANSPORT_VERBS_BOOTSTRAP_CHANNEL_H_
+
+// The peer channel of production: frames over the authenticated connections of transport/bootstrap. Threads
+// are those of PeerChannel.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gaios/paxos/limits.h"
+#include "gaios/transport/bootstrap/bootstrap.h"
+#include "gaios/transport/verbs/peer_channel.h"
+
+namespace gaios::transport::verbs {
+
+class BootstrapChannel final : public PeerChannel {
+ public:
+  explicit BootstrapChannel(std::unique_ptr<bootstrap::Bootstrap> connections)
+      : connections_(std::move(connections)) {}
+
+  std::size_t Poll(PeerChannelHandler& handler) override;
+  [[nodiscard]] bool Send(ReplicaId peer, std::span<const std::byte> bytes) override;
+  void Disconnect(ReplicaId peer) override { connections_->Disconnect(peer); }
+  [[nodiscard]] int poll_fd() const override { return connections_->poll_fd(); }
+  [[nodiscard]] std::uint64_t NextTimeNs() const override { return connections_->NextTimeNs(); }
+  // Each reason once for each peer, until that is up: both ends try again for ever.
+  [[nodiscard]] std::vector<std::string> TakeNotices() override;
+
+ private:
+  std::unique_ptr<bootstrap::Bootstrap> connections_;
+  std::vector<std::string> notices_;
+  // What was told since the peer was last up, by reason; the last place is for those that are not known.
+  std::array<std::uint32_t, paxos::kMaxReplicas + 1> told_ = {};
+};
+static_assert(bootstrap::kRefusals <= 32);
+
+}  // namespace gaios::transport::verbs
+
+#endif  // GAIOS_TRANSPORT_VERBS_BOOTSTRAP_CHANNEL_H_
