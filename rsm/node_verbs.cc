@@ -116,7 +116,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   verbs.service_level = config.verbs.service_level;
   verbs.fence = NamedFence(config);
   absl::StatusOr<std::unique_ptr<transport::verbs::VerbsTransport>> transport =
-      transport::verbs::VerbsTransport::Open(
+      transport::verbs::VerbsTransport::Reserve(
           verbs, *std::move(device),
           std::make_unique<transport::verbs::BootstrapChannel>(*std::move(bootstrap)));
   if (!transport.ok()) {
