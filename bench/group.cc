@@ -26,10 +26,10 @@ rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id) {
   options.protocol.drop_timeout_ns = 10'000'000'000;
   options.protocol.election_jitter_ns = id == 0 ? 0 : 60'000'000'000;
   if (group.transport != rsm::TransportKind::kShm) {
-    // A block of the floor may take long where the device is software; and a grant may take a device some
-    // time.
-    options.protocol.suspect_timeout_ns = 600'000'000'000;
-    options.protocol.drop_timeout_ns = 600'000'000'000;
+    // A block of the floor may take long where the device is of software, and a grant may take a device some
+    // time. A first leader that fails lets others try for as long as this.
+    options.protocol.suspect_timeout_ns = 25'000'000'000;
+    options.protocol.drop_timeout_ns = 25'000'000'000;
     options.protocol.heartbeat_interval_ns = 20'000'000;
     options.protocol.election_timeout_ns = 5'000'000'000;
   }
