@@ -93,7 +93,8 @@ Lookahead::Walk Lookahead::Start(std::span<const std::byte> bytes, const Market&
   __builtin_prefetch(&market.memory.levels.levels[order.level], 1);
   __builtin_prefetch(&market.memory.orders[order.next], 1);
   __builtin_prefetch(&market.memory.orders[order.previous], 1);
-  const bool alone = (walk.order.index() != 0) & ((order.next.index() | order.previous.index()) == 0);
+  // One comparison: there is nothing here to foresee for a branch.
+  const bool alone = ((walk.order.index() == 0 ? 1U : 0U) | order.next.index() | order.previous.index()) == 0;
   if (alone || walk.replaces) [[unlikely]] {
     walk.side = order.instrument * 2 + static_cast<std::uint32_t>(order.side);
     walk.enters = walk.replaces && walk.order;

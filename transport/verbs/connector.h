@@ -35,6 +35,8 @@
 
 namespace gaios::transport::verbs {
 
+// NOLINTBEGIN(readability-redundant-member-init): or g++ wants them in every initialiser
+
 // What the transport asks for.
 struct Task {
   enum class Kind : std::uint8_t {
@@ -72,6 +74,8 @@ struct News {
   Registration region = {};
   Hello hello = {};
 };
+
+// NOLINTEND(readability-redundant-member-init)
 
 struct ConnectorOptions {
   ReplicaId self;
@@ -117,7 +121,7 @@ class Connector final : private PeerChannelHandler {
     bool connecting = false;  // `control` and `life` are of the channel's present connection
     bool connected = false;   // and connected
     bool lent = false;        // the transport has a link, or is about to hear of one
-    Incarnation incarnation = {};
+    Incarnation incarnation;
     std::uint16_t life = 0;
     QueuePair control;  // until it is connected
     Hello hello;        // of the other end

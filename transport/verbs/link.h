@@ -103,7 +103,7 @@ struct Path {
 inline constexpr std::size_t kPreparedPairs = 4;
 struct PreparedPair {
   std::uint32_t id = 0;
-  QueuePair pair = {};
+  QueuePair pair;
 };
 
 // Looks at a control region, in posting order.

@@ -25,7 +25,7 @@ using UniqueX509 = std::unique_ptr<X509, CertificateDeleter>;
 using UniqueBio = std::unique_ptr<BIO, BioDeleter>;
 
 Key NewKey() {
-  Key key(EVP_EC_gen("P-256"));
+  Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   GAIOS_CHECK(key != nullptr, "a key pair");
   return key;
 }

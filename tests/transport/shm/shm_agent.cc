@@ -8,6 +8,7 @@
 
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <memory>
@@ -68,7 +69,7 @@ class AgentEndpoint final : public conformance::LocalEndpoint {
 };
 
 // Takes whatever grant replica 0 gives and writes a growing number into the first line of its log, one write
-// a Poll, until it is fenced. Answers the last number whose write completed.
+// a Poll, until it is fenced. Answers the last number whose write completed, or the one before its first.
 class Racer final : public EventHandler {
  public:
   explicit Racer(ShmTransport& transport) : transport_(transport) {}
@@ -84,9 +85,11 @@ class Racer final : public EventHandler {
       }
       transport_.Poll(*this);
     }
-    first_ = last_done_ + 1000;
+    // When not even the first has completed, that is the one that may be there all the same.
+    const std::uint64_t completed = std::max(last_done_, first_ - 1);
+    first_ = completed + 1000;
     fenced_ = false;
-    return last_done_;
+    return completed;
   }
 
   void OnCompletion(const Completion& completion) override {
