@@ -13,6 +13,7 @@
 #include "bench/placement.h"
 #include "bench/report.h"
 #include "bench/targets.h"
+#include "bench/transports.h"
 
 namespace gaios::bench {
 namespace {
@@ -71,10 +72,9 @@ bool AllInSync(const rsm::Replica& leader, std::size_t replicas) {
 }
 
 // A replica that proposes one command after another whenever it leads.
-absl::Status RunReplica(const Options& options, const base::TscClock& clock, const std::string& directory,
+absl::Status RunReplica(const Options& options, const rsm::Config& config, const base::TscClock& clock,
                         std::uint8_t id, ReplicaWord& word, const Signals& signals) {
-  auto transport = transport::shm::ShmTransport::Open(
-      TransportOptions(directory, id, options.replicas, options.capacity_bytes, clock));
+  auto transport = OpenTransport(config, id, clock);
   if (!transport.ok()) {
     return transport.status();
   }
@@ -85,7 +85,7 @@ absl::Status RunReplica(const Options& options, const base::TscClock& clock, con
   replica_options.protocol.configuration = paxos::Configuration::Bootstrap(options.replicas);
   replica_options.protocol.capacity_bytes = options.capacity_bytes;
   replica_options.protocol.seed = clock.NowNs();
-  rsm::Replica replica(replica_options, **transport, clock, machine);
+  rsm::Replica replica(replica_options, (*transport)->contract(), clock, machine);
   base::Idle idle(options.idle);
   CompletionCount completions;
   const std::vector<std::byte> command(options.size_bytes);
@@ -143,14 +143,18 @@ absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placemen
   if (!page.ok() || !directory.ok()) {
     return page.ok() ? directory.status() : page.status();
   }
+  const auto config = MakeConfig(options, directory->path());
+  if (!config.ok()) {
+    return config.status();
+  }
   const Signals signals;
   std::vector<ChildProcess> replicas;
   for (std::size_t i = 0; i < options.replicas; ++i) {
     ReplicaWord& word = (*page)->replicas[i];
     auto child = ChildProcess::Fork(i == 0 ? placement.leader_cpu : placement.follower_cpu,
-                                    [&options, &clock, &directory, i, &word, &signals] {
-                                      return RunReplica(options, clock, directory->path(),
-                                                        static_cast<std::uint8_t>(i), word, signals);
+                                    [&options, &config, &clock, i, &word, &signals] {
+                                      return RunReplica(options, *config, clock, static_cast<std::uint8_t>(i),
+                                                        word, signals);
                                     });
     if (!child.ok()) {
       return child.status();

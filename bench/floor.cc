@@ -12,34 +12,6 @@
 #include "gaios/base/check.h"
 
 namespace gaios::bench {
-namespace {
-
-constexpr std::size_t kMaxEntryBytes = std::size_t{256} << 10;
-
-// Stands at the start of each entry, where the product has its header.
-struct EntryMark {
-  std::uint64_t position_plus_one = 0;  // tells a new entry from whatever stood there before
-  std::uint64_t bytes = 0;              // 0: the ring goes on at its start
-};
-
-EntryMark LoadMark(const std::byte* from) {
-  EntryMark mark;
-  mark.position_plus_one = __atomic_load_n(reinterpret_cast<const std::uint64_t*>(from), __ATOMIC_ACQUIRE);
-  mark.bytes = __atomic_load_n(reinterpret_cast<const std::uint64_t*>(from) + 1, __ATOMIC_ACQUIRE);
-  return mark;
-}
-
-std::uint64_t Sum(const std::byte* from, std::size_t bytes) {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < bytes; i += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, from + i, sizeof(word));
-    sum += word;
-  }
-  return sum;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Floor>> Floor::Start(const FloorOptions& options, const Placement& placement) {
   GAIOS_CHECK(base::IsPowerOfTwo(options.capacity_bytes) && options.peers <= paxos::kMaxReplicas,
@@ -49,7 +21,7 @@ absl::StatusOr<std::unique_ptr<Floor>> Floor::Start(const FloorOptions& options,
     return page.status();
   }
   std::unique_ptr<Floor> floor(new Floor(options, *std::move(page)));
-  floor->entry_.resize(kMaxEntryBytes);
+  floor->entry_.resize(kMaxFloorEntryBytes);
   floor->space_end_ = options.capacity_bytes;
   for (std::size_t i = 0; i < options.peers; ++i) {
     const int fd = memfd_create("gaios-bench-floor", MFD_CLOEXEC);
@@ -66,8 +38,9 @@ absl::StatusOr<std::unique_ptr<Floor>> Floor::Start(const FloorOptions& options,
     }
     floor->rings_.push_back({static_cast<std::byte*>(memory)});
     auto child = ChildProcess::Fork(placement.follower_cpu, [&options, memory, i, &floor] {
-      return RunPeer(options, static_cast<const std::byte*>(memory), floor->page_->peers[i],
-                     floor->page_->stop.value);
+      ReadRing(static_cast<const std::byte*>(memory), options.capacity_bytes, options.idle,
+               floor->page_->peers[i].progress.value, floor->page_->stop.value);
+      return absl::OkStatus();
     });
     if (!child.ok()) {
       return child.status();
@@ -87,32 +60,6 @@ Floor::~Floor() {
   }
 }
 
-absl::Status Floor::RunPeer(const FloorOptions& options, const std::byte* ring, Peer& peer,
-                            const std::atomic<bool>& stop) {
-  base::Idle idle(options.idle);
-  std::uint64_t at = 0;
-  std::uint64_t sum = 0;
-  while (!stop.load(std::memory_order_relaxed)) {
-    const std::size_t offset = at & (options.capacity_bytes - 1);
-    const EntryMark mark = LoadMark(ring + offset);
-    const std::size_t to_end = options.capacity_bytes - offset;
-    if (mark.position_plus_one != at + 1 || mark.bytes > to_end) {
-      idle.OnIdle();
-      continue;
-    }
-    if (mark.bytes == 0) {
-      at += to_end;
-    } else {
-      sum += Sum(ring + offset, mark.bytes);
-      at += mark.bytes;
-    }
-    peer.sum.store(sum, std::memory_order_relaxed);
-    peer.read.store(at, std::memory_order_release);
-    idle.OnWork();
-  }
-  return absl::OkStatus();
-}
-
 bool Floor::Write(std::size_t bytes) {
   GAIOS_CHECK(bytes % paxos::kEntryAlignment == 0 && bytes >= sizeof(EntryMark) && bytes <= entry_.size(),
               "an entry of the floor is of whole cache lines");
@@ -123,7 +70,7 @@ bool Floor::Write(std::size_t bytes) {
   if (needed > space_end_) {
     std::uint64_t read = end_;
     for (std::size_t i = 0; i < options_.peers; ++i) {
-      read = std::min(read, page_->peers[i].read.load(std::memory_order_acquire));
+      read = std::min(read, page_->peers[i].progress.value.read.load(std::memory_order_acquire));
     }
     space_end_ = read + options_.capacity_bytes;
     if (needed > space_end_) {
@@ -160,7 +107,7 @@ void Floor::Confirm() {
 
 bool Floor::ReadByAll() const {
   for (std::size_t i = 0; i < options_.peers; ++i) {
-    if (page_->peers[i].read.load(std::memory_order_acquire) != end_) {
+    if (page_->peers[i].progress.value.read.load(std::memory_order_acquire) != end_) {
       return false;
     }
   }

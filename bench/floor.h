@@ -26,6 +26,7 @@
 
 #include "bench/child_process.h"
 #include "bench/placement.h"
+#include "bench/ring_reader.h"
 #include "bench/shared_page.h"
 
 namespace gaios::bench {
@@ -56,8 +57,7 @@ class Floor {
  private:
   struct alignas(base::kCacheLineBytes) Peer {
     std::atomic<std::uint64_t> promised{1};  // never changes, as in a stable group
-    alignas(base::kCacheLineBytes) std::atomic<std::uint64_t> read{0};
-    std::atomic<std::uint64_t> sum{0};
+    base::CacheLinePadded<RingProgress> progress;
   };
   struct Page {
     base::CacheLinePadded<std::atomic<bool>> stop;
@@ -68,8 +68,6 @@ class Floor {
   };
 
   Floor(const FloorOptions& options, SharedPage<Page> page) : options_(options), page_(std::move(page)) {}
-  static absl::Status RunPeer(const FloorOptions& options, const std::byte* ring, Peer& peer,
-                              const std::atomic<bool>& stop);
 
   const FloorOptions options_;
   SharedPage<Page> page_;

@@ -14,23 +14,29 @@
 #include "bench/benchmarks.h"
 #include "bench/options.h"
 #include "bench/placement.h"
+#include "bench/transports.h"
 
 namespace gaios::bench {
 namespace {
 
 constexpr int kNotMeasured = 1;
 constexpr int kWrongUsage = 2;
+// Commands of a block over verbs, unless told otherwise.
+constexpr std::uint64_t kVerbsBlockCommits = 1'000;
+constexpr std::uint64_t kVerbsBlockThroughput = 50'000;
 
 struct CommandLine {
   Options options;
   std::string transport = "shm";
   std::string idle = "back_off";
+  std::string leader_idle;  // empty: as the transport needs it
   bool sessions = false;
 };
 
 void AddFlags(CLI::App& command, CommandLine& line) {
   Options& options = line.options;
-  command.add_option("--transport", line.transport, "shm");
+  command.add_option("--transport", line.transport, "shm, or for commit and throughput verbs");
+  command.add_option("--device", options.device, "verbs: the RDMA device, when there are several");
   command.add_option("--mode", options.mode, "closed: one command after another; open: at a fixed rate")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Mode>{{"closed", Mode::kClosed}, {"open", Mode::kOpen}}));
@@ -45,6 +51,11 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command.add_option("--seconds", options.seconds, "how long to measure")->check(CLI::Range(0.01, 86'400.0));
   command.add_option("--blocks", options.blocks, "blocks of product and of floor, interleaved")
       ->check(CLI::Range(1, 10'000));
+  command
+      .add_option(
+          "--block-commits", options.block_commits,
+          "commit and throughput: commands of a block, in place of --seconds or the wraps of the ring")
+      ->check(CLI::Range(1, 1'000'000'000));
   command.add_option("--trials", options.trials, "failovers, each of a group of its own")
       ->check(CLI::Range(1, 10'000));
   command.add_option("--capacity", options.capacity_bytes, "bytes of a ring, a power of two")
@@ -53,30 +64,63 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(1'000, 10'000'000));
   command.add_flag("--sessions,!--no-sessions", line.sessions, "throughput: commands in client sessions");
   command.add_option("--idle", line.idle, "what followers do while idle: spin, yield, back_off");
+  command.add_option("--leader-idle", line.leader_idle,
+                     "verbs: what the measuring loop does while it waits; yield unless given");
   command.add_option("--hgrm", options.hgrm_path, "write the latencies as an .hgrm file, in us");
   command.add_option("--json", options.json_path, "write the report there; - for stdout");
 }
 
-// What a parser cannot see. The message says what to do.
-absl::Status Validate(CommandLine& line) {
-  if (line.transport != "shm") {
-    return absl::InvalidArgumentError("--transport " + line.transport +
-                                      " is not in this version; the one to measure is shm");
+absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std::string& name) {
+  if (name == "block") {
+    return absl::InvalidArgumentError(flag +
+                                      " block needs somebody who notifies; use spin, yield or back_off");
   }
+  return base::ParseIdleStrategy(name);
+}
+
+absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
+  Options& options = line.options;
+  if (line.transport == "shm") {
+    if (!options.device.empty() || !line.leader_idle.empty()) {
+      return absl::InvalidArgumentError("--device and --leader-idle are for --transport verbs");
+    }
+    return absl::OkStatus();
+  }
+  if (line.transport != "verbs") {
+    return absl::InvalidArgumentError("--transport " + line.transport +
+                                      " is not in this version; those to measure are shm and verbs");
+  }
+  if (benchmark != "commit" && benchmark != "throughput") {
+    return absl::InvalidArgumentError(benchmark + " is measured with --transport shm only");
+  }
+  if (options.replicas < 3) {
+    return absl::InvalidArgumentError("--transport verbs needs --replicas of at least 3");
+  }
+  options.transport = rsm::TransportKind::kVerbs;
+  // A loop that only spins keeps a device of software from its processor, where there is one processor alone.
+  const auto idle = ParseIdle("--leader-idle", line.leader_idle.empty() ? "yield" : line.leader_idle);
+  if (!idle.ok()) {
+    return idle.status();
+  }
+  options.leader_idle = *idle;
+  if (options.block_commits == 0) {
+    options.block_commits = benchmark == "commit" ? kVerbsBlockCommits : kVerbsBlockThroughput;
+  }
+  return CheckTransport(options);
+}
+
+// What a parser cannot see. The message says what to do.
+absl::Status Validate(CommandLine& line, const std::string& benchmark) {
   if (!base::IsPowerOfTwo(line.options.capacity_bytes)) {
     return absl::InvalidArgumentError("--capacity must be a power of two");
   }
-  if (line.idle == "block") {
-    return absl::InvalidArgumentError(
-        "--idle block needs somebody who notifies; use spin, yield or back_off");
-  }
-  const auto idle = base::ParseIdleStrategy(line.idle);
+  const auto idle = ParseIdle("--idle", line.idle);
   if (!idle.ok()) {
     return idle.status();
   }
   line.options.idle = *idle;
   line.options.sessions = line.sessions ? 64 : 0;
-  return absl::OkStatus();
+  return ChooseTransport(line, benchmark);
 }
 
 int Run(int argc, char** argv) {
@@ -84,10 +128,14 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   CommandLine line;
   std::function<absl::Status(const Options&)> benchmark;
-  const auto add = [&app, &line, &benchmark](const char* name, const char* help, auto run) {
+  std::string benchmark_name;
+  const auto add = [&app, &line, &benchmark, &benchmark_name](const char* name, const char* help, auto run) {
     CLI::App* const command = app.add_subcommand(name, help);
     AddFlags(*command, line);
-    command->callback([&benchmark, run] { benchmark = run; });
+    command->callback([&benchmark, &benchmark_name, name, run] {
+      benchmark = run;
+      benchmark_name = name;
+    });
   };
   add("commit", "latency of a commit", RunCommit);
   add("throughput", "commands a second, batched and pipelined", RunThroughput);
@@ -104,7 +152,7 @@ int Run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
-  if (const absl::Status status = Validate(line); !status.ok()) {
+  if (const absl::Status status = Validate(line, benchmark_name); !status.ok()) {
     std::cerr << "gaios-bench: " << status.message() << '\n';
     return kWrongUsage;
   }
@@ -115,7 +163,9 @@ int Run(int argc, char** argv) {
   }
   if (const absl::Status status = benchmark(line.options); !status.ok()) {
     std::cerr << "gaios-bench: " << status.message() << '\n';
-    const bool usage = absl::IsUnimplemented(status) || absl::IsInvalidArgument(status);
+    // That a device is gone or refuses is of the host, like a flag, and not of the run.
+    const bool usage = absl::IsUnimplemented(status) || absl::IsInvalidArgument(status) ||
+                       absl::IsNotFound(status) || absl::IsFailedPrecondition(status);
     return usage ? kWrongUsage : kNotMeasured;
   }
   return 0;

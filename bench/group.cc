@@ -3,10 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/strings/str_cat.h>
+
+#include "bench/transports.h"
+
 namespace gaios::bench {
 namespace {
 
-constexpr std::uint64_t kStartTimeoutNs = 20'000'000'000;
+// To get in sync. Over verbs there are connections to make, and in a virtual machine that takes its time.
+std::uint64_t StartTimeoutNs(const GroupOptions& group) {
+  return group.transport == rsm::TransportKind::kShm ? 20'000'000'000 : 120'000'000'000;
+}
 
 rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id) {
   rsm::ReplicaOptions options;
@@ -18,37 +25,30 @@ rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id) {
   options.protocol.suspect_timeout_ns = 10'000'000'000;
   options.protocol.drop_timeout_ns = 10'000'000'000;
   options.protocol.election_jitter_ns = id == 0 ? 0 : 60'000'000'000;
+  if (group.transport != rsm::TransportKind::kShm) {
+    // A block of the floor may take long where the device is of software, and a grant may take a device some
+    // time. A first leader that fails lets others try for as long as this.
+    options.protocol.suspect_timeout_ns = 25'000'000'000;
+    options.protocol.drop_timeout_ns = 25'000'000'000;
+    options.protocol.heartbeat_interval_ns = 20'000'000;
+    options.protocol.election_timeout_ns = 5'000'000'000;
+  }
   return options;
 }
 
 }  // namespace
 
-transport::shm::ShmOptions TransportOptions(const std::string& directory, std::uint8_t id,
-                                            std::size_t replicas, std::size_t capacity_bytes,
-                                            const base::Clock& clock) {
-  transport::shm::ShmOptions options;
-  options.directory = directory;
-  options.self = paxos::ReplicaId(id);
-  options.incarnation = paxos::Incarnation(1);
-  options.group_id = paxos::GroupId(1);
-  options.capacity = capacity_bytes;
-  options.replicas = replicas;
-  options.clock = &clock;
-  return options;
-}
-
-absl::Status Group::RunFollower(const GroupOptions& options, const base::TscClock& clock,
-                                const std::string& directory, std::uint8_t id, Page& page) {
+absl::Status Group::RunFollower(const GroupOptions& options, const rsm::Config& config,
+                                const base::TscClock& clock, std::uint8_t id, Page& page) {
   auto machine = options.make_machine();
   if (!machine.ok()) {
     return machine.status();
   }
-  auto transport = transport::shm::ShmTransport::Open(
-      TransportOptions(directory, id, options.replicas, options.capacity_bytes, clock));
+  auto transport = OpenTransport(config, id, clock);
   if (!transport.ok()) {
     return transport.status();
   }
-  rsm::Replica replica(OptionsFor(options, id), **transport, clock, **machine);
+  rsm::Replica replica(OptionsFor(options, id), (*transport)->contract(), clock, **machine);
   base::Idle idle(options.idle);
   std::atomic<std::uint64_t>& applied = page.followers[id].applied;
   while (!page.stop.value.load(std::memory_order_relaxed)) {
@@ -76,11 +76,18 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
     return directory.status();
   }
   std::unique_ptr<Group> group(new Group(*std::move(page), *std::move(directory)));
+  const auto config = MakeConfig({.replicas = options.replicas,
+                                  .capacity_bytes = options.capacity_bytes,
+                                  .transport = options.transport,
+                                  .device = options.device},
+                                 group->directory_.path());
+  if (!config.ok()) {
+    return config.status();
+  }
   // Followers first: a process forked later would keep the leader's sockets open.
   for (std::size_t i = 1; i < options.replicas; ++i) {
-    auto child = ChildProcess::Fork(placement.follower_cpu, [&options, &clock, &group, i] {
-      return RunFollower(options, clock, group->directory_.path(), static_cast<std::uint8_t>(i),
-                         *group->page_);
+    auto child = ChildProcess::Fork(placement.follower_cpu, [&options, &config, &clock, &group, i] {
+      return RunFollower(options, *config, clock, static_cast<std::uint8_t>(i), *group->page_);
     });
     if (!child.ok()) {
       return child.status();
@@ -95,22 +102,21 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
     return machine.status();
   }
   group->machine_ = *std::move(machine);
-  auto transport = transport::shm::ShmTransport::Open(
-      TransportOptions(group->directory_.path(), 0, options.replicas, options.capacity_bytes, clock));
+  auto transport = OpenTransport(*config, 0, clock);
   if (!transport.ok()) {
     return transport.status();
   }
   group->transport_ = *std::move(transport);
-  group->leader_ =
-      std::make_unique<rsm::Replica>(OptionsFor(options, 0), *group->transport_, clock, *group->machine_);
-  if (absl::Status status = group->AwaitInSync(clock); !status.ok()) {
+  group->leader_ = std::make_unique<rsm::Replica>(OptionsFor(options, 0), group->transport_->contract(),
+                                                  clock, *group->machine_);
+  if (absl::Status status = group->AwaitInSync(clock, StartTimeoutNs(options)); !status.ok()) {
     return status;
   }
   return group;
 }
 
-absl::Status Group::AwaitInSync(const base::TscClock& clock) {
-  const std::uint64_t deadline_ns = clock.NowNs() + kStartTimeoutNs;
+absl::Status Group::AwaitInSync(const base::TscClock& clock, std::uint64_t timeout_ns) {
+  const std::uint64_t deadline_ns = clock.NowNs() + timeout_ns;
   base::Idle idle(base::IdleStrategy::kBackOff);
   for (;;) {
     if (leader_->Poll()) {
@@ -136,8 +142,9 @@ absl::Status Group::AwaitInSync(const base::TscClock& clock) {
       }
     }
     if (clock.NowNs() > deadline_ns) {
-      return absl::DeadlineExceededError(
-          "the group did not get in sync within 20 s; is the machine overloaded?");
+      return absl::DeadlineExceededError(absl::StrCat("the group did not get in sync within ",
+                                                      timeout_ns / 1'000'000'000,
+                                                      " s; is the machine overloaded?"));
     }
   }
 }
@@ -158,6 +165,17 @@ std::uint64_t Group::applied_by_all() const {
 }
 
 absl::Status Group::Check() {
+  absl::Status status = CheckMembers();
+  if (!status.ok()) {
+    // What the transport has to say of it.
+    for (const std::string& notice : transport_->TakeNotices()) {
+      status = absl::Status(status.code(), absl::StrCat(std::string(status.message()), "; ", notice));
+    }
+  }
+  return status;
+}
+
+absl::Status Group::CheckMembers() {
   if (!leader_->leading()) {
     return absl::AbortedError("the leader lost its leadership during the run; is the machine overloaded?");
   }

@@ -22,8 +22,9 @@
 #include "gaios/base/align.h"
 #include "gaios/base/clock.h"
 #include "gaios/base/idle.h"
+#include "gaios/rsm/config.h"
+#include "gaios/rsm/node_transport.h"
 #include "gaios/rsm/replica.h"
-#include "gaios/transport/shm/shm_transport.h"
 
 #include "bench/child_process.h"
 #include "bench/placement.h"
@@ -38,6 +39,8 @@ struct GroupOptions {
   std::size_t replicas = 3;
   std::size_t capacity_bytes = std::size_t{16} << 20;
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;
+  rsm::TransportKind transport = rsm::TransportKind::kShm;
+  std::string device = {};  // verbs; empty: the only one
   MachineFactory make_machine;
 };
 
@@ -70,24 +73,20 @@ class Group {
 
   Group(SharedPage<Page> page, ScratchDirectory directory)
       : page_(std::move(page)), directory_(std::move(directory)) {}
-  static absl::Status RunFollower(const GroupOptions& options, const base::TscClock& clock,
-                                  const std::string& directory, std::uint8_t id, Page& page);
-  absl::Status AwaitInSync(const base::TscClock& clock);
+  static absl::Status RunFollower(const GroupOptions& options, const rsm::Config& config,
+                                  const base::TscClock& clock, std::uint8_t id, Page& page);
+  absl::Status CheckMembers();
+  absl::Status AwaitInSync(const base::TscClock& clock, std::uint64_t timeout_ns);
 
   SharedPage<Page> page_;
   ScratchDirectory directory_;
   std::vector<ChildProcess> followers_;
   std::unique_ptr<rsm::StateMachine> machine_;
-  std::unique_ptr<transport::shm::ShmTransport> transport_;
+  std::unique_ptr<rsm::NodeTransport> transport_;
   std::unique_ptr<rsm::Replica> leader_;
   std::vector<paxos::Grant>
       grants_;  // held by the leader at the start: a follower that is dropped gives another
 };
-
-// What the replicas of a benchmark are opened with.
-[[nodiscard]] transport::shm::ShmOptions TransportOptions(const std::string& directory, std::uint8_t id,
-                                                          std::size_t replicas, std::size_t capacity_bytes,
-                                                          const base::Clock& clock);
 
 }  // namespace gaios::bench
 

@@ -35,6 +35,22 @@ class StartTimes {
   std::size_t popped_ = 0;
 };
 
+// When a loop begins no further command: whichever comes first.
+struct LoopEnd {
+  std::uint64_t duration_ns = ~std::uint64_t{0};
+  std::uint64_t commands = ~std::uint64_t{0};
+
+  [[nodiscard]] LoopEnd Tenth() const {
+    constexpr std::uint64_t kNever = ~std::uint64_t{0};
+    return {.duration_ns = duration_ns == kNever ? kNever : duration_ns / 10,
+            .commands = commands == kNever ? kNever : (commands + 9) / 10};
+  }
+  // For loops that begin now.
+  [[nodiscard]] std::uint64_t TimeFrom(std::uint64_t begin_ns) const {
+    return duration_ns > ~begin_ns ? ~std::uint64_t{0} : begin_ns + duration_ns;
+  }
+};
+
 struct LoopResult {
   std::uint64_t commands = 0;
   std::uint64_t elapsed_ns = 0;
@@ -44,15 +60,15 @@ class LatencyLoop {
  public:
   explicit LatencyLoop(const base::TscClock& clock) : clock_(clock) {}
 
-  // A new command whenever fewer than `outstanding` are under way, for `duration_ns`.
+  // A new command whenever fewer than `outstanding` are under way.
   template <typename Target>
-  LoopResult Closed(Target& target, std::size_t outstanding, std::uint64_t duration_ns,
-                    base::Histogram& histogram) {
+  LoopResult Closed(Target& target, std::size_t outstanding, LoopEnd end, base::Histogram& histogram) {
     const std::uint64_t begin_ns = NowNs();
-    const std::uint64_t end_ns = begin_ns + duration_ns;
+    const std::uint64_t end_ns = end.TimeFrom(begin_ns);
     LoopResult result;
-    for (std::uint64_t now_ns = begin_ns; now_ns < end_ns || starts_.size() > 0;) {
-      while (now_ns < end_ns && starts_.size() < outstanding) {
+    std::uint64_t sent = 0;
+    for (std::uint64_t now_ns = begin_ns; (now_ns < end_ns && sent < end.commands) || starts_.size() > 0;) {
+      while (now_ns < end_ns && sent < end.commands && starts_.size() < outstanding) {
         const std::uint64_t start_ns = NowNs();
         if (!target.Propose()) {
           waiting_since_ns_ = waiting_since_ns_ == 0 ? start_ns : waiting_since_ns_;
@@ -60,6 +76,7 @@ class LatencyLoop {
         }
         // A command that was refused counts from when it was first tried.
         starts_.Push(waiting_since_ns_ == 0 ? start_ns : waiting_since_ns_);
+        ++sent;
         waiting_since_ns_ = 0;
       }
       const std::size_t done = target.Poll();
@@ -74,15 +91,15 @@ class LatencyLoop {
 
   // A command each `interval_ns`, timed from when it should have begun, whatever keeps it.
   template <typename Target>
-  LoopResult Open(Target& target, double interval_ns, std::uint64_t duration_ns, base::Histogram& histogram) {
+  LoopResult Open(Target& target, double interval_ns, LoopEnd end, base::Histogram& histogram) {
     const std::uint64_t begin_ns = NowNs();
-    const std::uint64_t end_ns = begin_ns + duration_ns;
+    const std::uint64_t end_ns = end.TimeFrom(begin_ns);
     LoopResult result;
     std::uint64_t sent = 0;
     std::uint64_t due_ns = begin_ns;
-    for (std::uint64_t now_ns = begin_ns; due_ns < end_ns || starts_.size() > 0;) {
-      while (due_ns < end_ns && due_ns <= now_ns && starts_.size() < StartTimes::kCapacity &&
-             target.Propose()) {
+    for (std::uint64_t now_ns = begin_ns; (due_ns < end_ns && sent < end.commands) || starts_.size() > 0;) {
+      while (due_ns < end_ns && sent < end.commands && due_ns <= now_ns &&
+             starts_.size() < StartTimes::kCapacity && target.Propose()) {
         starts_.Push(due_ns);
         ++sent;
         due_ns = begin_ns + static_cast<std::uint64_t>(static_cast<double>(sent) * interval_ns);

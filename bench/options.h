@@ -8,6 +8,7 @@
 #include <string>
 
 #include "gaios/base/idle.h"
+#include "gaios/rsm/config.h"
 
 namespace gaios::bench {
 
@@ -28,10 +29,14 @@ struct Options {
   std::size_t trials = 20;  // failover
   std::size_t capacity_bytes = std::size_t{16} << 20;
   std::size_t sessions = 0;  // throughput: client sessions to spread the commands over, 0 for none
-  std::uint32_t resting_orders = 1'000'000;                // book: in the generated flow
-  base::IdleStrategy idle = base::IdleStrategy::kBackOff;  // of the followers' loops
-  std::string hgrm_path;                                   // empty: none
-  std::string json_path;                                   // empty: none, "-": stdout
+  std::uint32_t resting_orders = 1'000'000;                    // book: in the generated flow
+  base::IdleStrategy idle = base::IdleStrategy::kBackOff;      // of the followers' loops
+  base::IdleStrategy leader_idle = base::IdleStrategy::kSpin;  // of the loop that measures
+  rsm::TransportKind transport = rsm::TransportKind::kShm;
+  std::string device = {};          // verbs; empty: the only one
+  std::uint64_t block_commits = 0;  // commands that end a block; 0: its share of `seconds`, or as it says
+  std::string hgrm_path = {};       // empty: none
+  std::string json_path = {};       // empty: none, "-": stdout
 };
 
 }  // namespace gaios::bench

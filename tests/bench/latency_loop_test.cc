@@ -61,7 +61,7 @@ TEST(LatencyLoop, ClosedKeepsToWhatMayBeOutstandingAndTimesEachCommand) {
   LatencyLoop loop(clock);
   base::Histogram histogram;
   SlowTarget target(3);
-  const LoopResult result = loop.Closed(target, 4, 1'000'000, histogram);
+  const LoopResult result = loop.Closed(target, 4, {.duration_ns = 1'000'000}, histogram);
   EXPECT_EQ(target.most_under_way(), 4U);
   EXPECT_GT(result.commands, 0U);
   EXPECT_EQ(result.commands, target.proposed()) << "none is left under way";
@@ -74,7 +74,7 @@ TEST(LatencyLoop, OpenSendsWhatWasDueWhateverKeepsItBack) {
   LatencyLoop loop(clock);
   base::Histogram histogram;
   FullTarget target(1000);
-  const LoopResult result = loop.Open(target, 100'000, 1'000'000, histogram);
+  const LoopResult result = loop.Open(target, 100'000, {.duration_ns = 1'000'000}, histogram);
   EXPECT_EQ(result.commands, 10U) << "one for each interval, the refused ones included";
   EXPECT_EQ(histogram.count(), 10U);
 }
@@ -85,7 +85,7 @@ TEST(LatencyLoop, OpenCountsFromTheIntendedStart) {
   base::Histogram histogram;
   // Everything is due at once and one command completes in a poll: the last has waited for all of them.
   FullTarget target(0);
-  const LoopResult result = loop.Open(target, 1, 5'000, histogram);
+  const LoopResult result = loop.Open(target, 1, {.duration_ns = 5'000}, histogram);
   EXPECT_EQ(result.commands, 5'000U);
   EXPECT_GT(histogram.max_ns(), 4 * histogram.min_ns());
 }

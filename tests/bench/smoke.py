@@ -65,7 +65,11 @@ def main():
         check_refusals(program, [
             ([], "subcommand"),
             (["commit", "--no-such-flag"], "--no-such-flag"),
-            (["commit", "--transport", "verbs"], "shm"),
+            (["commit", "--transport", "carrier-pigeon"], "shm and verbs"),
+            (["commit", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
+            (["throughput", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
+            (["failover", "--transport", "verbs"], "shm only"),
+            (["commit", "--device", "no-such-device"], "--transport verbs"),
             (["commit", "--capacity", "100000"], "power of two"),
             (["commit", "--idle", "doze"], "doze"),
             (["failover", "--replicas", "1"], "at least 3"),

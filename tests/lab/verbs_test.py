@@ -1,4 +1,5 @@
-"""The transport over RDMA on a device: the conformance suite, fences with writers in flight, thousands of connections.
+"""The transport over RDMA on a device: the conformance suite, fences with writers in flight, thousands of connections,
+and the benchmarks, small.
 
 One host, whose device several processes share. Run with the directory of the built programs.
 """
@@ -50,6 +51,20 @@ class VerbsTest(machines.LabTest):
         self.assertTrue(used["held"])
         self.assertEqual((20, 0, 0), (used["rounds"], used["late_writes"], used["not_stopped"]))
         self.assertGreaterEqual(used["writes"], 20 * 4)
+
+    def test_benchmarks_measure_beside_their_floor(self):
+        for benchmark, commands in (("commit", 50), ("throughput", 1000)):
+            code, output, errors = self.lab(
+                "run", "--timeout", SECONDS, 0, os.path.join(self.programs, "gaios-bench"), benchmark, "--transport", "verbs",
+                "--device", "rxe0", "--capacity", 1 << 20, "--blocks", 2, "--block-commits", commands, "--json", "-")
+            print(output, errors, flush=True)
+            self.assertEqual(0, code)
+            report = json.loads(output)
+            self.assertEqual((benchmark, "verbs", "rxe0", 2),
+                             (report["benchmark"], report["transport"], report["device"]["name"], report["blocks"]))
+            self.assertEqual({"median", "min", "max"}, set(report["ratio"]))
+            for side in ("product", "floor"):
+                self.assertGreater(report[side]["per_second"], 0)
 
     def test_what_is_not_there_is_named(self):
         for arguments, named in ((("--device", "mlx5_0"), ("mlx5_0", "rxe0")), (("--port", "2"), ("port 2", "1 to 1"))):

@@ -1,0 +1,57 @@
+#include "bench/commit_run.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gaios::bench {
+namespace {
+
+double PerSecond(const Series& series) {
+  return series.elapsed_ns == 0
+             ? 0
+             : static_cast<double>(series.commands) * 1e9 / static_cast<double>(series.elapsed_ns);
+}
+
+Json Describe(const Series& series) {
+  Json json = Distribution(series.all, PerSecond(series));
+  json["block_p50_ns"] = Spread(series.p50_ns);
+  json["commands"] = series.commands;
+  return json;
+}
+
+}  // namespace
+
+Json CommitReport(const Options& options, const Series& product, const Series& floor,
+                  const Json& environment) {
+  std::vector<double> ratios;
+  std::vector<double> costs_ns;
+  for (std::size_t i = 0; i < product.p50_ns.size(); ++i) {
+    ratios.push_back(product.p50_ns[i] / std::max(floor.p50_ns[i], 1.0));
+    costs_ns.push_back(product.p50_ns[i] - floor.p50_ns[i]);
+  }
+  Json report;
+  report["benchmark"] = "commit";
+  report["transport"] = rsm::TransportKindName(options.transport);
+  report["mode"] = options.mode == Mode::kOpen ? "open" : "closed";
+  report["size_bytes"] = options.size_bytes;
+  report["replicas"] = options.replicas;
+  report["floor"] = Describe(floor);
+  report["product"] = Describe(product);
+  report["ratio"] = Spread(ratios);
+  report["own_cost_ns"] = Median(costs_ns);
+  report["own_cost_spread_ns"] = Spread(costs_ns);
+  // A loop that polls while it waits tells nothing about instructions.
+  if (options.mode == Mode::kOpen || options.transport != rsm::TransportKind::kShm ||
+      product.instructions.empty() || floor.instructions.empty()) {
+    report["own_instructions"] = nullptr;
+  } else {
+    report["own_instructions"] = std::round(Median(product.instructions) - Median(floor.instructions));
+    report["product"]["instructions"] = std::round(Median(product.instructions));
+    report["floor"]["instructions"] = std::round(Median(floor.instructions));
+  }
+  report["blocks"] = options.blocks;
+  report["env"] = environment;
+  return report;
+}
+
+}  // namespace gaios::bench

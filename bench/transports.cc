@@ -1,0 +1,121 @@
+#include "bench/transports.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include <absl/strings/escaping.h>
+
+#include "gaios/base/unique_fd.h"
+#include "gaios/paxos/types.h"
+#include "gaios/transport/shm/id_lock.h"
+
+#include "bench/verbs.h"
+
+namespace gaios::bench {
+namespace {
+
+absl::Status WriteKey(const std::string& path) {
+  std::array<char, 32> key;
+  if (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) {
+    return absl::UnavailableError("the system gives no random numbers; try again");
+  }
+  const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const std::string text = absl::BytesToHexString(absl::string_view(key.data(), key.size()));
+  if (!file.valid() || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return absl::ErrnoToStatus(errno, "cannot write " + path);
+  }
+  return absl::OkStatus();
+}
+
+// Gives each replica a port of the loopback address that nobody listened on just now.
+absl::Status GivePorts(rsm::Config& config) {
+  std::vector<base::UniqueFd> sockets;  // held until all are known, so that they differ
+  for (rsm::ReplicaConfig& replica : config.replicas) {
+    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t bytes = sizeof(address);
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    if (!sockets.back().valid() || ::bind(sockets.back().get(), generic, bytes) != 0 ||
+        ::getsockname(sockets.back().get(), generic, &bytes) != 0) {
+      return absl::ErrnoToStatus(errno, "the system gives no port of the loopback address");
+    }
+    replica.address = "127.0.0.1";
+    replica.port = ntohs(address.sin_port);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckTransport(const Options& options) {
+  if (options.transport == rsm::TransportKind::kShm) {
+    return absl::OkStatus();
+  }
+  if (!rsm::BuiltWith(options.transport)) {
+    return absl::FailedPreconditionError(
+        "--transport verbs: this build knows no RDMA device; install libibverbs-dev and configure again with "
+        "-DGAIOS_VERBS=ON");
+  }
+  return CheckVerbsDevice(options.device);
+}
+
+absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string& directory) {
+  rsm::Config config;
+  config.group = "bench";
+  config.directory = directory;
+  config.capacity_bytes = options.capacity_bytes;
+  config.transport = options.transport;
+  config.replicas.resize(options.replicas);
+  for (std::size_t i = 0; i < options.replicas; ++i) {
+    config.replicas[i].id = paxos::ReplicaId(static_cast<std::uint8_t>(i));
+  }
+  if (options.transport == rsm::TransportKind::kShm) {
+    return config;
+  }
+  config.verbs.device = options.device;
+  config.credentials.key_file = directory + "/cluster.key";
+  if (absl::Status status = WriteKey(config.credentials.key_file); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = GivePorts(config); !status.ok()) {
+    return status;
+  }
+  return config;
+}
+
+absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(const rsm::Config& config, std::uint8_t id,
+                                                                  const base::Clock& clock) {
+  absl::StatusOr<transport::shm::IdLock> lock =
+      transport::shm::IdLock::Take(config.directory, paxos::ReplicaId(id));
+  if (!lock.ok()) {
+    return lock.status();
+  }
+  absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> transport =
+      rsm::OpenNodeTransport(config,
+                             {.self = paxos::ReplicaId(id),
+                              .incarnation = paxos::Incarnation(1),
+                              .group = paxos::GroupId(1),
+                              .group_name = config.group,
+                              .clock = &clock},
+                             *std::move(lock));
+  if (!transport.ok()) {
+    return transport.status();
+  }
+  if (absl::Status status = (*transport)->Begin(); !status.ok()) {
+    return status;
+  }
+  return transport;
+}
+
+}  // namespace gaios::bench

@@ -1,0 +1,24 @@
+#ifndef GAIOS_BENCH_VERBS_H_
+#define GAIOS_BENCH_VERBS_H_
+
+// What the benchmarks have of their own for RDMA. A build without libibverbs has only what says so.
+
+#include <string>
+
+#include <absl/status/status.h>
+
+#include "bench/options.h"
+
+namespace gaios::bench {
+
+// Whether `device`, or the only one when that is empty, is there and its port can be used. Errors say what to
+// do.
+[[nodiscard]] absl::Status CheckVerbsDevice(const std::string& device);
+
+// As RunCommit and RunThroughput, beside the floor of verbs_floor.h.
+[[nodiscard]] absl::Status RunVerbsCommit(const Options& options);
+[[nodiscard]] absl::Status RunVerbsThroughput(const Options& options);
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_VERBS_H_

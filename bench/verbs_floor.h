@@ -1,0 +1,136 @@
+#ifndef GAIOS_BENCH_VERBS_FLOOR_H_
+#define GAIOS_BENCH_VERBS_FLOOR_H_
+
+// What the product is measured against over RDMA: the same bytes written to the same number of peers by
+// queue pairs of the same kind (RC), and nothing else. For each entry the writer posts one RDMA WRITE to each
+// peer, inline where the device takes it, each signalled; an entry counts as done when as many completions
+// are in as a majority needs beside the writer. Each peer is a process with a device context, a ring and a
+// queue pair of its own; it polls its ring and reads every byte of what has landed, with the idle strategy
+// and on the cpu of the product's followers. There is no log, no checksum, no batching, nothing is applied.
+//
+// Devices are opened and queue pairs connected by the transport's own code, so that they are set as the
+// product's are; from there on it is ibv_post_send and ibv_poll_cq.
+//
+// One thread. One host: how far peers have read is seen in shared memory.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "gaios/base/align.h"
+#include "gaios/base/idle.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/transport/verbs/libverbs_device.h"
+#include "gaios/transport/verbs/memory.h"
+#include "gaios/transport/verbs/queue_pair.h"
+#include "gaios/transport/verbs/registration.h"
+
+#include "bench/child_process.h"
+#include "bench/placement.h"
+#include "bench/ring_reader.h"
+#include "bench/shared_page.h"
+
+namespace gaios::bench {
+
+struct VerbsFloorOptions {
+  std::string device = {};  // empty: the only one
+  std::size_t peers = 2;
+  std::size_t capacity_bytes = std::size_t{16} << 20;  // of each ring, a power of two
+  std::size_t depth = 16;  // entries under way to one peer; the product's pipeline depth
+  base::IdleStrategy idle = base::IdleStrategy::kBackOff;
+};
+
+class VerbsFloor {
+ public:
+  // Starts the peers. `options` is copied.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<VerbsFloor>> Fork(const VerbsFloorOptions& options,
+                                                                        const Placement& placement);
+  VerbsFloor(const VerbsFloor&) = delete;
+  VerbsFloor& operator=(const VerbsFloor&) = delete;
+  ~VerbsFloor();
+
+  // Opens the device here and connects to the peers, once. What forks has to have forked before: registered
+  // memory is not for children.
+  [[nodiscard]] absl::Status Connect();
+
+  // Posts an entry of `bytes`, a multiple of 64, to all peers; false when there is no room at one of them, or
+  // something has failed.
+  [[nodiscard]] bool Write(std::size_t bytes);
+  // Takes completions. Returns how many entries a majority now has that it had not at the last call.
+  std::size_t Poll();
+
+  // Whether every entry has completed everywhere, and every peer has read it.
+  [[nodiscard]] bool ReadByAll() const;
+  // A write was not taken or has failed: nothing will complete any more.
+  [[nodiscard]] bool failed() const { return !failure_.empty(); }
+  // Whether all has gone well so far.
+  [[nodiscard]] absl::Status Check();
+  [[nodiscard]] const transport::verbs::DeviceFacts& facts() const { return device_->facts(); }
+  // Of its queue pairs: the longest write that travels within its work request.
+  [[nodiscard]] std::uint32_t inline_bytes() const { return peers_.front().pair.inline_bytes(); }
+
+ private:
+  enum class Step : std::uint32_t {
+    kNothing,
+    kPeerReady,    // memory and queue pair of the peer are there
+    kWriterReady,  // the queue pair of the writer is there
+    kConnected,    // the peer's queue pair takes what arrives
+  };
+  // How a peer and the writer meet.
+  struct alignas(base::kCacheLineBytes) Meeting {
+    std::atomic<Step> step{Step::kNothing};
+    transport::verbs::QueuePairEnd peer;
+    transport::verbs::QueuePairEnd writer;
+    std::uint64_t address = 0;
+    std::uint32_t key = 0;
+    base::CacheLinePadded<RingProgress> progress;
+  };
+  struct Page {
+    base::CacheLinePadded<std::atomic<bool>> stop;
+    std::array<Meeting, paxos::kMaxReplicas> peers;
+  };
+  // A peer as the writer sees it.
+  struct Peer {
+    transport::verbs::QueuePair pair;
+    std::uint64_t address = 0;
+    std::uint32_t key = 0;
+    std::uint64_t completed = 0;  // entries
+  };
+  struct CompletionQueue {
+    transport::verbs::LibverbsDevice* device = nullptr;
+    ibv_cq* queue = nullptr;
+    ~CompletionQueue();
+  };
+
+  VerbsFloor(const VerbsFloorOptions& options, SharedPage<Page> page)
+      : options_(options), page_(std::move(page)) {}
+  static absl::Status RunPeer(const VerbsFloorOptions& options, Meeting& meeting,
+                              const std::atomic<bool>& stop);
+  absl::Status AwaitPeer(Meeting& meeting, Step step, std::size_t peer);
+  void Post(std::size_t peer, std::size_t offset, std::size_t mark_bytes, std::size_t bytes);
+
+  const VerbsFloorOptions options_;
+  SharedPage<Page> page_;
+  std::vector<ChildProcess> children_;
+  std::unique_ptr<transport::verbs::LibverbsDevice> device_;
+  transport::verbs::Memory source_;  // the entries, at their places
+  transport::verbs::Registration registration_;
+  CompletionQueue completions_;
+  std::vector<Peer> peers_;
+  std::uint64_t end_ = 0;
+  std::uint64_t space_end_ = 0;  // positions below may be written without asking the peers
+  std::uint64_t posted_ = 0;     // entries
+  std::uint64_t done_ = 0;       // entries that a majority has
+  std::string failure_;
+};
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_VERBS_FLOOR_H_

@@ -1,0 +1,88 @@
+#ifndef GAIOS_BENCH_VERBS_TARGETS_H_
+#define GAIOS_BENCH_VERBS_TARGETS_H_
+
+// What the latency loop drives over RDMA.
+
+#include <cstddef>
+#include <deque>
+#include <utility>
+
+#include "gaios/base/idle.h"
+#include "gaios/paxos/entry.h"
+
+#include "bench/targets.h"
+#include "bench/verbs_floor.h"
+
+namespace gaios::bench {
+
+// Writes what was proposed since the last poll as one entry of the product's size.
+class VerbsFloorTarget {
+ public:
+  // `floor` must outlive the target.
+  VerbsFloorTarget(VerbsFloor& floor, std::size_t size_bytes)
+      : floor_(floor), command_bytes_(CommandBytes(size_bytes)) {}
+
+  bool Propose() {
+    if (payload_bytes_ + command_bytes_ > kMaxBatchBytes) {
+      return false;
+    }
+    payload_bytes_ += command_bytes_;
+    ++proposed_;
+    return true;
+  }
+  std::size_t Poll() {
+    if (proposed_ != 0 && floor_.Write(paxos::EntryBytes(payload_bytes_))) {
+      payload_bytes_ = 0;
+      under_way_.push_back(std::exchange(proposed_, 0));
+    }
+    std::size_t done = 0;
+    for (std::size_t entries = floor_.Poll(); entries > 0; --entries) {
+      done += under_way_.front();
+      under_way_.pop_front();
+    }
+    // So that no loop waits for what will never complete; Check tells of it.
+    if (floor_.failed()) [[unlikely]] {
+      done += std::exchange(proposed_, 0);
+      for (; !under_way_.empty(); under_way_.pop_front()) {
+        done += under_way_.front();
+      }
+    }
+    return done;
+  }
+
+ private:
+  static constexpr std::size_t kMaxBatchBytes = std::size_t{128} << 10;
+
+  VerbsFloor& floor_;
+  std::size_t command_bytes_;
+  std::size_t payload_bytes_ = 0;
+  std::size_t proposed_ = 0;
+  std::deque<std::size_t> under_way_;  // commands of each entry
+};
+
+// A target whose loop makes room on the processor when there is nothing to do, as a user's would.
+template <typename Target>
+class Idling {
+ public:
+  // `target` must outlive this.
+  Idling(Target& target, base::IdleStrategy idle) : target_(target), idle_(idle) {}
+
+  bool Propose() { return target_.Propose(); }
+  std::size_t Poll() {
+    const std::size_t done = target_.Poll();
+    if (done == 0) {
+      idle_.OnIdle();
+    } else {
+      idle_.OnWork();
+    }
+    return done;
+  }
+
+ private:
+  Target& target_;
+  base::Idle idle_;
+};
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_VERBS_TARGETS_H_
