@@ -6,7 +6,8 @@
 namespace gaios::cli {
 
 int RunRdmaProbe(const RdmaProbeFlags& /*flags*/) {
-  return Complain("rdma-probe: this build is without verbs; install libibverbs-dev and build again");
+  return Complain("rdma-probe: this build is without verbs; install libibverbs-dev and build again",
+                  kExitUsage);
 }
 
 }  // namespace gaios::cli
