@@ -39,7 +39,7 @@
 #include "gaios/transport/shm/id_lock.h"
 #include "gaios/transport/shm/link.h"
 #include "gaios/transport/shm/log_store.h"
-#include "gaios/transport/shm/notices.h"
+#include "gaios/transport/notices.h"
 #include "gaios/transport/shm/options.h"
 #include "gaios/transport/shm/retired_regions.h"
 #include "gaios/transport/shm/socket.h"

@@ -1,6 +1,5 @@
 #include "gaios/transport/verbs/bootstrap_channel.h"
 
-#include <span>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -8,42 +7,32 @@
 namespace gaios::transport::verbs {
 namespace {
 
-// Refusals are told in sentences; how many are kept until they are taken is bounded.
-constexpr std::size_t kMaxNotices = 64;
-
 class Adapter final : public bootstrap::BootstrapHandler {
  public:
-  Adapter(PeerChannelHandler& handler, std::vector<std::string>& notices, std::span<std::uint32_t> told)
-      : handler_(handler), notices_(notices), told_(told) {}
+  Adapter(PeerChannelHandler& handler, Notices& notices) : handler_(handler), notices_(notices) {}
 
   void OnPeerUp(ReplicaId peer, const bootstrap::PeerHello& hello) override {
-    told_[peer.value()] = 0;
+    notices_.Forget(peer.value());
     handler_.OnPeerUp(peer, hello.incarnation);
   }
   void OnFrame(ReplicaId peer, std::span<const std::byte> bytes) override { handler_.OnFrame(peer, bytes); }
   void OnPeerDown(ReplicaId peer, bootstrap::DownReason /*reason*/) override { handler_.OnPeerDown(peer); }
   void OnRefused(const bootstrap::RefusedConnection& refused) override {
-    std::uint32_t& told = refused.peer_known ? told_[refused.peer.value()] : told_.back();
-    const std::uint32_t bit = std::uint32_t{1} << static_cast<std::uint32_t>(refused.refusal);
-    if ((told & bit) == 0 && notices_.size() < kMaxNotices) {
-      told |= bit;
-      const std::string who =
-          refused.peer_known ? absl::StrCat("replica ", refused.peer.value(), " at ") : "";
-      notices_.push_back(absl::StrCat(refused.by_us ? "refused " : "refused by ", who,
-                                      std::string(refused.address), ": ", std::string(refused.reason)));
-    }
+    const std::string who = refused.peer_known ? absl::StrCat("replica ", refused.peer.value(), " at ") : "";
+    notices_.Add(refused.peer_known ? refused.peer.value() : Notices::kUnknownPeer, refused.refusal,
+                 absl::StrCat(refused.by_us ? "refused " : "refused by ", who, std::string(refused.address),
+                              ": ", std::string(refused.reason)));
   }
 
  private:
   PeerChannelHandler& handler_;
-  std::vector<std::string>& notices_;
-  const std::span<std::uint32_t> told_;
+  Notices& notices_;
 };
 
 }  // namespace
 
 std::size_t BootstrapChannel::Poll(PeerChannelHandler& handler) {
-  Adapter adapter(handler, notices_, told_);
+  Adapter adapter(handler, notices_);
   return connections_->Poll(adapter);
 }
 
@@ -52,7 +41,7 @@ bool BootstrapChannel::Send(ReplicaId peer, std::span<const std::byte> bytes) {
 }
 
 std::vector<std::string> BootstrapChannel::TakeNotices() {
-  return std::exchange(notices_, {});
+  return notices_.Take();
 }
 
 }  // namespace gaios::transport::verbs

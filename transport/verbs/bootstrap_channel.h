@@ -4,14 +4,13 @@
 // The peer channel of production: frames over the authenticated connections of transport/bootstrap. Threads
 // are those of PeerChannel.
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "gaios/paxos/limits.h"
 #include "gaios/transport/bootstrap/bootstrap.h"
+#include "gaios/transport/notices.h"
 #include "gaios/transport/verbs/peer_channel.h"
 
 namespace gaios::transport::verbs {
@@ -31,11 +30,9 @@ class BootstrapChannel final : public PeerChannel {
 
  private:
   std::unique_ptr<bootstrap::Bootstrap> connections_;
-  std::vector<std::string> notices_;
-  // What was told since the peer was last up, by reason; the last place is for those that are not known.
-  std::array<std::uint32_t, paxos::kMaxReplicas + 1> told_ = {};
+  Notices notices_;
 };
-static_assert(bootstrap::kRefusals <= 32);
+static_assert(bootstrap::kRefusals <= Notices::kCauses);
 
 }  // namespace gaios::transport::verbs
 
