@@ -35,11 +35,11 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/base/check.h"
+#include "gaios/transport/notices.h"
 #include "gaios/transport/shm/claim.h"
 #include "gaios/transport/shm/id_lock.h"
 #include "gaios/transport/shm/link.h"
 #include "gaios/transport/shm/log_store.h"
-#include "gaios/transport/notices.h"
 #include "gaios/transport/shm/options.h"
 #include "gaios/transport/shm/retired_regions.h"
 #include "gaios/transport/shm/socket.h"
