@@ -31,6 +31,7 @@ struct FollowerLink {
   };
 
   Member member;
+  bool counts = false;  // its acceptances and answers count (P7); else it is being filled
   Stage stage = Stage::kAbsent;
   Grant grant;
   bool in_sync = false;
@@ -43,6 +44,21 @@ struct FollowerLink {
   TimeNs acked_ns = 0;       // when an operation last completed
   TimeNs asked_ns = 0;
   std::uint64_t probed = 0;  // latest probe round completed
+
+  // The replica has come back as another incarnation: nothing of the former one holds for it.
+  void Become(Incarnation incarnation) {
+    member.incarnation = incarnation;
+    counts = false;
+    stage = Stage::kAbsent;
+    in_sync = false;
+    posted = acked = word_posted = applied = Position();
+    full_since_ns = 0;
+    stalled = false;
+    acked_ns = 0;
+    asked_ns = 0;
+    probed = 0;
+    Forget();
+  }
 
   // Tokens are drawn from above `first`: never those of an earlier leadership, whose completions may yet come
   // in.

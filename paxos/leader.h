@@ -91,6 +91,8 @@ class Leader {
   void OnPromise(ReplicaId from, const Message& promise);
   void OnReject(ReplicaId from, const Message& reject);
   void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied);
+  // A replica that has come back as another incarnation is filled, and readmitted when it has caught up.
+  void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
   // Returns false when the leadership is lost: no majority has answered for the suspect timeout.
   [[nodiscard]] bool Tick();
@@ -174,6 +176,7 @@ class Leader {
   void ShowReuse(Position to) const;
   void AdvanceCommit();
   void CommitTo(Position reached);
+  void Recount();
 
   // leader_followers.cc
   [[nodiscard]] bool OnFailure(FollowerLink& follower, bool fenced);
@@ -181,6 +184,7 @@ class Leader {
   void Ask(FollowerLink& follower);
   void Leave(FollowerLink& follower, FollowerLink::Stage stage);
   void DropLaggards();
+  void Readmit();
 
   // leader.cc
   void AppendRecord();
@@ -195,6 +199,9 @@ class Leader {
   // predecessors is applied.
   static constexpr std::uint64_t kLeastReservedBytes = 16 * kEntryAlignment;
   static_assert(kLeastReservedBytes <= kMinCapacityBytes / 4);
+
+  // A replica is readmitted when what it lacks is so small a part of the ring.
+  static constexpr std::uint64_t kCaughtUpFraction = 16;
 
   State& state_;
   const std::uint64_t reserved_bytes_;
@@ -214,7 +221,8 @@ class Leader {
   TimeNs last_applied_read_ns_ = 0;
   bool proving_ = false;  // the ballot record waits for the probes of proof_round_
   std::uint64_t proof_round_ = 0;
-  std::uint64_t refused_bytes_ = 0;  // what a claim needed that was refused and would be still; 0: none
+  std::uint64_t membership_changes_ = 0;  // that `counts` of every follower rests on
+  std::uint64_t refused_bytes_ = 0;       // what a claim needed that was refused and would be still; 0: none
 };
 
 }  // namespace gaios::paxos

@@ -189,7 +189,7 @@ inline Proposal Leader::Publish() {
     follower->acked = Position(posted.value);
   }
   // What is acknowledged below the commit tells nothing new.
-  if (follower->acked > state_.commit.position) {
+  if (follower->acked > state_.commit.position && follower->counts) {
     if (majority_ == 2) [[likely]] {
       CommitTo(follower->acked);  // this follower and ourselves
     } else {
@@ -203,6 +203,9 @@ inline Proposal Leader::Publish() {
   // Nothing counts as accepted under our ballot before the ballot record itself is.
   if (reached >= record_end_ && reached > state_.commit.position) [[likely]] {
     state_.AdvanceCommit(reached);
+    if (state_.membership.changes() != membership_changes_) [[unlikely]] {
+      Recount();
+    }
     if (state_.failover.first_commit_ns == 0) [[unlikely]] {
       state_.failover.first_commit_ns = state_.now;
     }

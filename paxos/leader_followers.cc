@@ -2,6 +2,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/leader.h"
+#include "gaios/paxos/readmission.h"
 
 // What a leader learns of its followers: promises and refusals, links that come and go, how far they have
 // applied. And what follows from it: who is written to, who is in sync, and which space of the ring may be
@@ -13,6 +14,11 @@ namespace gaios::paxos {
 
 Position Leader::ReuseLimit() const {
   Position lowest = state_.applied;
+  // When one that was in sync has lost its memory, those left may be less than a majority: until another has
+  // caught up, nothing more is given up.
+  if (reuse_limit_ != Position() && in_sync_count() < state_.membership.majority()) {
+    lowest = std::min(lowest, Position(reuse_limit_.value() - state_.log.capacity()));
+  }
   for (const FollowerLink& follower : followers_.all()) {
     if (follower.in_sync) {
       lowest = std::min(lowest, follower.applied);
@@ -103,6 +109,48 @@ void Leader::OnControl(ReplicaId peer, Incarnation incarnation, Position commit,
   LimitReuse(ReuseLimit());
 }
 
+void Leader::OnLinkUp(ReplicaId peer, Incarnation incarnation) {
+  FollowerLink* const follower = followers_.Find(peer);
+  if (follower == nullptr || incarnation <= follower->member.incarnation) {
+    return;
+  }
+  // What the former incarnation has accepted counts no more (P7): it is gone. What it has made committed
+  // stays so.
+  Leave(*follower, FollowerLink::Stage::kAbsent);
+  follower->Become(incarnation);
+  follower->counts = state_.membership.Counts(follower->member);
+  LimitReuse(ReuseLimit());
+}
+
+// One at a time: so that a log that holds a readmission shows that the one before it was committed.
+void Leader::Readmit() {
+  if (!record_committed() || state_.membership.undecided() || !has_quorum()) {
+    return;
+  }
+  const std::uint64_t slack = state_.log.capacity() / kCaughtUpFraction;
+  for (const FollowerLink& follower : followers_.all()) {
+    if (follower.counts || follower.stage != FollowerLink::Stage::kActive ||
+        state_.end.position - follower.acked > slack || state_.end.position - follower.applied > slack) {
+      continue;
+    }
+    Seal();
+    GiveUpClaim();
+    if (!MakeRoom(EntryBytes(kReadmissionBytes))) {
+      return;
+    }
+    open_ = {};
+    const Readmission readmission{follower.member.id,
+                                  state_.membership.configuration().IncarnationOf(follower.member.id),
+                                  follower.member.incarnation};
+    EncodeReadmission(readmission,
+                      std::span<std::byte, kReadmissionBytes>(
+                          state_.log.At(state_.end.position) + sizeof(EntryHeader), kReadmissionBytes));
+    Append(EntryKind::kReadmission, kReadmissionBytes, 0, 0);
+    Recount();
+    return;
+  }
+}
+
 void Leader::OnLinkDown(ReplicaId peer) {
   FollowerLink* const follower = followers_.Find(peer);
   if (follower == nullptr) {
@@ -137,7 +185,8 @@ void Leader::Ask(FollowerLink& follower) {
 // -----------------------------------------------------------------------------------------------
 
 std::size_t Leader::in_sync_count() const {
-  return followers_.CountWithLeader([](const FollowerLink& follower) { return follower.in_sync; });
+  return followers_.CountWithLeader(
+      [](const FollowerLink& follower) { return follower.in_sync && follower.counts; });
 }
 
 void Leader::DropLaggards() {
@@ -160,7 +209,7 @@ void Leader::DropLaggards() {
     if (!gone && state_.now - follower.full_since_ns <= state_.options.drop_timeout_ns) {
       continue;
     }
-    if (follower.in_sync && in_sync_count() <= state_.options.configuration.majority()) {
+    if (follower.in_sync && follower.counts && in_sync_count() <= state_.membership.majority()) {
       continue;  // the in-sync set never falls below a majority: proposals stay refused as full
     }
     follower.in_sync = false;
