@@ -48,6 +48,7 @@ class Leader {
       : state_(state),
         reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
         max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())),
+        fill_piece_bytes_(std::min(kFillPieceBytes, state.log.capacity() / 8)),
         pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)),
         majority_(state.options.configuration.majority()) {}
 
@@ -160,6 +161,13 @@ class Leader {
 
   // leader_datapath.h and .cc
   void PostRange(FollowerLink& follower, Position holds);
+  void PostTo(FollowerLink& follower, Position end);
+  void Fill(FollowerLink& follower);
+  [[nodiscard]] bool EnoughWithout(const FollowerLink& follower) const;
+  [[nodiscard]] bool LacksMuch(const FollowerLink& follower) const {
+    return state_.options.fill_bytes_per_second != 0 &&
+           state_.end.position - follower.posted > 2 * fill_piece_bytes_;
+  }
   void PostWord(FollowerLink& follower);
   void PostProbes();
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
@@ -200,12 +208,16 @@ class Leader {
   static constexpr std::uint64_t kLeastReservedBytes = 16 * kEntryAlignment;
   static_assert(kLeastReservedBytes <= kMinCapacityBytes / 4);
 
+  // What a follower that lacks much is sent at a time: on shared memory a copy of about a microsecond.
+  static constexpr std::uint64_t kFillPieceBytes = 8192;
+
   // A replica is readmitted when what it lacks is so small a part of the ring.
   static constexpr std::uint64_t kCaughtUpFraction = 16;
 
   State& state_;
   const std::uint64_t reserved_bytes_;
   const std::uint32_t max_batch_bytes_;  // of payload
+  const std::uint64_t fill_piece_bytes_;
   const std::size_t pipeline_depth_;
   const std::size_t majority_;
   Ballot ballot_;

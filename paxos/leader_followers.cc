@@ -68,6 +68,9 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
   follower.posted = from;
   follower.acked = from;
   follower.word_posted = Position();
+  follower.filling = LacksMuch(follower);
+  follower.filled_beside = state_.end.position;
+  follower.next_piece_ns = state_.now;
   follower.full_since_ns = 0;
   follower.stalled = false;
   read_asked_ = read_asked_ || proving_;
@@ -75,6 +78,32 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
     follower.in_sync = true;
   }
   LimitReuse(ReuseLimit());
+}
+
+// Whether a majority keeps up with the log without this one: then it is not waited for.
+bool Leader::EnoughWithout(const FollowerLink& follower) const {
+  const std::size_t keep_up = followers_.CountWithLeader([&follower](const FollowerLink& other) {
+    return other.counts && !other.filling && other.stage == FollowerLink::Stage::kActive &&
+           other.member.id != follower.member.id;
+  });
+  return keep_up >= state_.membership.majority();
+}
+
+// One piece of what a follower lacks, when it is time for it.
+void Leader::Fill(FollowerLink& follower) {
+  if (!LacksMuch(follower) || !EnoughWithout(follower)) {
+    follower.filling = false;
+    return;
+  }
+  if (state_.now < follower.next_piece_ns || follower.under_way() >= pipeline_depth_) {
+    return;
+  }
+  const std::uint64_t appended = state_.end.position - std::max(follower.filled_beside, follower.posted);
+  follower.filled_beside = state_.end.position;
+  follower.next_piece_ns =
+      state_.now + fill_piece_bytes_ * 1'000'000'000 / state_.options.fill_bytes_per_second;
+  PostTo(follower, std::min(state_.end.position,
+                            follower.posted + std::min(fill_piece_bytes_ + appended, kMaxWriteBytes)));
 }
 
 void Leader::OnReject(ReplicaId from, const Message& reject) {
