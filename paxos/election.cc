@@ -29,15 +29,20 @@ bool Election::MajorityReachable() const {
   return reachable >= state_.options.configuration.majority();
 }
 
-bool Election::Tick(Ballot promised) {
-  if (state_.now >= next_read_ns_) {
-    next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
-    for (const Member& voter : state_.options.configuration.voters()) {
-      if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
-        state_.ReadControl(voter.id);
-      }
+void Election::Look() {
+  if (state_.now < next_read_ns_) {
+    return;
+  }
+  next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
+  for (const Member& voter : state_.options.configuration.voters()) {
+    if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
+      state_.ReadControl(voter.id);
     }
   }
+}
+
+bool Election::Tick(Ballot promised) {
+  Look();
   if (state_.withdrawn || !Suspects() || !MajorityReachable()) {
     Calm();
     return false;

@@ -12,6 +12,7 @@ Replica::Replica(const Options& options, std::byte* memory, Observer* observer)
 void Replica::Tick() {
   switch (state_.role) {
     case Role::kLearner:
+      election_.Look();
       return;
     case Role::kFollower:
       if (!acceptor_.granting()) {
@@ -251,6 +252,19 @@ std::optional<Position> Replica::ReadIndex(const Read& read) const {
     return follower_reads_.index();
   }
   return std::nullopt;
+}
+
+void Replica::InstallSnapshot(const Cursor& cursor, const Configuration& /*configuration*/) {
+  GAIOS_CHECK(state_.role == Role::kFollower || state_.role == Role::kLearner,
+              "who leads or campaigns installs no snapshot");
+  GAIOS_CHECK(cursor.position > state_.commit.position, "P5: a commit position never decreases");
+  state_.commit = cursor;
+  state_.applied = cursor.position;
+  state_.kept_from = cursor.position;
+  state_.end = state_.log.ScanFrom(cursor, cursor.position + state_.log.capacity());
+  state_.trail.Mark(cursor);
+  apply_ = cursor;
+  learner_.Reset();
 }
 
 std::optional<ReplicaId> Replica::leader() const {

@@ -115,6 +115,10 @@ class Replica {
     }
   }
 
+  // A follower or learner that is behind takes over somebody's state as of `cursor`, which is chosen, and
+  // goes on from there. What it holds above and continues the cursor stays.
+  void InstallSnapshot(const Cursor& cursor, const Configuration& configuration);
+
   // A linearizable read, at a leader (see Leader::StartRead) or a follower (see FollowerReads). Nothing
   // unless the leader's ballot record is known here to be committed. What it takes is posted by the next
   // Flush or Learn.
@@ -137,6 +141,8 @@ class Replica {
   [[nodiscard]] Role role() const { return state_.role; }
   [[nodiscard]] Member self() const { return state_.self; }
   [[nodiscard]] const Options& options() const { return state_.options; }
+  // As of what is applied.
+  [[nodiscard]] const Configuration& configuration() const { return state_.options.configuration; }
   [[nodiscard]] Position commit() const { return state_.commit.position; }
   [[nodiscard]] Slot commit_slot() const { return state_.commit.slot; }
   [[nodiscard]] const Cursor& commit_cursor() const { return state_.commit; }
