@@ -35,7 +35,7 @@ struct FollowerLink {
   Stage stage = Stage::kAbsent;
   Grant grant;
   bool in_sync = false;
-  bool filling = false;  // it lacks much, and is written to piece by piece
+  bool filling = false;      // it lacks much, and is written to piece by piece
   Position posted;           // end of what has been posted
   Position acked;            // end of what has completed: accepted, under our ballot
   Position word_posted;      // commit word as last posted

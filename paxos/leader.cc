@@ -58,6 +58,7 @@ bool Leader::Start(const Recovery& recovery) {
     return false;
   }
   if (state_.observer != nullptr) {
+    NoteInSync();
     state_.observer->OnLead(state_.self, ballot_, {promised.data(), promised_size}, state_.end);
   }
   state_.heartbeat_ballot = ballot_;

@@ -10,6 +10,7 @@
 // leader_datapath.h and .cc (everything between Claim and the commit).
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -136,6 +137,9 @@ class Leader {
   [[nodiscard]] Position ReuseLimit() const;
   // The open batch grows no further before it has looked at the new limit (P8).
   void LimitReuse(Position limit) {
+    if (state_.observer != nullptr && limit > reuse_limit_) [[unlikely]] {
+      NoteInSync();
+    }
     reuse_limit_ = limit;
     open_.limit_bytes = open_.payload_bytes;
   }
@@ -182,6 +186,7 @@ class Leader {
   void OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::uint64_t token);
   [[nodiscard]] bool MayPost() const;
   void ShowReuse(Position to) const;
+  void NoteInSync();
   void AdvanceCommit();
   void CommitTo(Position reached);
   void Recount();
@@ -223,6 +228,9 @@ class Leader {
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
+  // For the observer: who was in sync, and counted, when the limit was last raised.
+  std::array<Member, kMaxReplicas> in_sync_then_;
+  std::size_t in_sync_then_size_ = 0;
   OpenBatch open_;
   Position reach_;  // end of the furthest claim that was given up
   FollowerSet followers_;

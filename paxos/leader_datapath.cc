@@ -79,18 +79,20 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
 }
 
 void Leader::ShowReuse(Position to) const {
-  if (to.value() <= state_.log.capacity()) {
-    return;
+  if (to.value() > state_.log.capacity()) {
+    state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()),
+                             {in_sync_then_.data(), in_sync_then_size_});
   }
-  std::array<Member, kMaxReplicas> in_sync;
-  std::size_t size = 0;
-  in_sync[size++] = state_.self;
+}
+
+void Leader::NoteInSync() {
+  in_sync_then_size_ = 0;
+  in_sync_then_[in_sync_then_size_++] = state_.self;
   for (const FollowerLink& follower : followers_.all()) {
     if (follower.in_sync && follower.counts) {
-      in_sync[size++] = follower.member;
+      in_sync_then_[in_sync_then_size_++] = follower.member;
     }
   }
-  state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()), {in_sync.data(), size});
 }
 
 bool Leader::MakeRoom(std::uint64_t entry_bytes) {

@@ -150,6 +150,8 @@ class Replica {
   // Who votes, as far as the log is known here to be committed; and whether this replica does.
   [[nodiscard]] const Configuration& configuration() const { return state_.membership.configuration(); }
   [[nodiscard]] bool voter() const { return state_.voter(); }
+  // A readmission stands in its log that is not known here to be chosen.
+  [[nodiscard]] bool readmission_undecided() const { return state_.membership.undecided(); }
   [[nodiscard]] const Options& options() const { return state_.options; }
   [[nodiscard]] Position commit() const { return state_.commit.position; }
   [[nodiscard]] Slot commit_slot() const { return state_.commit.slot; }

@@ -472,6 +472,9 @@ void Injector::Stop() {
     if (group_.exists(a) && !group_.runs(a)) {
       group_.Crash(a);
     }
+    if (!group_.exists(a)) {
+      group_.Restart(a);  // those too that had died for good
+    }
     group_.Pause(a, false);
     group_.SlowDown(a, 0);
     for (std::size_t j = 0; j < group_.size(); ++j) {
