@@ -108,6 +108,15 @@ class Leader {
   [[nodiscard]] std::optional<Read> StartRead();
   [[nodiscard]] std::uint64_t ReadConfirmed() const;
 
+  // Planned hand-over: takes no more proposals (kFull), and when all that was taken is committed and `to`
+  // holds it, tells `to` to campaign. Taken up again when `to` is lost, or after the suspect timeout. False,
+  // and nothing happens, when `to` does not count or is not written to, or before the ballot record is
+  // committed.
+  [[nodiscard]] bool HandOver(ReplicaId to);
+  [[nodiscard]] bool handing_over() const { return hand_over_.has_value(); }
+  // To be called at each turn while handing over.
+  void GoOnHandingOver();
+
   [[nodiscard]] Ballot ballot() const { return ballot_; }
   // Whether its ballot record is in its log: until then it takes no proposals.
   [[nodiscard]] bool has_record() const { return !proving_; }
@@ -120,6 +129,11 @@ class Leader {
   [[nodiscard]] std::size_t in_sync_count() const;
 
  private:
+  struct PlannedHandOver {
+    ReplicaId to;
+    TimeNs since_ns = 0;
+    bool told = false;
+  };
   static constexpr std::uint32_t kCommandAlignment = 8;
   struct OpenBatch {
     std::byte* payload = nullptr;
@@ -239,6 +253,8 @@ class Leader {
   TimeNs next_beat_ns_ = 0;
   TimeNs fenced_since_ns_ = 0;
   TimeNs last_applied_read_ns_ = 0;
+  Refusal closed_ = Refusal::kNone;  // why no proposals are taken
+  std::optional<PlannedHandOver> hand_over_;
   bool proving_ = false;  // the ballot record waits for the probes of proof_round_
   std::uint64_t proof_round_ = 0;
   std::uint64_t membership_changes_ = 0;  // that `counts` of every follower rests on

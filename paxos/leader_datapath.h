@@ -32,7 +32,7 @@ inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
   GiveUpClaim();
   const std::uint64_t aligned = Aligned(bytes);
   if (open_.payload_bytes + aligned > open_.limit_bytes) {
-    const Refusal refusal = proving_ ? Refusal::kNotLeader : Open(aligned);
+    const Refusal refusal = closed_ != Refusal::kNone ? closed_ : Open(aligned);
     if (refusal != Refusal::kNone) [[unlikely]] {
       return refusal;
     }

@@ -71,6 +71,14 @@ class Replica {
   void OnControlNotPosted(ReplicaId peer);
   void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
+  // Leader: hands the leadership over to `to`, as planned: nothing that was taken is lost or unknown, and
+  // what comes meanwhile is refused as full. False, and nothing happens, unless this replica leads and `to`
+  // could.
+  [[nodiscard]] bool HandOver(ReplicaId to) {
+    return state_.role == Role::kLeader && !leader_.handing_over() && leader_.HandOver(to);
+  }
+  [[nodiscard]] bool handing_over() const { return state_.role == Role::kLeader && leader_.handing_over(); }
+
   // The state machine has been restored from a snapshot that another replica took at `point`, and goes on
   // from there. Entries behind it that are here already stay. False, and nothing is changed, when it tells
   // nothing new, or while this replica campaigns or leads.
@@ -102,7 +110,12 @@ class Replica {
   }
   [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
   // Leader: posts what has gathered.
-  void Flush() { leader_.Flush(); }
+  void Flush() {
+    leader_.Flush();
+    if (leader_.handing_over()) [[unlikely]] {
+      leader_.GoOnHandingOver();
+    }
+  }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {

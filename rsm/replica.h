@@ -41,6 +41,14 @@ enum class [[nodiscard]] Taken : std::uint8_t {
   kTooLarge,   // larger than Replica::max_command_bytes()
 };
 
+// What HandOver says at once.
+enum class [[nodiscard]] HandOverAnswer : std::uint8_t {
+  kBegun,
+  kNotLeader,  // see Replica::leader() for whom to ask
+  kNotAble,    // the other is no voter, cannot be reached, or has been fenced off or left behind
+  kUnderWay,   // one has begun and not ended
+};
+
 // How a command that was committed fared in its session.
 enum class Applied : std::uint8_t {
   kApplied,         // run now, with its reply
@@ -154,6 +162,11 @@ class Replica {
   // time, and no sessions, whose ids are places in the other's log. `source` is behind the sessions. Before
   // the first Poll, on every replica alike.
   [[nodiscard]] absl::Status BeginWith(const SnapshotFacts& facts, SnapshotSource& source);
+
+  // Leader: hands the leadership over to replica `to`. Begun, it takes nothing more (kFull) until `to` leads,
+  // or cannot; everything that it had taken is answered as committed before. See leader() for what came of
+  // it.
+  HandOverAnswer HandOver(paxos::ReplicaId to);
 
   // Answers everything that is under way as unknown, or lost: for a replica that will not be polled any more.
   void Close() { ForgetProposals(); }

@@ -72,6 +72,8 @@ std::string_view FaultName(FaultKind kind) {
       return "command_retried";
     case FaultKind::kSnapshotInstalled:
       return "snapshot_installed";
+    case FaultKind::kHandOver:
+      return "hand_over";
     case FaultKind::kReadmitted:
       return "readmitted";
   }

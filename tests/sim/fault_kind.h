@@ -46,10 +46,11 @@ enum class FaultKind : std::uint8_t {
   kClientMessageDuplicated,
   kCommandRetried,     // and found to have been run before
   kSnapshotInstalled,  // of another replica, by one that the ring has passed by
+  kHandOver,           // planned, begun while other things go wrong
   kReadmitted,         // a replica that had forgotten everything votes again
 };
 
-inline constexpr std::size_t kFaultKinds = 35;
+inline constexpr std::size_t kFaultKinds = 36;
 static_assert(static_cast<std::size_t>(FaultKind::kReadmitted) + 1 == kFaultKinds);
 
 [[nodiscard]] std::string_view FaultName(FaultKind kind);

@@ -258,6 +258,12 @@ void Group::Restart(ReplicaId id) {
   Start(id);
 }
 
+bool Group::HandOver(ReplicaId id, ReplicaId to) {
+  const bool begun = member(id).replica->HandOver(to) == rsm::HandOverAnswer::kBegun;
+  Wake(member(id), world_.now_ns());
+  return begun;
+}
+
 void Group::Pause(ReplicaId id, bool paused) {
   Member& each = member(id);
   if (each.paused && !paused) {

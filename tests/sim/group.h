@@ -61,6 +61,8 @@ class Group {
   // After Crash: in the next incarnation, with empty memory.
   void Restart(ReplicaId id);
   void Pause(ReplicaId id, bool paused);
+  // Whether the leader `id` begins to hand over.
+  bool HandOver(ReplicaId id, ReplicaId to);
   // Takes a turn only every so often; 0: as usual.
   void SlowDown(ReplicaId id, std::uint64_t turn_ns) { member(id).slow_turn_ns = turn_ns; }
 

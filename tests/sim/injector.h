@@ -55,6 +55,7 @@ class Injector {
   void SlowReplica();
   void LeaveBehind();
   void AwaitPassedBy(ReplicaId id, std::uint64_t give_up_ns);
+  void HandOver();
   void Burst();
   void CutClient();
 
