@@ -20,11 +20,8 @@ class Election {
  public:
   explicit Election(State& state) : state_(state) {}
 
-  // Reads the control regions of the voters, when it is time: what is known of the others comes from there.
-  void Look();
-
   // A follower's tick: reads heartbeats, suspects, asks. Returns true when the pre-vote is won: start
-  // phase 1.
+  // phase 1. A learner's only reads.
   [[nodiscard]] bool Tick(Ballot promised);
 
   // A peer's control region has been read.

@@ -48,6 +48,7 @@ class Leader {
       : state_(state),
         reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
         max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())),
+        fill_piece_bytes_(std::min(kFillPieceBytes, state.log.capacity() / 8)),
         pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)),
         majority_(state.options.configuration.majority()) {}
 
@@ -91,6 +92,8 @@ class Leader {
   void OnPromise(ReplicaId from, const Message& promise);
   void OnReject(ReplicaId from, const Message& reject);
   void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied);
+  // A replica that has come back as another incarnation is filled, and readmitted when it has caught up.
+  void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
   // Returns false when the leadership is lost: no majority has answered for the suspect timeout.
   [[nodiscard]] bool Tick();
@@ -158,6 +161,13 @@ class Leader {
 
   // leader_datapath.h and .cc
   void PostRange(FollowerLink& follower, Position holds);
+  void PostTo(FollowerLink& follower, Position end);
+  void Fill(FollowerLink& follower);
+  [[nodiscard]] bool EnoughWithout(const FollowerLink& follower) const;
+  [[nodiscard]] bool LacksMuch(const FollowerLink& follower) const {
+    return state_.options.fill_bytes_per_second != 0 &&
+           state_.end.position - follower.posted > 2 * fill_piece_bytes_;
+  }
   void PostWord(FollowerLink& follower);
   void PostProbes();
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
@@ -174,6 +184,7 @@ class Leader {
   void ShowReuse(Position to) const;
   void AdvanceCommit();
   void CommitTo(Position reached);
+  void Recount();
 
   // leader_followers.cc
   [[nodiscard]] bool OnFailure(FollowerLink& follower, bool fenced);
@@ -181,6 +192,7 @@ class Leader {
   void Ask(FollowerLink& follower);
   void Leave(FollowerLink& follower, FollowerLink::Stage stage);
   void DropLaggards();
+  void Readmit();
 
   // leader.cc
   void AppendRecord();
@@ -196,9 +208,16 @@ class Leader {
   static constexpr std::uint64_t kLeastReservedBytes = 16 * kEntryAlignment;
   static_assert(kLeastReservedBytes <= kMinCapacityBytes / 4);
 
+  // What a follower that lacks much is sent at a time: on shared memory a copy of about a microsecond.
+  static constexpr std::uint64_t kFillPieceBytes = 8192;
+
+  // A replica is readmitted when what it lacks is so small a part of the ring.
+  static constexpr std::uint64_t kCaughtUpFraction = 16;
+
   State& state_;
   const std::uint64_t reserved_bytes_;
   const std::uint32_t max_batch_bytes_;  // of payload
+  const std::uint64_t fill_piece_bytes_;
   const std::size_t pipeline_depth_;
   const std::size_t majority_;
   Ballot ballot_;
@@ -214,7 +233,8 @@ class Leader {
   TimeNs last_applied_read_ns_ = 0;
   bool proving_ = false;  // the ballot record waits for the probes of proof_round_
   std::uint64_t proof_round_ = 0;
-  std::uint64_t refused_bytes_ = 0;  // what a claim needed that was refused and would be still; 0: none
+  std::uint64_t membership_changes_ = 0;  // that `counts` of every follower rests on
+  std::uint64_t refused_bytes_ = 0;       // what a claim needed that was refused and would be still; 0: none
 };
 
 }  // namespace gaios::paxos

@@ -70,6 +70,9 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
     ShowReuse(before.position + EntryBytes(length));
   }
   state_.end = state_.log.Seal(before, ballot_, header);
+  if (kind == EntryKind::kReadmission) [[unlikely]] {
+    state_.NoteEntry(state_.log.Known(before));
+  }
   if (state_.observer != nullptr) [[unlikely]] {
     state_.observer->OnAppend(state_.self, ballot_, state_.log.Known(before));
   }
@@ -79,12 +82,12 @@ void Leader::ShowReuse(Position to) const {
   if (to.value() <= state_.log.capacity()) {
     return;
   }
-  std::array<ReplicaId, kMaxReplicas> in_sync;
+  std::array<Member, kMaxReplicas> in_sync;
   std::size_t size = 0;
-  in_sync[size++] = state_.self.id;
+  in_sync[size++] = state_.self;
   for (const FollowerLink& follower : followers_.all()) {
-    if (follower.in_sync) {
-      in_sync[size++] = follower.member.id;
+    if (follower.in_sync && follower.counts) {
+      in_sync[size++] = follower.member;
     }
   }
   state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()), {in_sync.data(), size});
@@ -153,12 +156,21 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
 }
 
 void Leader::AdvanceCommit() {
-  GAIOS_CHECK(followers_.size() + 1 == state_.options.configuration.size(),
-              "P7: quorums are over the configuration");
+  GAIOS_CHECK(followers_.size() + 1 == state_.membership.size(), "P7: quorums are over the configuration");
   CommitTo(followers_.ReachedBy<Position>(
-      state_.options.configuration.majority(), state_.end.position, [](const FollowerLink& follower) {
-        return follower.stage == FollowerLink::Stage::kActive ? follower.acked : Position();
+      state_.membership.majority(), state_.end.position, [](const FollowerLink& follower) {
+        return follower.counts && follower.stage == FollowerLink::Stage::kActive ? follower.acked
+                                                                                 : Position();
       }));
+}
+
+// A readmission is committed, or has been appended: who counts is another.
+void Leader::Recount() {
+  membership_changes_ = state_.membership.changes();
+  for (FollowerLink& follower : followers_.all()) {
+    follower.counts = state_.membership.Counts(follower.member);
+  }
+  LimitReuse(ReuseLimit());
 }
 
 }  // namespace gaios::paxos

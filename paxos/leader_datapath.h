@@ -127,7 +127,8 @@ inline Proposal Leader::Publish() {
 // Whether some link is ready for another write; until then commands gather.
 [[gnu::always_inline]] inline bool Leader::MayPost() const {
   for (const FollowerLink& follower : followers_.all()) {
-    if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() < pipeline_depth_) {
+    if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() < pipeline_depth_ &&
+        !follower.filling) {
       return true;
     }
   }
@@ -140,11 +141,20 @@ inline Proposal Leader::Publish() {
     Leave(follower, FollowerLink::Stage::kBehind);
     return;
   }
+  if (follower.filling) [[unlikely]] {
+    Fill(follower);
+    return;
+  }
   if (follower.under_way() >= pipeline_depth_) {
     return;
   }
-  const Position to =
-      std::min({state_.end.position, from + kMaxWriteBytes, follower.applied + state_.log.capacity()});
+  PostTo(follower, std::min(state_.end.position, from + kMaxWriteBytes));
+}
+
+// Writes what follows the posted, up to `end` at most.
+[[gnu::always_inline]] inline void Leader::PostTo(FollowerLink& follower, Position end) {
+  const Position from = follower.posted;
+  const Position to = std::min(end, follower.applied + state_.log.capacity());
   if (to <= from) [[unlikely]] {
     return;  // its ring is full of what it has yet to apply
   }
@@ -189,7 +199,7 @@ inline Proposal Leader::Publish() {
     follower->acked = Position(posted.value);
   }
   // What is acknowledged below the commit tells nothing new.
-  if (follower->acked > state_.commit.position) {
+  if (follower->acked > state_.commit.position && follower->counts) {
     if (majority_ == 2) [[likely]] {
       CommitTo(follower->acked);  // this follower and ourselves
     } else {
@@ -203,6 +213,9 @@ inline Proposal Leader::Publish() {
   // Nothing counts as accepted under our ballot before the ballot record itself is.
   if (reached >= record_end_ && reached > state_.commit.position) [[likely]] {
     state_.AdvanceCommit(reached);
+    if (state_.membership.changes() != membership_changes_) [[unlikely]] {
+      Recount();
+    }
     if (state_.failover.first_commit_ns == 0) [[unlikely]] {
       state_.failover.first_commit_ns = state_.now;
     }

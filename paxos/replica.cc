@@ -12,8 +12,6 @@ Replica::Replica(const Options& options, std::byte* memory, Observer* observer)
 void Replica::Tick() {
   switch (state_.role) {
     case Role::kLearner:
-      election_.Look();
-      return;
     case Role::kFollower:
       if (!acceptor_.granting()) {
         learner_.Rescan(acceptor_.granted().ballot);
@@ -40,6 +38,7 @@ void Replica::Tick() {
 }
 
 void Replica::Campaign() {
+  GAIOS_CHECK(state_.voter(), "P7: an incarnation that is no voter campaigns never");
   if (state_.role == Role::kFollower) {
     follower_reads_.Lose();
   }
@@ -83,7 +82,7 @@ void Replica::StepDown() {
     leader_.Stop();
     ++state_.leadership_epoch;
   } else if (state_.role == Role::kCandidate) {
-    for (const Member& voter : state_.options.configuration.voters()) {
+    for (const Member& voter : state_.membership.voters()) {
       if (voter.id != state_.self.id) {
         static_cast<void>(state_.actions.Add(ActionKind::kAbandon, voter.id));
       }
@@ -93,7 +92,7 @@ void Replica::StepDown() {
       ++state_.leadership_epoch;
     }
   }
-  state_.role = Role::kFollower;
+  state_.role = state_.voter() ? Role::kFollower : Role::kLearner;
   if (state_.has_leader && state_.leader == state_.self.id) {
     state_.has_leader = false;
   }
@@ -102,8 +101,8 @@ void Replica::StepDown() {
 }
 
 void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) {
-  const bool known = from.value() < kMaxReplicas && from != state_.self.id && state_.voter &&
-                     state_.options.configuration.IsVoter({from, incarnation}) &&
+  const bool known = from.value() < kMaxReplicas && from != state_.self.id &&
+                     state_.membership.MayCount({from, incarnation}) &&
                      state_.peers[from.value()].incarnation == incarnation;
   const std::optional<Message> message =
       known ? DecodeMessage(bytes, state_.options.group) : std::optional<Message>();
@@ -129,7 +128,7 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
       }
       if (acceptor_.Judge(from, message->grant) == Acceptor::Verdict::kHigher) {
         // Having promised higher, we neither lead nor campaign below.
-        if (state_.role != Role::kFollower) {
+        if (state_.role == Role::kCandidate || state_.role == Role::kLeader) {
           StepDown();
         }
         election_.Calm();
@@ -180,6 +179,21 @@ Range Replica::LiveRange(const std::byte* memory) {
   return {state_.kept_from, std::max(state_.kept_from, state_.end.position)};
 }
 
+bool Replica::InstallSnapshot(const SnapshotPoint& point) {
+  const bool follows = state_.role == Role::kFollower || state_.role == Role::kLearner;
+  if (!follows || point.cursor.position <= state_.commit.position) {
+    return false;
+  }
+  // A ballot below the one that the snapshot is known under may have a log without all of it; its leader has
+  // been overtaken, and must not be told that we have committed more than it holds.
+  acceptor_.RefuseBelow(point.promised);
+  state_.Saw(point.promised);
+  follower_reads_.Lose();
+  state_.InstallSnapshot(point);
+  apply_ = state_.commit;
+  return true;
+}
+
 void Replica::OnLogRead(bool done, std::uint64_t token) {
   if (state_.role == Role::kCandidate) {
     After(recovery_.OnRead(done, token));
@@ -222,6 +236,9 @@ void Replica::OnLinkUp(ReplicaId peer, Incarnation incarnation) {
   }
   view.incarnation = incarnation;
   view.link_up = true;
+  if (state_.role == Role::kLeader) {
+    leader_.OnLinkUp(peer, incarnation);
+  }
 }
 
 void Replica::OnLinkDown(ReplicaId peer) {
@@ -252,19 +269,6 @@ std::optional<Position> Replica::ReadIndex(const Read& read) const {
     return follower_reads_.index();
   }
   return std::nullopt;
-}
-
-void Replica::InstallSnapshot(const Cursor& cursor, const Configuration& /*configuration*/) {
-  GAIOS_CHECK(state_.role == Role::kFollower || state_.role == Role::kLearner,
-              "who leads or campaigns installs no snapshot");
-  GAIOS_CHECK(cursor.position > state_.commit.position, "P5: a commit position never decreases");
-  state_.commit = cursor;
-  state_.applied = cursor.position;
-  state_.kept_from = cursor.position;
-  state_.end = state_.log.ScanFrom(cursor, cursor.position + state_.log.capacity());
-  state_.trail.Mark(cursor);
-  apply_ = cursor;
-  learner_.Reset();
 }
 
 std::optional<ReplicaId> Replica::leader() const {

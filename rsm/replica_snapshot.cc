@@ -19,12 +19,14 @@ std::string Number(std::uint64_t value) {
 
 SnapshotFacts Replica::DescribeState() const {
   SnapshotFacts facts;
-  facts.cursor = engine_.core().applied_cursor();
   facts.applied_commands = applied_commands_;
   facts.time_ns = last_time_ns_;
   facts.state_hash = state_machine_.StateHash();
   facts.sessions_bytes = sessions_.SavedBytes();
-  facts.configuration = engine_.core().configuration();
+  const paxos::SnapshotPoint point = engine_.core().snapshot_point();
+  facts.cursor = point.cursor;
+  facts.configuration = point.configuration;
+  facts.promised = point.promised;
   return facts;
 }
 
@@ -94,7 +96,8 @@ absl::Status Replica::InstallSnapshot(const SnapshotFacts& facts, SnapshotSource
     return status;
   }
   sessions_.Swap(sessions);
-  core.InstallSnapshot(facts.cursor, facts.configuration);
+  GAIOS_CHECK(core.InstallSnapshot({facts.cursor, facts.configuration, facts.promised}),
+              "what was looked at above still holds");
   engine_.CarryOut();
   return absl::OkStatus();
 }

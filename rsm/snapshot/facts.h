@@ -31,7 +31,8 @@ struct SnapshotFacts {
   std::uint64_t time_ns = 0;           // of the last command applied, ns since 1970
   std::uint64_t state_hash = 0;        // of the state machine
   std::uint64_t sessions_bytes = 0;    // the content begins with so many bytes of sessions
-  paxos::Configuration configuration;  // as of the cursor
+  paxos::Configuration configuration;  // as it was known there
+  paxos::Ballot promised;              // there: see paxos::SnapshotPoint
 };
 
 }  // namespace gaios::rsm

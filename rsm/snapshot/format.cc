@@ -87,6 +87,7 @@ FileHeader EncodeHeader(const SnapshotFacts& facts) {
   header.slot = facts.cursor.slot.value();
   header.ballot = facts.cursor.ballot.packed();
   header.chain = facts.cursor.checksum;
+  header.promised = facts.promised.packed();
   header.applied_commands = facts.applied_commands;
   header.time_ns = facts.time_ns;
   header.state_hash = facts.state_hash;
@@ -129,6 +130,7 @@ absl::StatusOr<SnapshotFacts> DecodeHeader(const FileHeader& header, std::string
   facts.state_hash = header.state_hash;
   facts.sessions_bytes = header.sessions_bytes;
   facts.configuration = *configuration;
+  facts.promised = paxos::Ballot::FromPacked(header.promised);
   return facts;
 }
 

@@ -51,7 +51,8 @@ struct FileHeader {
   std::uint64_t position = 0;
   std::uint64_t slot = 0;
   std::uint64_t ballot = 0;
-  std::uint64_t chain = 0;  // checksum of the last entry that was applied
+  std::uint64_t chain = 0;     // checksum of the last entry that was applied
+  std::uint64_t promised = 0;  // the ballot that the replica it was taken at had promised
   std::uint64_t applied_commands = 0;
   std::uint64_t time_ns = 0;
   std::uint64_t state_hash = 0;
@@ -61,12 +62,12 @@ struct FileHeader {
   std::array<char, kMaxStateMachineNameBytes + 1> state_machine = {};
   std::uint64_t checksum = 0;  // XXH3 over all of the above
 };
-static_assert(sizeof(FileHeader) == 256 && std::is_trivially_copyable_v<FileHeader> &&
+static_assert(sizeof(FileHeader) == 264 && std::is_trivially_copyable_v<FileHeader> &&
               std::has_unique_object_representations_v<FileHeader>);
 static_assert(offsetof(FileHeader, version) == 8 && offsetof(FileHeader, group) == 16 &&
-              offsetof(FileHeader, position) == 32 && offsetof(FileHeader, applied_commands) == 64 &&
-              offsetof(FileHeader, configuration) == 96 && offsetof(FileHeader, group_name) == 152 &&
-              offsetof(FileHeader, state_machine) == 216 && offsetof(FileHeader, checksum) == 248);
+              offsetof(FileHeader, position) == 32 && offsetof(FileHeader, applied_commands) == 72 &&
+              offsetof(FileHeader, configuration) == 104 && offsetof(FileHeader, group_name) == 160 &&
+              offsetof(FileHeader, state_machine) == 224 && offsetof(FileHeader, checksum) == 256);
 
 struct ChunkHeader {
   std::uint32_t index = 0;   // from 0

@@ -78,6 +78,8 @@ class Cluster {
 
   void Kill(ReplicaId id);
   void Restart(ReplicaId id);
+  // `to` goes on from the state of `from`, as from a snapshot of it. Returns whether it was of use.
+  bool Install(ReplicaId from, ReplicaId to);
   void Pause(ReplicaId id, bool paused) { member(id).paused = paused; }
   // The replica goes on, but its state machine applies nothing.
   void FreezeApply(ReplicaId id, bool frozen) { member(id).frozen = frozen; }

@@ -29,6 +29,7 @@ SnapshotFacts Facts() {
   facts.time_ns = 555;
   facts.state_hash = 42;
   facts.configuration = paxos::Configuration::Bootstrap(3);
+  facts.promised = paxos::Ballot(5, paxos::ReplicaId(0), paxos::Incarnation(2));
   return facts;
 }
 
@@ -112,6 +113,7 @@ TEST_F(SnapshotFile, KeepsAllFacts) {
   EXPECT_EQ(facts.applied_commands, 1000U);
   EXPECT_EQ(facts.time_ns, 555U);
   EXPECT_EQ(facts.state_hash, 42U);
+  EXPECT_EQ(facts.promised, Facts().promised);
   EXPECT_EQ(facts.configuration.size(), 3U);
   EXPECT_TRUE(facts.configuration.IsVoter({paxos::ReplicaId(2), paxos::Incarnation(1)}));
 }
