@@ -168,6 +168,12 @@ absl::StatusOr<std::span<const std::byte>> SnapshotReader::RawChunk(std::uint64_
   if (absl::Status status = ReadAt(ChunkOffset(index), raw); !status.ok()) {
     return status;
   }
+  ChunkHeader chunk;
+  std::memcpy(&chunk, raw.data(), sizeof(chunk));
+  if (!ChunkHolds(header_.checksum, static_cast<std::uint32_t>(index), chunk, raw.subspan(sizeof(chunk)))) {
+    return SnapshotDamaged(name_,
+                           absl::StrCat("chunk ", index, " of ", footer_.chunks, " is not what was written"));
+  }
   return raw;
 }
 
@@ -176,14 +182,7 @@ absl::Status SnapshotReader::NextChunk() {
   if (!raw.ok()) {
     return raw.status();
   }
-  ChunkHeader chunk;
-  std::memcpy(&chunk, raw->data(), sizeof(chunk));
-  const std::span<const std::byte> content = raw->subspan(sizeof(chunk));
-  if (!ChunkHolds(header_.checksum, static_cast<std::uint32_t>(next_chunk_), chunk, content)) {
-    return SnapshotDamaged(
-        name_, absl::StrCat("chunk ", next_chunk_, " of ", footer_.chunks, " is not what was written"));
-  }
-  content_ = content;
+  content_ = raw->subspan(sizeof(ChunkHeader));
   ++next_chunk_;
   return absl::OkStatus();
 }

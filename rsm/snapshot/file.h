@@ -75,8 +75,8 @@ class SnapshotReader final : public SnapshotSource {
   // Checks everything, and starts over. To be called before anything is read, by whoever cannot go back.
   [[nodiscard]] absl::Status Verify();
 
-  // Chunk `index` as it stands in the file, header in front, unchecked: for whoever passes it on. Valid until
-  // the next call.
+  // Chunk `index` as it stands in the file, header in front, checked: for whoever passes it on. Valid until
+  // the next call. DataLoss when it is damaged.
   [[nodiscard]] absl::StatusOr<std::span<const std::byte>> RawChunk(std::uint64_t index);
 
  private:
