@@ -127,6 +127,8 @@ void Leader::GoOnHandingOver() {
   const Position end = state_.end.position;
   if (!hand_over_->told && state_.commit.position == end && follower->acked == end) {
     hand_over_->told = true;
+    state_.hand_over_drain_ns = state_.now - hand_over_->since_ns;
+    ++state_.hand_overs;
     Message message;
     message.kind = MessageKind::kTakeOver;
     message.grant = follower->grant;

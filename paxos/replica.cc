@@ -148,6 +148,9 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
       if (state_.role == Role::kFollower && !state_.withdrawn && !acceptor_.granting() &&
           message->grant == acceptor_.granted() && message->grant.ballot.replica() == from) {
         election_.Calm();
+        state_.failover = {};
+        state_.failover.leader_last_alive_ns = state_.now;
+        state_.failover.suspected_ns = state_.now;
         Campaign();
       } else {
         ++state_.dropped_messages;

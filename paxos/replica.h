@@ -192,6 +192,10 @@ class Replica {
   }
   [[nodiscard]] const PeerView& peer(ReplicaId id) const { return state_.peers[id.value()]; }
   [[nodiscard]] const FailoverTimes& failover() const { return state_.failover; }
+  // Planned hand-overs from here that came to the point where the other took over; of the last one, how long
+  // proposals had been refused by then.
+  [[nodiscard]] std::uint64_t hand_overs() const { return state_.hand_overs; }
+  [[nodiscard]] TimeNs hand_over_drain_ns() const { return state_.hand_over_drain_ns; }
   [[nodiscard]] std::uint64_t dropped_messages() const { return state_.dropped_messages; }
   [[nodiscard]] const Log& log() const { return state_.log; }
 
