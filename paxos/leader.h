@@ -76,6 +76,8 @@ class Leader {
   [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, Proposal& proposal);
   // Makes sure that TryAppend takes a command of `bytes`. A batch carries the time of its first command.
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns);
+  // The same in the usual case: nothing is open, and there is room. False in any other; nothing has changed.
+  [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns);
   // Space for one command of `bytes` at the end of the open batch; kept until Publish, or given up by the
   // next Claim or Reserve.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
@@ -86,6 +88,9 @@ class Leader {
   // When done, everything posted to the peer before it is, too. Returns false when the leadership is lost by
   // it.
   [[nodiscard]] bool OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
+  // The same in the usual case: all that is under way to the peer is done, and is writes. False in any other;
+  // nothing has changed.
+  [[nodiscard]] bool TryComplete(ReplicaId peer, std::uint64_t token);
 
   // ---- the rest
   // -------------------------------------------------------------------------------------------------
@@ -145,6 +150,7 @@ class Leader {
   };
 
   void Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
+  void AppendHere(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
   void SealBatch();
   void FillToEndOfRing();
   [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);
@@ -178,7 +184,7 @@ class Leader {
   }
 
   // leader_datapath.h and .cc
-  void PostRange(FollowerLink& follower, Position holds);
+  void PostRange(FollowerLink& follower, Position holds, Position end);
   void PostTo(FollowerLink& follower, Position end);
   void Fill(FollowerLink& follower);
   [[nodiscard]] bool EnoughWithout(const FollowerLink& follower) const;
@@ -193,17 +199,25 @@ class Leader {
     return (bytes + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
   }
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) const;
-  [[nodiscard]] Refusal Open(std::uint64_t aligned);
+  [[nodiscard]] bool TryOpen(std::uint64_t aligned);
   [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
   void Extend(std::uint64_t aligned);
+  [[nodiscard]] std::uint64_t PayloadRoom() const;
   void FlushRest();
   void OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::uint64_t token);
   [[nodiscard]] bool MayPost() const;
   void ShowReuse(Position to) const;
   void NoteInSync();
+  void ShowAppend(const Cursor& before) const;
   void AdvanceCommit();
   void CommitTo(Position reached);
   void Recount();
+  // A follower and the leader itself are a majority.
+  [[nodiscard]] bool OneDecides() const { return majority_ == 2; }
+  // Nothing counts as accepted under our ballot before the ballot record itself is.
+  [[nodiscard]] bool AcceptsRecord(Position reached) const { return reached >= record_end_; }
+  void CompleteWrites(FollowerLink& follower);
+  void CompleteAndShow(FollowerLink& follower);
 
   // leader_followers.cc
   [[nodiscard]] bool OnFailure(FollowerLink& follower, bool fenced);

@@ -58,10 +58,15 @@ class Replica {
   void OnGranted(Grant grant, std::byte* memory);
   // A write or word that the leader had posted has completed; when done, all that was posted to that peer
   // before it has too.
-  [[gnu::always_inline]] void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
+  void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
     if (state_.role == Role::kLeader && !leader_.OnCompletion(peer, done, fenced, token)) [[unlikely]] {
       StepDown();
     }
+  }
+  // The same for what is done, in the usual case, which causes no actions. False in any other: then nothing
+  // has changed, and OnWritten is to be told.
+  [[nodiscard, gnu::always_inline]] bool TryWritten(ReplicaId peer, std::uint64_t token) {
+    return state_.role == Role::kLeader && leader_.TryComplete(peer, token);
   }
   void OnLogRead(bool done, std::uint64_t token);
   // Every read of a control region is answered, in posting order: with what was found, or as failed. Of those
@@ -100,6 +105,11 @@ class Replica {
   }
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
     return state_.role == Role::kLeader ? leader_.Reserve(bytes, time_ns) : Refusal::kNotLeader;
+  }
+  // Begins a batch that TryAppend takes a command of `bytes` into, in the usual case. False in any other:
+  // then nothing has changed, and Reserve says more.
+  [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns) {
+    return state_.role == Role::kLeader && leader_.TryReserve(bytes, time_ns);
   }
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
     if (state_.role != Role::kLeader) [[unlikely]] {
