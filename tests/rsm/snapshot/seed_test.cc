@@ -45,7 +45,7 @@ constexpr std::uint64_t kCommands = 1234;
 // As if another group's clock had been far ahead.
 constexpr std::uint64_t kTimeNs = std::uint64_t{1} << 62;
 
-class Seed : public ::testing::Test, private ProposalListener {
+class Seed : public ::testing::Test, public ProposalListener {
  protected:
   // A snapshot of a group of that name and epoch, with some sessions in front.
   void WriteSeed(const std::string& group, std::uint32_t epoch, const std::string& machine = "counter") {
