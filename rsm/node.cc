@@ -10,6 +10,7 @@
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/snapshot/origin.h"
+#include "gaios/rsm/snapshot/seed.h"
 
 namespace gaios::rsm {
 namespace {
@@ -135,6 +136,21 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
         " sessions of " + std::to_string(config.reply_bytes >> 10) +
         " KiB: the system gives this process no more memory; lower sessions.max_sessions or "
         "sessions.reply_kib, or raise its limit");
+  }
+
+  absl::StatusOr<std::unique_ptr<SnapshotReader>> seed = OpenSeed(config);
+  if (!seed.ok()) {
+    return seed.status();
+  }
+  if (*seed != nullptr) {
+    const SnapshotFacts& facts = (*seed)->facts();
+    absl::Status begun = (*seed)->Skip(facts.sessions_bytes);
+    if (begun.ok()) {
+      begun = replica_->BeginWith(facts, **seed);
+    }
+    if (!begun.ok()) {
+      return begun;
+    }
   }
 
   ClientPortOptions port;

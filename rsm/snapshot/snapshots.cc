@@ -84,6 +84,12 @@ bool Snapshots::FinishCapture() {
     Tell(options_.self, Cause::kTake, absl::StrCat("no snapshot could be taken: ", outcome->message()));
   }
   capture_.reset();
+  // Who asked meanwhile is served too, if it will do. In this order: then the position is of that number or a
+  // later one.
+  const std::uint64_t asked = donor_->asked();
+  if (outcome->ok() && donor_->at_least() <= counters_.last_position) {
+    capture_answers_ = asked;
+  }
   if (capture_answers_ > answered_) {
     answered_ = capture_answers_;
     donor_->Answer(answered_, *outcome);
@@ -113,12 +119,6 @@ bool Snapshots::StartCapture(const Replica& replica) {
                    commands >= taken_at_commands_ + options_.interval_commands;
   if (asked == answered_ && !due) {
     return false;
-  }
-  if (asked != answered_ && counters_.last_position != 0 && donor_->at_least() <= counters_.last_position) {
-    // One that was under way when it was asked for.
-    answered_ = asked;
-    donor_->Answer(asked, absl::OkStatus());
-    return true;
   }
   absl::Status status = asked == answered_ ? absl::OkStatus() : MayTake(replica);
   if (status.ok()) {
