@@ -32,6 +32,8 @@ class VerbsTest : public testing::Test {
  protected:
   // More rounds than anything takes.
   static constexpr int kPatience = 2000;
+  // By the clock of the group.
+  static constexpr std::uint64_t kTurnNs = 10'000'000;
 
   void StartGroup(const std::string& driver) {
     backend_ = std::make_unique<FakeBackend>(driver, /*own_thread=*/false);
@@ -57,6 +59,7 @@ class VerbsTest : public testing::Test {
     }
   }
   void Pump() {
+    backend_->clock().AdvanceNs(kTurnNs);
     for (const ReplicaId id : {kAcceptor, kWriter, kRival}) {
       PumpOne(id);
     }
