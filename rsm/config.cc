@@ -46,7 +46,7 @@ constexpr auto kTimingKeys =
                                      "election_timeout_ms", "drop_timeout_ms"});
 constexpr auto kSessionKeys =
     std::to_array<std::string_view>({"max_sessions", "reply_kib", "idle_timeout_s"});
-constexpr auto kReplicaKeys = std::to_array<std::string_view>({"id", "cpu", "address"});
+constexpr auto kReplicaKeys = std::to_array<std::string_view>({"id", "cpu", "address", "rdma_address"});
 
 void ReadTop(Section& top, Config& config) {
   top.AllowOnly(kTopKeys);

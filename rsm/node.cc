@@ -160,7 +160,7 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
 bool Node::Poll() {
   const bool asked = port_->Poll(*replica_);
   const bool worked = replica_->Poll();
-  counters_->Update(*replica_, replica_->now_ns());
+  counters_->Update(*replica_, *transport_, replica_->now_ns());
   if (replica_->divergence().has_value() && !divergence_told_) {
     divergence_told_ = true;
     const Divergence& divergence = *replica_->divergence();

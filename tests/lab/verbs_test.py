@@ -29,8 +29,8 @@ class VerbsTest(machines.LabTest):
     def test_the_fence_holds_with_writers_in_flight(self):
         self.run_program("FenceTest.*")
 
-    def test_the_contract_of_a_transport_is_kept(self):
-        self.run_program("Verbs/ConformanceTest.*")
+    def test_errors_of_the_device_are_paths_that_are_down(self):
+        self.run_program("ErrorTest.*")
 
     def probe(self, *arguments):
         return self.lab("run", "--timeout", SECONDS, 0, os.path.join(paths.BIN, "gaios"), "rdma-probe", *arguments)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::uint8_t kMostReads = 16;  // asked of a device that has more
 constexpr std::size_t kMaxNotices = 64;
+using ChannelNumbers = std::array<std::uint64_t, sizeof(ChannelCounters) / sizeof(std::uint64_t)>;
 // Nothing is waited for longer than this, whatever the channel says.
 constexpr std::uint64_t kLongestWaitNs = 100'000'000;
 
@@ -144,6 +146,18 @@ void Connector::Step() {
   for (std::string& notice : channel_->TakeNotices()) {
     Tell(std::move(notice));
   }
+  const auto counted = std::bit_cast<ChannelNumbers>(channel_->counters());
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    channel_counters_[i].store(counted[i], std::memory_order_relaxed);
+  }
+}
+
+ChannelCounters Connector::channel_counters() const {
+  ChannelNumbers counted;
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    counted[i] = channel_counters_[i].load(std::memory_order_relaxed);
+  }
+  return std::bit_cast<ChannelCounters>(counted);
 }
 
 void Connector::Perform(Task task) {

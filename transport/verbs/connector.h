@@ -9,9 +9,9 @@
 // then pairs to the log, one offered ahead of time for each that was used, so that a grant finds its queue
 // pair ready at both ends.
 //
-// Threads: Ask, Lose, any_news, TakeNews and TakeNotices may be called from one other thread than the one
-// that steps. Ownership: queue pairs belong to the letter that carries them, then to who takes it. The
-// device, the completion queue and the memory must outlive the connector.
+// Threads: Ask, Lose, any_news, TakeNews, TakeNotices and channel_counters may be called from one other
+// thread than the one that steps. Ownership: queue pairs belong to the letter that carries them, then to who
+// takes it. The device, the completion queue and the memory must outlive the connector.
 
 #include <algorithm>
 #include <array>
@@ -126,6 +126,8 @@ class Connector final : private PeerChannelHandler {
   [[nodiscard]] std::vector<News> TakeNews() { return news_.TakeAll(); }
   // Sentences for the user.
   [[nodiscard]] std::vector<std::string> TakeNotices();
+  // Of the channel, each as it was when the connector stepped last.
+  [[nodiscard]] ChannelCounters channel_counters() const;
 
  private:
   struct Peer {
@@ -190,6 +192,8 @@ class Connector final : private PeerChannelHandler {
   std::atomic<bool> begun_ = false;
   std::atomic<bool> lost_ = false;
   std::atomic<bool> stop_ = false;
+  std::array<std::atomic<std::uint64_t>, sizeof(ChannelCounters) / sizeof(std::uint64_t)> channel_counters_ =
+      {};
   std::mutex notices_mutex_;
   std::vector<std::string> notices_;
   std::thread thread_;

@@ -92,6 +92,7 @@ class VerbsTransport final : public Transport {
   [[nodiscard]] const DeviceFacts& facts() const { return device_->facts(); }
   [[nodiscard]] FenceStrategy fence() const { return fence_; }
   [[nodiscard]] const VerbsCounters& counters() const { return counters_; }
+  [[nodiscard]] ChannelCounters channel_counters() const { return connector_->channel_counters(); }
   // Sentences for the user, since the last call.
   [[nodiscard]] std::vector<std::string> TakeNotices() { return connector_->TakeNotices(); }
 
