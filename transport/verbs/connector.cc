@@ -200,6 +200,11 @@ void Connector::Perform(Task task) {
 void Connector::OnPeerUp(ReplicaId id, Incarnation incarnation) {
   Peer& peer = peers_[id.value()];
   peer.up = true;
+  if (peer.incarnation != incarnation) {  // what was wrong with its last life may be right in this one
+    peer.pause_ns = 0;
+    peer.not_before_ns = 0;
+    peer.told.clear();
+  }
   peer.incarnation = incarnation;
 }
 

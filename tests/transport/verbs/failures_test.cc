@@ -86,6 +86,23 @@ TEST_F(FailuresTest, APostThatTheDeviceRefusesIsAPathThatIsDown) {
   Give(kWriter, MakeGrant(1, kWriter, 2));
 }
 
+TEST_F(FailuresTest, AcceptAWriteThatIsDoneSaysNothingOfWhatWasPostedAfterIt) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).hold = true;
+  const std::uint64_t first = NextToken();
+  const std::uint64_t second = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, first), Post::kPosted);
+  (void)at(kWriter).Poll();  // a batch each
+  ASSERT_EQ(at(kWriter).ReadLog(kAcceptor, grant, kFirstLife, kRange, second), Post::kPosted);
+  (void)at(kWriter).Poll();
+  device(kWriter).fail_opcode = IBV_WR_RDMA_READ;
+  device(kWriter).fail_status = IBV_WC_RETRY_EXC_ERR;
+  device(kWriter).hold = false;
+  EXPECT_EQ(AwaitOutcome(kWriter, first), Outcome::kDone);
+  EXPECT_EQ(AwaitOutcome(kWriter, second), Outcome::kDown);
+}
+
 TEST_F(FailuresTest, P8AnAbandonedPathReadsTheRingNoMore) {
   const Grant grant = MakeGrant(1, kWriter);
   Give(kWriter, grant);
@@ -213,6 +230,19 @@ TEST_F(FailuresTest, APeerThatIsGivenUpIsTriedAgainAfterPausesThatGrowAndToldOnc
   const std::uint64_t before = backend_->clock().NowNs();
   backend_->hub().Reconnect(kAcceptor, kWriter);
   ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 2; }));
+  EXPECT_LT(backend_->clock().NowNs() - before, std::uint64_t{1'000'000'000});
+}
+
+TEST_F(FailuresTest, APeerThatWasGivenUpIsTriedAtOnceInItsNextLife) {
+  device(kWriter).fail_create_pair = 1'000'000;
+  backend_->hub().Reconnect(kAcceptor, kWriter);
+  for (int i = 0; i < 2000; ++i) {  // 20 s: the pauses are as long as they get
+    Pump();
+  }
+  device(kWriter).fail_create_pair = 0;
+  const std::uint64_t before = backend_->clock().NowNs();
+  Restart(kAcceptor, Incarnation(2));
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 1; }));
   EXPECT_LT(backend_->clock().NowNs() - before, std::uint64_t{1'000'000'000});
 }
 

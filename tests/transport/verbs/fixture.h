@@ -48,6 +48,11 @@ class VerbsTest : public testing::Test {
     Forget();
   }
 
+  // Another life of a replica that has been started.
+  void Restart(ReplicaId id, Incarnation incarnation) {
+    endpoints_[id.value()] = &backend_->Start({.id = id, .incarnation = incarnation});
+  }
+
   conformance::Endpoint& at(ReplicaId id) { return *endpoints_[id.value()]; }
   VerbsTransport& transport(ReplicaId id) { return backend_->transport(id); }
   FakeDevice& device(ReplicaId id) { return backend_->device(id); }
