@@ -48,7 +48,7 @@ constexpr auto kSessionKeys =
     std::to_array<std::string_view>({"max_sessions", "reply_kib", "idle_timeout_s"});
 constexpr auto kSnapshotKeys =
     std::to_array<std::string_view>({"directory", "interval_commands", "fill_bytes_per_second"});
-constexpr auto kReplicaKeys = std::to_array<std::string_view>({"id", "cpu", "address"});
+constexpr auto kReplicaKeys = std::to_array<std::string_view>({"id", "cpu", "address", "rdma_address"});
 
 void ReadTop(Section& top, Config& config) {
   top.AllowOnly(kTopKeys);

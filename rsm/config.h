@@ -36,6 +36,8 @@ struct ReplicaConfig {
   // Where the others find it, numeric; empty and 0 with shared memory.
   std::string address;
   std::uint16_t port = 0;
+  // Which RoCEv2 address its RDMA device uses, numeric; empty: the first that suits.
+  std::string rdma_address;
 };
 
 // [verbs], for all replicas alike. Defaults are those of the transport (transport/verbs/options.h).

@@ -133,9 +133,10 @@ void ReadCredentials(Section& top, Section& credentials, Config& config) {
 
 void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& replica) {
   if (transport == TransportKind::kShm) {
-    if (section.Find("address") != nullptr) {
-      section.FailAt("address",
-                     "does not go with transport = \"shm\", which stays on one host: leave it out");
+    for (const char* const key : {"address", "rdma_address"}) {
+      if (section.Find(key) != nullptr) {
+        section.FailAt(key, "does not go with transport = \"shm\", which stays on one host: leave it out");
+      }
     }
     return;
   }
@@ -147,6 +148,16 @@ void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& repli
   std::tie(replica.address, replica.port) = AddressAndPort(text);
   if (replica.port == 0) {
     section.FailAt("address", absl::StrCat("is \"", text, "\"; it must be ", kAddressForm));
+  }
+  if (section.Find("rdma_address") != nullptr) {
+    replica.rdma_address = section.RequiredText("rdma_address");
+    if (!IsNumeric(replica.rdma_address)) {
+      section.FailAt(
+          "rdma_address",
+          absl::StrCat("is \"", replica.rdma_address,
+                       "\"; it must be an address in numbers, without a port: one that the network "
+                       "interface of the RDMA device has, such as \"10.0.0.1\" or \"fd00::1\""));
+    }
   }
 }
 

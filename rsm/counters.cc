@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -175,7 +176,7 @@ Counters::~Counters() {
   munmap(memory_, sizeof(CounterFile));
 }
 
-void Counters::Write(const Replica& replica, std::uint64_t now_ns) {
+void Counters::Write(const Replica& replica, const NodeTransport& transport, std::uint64_t now_ns) {
   next_ns_ = now_ns + kIntervalNs;
   const paxos::Replica& core = replica.core();
   const paxos::Options& options = core.options();
@@ -229,6 +230,10 @@ void Counters::Write(const Replica& replica, std::uint64_t now_ns) {
   NoteFailover(core);
   data_.hand_overs = core.hand_overs();
   data_.hand_over_drain_ns = core.hand_over_drain_ns();
+  if (const std::optional<TransportCounters> counted = transport.counters(); counted.has_value()) {
+    data_.transport_count = counted->values.size();
+    std::copy(counted->values.begin(), counted->values.end(), data_.transport.begin());
+  }
 
   auto* file = static_cast<CounterFile*>(memory_);
   std::uint64_t words[kWords];

@@ -26,7 +26,9 @@
 
 #include "gaios/paxos/limits.h"
 #include "gaios/paxos/types.h"
+#include "gaios/rsm/node_transport.h"
 #include "gaios/rsm/replica.h"
+#include "gaios/rsm/transport_counters.h"
 
 namespace gaios::rsm {
 
@@ -66,6 +68,7 @@ struct FailoverCounters {
 
 struct CounterData {
   static constexpr std::size_t kFailovers = 8;
+  static constexpr std::size_t kTransportPlaces = 63;
 
   std::uint64_t incarnation = 0;
   std::uint64_t role = 0;             // a paxos::Role; kLeader once it can commit
@@ -95,7 +98,10 @@ struct CounterData {
   std::uint64_t hand_overs = 0;  // planned, from this replica to another, that were carried through here
   std::uint64_t hand_over_drain_ns =
       0;  // of the last: from the first refusal until the other was to take over
+  std::uint64_t transport_count = 0;  // of `transport`; 0 where replicas share a host
+  std::array<std::uint64_t, kTransportPlaces> transport = {};  // by TransportCounter
 };
+static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
 static_assert(sizeof(LinkCounters) == 64 && sizeof(FailoverCounters) == 48);
 static_assert(offsetof(CounterData, links) == std::size_t{22} * 8 &&
@@ -135,11 +141,12 @@ class Counters {
   ~Counters();
 
   // To be called on every turn of the loop; does something when kIntervalNs have passed, or `at_once`.
-  void Update(const Replica& replica, std::uint64_t now_ns, bool at_once = false) {
+  void Update(const Replica& replica, const NodeTransport& transport, std::uint64_t now_ns,
+              bool at_once = false) {
     if (now_ns < next_ns_ && !at_once) {
       return;
     }
-    Write(replica, now_ns);
+    Write(replica, transport, now_ns);
   }
 
  private:
@@ -147,7 +154,7 @@ class Counters {
   static constexpr std::uint64_t kHashIntervalNs = 10'000'000;
 
   Counters(void* memory, std::uint64_t reserved_bytes) : memory_(memory), reserved_bytes_(reserved_bytes) {}
-  void Write(const Replica& replica, std::uint64_t now_ns);
+  void Write(const Replica& replica, const NodeTransport& transport, std::uint64_t now_ns);
   void NoteFailover(const paxos::Replica& core);
   void NoteHash(const Replica& replica, std::uint64_t now_ns);
 

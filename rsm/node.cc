@@ -197,7 +197,7 @@ bool Node::Poll() {
   const bool asked = port_->Poll(*replica_);
   const bool worked = replica_->Poll();
   const bool looked_after = snapshots_->Poll(*replica_);
-  counters_->Update(*replica_, replica_->now_ns());
+  counters_->Update(*replica_, *transport_, replica_->now_ns());
   if (replica_->divergence().has_value() && !divergence_told_) {
     divergence_told_ = true;
     const Divergence& divergence = *replica_->divergence();

@@ -17,6 +17,7 @@ class ShmNodeTransport final : public NodeTransport {
   absl::Status Begin() override { return transport_->Begin(); }
   std::vector<std::string> TakeNotices() override { return transport_->TakeNotices(); }
   [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->reserved_bytes(); }
+  [[nodiscard]] std::optional<TransportCounters> counters() const override { return std::nullopt; }
 
  private:
   const std::unique_ptr<transport::shm::ShmTransport> transport_;

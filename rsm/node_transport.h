@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "gaios/base/clock.h"
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/config.h"
+#include "gaios/rsm/transport_counters.h"
 #include "gaios/transport/shm/id_lock.h"
 #include "gaios/transport/transport.h"
 
@@ -29,6 +31,8 @@ class NodeTransport {
   // Sentences for the user since the last call.
   [[nodiscard]] virtual std::vector<std::string> TakeNotices() = 0;
   [[nodiscard]] virtual std::size_t reserved_bytes() const = 0;
+  // Nothing where replicas share a host.
+  [[nodiscard]] virtual std::optional<TransportCounters> counters() const = 0;
 };
 
 struct NodeTransportOptions {

@@ -1,5 +1,6 @@
 #include "gaios/rsm/node_verbs.h"
 
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -14,6 +15,47 @@
 namespace gaios::rsm {
 namespace {
 
+TransportCounters CountersOf(const transport::verbs::ChannelCounters& channel,
+                             const transport::verbs::VerbsCounters& verbs) {
+  using enum TransportCounter;
+  TransportCounters all;
+  all[kConnectionsDialled] = channel.connections_dialled;
+  all[kDialsFailed] = channel.dials_failed;
+  all[kConnectionsAccepted] = channel.connections_accepted;
+  all[kPeersUp] = channel.peers_up;
+  all[kPeersDown] = channel.peers_down;
+  all[kFramesSent] = channel.frames_sent;
+  all[kFramesReceived] = channel.frames_received;
+  all[kFramesMalformed] = channel.frames_malformed;
+  all[kRefusedByUs] = channel.refused_by_us;
+  all[kRefusedByPeer] = channel.refused_by_peer;
+  all[kStrangersGarbage] = channel.strangers_garbage;
+  all[kStrangersOversized] = channel.strangers_oversized;
+  all[kStrangersSlow] = channel.strangers_slow;
+  all[kStrangersCrowded] = channel.strangers_crowded;
+  all[kStrangersGone] = channel.strangers_gone;
+  all[kStrangersUnserved] = channel.strangers_unserved;
+  all[kMessagesSent] = verbs.messages_sent;
+  all[kMessagesDropped] = verbs.messages_dropped;
+  all[kMessagesMalformed] = verbs.messages_malformed;
+  all[kLinksUp] = verbs.links_up;
+  all[kLinksDown] = verbs.links_down;
+  all[kGrants] = verbs.grants;
+  all[kGrantsWithoutSpare] = verbs.grants_without_spare;
+  all[kGrantsNotOpened] = verbs.grants_not_opened;
+  all[kFences] = verbs.fences;
+  all[kFencesRetried] = verbs.fences_retried;
+  all[kFlushesFailed] = verbs.flushes_failed;
+  all[kPathsFenced] = verbs.paths_fenced;
+  all[kPathsBroken] = verbs.paths_broken;
+  all[kPostsFailed] = verbs.posts_failed;
+  all[kControlsTorn] = verbs.controls_torn;
+  all[kLateCompletions] = verbs.late_completions;
+  all[kDevicesLost] = verbs.devices_lost;
+  all[kFailedWork] = std::accumulate(verbs.failed_work.begin(), verbs.failed_work.end(), std::uint64_t{0});
+  return all;
+}
+
 class VerbsNodeTransport final : public NodeTransport {
  public:
   VerbsNodeTransport(std::unique_ptr<transport::verbs::VerbsTransport> transport, transport::shm::IdLock lock)
@@ -26,6 +68,9 @@ class VerbsNodeTransport final : public NodeTransport {
   }
   std::vector<std::string> TakeNotices() override { return transport_->TakeNotices(); }
   [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->reserved_bytes(); }
+  [[nodiscard]] std::optional<TransportCounters> counters() const override {
+    return CountersOf(transport_->channel_counters(), transport_->counters());
+  }
 
  private:
   const transport::shm::IdLock lock_;
@@ -55,6 +100,15 @@ transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
   bootstrap.incarnation = options.incarnation;
   bootstrap.clock = options.clock;
   return bootstrap;
+}
+
+std::string RdmaAddressOf(const Config& config, paxos::ReplicaId self) {
+  for (const ReplicaConfig& replica : config.replicas) {
+    if (replica.id == self) {
+      return replica.rdma_address;
+    }
+  }
+  return "";
 }
 
 // The strategy that the config names, if any.
@@ -90,7 +144,8 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
                                                          const NodeTransportOptions& options,
                                                          transport::shm::IdLock lock) {
   absl::StatusOr<std::unique_ptr<transport::verbs::LibverbsDevice>> device =
-      transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port);
+      transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port,
+                                             RdmaAddressOf(config, options.self));
   if (!device.ok()) {
     return device.status();
   }

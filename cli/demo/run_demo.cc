@@ -180,7 +180,9 @@ class Demo {
     if (const absl::Status launched = group_->Launch(); !launched.ok()) {
       return launched;
     }
-    if (const absl::Status led = group_->AwaitLeader(seconds(20)); !led.ok()) {
+    // Over RDMA a host may be an emulated one, where the processes alone take tens of seconds to come up.
+    const seconds patience(plan_.transport == rsm::TransportKind::kShm ? 20 : 120);
+    if (const absl::Status led = group_->AwaitLeader(patience); !led.ok()) {
       return led;
     }
     placed_ = group_->Leader();

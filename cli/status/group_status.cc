@@ -30,6 +30,11 @@ std::string Role(const CounterData& data) {
   return std::string(paxos::RoleName(static_cast<paxos::Role>(std::min<std::uint64_t>(data.role, 3))));
 }
 
+// How many counters of the transport are both there and known here.
+std::size_t TransportCounted(const CounterData& data) {
+  return std::min<std::size_t>(data.transport_count, rsm::kTransportCounters);
+}
+
 // Nanoseconds as microseconds, to a tenth.
 double Microseconds(std::uint64_t value_ns) {
   return std::round(static_cast<double>(value_ns) / 100.0) / 10.0;
@@ -103,6 +108,14 @@ json ReplicaJson(const std::string& group, const std::string& path, const Replic
   }
   object["links"] = LinksJson(data, path);
   object["failovers"] = FailoversJson(data);
+  if (data.transport_count != 0) {
+    json counters = json::object();
+    for (std::size_t i = 0; i < TransportCounted(data); ++i) {
+      counters[std::string(rsm::TransportCounterName(static_cast<rsm::TransportCounter>(i)))] =
+          data.transport[i];
+    }
+    object["transport_counters"] = std::move(counters);
+  }
   return object;
 }
 
@@ -135,6 +148,17 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
       remarks.push_back(
           absl::StrCat("link to ", data.links[i].peer, ": ", std::string(LinkStateName(state))));
     }
+  }
+  std::vector<std::string> troubles;
+  for (std::size_t i = 0; i < TransportCounted(data); ++i) {
+    const auto counter = static_cast<rsm::TransportCounter>(i);
+    if (data.transport[i] != 0 && rsm::TellsOfTrouble(counter)) {
+      troubles.push_back(
+          absl::StrCat(std::string(rsm::TransportCounterName(counter)), " ", data.transport[i]));
+    }
+  }
+  if (!troubles.empty()) {
+    remarks.push_back(absl::StrCat("transport, since it was started: ", absl::StrJoin(troubles, ", ")));
   }
   if (data.failovers_count > 0) {
     const rsm::FailoverCounters& last = data.failovers[(data.failovers_count - 1) % CounterData::kFailovers];

@@ -1,10 +1,11 @@
 """The process that is the lab: owns the machines, the switch and the control socket. Started by `lab up`.
 
-    supervisor.py <PIPE    a line of JSON: {directory, hosts, boot_seconds, settings}; the pipe is then kept open
+    supervisor.py <PIPE    a line of JSON: {directory, hosts, boot_seconds, settings, life_of}; the pipe is then kept open
 
 On standard output it tells `lab up`, in lines of JSON, how the machines come up: {"progress": text}, and at last
 {"done": ..} or {"failed": text}. If standard input closes before that, whoever asked for the lab is gone: it takes all
-down. Afterwards it lives until `lab down`, or a signal; when it dies the machines die with it.
+down. Afterwards it lives until `lab down`, a signal, or the end of the process `life_of`, if there is one; when it
+dies the machines die with it.
 """
 
 import json
@@ -90,6 +91,14 @@ class Supervisor:
         self._bound = self.loop.after(seconds, lambda: self._give_up(f"not all hosts were up after {seconds:g} s"))
         for each in self.machines:
             each.start(self._settings)
+
+    def live_with(self, process):
+        """Ends the loop when that process has ended; it may have ended already."""
+        try:
+            self.loop.watch(os.pidfd_open(process), self.loop.stop)
+        except ProcessLookupError:
+            text = f"process {process}, whose life the lab was to share, is not there"
+            self.loop.after(0, lambda: self._give_up(text))
 
     def _starter_gone(self, _):
         if self._starter:
@@ -250,6 +259,8 @@ def main():
     signals = wake_on_signals(supervisor.loop)
     try:
         supervisor.bring_up(*ends, asked["boot_seconds"])
+        if asked["life_of"] is not None:
+            supervisor.live_with(asked["life_of"])
         supervisor.loop.run()
     finally:
         supervisor.take_down()

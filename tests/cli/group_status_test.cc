@@ -93,6 +93,28 @@ TEST(GroupStatus, TableSaysWhatIsOutOfTheOrdinary) {
   EXPECT_THAT(StatusTable(status), HasSubstr("has diverged"));
 }
 
+TEST(GroupStatus, ShowsWhatATransportOverANetworkCounts) {
+  GroupStatus status = Leading();
+  EXPECT_FALSE(StatusJson(status)[0].contains("transport_counters")) << "on one host there are none";
+  std::optional<rsm::CounterSnapshot>& counters = status.replicas[0].counters;
+  if (!counters.has_value()) {
+    FAIL() << "there are counters";
+  }
+  rsm::CounterData& data = counters->data;
+  data.transport_count = rsm::kTransportCounters;
+  data.transport[static_cast<std::size_t>(rsm::TransportCounter::kGrants)] = 5;
+  EXPECT_THAT(StatusTable(status), Not(HasSubstr("transport, since"))) << "nothing is wrong";
+  data.transport[static_cast<std::size_t>(rsm::TransportCounter::kStrangersGarbage)] = 7;
+  data.transport[static_cast<std::size_t>(rsm::TransportCounter::kDevicesLost)] = 1;
+  EXPECT_THAT(StatusTable(status),
+              HasSubstr("transport, since it was started: strangers_garbage 7, devices_lost 1\n"));
+  const nlohmann::json json = StatusJson(status)[0]["transport_counters"];
+  EXPECT_EQ(json.size(), rsm::kTransportCounters) << "each has a name of its own";
+  EXPECT_EQ(json["grants"], 5);
+  EXPECT_EQ(json["strangers_garbage"], 7);
+  EXPECT_EQ(json["failed_work"], 0);
+}
+
 class CountersFile : public ::testing::Test {
  protected:
   CountersFile() {

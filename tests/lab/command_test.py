@@ -189,6 +189,19 @@ class CommandTest(unittest.TestCase):
         os.kill(self.state.holder(), signal.SIGTERM)
         self.assert_ends_with_nothing_left("after SIGTERM")
 
+    def test_a_lab_ends_with_the_process_whose_life_it_shares(self):
+        process = subprocess.Popen(["sleep", str(10 * BOUND_SECONDS)])
+        code, _, errors = self.lab("up", "--hosts", "2", "--life-of", str(process.pid))
+        self.assertEqual(0, code, errors)
+        self.assertEqual(["up"] * 2, self.states())
+        process.kill()
+        process.wait()
+        self.assert_ends_with_nothing_left("after the process was killed")
+        code, _, errors = self.lab("up", "--hosts", "2", "--life-of", str(process.pid))
+        self.assertEqual(1, code)
+        self.assertIn("is not there", errors)
+        self.assert_ends_with_nothing_left("without the process")
+
     def test_down_ends_a_supervisor_that_does_not_answer(self):
         self.up()
         os.kill(self.state.holder(), signal.SIGSTOP)

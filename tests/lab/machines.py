@@ -33,12 +33,20 @@ def why_not():
 
 class LabTest(unittest.TestCase):
     HOSTS = 0  # each class says how many
+    MEMORY_MIB = 512  # of each
+
+    def run(self, result=None):
+        begin = time.monotonic()
+        super().run(result)
+        print(f"{self.id()}: {time.monotonic() - begin:.0f} s", flush=True)
 
     @classmethod
     def setUpClass(cls):
         cls.state = State()
         cls.lab("down")
-        code, _, errors = cls.lab("up", "--hosts", str(cls.HOSTS), "--boot-seconds", str(BOUND_SECONDS))
+        # However this process ends, nothing is left: unittest does not come to tearDownClass when it is interrupted.
+        code, _, errors = cls.lab("up", "--hosts", cls.HOSTS, "--memory-mib", cls.MEMORY_MIB,
+                                  "--boot-seconds", BOUND_SECONDS, "--life-of", os.getpid())
         if code:
             raise AssertionError(errors)
         print(errors, flush=True)

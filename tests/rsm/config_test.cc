@@ -85,6 +85,14 @@ TEST(Config, ReplicasOnSeveralHosts) {
   EXPECT_EQ(config->replicas[2].port, 7401);
 }
 
+TEST(Config, AnRdmaAddressIsOfItsReplica) {
+  const absl::StatusOr<Config> config = ParseConfig(
+      With(kVerbs, "10.0.0.2:7400\"\n", "10.0.0.2:7400\"\nrdma_address = \"10.1.0.2\"\n"), "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->replicas[0].rdma_address, "");
+  EXPECT_EQ(config->replicas[1].rdma_address, "10.1.0.2");
+}
+
 TEST(Config, EveryKeyOfVerbsIsRead) {
   const absl::StatusOr<Config> config = ParseConfig(
       With(kVerbs, kCredentials,
@@ -241,6 +249,12 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"AddressWithSharedMemory",
               With(kMinimal, "id = 1\n", "id = 1\naddress = \"10.0.0.1:7400\"\n"),
               {":9: replica.address does not go with"}},
+        Wrong{"RdmaAddressWithSharedMemory",
+              With(kMinimal, "id = 1\n", "id = 1\nrdma_address = \"10.0.0.1\"\n"),
+              {":9: replica.rdma_address does not go with"}},
+        Wrong{"RdmaAddressWithAPort",
+              With(kVerbs, "10.0.0.2:7400\"\n", "10.0.0.2:7400\"\nrdma_address = \"10.0.0.2:1\"\n"),
+              {":13: replica.rdma_address is \"10.0.0.2:1\"", "without a port"}},
         Wrong{"NoCredentials",
               With(kVerbs, kCredentials, ""),
               {":1: credentials is missing", "key_file", "0600"}},

@@ -1,5 +1,6 @@
 #include "gaios/transport/verbs/bootstrap_channel.h"
 
+#include <numeric>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -42,6 +43,29 @@ bool BootstrapChannel::Send(ReplicaId peer, std::span<const std::byte> bytes) {
 
 std::vector<std::string> BootstrapChannel::TakeNotices() {
   return notices_.Take();
+}
+
+ChannelCounters BootstrapChannel::counters() const {
+  const bootstrap::BootstrapCounters& counted = connections_->counters();
+  const auto sum = [](const auto& each) {
+    return std::accumulate(each.begin(), each.end(), std::uint64_t{0});
+  };
+  return {.connections_dialled = counted.connections_dialled,
+          .dials_failed = counted.dials_failed,
+          .connections_accepted = counted.connections_accepted,
+          .peers_up = counted.peers_up,
+          .peers_down = counted.peers_down,
+          .frames_sent = counted.frames_sent,
+          .frames_received = counted.frames_received,
+          .frames_malformed = counted.frames_malformed,
+          .refused_by_us = sum(counted.refused_by_us),
+          .refused_by_peer = sum(counted.refused_by_peer),
+          .strangers_garbage = counted.strangers_garbage,
+          .strangers_oversized = counted.strangers_oversized,
+          .strangers_slow = counted.strangers_slow,
+          .strangers_crowded = counted.strangers_crowded,
+          .strangers_gone = counted.strangers_gone,
+          .strangers_unserved = counted.strangers_unserved};
 }
 
 }  // namespace gaios::transport::verbs

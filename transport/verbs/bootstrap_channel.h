@@ -27,6 +27,7 @@ class BootstrapChannel final : public PeerChannel {
   [[nodiscard]] std::uint64_t NextTimeNs() const override { return connections_->NextTimeNs(); }
   // Each reason once for each peer, until that is up: both ends try again for ever.
   [[nodiscard]] std::vector<std::string> TakeNotices() override;
+  [[nodiscard]] ChannelCounters counters() const override;
 
  private:
   std::unique_ptr<bootstrap::Bootstrap> connections_;

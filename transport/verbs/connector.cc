@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::uint8_t kMostReads = 16;  // asked of a device that has more
 constexpr std::size_t kMaxNotices = 64;
+using ChannelNumbers = std::array<std::uint64_t, sizeof(ChannelCounters) / sizeof(std::uint64_t)>;
 // Nothing is waited for longer than this, whatever the channel says.
 constexpr std::uint64_t kLongestWaitNs = 100'000'000;
 
@@ -37,6 +39,12 @@ Connector::~Connector() {
 }
 
 absl::Status Connector::Prepare(bool own_thread) {
+  if (const absl::Status made = MakeLoopback(); !made.ok()) {
+    return absl::Status(made.code(), absl::StrCat(std::string(made.message()),
+                                                  "; with no queue pair of the device with itself a replica "
+                                                  "could grant nothing. See whether others "
+                                                  "use the device up, or take another"));
+  }
   wake_fd_ = base::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_fd_.valid()) {
     return absl::ResourceExhaustedError(
@@ -51,6 +59,11 @@ absl::Status Connector::Prepare(bool own_thread) {
     }
   }
   return absl::OkStatus();
+}
+
+void Connector::Lose(const std::string& why) {
+  lost_.store(true, std::memory_order_relaxed);
+  Tell(why);
 }
 
 void Connector::Begin() {
@@ -103,17 +116,28 @@ void Connector::Step() {
     Perform(std::move(task));
   }
   channel_->Poll(*this);
+  const std::uint64_t now_ns = options_.clock->NowNs();
   retry_at_ns_ = 0;
   if (registrations_wanted_ != 0) {
     Register();
   }
   if (loopback_wanted_) {
-    MakeLoopback();
+    if (const absl::Status made = MakeLoopback(); made.ok()) {
+      loopback_wanted_ = false;
+    } else {
+      Tell(std::string(made.message()));
+      TryLater();
+    }
   }
   for (std::size_t id = 0; id < options_.replicas; ++id) {
     const ReplicaId peer(static_cast<std::uint8_t>(id));
-    if (peers_[id].up && !peers_[id].connecting && !peers_[id].lent) {
-      Connect(peer);
+    if (peers_[id].up && !peers_[id].connecting && !peers_[id].lent &&
+        !lost_.load(std::memory_order_relaxed)) {
+      if (now_ns >= peers_[id].not_before_ns) {
+        Connect(peer);
+      } else {
+        RetryAt(peers_[id].not_before_ns);
+      }
     }
     if (peers_[id].connected && peers_[id].pairs_wanted != 0 && !peers_[id].offered) {
       Offer(peer);
@@ -122,6 +146,18 @@ void Connector::Step() {
   for (std::string& notice : channel_->TakeNotices()) {
     Tell(std::move(notice));
   }
+  const auto counted = std::bit_cast<ChannelNumbers>(channel_->counters());
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    channel_counters_[i].store(counted[i], std::memory_order_relaxed);
+  }
+}
+
+ChannelCounters Connector::channel_counters() const {
+  ChannelNumbers counted;
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    counted[i] = channel_counters_[i].load(std::memory_order_relaxed);
+  }
+  return std::bit_cast<ChannelCounters>(counted);
 }
 
 void Connector::Perform(Task task) {
@@ -164,6 +200,11 @@ void Connector::Perform(Task task) {
 void Connector::OnPeerUp(ReplicaId id, Incarnation incarnation) {
   Peer& peer = peers_[id.value()];
   peer.up = true;
+  if (peer.incarnation != incarnation) {  // what was wrong with its last life may be right in this one
+    peer.pause_ns = 0;
+    peer.not_before_ns = 0;
+    peer.told.clear();
+  }
   peer.incarnation = incarnation;
 }
 
@@ -176,14 +217,21 @@ void Connector::OnPeerDown(ReplicaId id) {
   peer.connecting = false;
   peer.connected = false;
   peer.control = {};
-  peer.hello = {};
+  peer.hello.reset();
+  peer.greeted = false;
   peer.offered = {};
   peer.pairs_wanted = 0;
 }
 
-void Connector::GiveUp(ReplicaId peer, const std::string& why) {
-  Tell(absl::StrCat("the connection to replica ", int{peer.value()}, " is made again: ", why));
-  channel_->Disconnect(peer);
+void Connector::GiveUp(ReplicaId id, const std::string& why) {
+  Peer& peer = peers_[id.value()];
+  peer.pause_ns = std::clamp(2 * peer.pause_ns, kShortestPauseNs, kLongestPauseNs);
+  peer.not_before_ns = options_.clock->NowNs() + peer.pause_ns;
+  if (peer.told != why) {
+    peer.told = why;
+    Tell(absl::StrCat("the connection to replica ", int{id.value()}, " is given up, and tried again: ", why));
+  }
+  channel_->Disconnect(id);
 }
 
 // A frame is dropped when it is no frame, or not to be expected now; a peer that passed the channel's checks
@@ -197,15 +245,16 @@ void Connector::OnFrame(ReplicaId id, std::span<const std::byte> bytes) {
   }
   switch (*type) {
     case FrameType::kHello:
-      if (const std::optional<Hello> hello = DecodeHello(bytes)) {
-        peer.hello = *hello;
-        TakeHello(id, *hello);
-      } else {
-        GiveUp(id, "it speaks another version of the verbs transport; run the same release everywhere");
+      if (!peer.connected) {
+        peer.hello = DecodeHello(bytes);
+        peer.greeted = true;
+        TakeHello(id);
       }
       return;
     case FrameType::kReady:
       if (peer.connected) {
+        peer.pause_ns = 0;
+        peer.told.clear();
         Give({.kind = News::Kind::kReady, .peer = id, .life = peer.life});
       }
       return;
@@ -224,7 +273,7 @@ void Connector::OnFrame(ReplicaId id, std::span<const std::byte> bytes) {
 
 std::uint8_t Connector::ReadsTo(const Peer& peer) const {
   return static_cast<std::uint8_t>(std::clamp<int>(
-      std::min<int>(device_.facts().max_reads_as_requester, peer.hello.reads), 1, kMostReads));
+      std::min<int>(device_.facts().max_reads_as_requester, peer.hello->reads), 1, kMostReads));
 }
 
 // The first half: the own end. What the peer has said may be here already.
@@ -262,9 +311,7 @@ void Connector::Connect(ReplicaId id) {
     GiveUp(id, "the channel takes no frame");
     return;
   }
-  if (peer.hello.control_number != 0) {
-    TakeHello(id, peer.hello);
-  }
+  TakeHello(id);
 }
 
 bool Connector::PostReceives(ReplicaId id) {
@@ -287,11 +334,16 @@ bool Connector::PostReceives(ReplicaId id) {
 }
 
 // The second half, when both ends have said where they are.
-void Connector::TakeHello(ReplicaId id, const Hello& hello) {
+void Connector::TakeHello(ReplicaId id) {
   Peer& peer = peers_[id.value()];
-  if (!peer.connecting || peer.connected || !peer.control) {
+  if (!peer.connecting || peer.connected || !peer.control || !peer.greeted) {
     return;
   }
+  if (!peer.hello.has_value()) {
+    GiveUp(id, "it speaks another version of the verbs transport; run the same release everywhere");
+    return;
+  }
+  const Hello& hello = *peer.hello;
   if (hello.link_layer != device_.facts().address.link_layer) {
     GiveUp(id, "one end is on Ethernet and the other on InfiniBand");
     return;
@@ -321,8 +373,8 @@ void Connector::TakeHello(ReplicaId id, const Hello& hello) {
 
 void Connector::Offer(ReplicaId id) {
   Peer& peer = peers_[id.value()];
-  absl::StatusOr<QueuePair> pair = QueuePair::Create(
-      device_, options_.completions, {.access = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ});
+  // Without rights: they come with the grant that names it (P2).
+  absl::StatusOr<QueuePair> pair = QueuePair::Create(device_, options_.completions, {});
   if (!pair.ok()) {
     Tell(std::string(pair.status().message()));
     TryLater();
@@ -341,10 +393,10 @@ void Connector::Offer(ReplicaId id) {
 
 void Connector::TakeOffer(ReplicaId id, const LogPair& offer) {
   const Peer& peer = peers_[id.value()];
-  const PortAddress address = {.gid = peer.hello.gid,
-                               .lid = peer.hello.lid,
-                               .link_layer = peer.hello.link_layer,
-                               .mtu = peer.hello.mtu};
+  const PortAddress address = {.gid = peer.hello->gid,
+                               .lid = peer.hello->lid,
+                               .link_layer = peer.hello->link_layer,
+                               .mtu = peer.hello->mtu};
   absl::StatusOr<QueuePair> pair = QueuePair::Create(
       device_, options_.completions, {.sends = options_.path_sends, .inline_bytes = options_.inline_bytes});
   absl::Status status = pair.status();
@@ -382,10 +434,10 @@ void Connector::TakeAnswer(ReplicaId id, const LogPair& answer) {
   const auto answered =
       static_cast<std::uint8_t>(std::clamp<int>(device_.facts().max_reads_as_responder, 1, kMostReads));
   const absl::Status status = peer.offered.Receive(
-      {.gid = peer.hello.gid,
-       .lid = peer.hello.lid,
-       .link_layer = peer.hello.link_layer,
-       .mtu = peer.hello.mtu},
+      {.gid = peer.hello->gid,
+       .lid = peer.hello->lid,
+       .link_layer = peer.hello->link_layer,
+       .mtu = peer.hello->mtu},
       {.number = answer.number, .first_packet = answer.first_packet}, answered, options_.times);
   if (!status.ok()) {
     GiveUp(id, std::string(status.message()));
@@ -414,7 +466,7 @@ void Connector::Register() {
   }
 }
 
-void Connector::MakeLoopback() {
+absl::Status Connector::MakeLoopback() {
   const QueuePairNeeds needs = {.sends = 4, .access = IBV_ACCESS_REMOTE_READ};
   absl::StatusOr<QueuePair> asking = QueuePair::Create(device_, options_.completions, needs);
   absl::StatusOr<QueuePair> answering = QueuePair::Create(device_, options_.completions, needs);
@@ -427,13 +479,10 @@ void Connector::MakeLoopback() {
       status = pair.Transmit(1, options_.times);
     }
   }
-  if (!status.ok()) {
-    Tell(std::string(status.message()));
-    TryLater();
-    return;
+  if (status.ok()) {
+    Give({.kind = News::Kind::kLoopback, .pair = *std::move(asking), .answering = *std::move(answering)});
   }
-  loopback_wanted_ = false;
-  Give({.kind = News::Kind::kLoopback, .pair = *std::move(asking), .answering = *std::move(answering)});
+  return status;
 }
 
 void Connector::Tell(std::string text) {

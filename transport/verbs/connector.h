@@ -9,15 +9,17 @@
 // then pairs to the log, one offered ahead of time for each that was used, so that a grant finds its queue
 // pair ready at both ends.
 //
-// Threads: Ask, any_news, TakeNews and TakeNotices may be called from one other thread than the one that
-// steps. Ownership: queue pairs belong to the letter that carries them, then to who takes it. The device, the
-// completion queue and the memory must outlive the connector.
+// Threads: Ask, Lose, any_news, TakeNews, TakeNotices and channel_counters may be called from one other
+// thread than the one that steps. Ownership: queue pairs belong to the letter that carries them, then to who
+// takes it. The device, the completion queue and the memory must outlive the connector.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -107,19 +109,25 @@ class Connector final : private PeerChannelHandler {
   // Ends the thread.
   ~Connector() override;
 
-  // Everything that may fail for want of something; with `own_thread`, makes the thread, which waits. Once.
-  // ResourceExhausted: the system has no descriptor or no thread left.
+  // Everything that may fail for want of something, the first pair of the device with itself included, which
+  // is news then; with `own_thread`, makes the thread, which waits. Once. ResourceExhausted: the system has
+  // no descriptor or no thread left. Unavailable: the device makes no queue pairs.
   [[nodiscard]] absl::Status Prepare(bool own_thread);
   // The thread, if there is one, steps from now on.
   void Begin();
   // Does what is to be done; returns when nothing is left that need not wait.
   void Step();
 
+  // The device is of no use any more: no link is made from now on. `why` is told to the user.
+  void Lose(const std::string& why);
+
   void Ask(Task task);
   [[nodiscard]] bool any_news() const { return news_.any(); }
   [[nodiscard]] std::vector<News> TakeNews() { return news_.TakeAll(); }
   // Sentences for the user.
   [[nodiscard]] std::vector<std::string> TakeNotices();
+  // Of the channel, each as it was when the connector stepped last.
+  [[nodiscard]] ChannelCounters channel_counters() const;
 
  private:
   struct Peer {
@@ -129,8 +137,12 @@ class Connector final : private PeerChannelHandler {
     bool lent = false;        // the transport has a link, or is about to hear of one
     Incarnation incarnation;
     std::uint16_t life = 0;
-    QueuePair control;  // until it is connected
-    Hello hello;        // of the other end
+    QueuePair control;           // until it is connected
+    bool greeted = false;        // the other end has said hello,
+    std::optional<Hello> hello;  // in a way that can be understood
+    std::uint64_t pause_ns = 0;  // after the latest time that it was given up; 0 once it was ready
+    std::uint64_t not_before_ns = 0;
+    std::string told;  // why it was given up, as the user has been told
     std::uint32_t pairs_wanted = 0;
     std::uint32_t last_id = 0;
     QueuePair offered;
@@ -144,21 +156,27 @@ class Connector final : private PeerChannelHandler {
   void Wait() const;
   void Perform(Task task);
   void Connect(ReplicaId peer);
-  void TakeHello(ReplicaId peer, const Hello& hello);
+  void TakeHello(ReplicaId peer);
   void TakeOffer(ReplicaId peer, const LogPair& offer);
   void TakeAnswer(ReplicaId peer, const LogPair& answer);
   void Offer(ReplicaId peer);
   bool PostReceives(ReplicaId peer);
   void Register();
-  void MakeLoopback();
+  absl::Status MakeLoopback();
   void Give(News news) { news_.Post(std::move(news)); }
-  // Ends the connection to a peer because something about it has failed; it is made again.
+  // Ends the connection to a peer because something about it has failed; it is made again after a pause,
+  // which grows from time to time until the peer is ready. Told once for each reason until then.
   void GiveUp(ReplicaId peer, const std::string& why);
   void Tell(std::string text);
-  void TryLater() { retry_at_ns_ = options_.clock->NowNs() + kRetryNs; }
+  void TryLater() { RetryAt(options_.clock->NowNs() + kRetryNs); }
+  void RetryAt(std::uint64_t at_ns) {
+    retry_at_ns_ = retry_at_ns_ == 0 ? at_ns : std::min(retry_at_ns_, at_ns);
+  }
   [[nodiscard]] std::uint8_t ReadsTo(const Peer& peer) const;
 
   static constexpr std::uint64_t kRetryNs = 20'000'000;
+  static constexpr std::uint64_t kShortestPauseNs = 50'000'000;
+  static constexpr std::uint64_t kLongestPauseNs = 5'000'000'000;
 
   const ConnectorOptions options_;
   RdmaDevice& device_;
@@ -172,7 +190,10 @@ class Connector final : private PeerChannelHandler {
   Mailbox<News> news_;
   base::UniqueFd wake_fd_;
   std::atomic<bool> begun_ = false;
+  std::atomic<bool> lost_ = false;
   std::atomic<bool> stop_ = false;
+  std::array<std::atomic<std::uint64_t>, sizeof(ChannelCounters) / sizeof(std::uint64_t)> channel_counters_ =
+      {};
   std::mutex notices_mutex_;
   std::vector<std::string> notices_;
   std::thread thread_;

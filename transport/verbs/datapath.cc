@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 
 #include "gaios/transport/verbs/verbs_transport.h"
@@ -175,7 +176,12 @@ void VerbsTransport::Abandon(ReplicaId peer) {
 // the ring for it (P8), and writes none of the staging memory (P4).
 void VerbsTransport::DropPath(Link& link, Outcome outcome, PathState state) {
   Path& path = link.path;
-  GAIOS_CHECK(path.pair.Destroy() == 0, "P8: a queue pair that stays may go on reading the ring");
+  const int error = path.pair.Destroy();
+  if (lost_ && error == EIO) {
+    path.pair.Forget();  // so the kernel says that the device, and all that it had made, is gone
+  } else {
+    GAIOS_CHECK(error == 0, "P8: a queue pair that stays may go on reading the ring");
+  }
   if (read_from_ == &link) {
     EndRead(outcome);
   }
@@ -231,10 +237,20 @@ void VerbsTransport::FlushChains() {
   chained_ = 0;
 }
 
+void VerbsTransport::StepConnections() {
+  if (!options_.own_thread) {
+    connector_->Step();
+  }
+}
+
 std::size_t VerbsTransport::Poll(EventHandler& handler) {
   std::size_t events = 0;
   if (!options_.own_thread) [[unlikely]] {
-    connector_->Step();
+    StepConnections();
+  }
+  if (lost_) [[unlikely]] {
+    RefuseNews();
+    return 0;
   }
   if (connector_->any_news()) [[unlikely]] {
     events += TakeNews(handler);
@@ -243,6 +259,9 @@ std::size_t VerbsTransport::Poll(EventHandler& handler) {
     FlushChains();
   }
   events += PollCompletions(handler);
+  if (lost_) [[unlikely]] {
+    return events;
+  }
   if (granting_ != Granting::kNothing) [[unlikely]] {
     events += AdvanceGrant(handler);
   }
@@ -261,7 +280,9 @@ std::size_t VerbsTransport::PollCompletions(EventHandler& handler) {
   std::size_t events = 0;
   // More at a look than stand there when it begins would keep the caller for as long as peers please.
   const int taken = device_->PollCompletions(completions_.get(), kCompletionsPerLook, completions.data());
-  GAIOS_CHECK(taken >= 0, "the completion queue has overrun or is broken: nothing is known any more");
+  if (taken < 0) [[unlikely]] {
+    return LoseDevice(handler);
+  }
   for (int i = 0; i < taken; ++i) {
     events += OnWork(completions[static_cast<std::size_t>(i)], handler);
   }

@@ -120,6 +120,11 @@ void VerbsTransport::OpenToHolder() {
   holder_.grant = latest_grant_;
   holder_.pair_id = link.own.id;
   holder_.pair = std::exchange(link.own.pair, QueuePair());
+  // P2: its other end could do nothing with it until now. Where the device refuses, it still cannot: it finds
+  // the path down, and the next grant has another one.
+  if (holder_.pair.Allow(IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ, Times()) != 0) {
+    ++counters_.grants_not_opened;
+  }
   key_known_ = true;
   flush_needed_ = true;
   connector_->Ask({.kind = Task::Kind::kMakePair, .peer = link.peer, .life = link.life});

@@ -1,5 +1,7 @@
 #include "gaios/transport/verbs/libverbs_device.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -81,6 +83,22 @@ std::optional<GidEntry> ChooseGid(std::span<const GidEntry> entries) {
   return best;
 }
 
+std::optional<Gid> GidOf(const std::string& address) {
+  Gid gid = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (inet_pton(AF_INET, address.c_str(), &gid[12]) == 1 ||
+      inet_pton(AF_INET6, address.c_str(), gid.data()) == 1) {
+    return gid;
+  }
+  return std::nullopt;
+}
+
+std::string AddressOf(const Gid& gid) {
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  const bool ipv4 = IsIpv4(gid);
+  inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? &gid[12] : gid.data(), text.data(), text.size());
+  return text.data();
+}
+
 absl::Status CheckPort(const std::string& device, int port, const ibv_port_attr& attributes) {
   if (attributes.state != IBV_PORT_ACTIVE) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -92,7 +110,8 @@ absl::Status CheckPort(const std::string& device, int port, const ibv_port_attr&
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::string& name, int port) {
+absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::string& name, int port,
+                                                                     const std::string& address) {
   DeviceList list;
   const std::vector<ibv_device*> devices = Devices(list);
   if (devices.empty()) {
@@ -124,7 +143,7 @@ absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::
                                                " cannot be opened: ", std::generic_category().message(errno),
                                                "; is /dev/infiniband there, and may this user use it?"));
   }
-  if (absl::Status status = device->Learn(port); !status.ok()) {
+  if (absl::Status status = device->Learn(port, address); !status.ok()) {
     return status;
   }
   device->domain_ = ibv_alloc_pd(device->context_);
@@ -136,7 +155,41 @@ absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::
   return device;
 }
 
-absl::Status LibverbsDevice::Learn(int port) {
+absl::Status LibverbsDevice::LearnGid(const std::vector<GidEntry>& entries, const std::string& address) {
+  const std::string port = absl::StrCat("port ", int{facts_.port}, " of RDMA device ", facts_.name);
+  const std::optional<GidEntry> chosen = ChooseGid(entries);
+  if (!chosen.has_value()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        port,
+        " has no RoCEv2 address: give its network interface an IP address (ip address add ...), and see "
+        "that RoCEv2 is enabled"));
+  }
+  std::optional<GidEntry> used = chosen;
+  if (!address.empty()) {
+    const std::optional<Gid> wanted = GidOf(address);
+    if (!wanted.has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", address, "\" is no address in numbers, such as 10.0.0.1 or fd00::1"));
+    }
+    std::vector<std::string> there;
+    used.reset();
+    for (const GidEntry& entry : entries) {
+      if (entry.roce_v2) {
+        there.push_back(AddressOf(entry.gid));
+        used = !used.has_value() && entry.gid == *wanted ? entry : used;
+      }
+    }
+    if (!used.has_value()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(port, " has no RoCEv2 address ", address, "; it has ", absl::StrJoin(there, ", ")));
+    }
+  }
+  facts_.gid_index = static_cast<std::uint8_t>(used->index);
+  facts_.address.gid = used->gid;
+  return absl::OkStatus();
+}
+
+absl::Status LibverbsDevice::Learn(int port, const std::string& address) {
   ibv_device_attr device = {};
   if (const int error = ibv_query_device(context_, &device); error != 0) {
     return absl::UnavailableError(absl::StrCat(
@@ -180,16 +233,14 @@ absl::Status LibverbsDevice::Learn(int port) {
     }
   }
   if (attributes.link_layer == IBV_LINK_LAYER_ETHERNET && !facts_.iwarp) {
-    const std::optional<GidEntry> chosen = ChooseGid(entries);
-    if (!chosen.has_value()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "port ", port, " of RDMA device ", facts_.name,
-          " has no RoCEv2 address: give its network interface an IP address (ip address add ...), and see "
-          "that RoCEv2 is enabled"));
-    }
-    facts_.gid_index = static_cast<std::uint8_t>(chosen->index);
-    facts_.address.gid = chosen->gid;
-  } else if (!entries.empty()) {
+    return LearnGid(entries, address);
+  }
+  if (!address.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("port ", port, " of RDMA device ", facts_.name,
+                                                      " is not on Ethernet and has no RoCEv2 address: leave ",
+                                                      address, " out"));
+  }
+  if (!entries.empty()) {
     facts_.address.gid = entries.front().gid;
   }
   return absl::OkStatus();

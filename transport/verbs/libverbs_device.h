@@ -33,15 +33,22 @@ struct GidEntry {
 // several the first. Nothing when there is none.
 [[nodiscard]] std::optional<GidEntry> ChooseGid(std::span<const GidEntry> entries);
 
+// "10.0.0.1" or "fd00::1" as the address of RoCEv2 that a port has for it, and the other way. Nothing for
+// what is neither.
+[[nodiscard]] std::optional<Gid> GidOf(const std::string& address);
+[[nodiscard]] std::string AddressOf(const Gid& gid);
+
 // FailedPrecondition unless the port can be used, saying why and what to do.
 [[nodiscard]] absl::Status CheckPort(const std::string& device, int port, const ibv_port_attr& attributes);
 
 class LibverbsDevice final : public RdmaDevice {
  public:
-  // Opens a device by its name, or the only one when that is empty, and looks at the port. NotFound: no such
-  // device. InvalidArgument: no such port, or several devices and no name. FailedPrecondition: the port is
-  // down, or has no RoCEv2 address. Each says what there is and what to do.
-  static absl::StatusOr<std::unique_ptr<LibverbsDevice>> Open(const std::string& name, int port);
+  // Opens a device by its name, or the only one when that is empty, and looks at the port. `address`, in
+  // numbers: which of the RoCEv2 addresses of the port to use; empty: as ChooseGid does. NotFound: no such
+  // device. InvalidArgument: no such port, or several devices and no name, or no address. FailedPrecondition:
+  // the port is down, or has no RoCEv2 address, or not this one. Each says what there is and what to do.
+  static absl::StatusOr<std::unique_ptr<LibverbsDevice>> Open(const std::string& name, int port,
+                                                              const std::string& address = "");
 
   LibverbsDevice(const LibverbsDevice&) = delete;
   LibverbsDevice& operator=(const LibverbsDevice&) = delete;
@@ -70,7 +77,8 @@ class LibverbsDevice final : public RdmaDevice {
 
  private:
   LibverbsDevice() = default;
-  absl::Status Learn(int port);
+  absl::Status Learn(int port, const std::string& address);
+  absl::Status LearnGid(const std::vector<GidEntry>& entries, const std::string& address);
 
   ibv_context* context_ = nullptr;
   ibv_pd* domain_ = nullptr;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include <absl/strings/str_cat.h>
+
 #include "gaios/transport/verbs/verbs_transport.h"
 
 namespace gaios::transport::verbs {
@@ -57,6 +59,39 @@ std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
     }
   }
   return events;
+}
+
+// What has been posted is not known any more, and nothing that will be posted would be. So every link ends,
+// here and thereby at the peers; nothing is granted, so that nobody counts on this replica.
+std::size_t VerbsTransport::LoseDevice(EventHandler& handler) {
+  lost_ = true;
+  ++counters_.devices_lost;
+  connector_->Lose(absl::StrCat(
+      "RDMA device ", device_->facts().name,
+      " has lost its completions: it was taken away, or its driver has failed. This replica takes no "
+      "further part; look into the kernel's log (dmesg), and start it again when the device is back"));
+  std::size_t events = 0;
+  for (Link& link : links_) {
+    if (link.state != LinkState::kClosed) {
+      events += CloseLink(link, handler);
+    }
+  }
+  chained_ = 0;
+  attention_ = 0;
+  return events;
+}
+
+// Of a device that is lost: links go back to the connector, all else goes with its letter.
+void VerbsTransport::RefuseNews() {
+  if (!connector_->any_news()) {
+    return;
+  }
+  for (News& news : connector_->TakeNews()) {
+    if (news.kind == News::Kind::kConnected) {
+      connector_->Ask(
+          {.kind = Task::Kind::kClose, .peer = news.peer, .life = news.life, .pair = std::move(news.pair)});
+    }
+  }
 }
 
 void VerbsTransport::Connected(News news) {

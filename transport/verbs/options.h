@@ -54,6 +54,7 @@ struct VerbsCounters {
   std::uint64_t links_down = 0;
   std::uint64_t grants = 0;
   std::uint64_t grants_without_spare = 0;  // the queue pair was not ready when the grant was
+  std::uint64_t grants_not_opened = 0;     // the device would not let the holder write: its path is down
   std::uint64_t fences = 0;                // of a path that somebody had
   std::uint64_t fences_retried = 0;        // the device would not; nothing is granted until it does
   std::uint64_t flushes_failed = 0;        // of the read after a fence; done again
@@ -62,6 +63,7 @@ struct VerbsCounters {
   std::uint64_t posts_failed = 0;
   std::uint64_t controls_torn = 0;     // looks at a control region that were taken again
   std::uint64_t late_completions = 0;  // of paths and links that are gone
+  std::uint64_t devices_lost = 0;      // 1: it has ended all links for good
   // Work completions that were no success, by WorkStatusIndex.
   std::array<std::uint64_t, kWorkStatuses> failed_work = {};
 };

@@ -17,6 +17,27 @@
 
 namespace gaios::transport::verbs {
 
+// What a channel counts, if it does: transport/bootstrap/bootstrap.h says what each is. Refusals are those
+// for every reason together. Each only grows.
+struct ChannelCounters {
+  std::uint64_t connections_dialled = 0;
+  std::uint64_t dials_failed = 0;
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t peers_up = 0;
+  std::uint64_t peers_down = 0;
+  std::uint64_t frames_sent = 0;
+  std::uint64_t frames_received = 0;
+  std::uint64_t frames_malformed = 0;
+  std::uint64_t refused_by_us = 0;
+  std::uint64_t refused_by_peer = 0;
+  std::uint64_t strangers_garbage = 0;
+  std::uint64_t strangers_oversized = 0;
+  std::uint64_t strangers_slow = 0;
+  std::uint64_t strangers_crowded = 0;
+  std::uint64_t strangers_gone = 0;
+  std::uint64_t strangers_unserved = 0;
+};
+
 // Called from within PeerChannel::Poll only. Handlers may send and disconnect.
 class PeerChannelHandler {
  public:
@@ -42,6 +63,7 @@ class PeerChannel {
   [[nodiscard]] virtual std::uint64_t NextTimeNs() const = 0;
   // Sentences for the user about peers that were refused or that refuse us, since the last call.
   [[nodiscard]] virtual std::vector<std::string> TakeNotices() = 0;
+  [[nodiscard]] virtual ChannelCounters counters() const { return {}; }
 };
 
 }  // namespace gaios::transport::verbs

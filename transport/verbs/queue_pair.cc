@@ -90,18 +90,29 @@ absl::Status QueuePair::Receive(const PortAddress& peer, const QueuePairEnd& oth
   return error == 0 ? absl::OkStatus() : StepError("connecting a queue pair", facts, error);
 }
 
-absl::Status QueuePair::Transmit(std::uint8_t reads, const ConnectionTimes& times) {
-  ibv_qp_attr attributes = {};
+int QueuePair::ToRts(ibv_qp_attr& attributes, const ConnectionTimes& times, int mask) {
   attributes.qp_state = IBV_QPS_RTS;
   attributes.timeout = times.ack_timeout;
   attributes.retry_cnt = times.retries;
   attributes.rnr_retry = kNotReadyRetries;
   attributes.sq_psn = end_.first_packet;
+  return device_->ModifyQueuePair(handle_, attributes,
+                                  mask | IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+                                      IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
+}
+
+absl::Status QueuePair::Transmit(std::uint8_t reads, const ConnectionTimes& times) {
+  ibv_qp_attr attributes = {};
   attributes.max_rd_atomic = reads;
-  const int error = device_->ModifyQueuePair(handle_, attributes,
-                                             IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
-                                                 IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
+  const int error = ToRts(attributes, times, 0);
   return error == 0 ? absl::OkStatus() : StepError("opening a queue pair", device_->facts(), error);
+}
+
+int QueuePair::Allow(int access, const ConnectionTimes& times) {
+  ibv_qp_attr attributes = {};
+  attributes.max_rd_atomic = 1;
+  attributes.qp_access_flags = static_cast<unsigned int>(access);
+  return ToRts(attributes, times, IBV_QP_ACCESS_FLAGS);
 }
 
 int QueuePair::Fail() {

@@ -62,12 +62,19 @@ class QueuePair {
                                      const ConnectionTimes& times);
   // To state RTS: from here on it may post. `reads`: how many reads at a time.
   [[nodiscard]] absl::Status Transmit(std::uint8_t reads, const ConnectionTimes& times);
+  // From RTR on: lets the other end do that, of IBV_ACCESS_REMOTE_*, and goes to RTS. Otherwise errno; then
+  // it may or may not let it.
+  [[nodiscard]] int Allow(int access, const ConnectionTimes& times);
   // To state ERR: nothing that arrives is executed any more, as far as the device keeps to the book.
   [[nodiscard]] int Fail();
   // When it returns 0 the device neither reads nor writes memory for it. Otherwise it is still there: errno.
   [[nodiscard]] int Destroy();
+  // Of a device that is gone, with all that it had made.
+  void Forget() { handle_ = nullptr; }
 
  private:
+  [[nodiscard]] int ToRts(ibv_qp_attr& attributes, const ConnectionTimes& times, int mask);
+
   RdmaDevice* device_ = nullptr;
   ibv_qp* handle_ = nullptr;
   QueuePairEnd end_;

@@ -182,10 +182,7 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
   connector.self = options_.self;
   connector.replicas = options_.replicas;
   connector.clock = options_.clock;
-  connector.times = {.ack_timeout = options_.ack_timeout,
-                     .retries = options_.retries,
-                     .traffic_class = options_.traffic_class,
-                     .service_level = options_.service_level};
+  connector.times = Times();
   connector.inline_bytes = options_.inline_bytes;
   connector.path_sends = kPathSends;
   connector.control_sends = kControlSends;
@@ -199,9 +196,14 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
   if (absl::Status status = connector_->Prepare(options_.own_thread); !status.ok()) {
     return status;
   }
-  connector_->Ask({.kind = Task::Kind::kMakeLoopback});
-  loopback_asked_ = true;
   return absl::OkStatus();
+}
+
+ConnectionTimes VerbsTransport::Times() const {
+  return {.ack_timeout = options_.ack_timeout,
+          .retries = options_.retries,
+          .traffic_class = options_.traffic_class,
+          .service_level = options_.service_level};
 }
 
 void VerbsTransport::Begin() {

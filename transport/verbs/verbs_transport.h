@@ -18,7 +18,8 @@
 // Files: this header; verbs_transport.cc (opening), granting.cc (the owner's side), datapath.cc (everything
 // between Write and its completion), links.cc (links, messages, looks at control regions). Connections are
 // made by the Connector, on a thread of its own. Thread safety, ownership and errors are the contract's, in
-// gaios/transport/transport.h.
+// gaios/transport/transport.h. A device that loses its completions, as one that was pulled out, ends all
+// links for good, and a notice tells the user.
 
 #include <array>
 #include <cstddef>
@@ -80,6 +81,9 @@ class VerbsTransport final : public Transport {
   void Abandon(ReplicaId peer) override;
 
   std::size_t Poll(EventHandler& handler) override;
+  // Makes connections, as far as that need not wait. Where they are not made by a thread of the transport's
+  // own Poll does so, and its user may do so beside.
+  void StepConnections();
 
   // Bytes of memory set aside, each counted once however often it is registered.
   [[nodiscard]] std::size_t reserved_bytes() const {
@@ -88,6 +92,7 @@ class VerbsTransport final : public Transport {
   [[nodiscard]] const DeviceFacts& facts() const { return device_->facts(); }
   [[nodiscard]] FenceStrategy fence() const { return fence_; }
   [[nodiscard]] const VerbsCounters& counters() const { return counters_; }
+  [[nodiscard]] ChannelCounters channel_counters() const { return connector_->channel_counters(); }
   // Sentences for the user, since the last call.
   [[nodiscard]] std::vector<std::string> TakeNotices() { return connector_->TakeNotices(); }
 
@@ -132,6 +137,7 @@ class VerbsTransport final : public Transport {
 
   VerbsTransport(const VerbsOptions& options, std::unique_ptr<RdmaDevice> device, FenceStrategy fence);
   absl::Status Prepare(std::unique_ptr<PeerChannel> channel);
+  [[nodiscard]] ConnectionTimes Times() const;
   absl::StatusOr<Registration> Register(void* at, std::size_t bytes, int access, const char* what);
 
   // granting.cc
@@ -154,6 +160,8 @@ class VerbsTransport final : public Transport {
   void FlushChain(Link& link);
   void FlushChains();
   std::size_t PollCompletions(EventHandler& handler);
+  std::size_t LoseDevice(EventHandler& handler);
+  void RefuseNews();
   std::size_t OnWork(const ibv_wc& work, EventHandler& handler);
   std::size_t OnPathWork(Link& link, std::uint32_t number, EventHandler& handler);
   std::size_t ReportDecided(Link& link, EventHandler& handler);
@@ -219,6 +227,7 @@ class VerbsTransport final : public Transport {
   std::uint32_t flushes_ = 0;
 
   bool begun_ = false;
+  bool lost_ = false;  // the device is of no use any more
   std::unique_ptr<Connector> connector_;
 };
 

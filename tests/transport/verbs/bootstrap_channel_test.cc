@@ -146,6 +146,11 @@ TEST_F(BootstrapChannelTest, AWrongKeyIsNoLinkAndTheOneThatDialsIsTold) {
     }
   }
   EXPECT_FALSE(told.empty());
+  // The channel's counters cross to the thread of the replica.
+  while (transports_[0]->channel_counters().connections_dialled == 0 && clock_.NowNs() < deadline_ns) {
+  }
+  EXPECT_GE(transports_[0]->channel_counters().connections_dialled, 1U);
+  EXPECT_EQ(transports_[0]->channel_counters().peers_up, 0U);
 }
 
 }  // namespace

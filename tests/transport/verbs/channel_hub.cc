@@ -160,6 +160,11 @@ void ChannelHub::Cut(ReplicaId a, ReplicaId b) {
   }
 }
 
+std::uint64_t ChannelHub::connections() {
+  const std::lock_guard lock(mutex_);
+  return connections_;
+}
+
 void ChannelHub::Heal(ReplicaId a, ReplicaId b) {
   const std::lock_guard lock(mutex_);
   LineOf(a, b).cut = false;

@@ -33,6 +33,8 @@ class ChannelHub {
   // Breaks it, and keeps it so until Heal.
   void Cut(ReplicaId a, ReplicaId b);
   void Heal(ReplicaId a, ReplicaId b);
+  // Made so far, of any two.
+  [[nodiscard]] std::uint64_t connections();
 
  private:
   class Channel;

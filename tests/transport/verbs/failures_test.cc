@@ -1,6 +1,8 @@
 // What fails: work requests with every status there is, calls that the device refuses, peers that vanish.
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -82,6 +84,23 @@ TEST_F(FailuresTest, APostThatTheDeviceRefusesIsAPathThatIsDown) {
   EXPECT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDown);
   EXPECT_EQ(counters(kWriter).posts_failed, 1U);
   Give(kWriter, MakeGrant(1, kWriter, 2));
+}
+
+TEST_F(FailuresTest, AcceptAWriteThatIsDoneSaysNothingOfWhatWasPostedAfterIt) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).hold = true;
+  const std::uint64_t first = NextToken();
+  const std::uint64_t second = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, first), Post::kPosted);
+  (void)at(kWriter).Poll();  // a batch each
+  ASSERT_EQ(at(kWriter).ReadLog(kAcceptor, grant, kFirstLife, kRange, second), Post::kPosted);
+  (void)at(kWriter).Poll();
+  device(kWriter).fail_opcode = IBV_WR_RDMA_READ;
+  device(kWriter).fail_status = IBV_WC_RETRY_EXC_ERR;
+  device(kWriter).hold = false;
+  EXPECT_EQ(AwaitOutcome(kWriter, first), Outcome::kDone);
+  EXPECT_EQ(AwaitOutcome(kWriter, second), Outcome::kDown);
 }
 
 TEST_F(FailuresTest, P8AnAbandonedPathReadsTheRingNoMore) {
@@ -188,6 +207,78 @@ TEST_F(FailuresTest, ALinkComesUpThoughQueuePairsAreRefusedForAWhile) {
   Give(kWriter, MakeGrant(1, kWriter));
 }
 
+TEST_F(FailuresTest, APeerThatIsGivenUpIsTriedAgainAfterPausesThatGrowAndToldOnce) {
+  device(kWriter).fail_create_pair = 1'000'000;
+  backend_->hub().Reconnect(kAcceptor, kWriter);
+  std::size_t told = 0;
+  std::uint64_t by_the_middle = 0;
+  constexpr int kTurns = 4000;  // 40 s
+  for (int i = 0; i < kTurns; ++i) {
+    Pump();
+    for (const std::string& notice : transport(kWriter).TakeNotices()) {
+      told += notice.find("replica 0 is given up") != std::string::npos ? 1 : 0;
+    }
+    by_the_middle = i == kTurns / 2 ? backend_->hub().connections() : by_the_middle;
+  }
+  EXPECT_EQ(told, 1U);
+  EXPECT_LE(backend_->hub().connections() - by_the_middle, 6U);
+  device(kWriter).fail_create_pair = 0;
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 1; }));
+  Give(kWriter, MakeGrant(1, kWriter));
+  // Once it was up it is told of again, and not made to wait.
+  device(kWriter).fail_create_pair = 2;
+  const std::uint64_t before = backend_->clock().NowNs();
+  backend_->hub().Reconnect(kAcceptor, kWriter);
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 2; }));
+  EXPECT_LT(backend_->clock().NowNs() - before, std::uint64_t{1'000'000'000});
+}
+
+TEST_F(FailuresTest, APeerThatWasGivenUpIsTriedAtOnceInItsNextLife) {
+  device(kWriter).fail_create_pair = 1'000'000;
+  backend_->hub().Reconnect(kAcceptor, kWriter);
+  for (int i = 0; i < 2000; ++i) {  // 20 s: the pauses are as long as they get
+    Pump();
+  }
+  device(kWriter).fail_create_pair = 0;
+  const std::uint64_t before = backend_->clock().NowNs();
+  Restart(kAcceptor, Incarnation(2));
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 1; }));
+  EXPECT_LT(backend_->clock().NowNs() - before, std::uint64_t{1'000'000'000});
+}
+
+TEST_F(FailuresTest, ADeviceThatIsPulledOutEndsAllLinksAndIsToldAndNobodyDies) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).hold = true;
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token), Post::kPosted);
+  ASSERT_EQ(at(kWriter).ReadControl(kRival), Post::kPosted);
+  device(kWriter).lost = true;
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 2; }));
+  ASSERT_NE(Completed(kWriter, token), nullptr);
+  EXPECT_EQ(Completed(kWriter, token)->outcome, Outcome::kDown);
+  EXPECT_EQ(Count(kWriter, Event::Kind::kControl), 1U) << "each look is answered";
+  EXPECT_EQ(counters(kWriter).devices_lost, 1U);
+  ASSERT_TRUE(PumpUntil([&] { return Count(kAcceptor, Event::Kind::kLinkDown) == 1; }))
+      << "its peers hear of it";
+  const std::vector<std::string> notices = transport(kWriter).TakeNotices();
+  EXPECT_EQ(std::count_if(notices.begin(), notices.end(),
+                          [](const std::string& notice) {
+                            return notice.find("fake0 has lost its completions") != std::string::npos &&
+                                   notice.find("start it again") != std::string::npos;
+                          }),
+            1);
+  // It takes no further part, and the others go on.
+  at(kWriter).GrantTo(kRival, MakeGrant(1, kRival));
+  EXPECT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, NextToken()), Post::kDown);
+  for (int i = 0; i < 1000; ++i) {
+    Pump();
+  }
+  EXPECT_EQ(Count(kWriter, Event::Kind::kGranted), 0U);
+  EXPECT_EQ(Count(kWriter, Event::Kind::kLinkUp), 0U);
+  Give(kRival, MakeGrant(2, kRival));
+}
+
 TEST_F(FailuresTest, HundredsOfLostLinksLeaveNothingBehind) {
   Give(kWriter, MakeGrant(1, kWriter));
   for (int i = 0; i < 20; ++i) {
@@ -240,6 +331,7 @@ class OpenTest : public testing::Test {
     std::unique_ptr<FakeDevice> device = network.MakeDevice();
     device->mutable_facts = facts_.name.empty() ? device->mutable_facts : facts_;
     device->fail_register = fail_register_;
+    device->fail_create_pair = fail_create_pair_;
     options_.clock = &clock_;
     options_.own_thread = false;
     return VerbsTransport::Open(options_, std::move(device),
@@ -250,6 +342,7 @@ class OpenTest : public testing::Test {
   VerbsOptions options_;
   DeviceFacts facts_;
   int fail_register_ = 0;
+  int fail_create_pair_ = 0;
 };
 
 TEST_F(OpenTest, RefusesOptionsThatMakeNoSense) {
@@ -288,6 +381,13 @@ TEST_F(OpenTest, RefusesTheWeakerFenceOnSoftRoce) {
   EXPECT_TRUE(Open().ok());
   options_.fence = FenceStrategy::kQueuePair;
   EXPECT_EQ(Open().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(OpenTest, ADeviceWithoutAQueuePairForTheReadAfterAFenceIsAnErrorAtOnce) {
+  fail_create_pair_ = 1;
+  const absl::Status status = Open();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("could grant nothing"), absl::string_view::npos) << status;
 }
 
 TEST_F(OpenTest, SaysWhatToDoWhenMemoryIsNotRegistered) {

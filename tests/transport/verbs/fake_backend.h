@@ -29,7 +29,7 @@ class FakeBackend final : public conformance::Backend {
     verbs.incarnation = options.incarnation;
     verbs.capacity = options.capacity;
     verbs.replicas = options.replicas;
-    verbs.clock = &clock_;
+    verbs.clock = own_thread_ ? static_cast<const base::Clock*>(&clock_) : &still_clock_;
     verbs.own_thread = own_thread_;
     std::unique_ptr<FakeDevice> device = network_.MakeDevice();
     device->mutable_facts.driver = driver_;
@@ -54,6 +54,8 @@ class FakeBackend final : public conformance::Backend {
     lives_[id.value()].device = nullptr;
   }
 
+  // Of transports without a thread of their own; stands still else.
+  [[nodiscard]] base::ManualClock& clock() { return still_clock_; }
   [[nodiscard]] FakeNetwork& network() { return network_; }
   [[nodiscard]] ChannelHub& hub() { return hub_; }
   [[nodiscard]] FakeDevice& device(ReplicaId id) { return *lives_[id.value()].device; }
@@ -68,6 +70,7 @@ class FakeBackend final : public conformance::Backend {
   const std::string driver_;
   const bool own_thread_;
   base::TscClock clock_{base::TscClock::Source::kKernel};
+  base::ManualClock still_clock_{1};
   FakeNetwork network_;
   ChannelHub hub_;
   std::array<Life, paxos::kMaxReplicas> lives_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "gaios/base/check.h"
 
@@ -82,6 +83,9 @@ FakeDevice::FakeDevice(FakeNetwork& network) : network_(network) {
 }
 
 FakeDevice::~FakeDevice() {
+  if (lost) {
+    std::erase_if(network_.pairs_, [&](const auto& each) { return each.second->device == this; });
+  }
   GAIOS_CHECK(pairs() == 0 && regions() == 0, "all that a device has made is given back");
 }
 
@@ -105,6 +109,14 @@ std::size_t FakeDevice::remote_regions() const {
       std::count_if(network_.regions_.begin(), network_.regions_.end(), [&](const auto& each) {
         return each.second->device == this &&
                (each.second->access & (IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE)) != 0;
+      }));
+}
+
+std::size_t FakeDevice::writable_pairs() const {
+  const std::lock_guard lock(network_.mutex_);
+  return static_cast<std::size_t>(
+      std::count_if(network_.pairs_.begin(), network_.pairs_.end(), [&](const auto& each) {
+        return each.second->device == this && (each.second->access & IBV_ACCESS_REMOTE_WRITE) != 0;
       }));
 }
 
@@ -147,7 +159,7 @@ ibv_cq* FakeDevice::CreateCompletionQueue(int depth) {
 int FakeDevice::DestroyCompletionQueue(ibv_cq* queue) {
   const std::lock_guard lock(network_.mutex_);
   for (const auto& [number, pair] : network_.pairs_) {
-    GAIOS_CHECK(pair->queue != queue, "a completion queue outlives its queue pairs");
+    GAIOS_CHECK(pair->queue != queue || lost, "a completion queue outlives its queue pairs");
   }
   std::erase_if(network_.queues_, [&](const auto& each) { return each.get() == queue; });
   return 0;
@@ -200,6 +212,12 @@ int FakeDevice::ModifyQueuePair(ibv_qp* handle, ibv_qp_attr& attributes, int mas
         return EINVAL;
       }
       pair->first_sent = attributes.sq_psn;
+      if (has(IBV_QP_ACCESS_FLAGS)) {
+        if (Fails(fail_allow)) {
+          return ENOMEM;
+        }
+        pair->access = static_cast<int>(attributes.qp_access_flags);
+      }
       break;
     case IBV_QPS_ERR:
       network_.Break(*pair);
@@ -213,6 +231,10 @@ int FakeDevice::ModifyQueuePair(ibv_qp* handle, ibv_qp_attr& attributes, int mas
 
 int FakeDevice::DestroyQueuePair(ibv_qp* pair) {
   const std::lock_guard lock(network_.mutex_);
+  if (lost) {
+    network_.Break(*static_cast<FakeNetwork::Pair*>(pair));  // and it goes with the device
+    return EIO;
+  }
   if (Fails(fail_destroy_pair)) {
     return ENOMEM;
   }
@@ -275,6 +297,12 @@ int FakeDevice::PostReceive(ibv_qp* handle, ibv_recv_wr* first, ibv_recv_wr** ba
 }
 
 int FakeDevice::PollCompletions(ibv_cq* handle, int most, ibv_wc* completions) {
+  if (lost) {
+    return -1;
+  }
+  if (before_completions) {
+    std::exchange(before_completions, nullptr)();
+  }
   const std::lock_guard lock(network_.mutex_);
   network_.RunLocked();
   auto* const queue = static_cast<FakeNetwork::Queue*>(handle);

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -79,8 +80,13 @@ class FakeDevice final : public RdmaDevice {
   // The next work request of that opcode completes so, without effect.
   std::optional<ibv_wr_opcode> fail_opcode;
   ibv_wc_status fail_status = IBV_WC_SUCCESS;
+  // It has been pulled out: completions cannot be had, and what it had made has gone with it.
+  bool lost = false;
+  // Called once, when completions are looked for next.
+  std::function<void()> before_completions;
   // So many of the next calls fail, with ENOMEM.
   int fail_create_pair = 0;
+  int fail_allow = 0;  // to let the other end of a connected queue pair do something
   int fail_destroy_pair = 0;
   int fail_register = 0;
   int fail_deregister = 0;
@@ -89,6 +95,8 @@ class FakeDevice final : public RdmaDevice {
   // ---- what a test may ask
   [[nodiscard]] std::size_t pairs() const;
   [[nodiscard]] std::size_t regions() const;
+  // Of queue pairs, those by whose other end something may be written here.
+  [[nodiscard]] std::size_t writable_pairs() const;
   // Of registrations, those that let others in.
   [[nodiscard]] std::size_t remote_regions() const;
   std::uint64_t signalled = 0;  // work requests that asked for a completion, of those posted

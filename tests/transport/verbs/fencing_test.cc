@@ -137,6 +137,63 @@ TEST_P(FencingTest, AGrantThatFindsNoQueuePairReadyOpensWhenThereIsOne) {
             Post::kPosted);
 }
 
+// By its adapter, and not by the good will of the peer's transport.
+TEST_P(FencingTest, P2NobodyCanWriteByAQueuePairThatNoGrantHasNamed) {
+  StartGroup(GetParam());
+  EXPECT_EQ(device(kAcceptor).writable_pairs(), 0U);
+  Give(kWriter, MakeGrant(1, kWriter));
+  EXPECT_EQ(device(kAcceptor).writable_pairs(), 1U);
+  Give(kRival, MakeGrant(2, kRival));
+  EXPECT_EQ(device(kAcceptor).writable_pairs(), 1U);
+  const Grant next = MakeGrant(3, kAcceptor);
+  at(kAcceptor).GrantTo(kAcceptor, next);
+  ASSERT_TRUE(PumpUntil([&] { return Granted(next); }));
+  EXPECT_EQ(device(kAcceptor).writable_pairs(), 0U);
+}
+
+TEST_P(FencingTest, AGrantThatTheDeviceDoesNotOpenIsAPathThatIsDownAndTheNextOneIsNot) {
+  StartGroup(GetParam());
+  device(kAcceptor).fail_allow = 1;
+  const Grant grant = MakeGrant(1, kWriter);
+  at(kAcceptor).GrantTo(kWriter, grant);
+  ASSERT_TRUE(PumpUntil([&] { return Granted(grant); }));
+  EXPECT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDown);
+  EXPECT_EQ(counters(kAcceptor).grants_not_opened, 1U);
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+  const Grant next = MakeGrant(1, kWriter, 2);
+  Give(kWriter, next);
+  EXPECT_EQ(WriteAndWait(kWriter, next, kRange), Outcome::kDone);
+}
+
+// The news comes from another thread than the one that takes completions, and may come between its look at
+// the news and its look at completions, where the message with the grant then stands.
+TEST_P(FencingTest, AGrantThatOvertakesTheNewsOfItsQueuePairIsTaken) {
+  StartGroup(GetParam());
+  Give(kWriter, MakeGrant(1, kWriter));
+  Give(kRival, MakeGrant(2, kRival));
+  // The spare for the writer is used up, and the next one is not offered before the acceptor turns again.
+  const Grant grant = MakeGrant(3, kWriter);
+  at(kAcceptor).GrantTo(kWriter, grant);
+  while (!Granted(grant)) {
+    PumpOne(kAcceptor);
+  }
+  const Grant next = MakeGrant(3, kWriter, 2);
+  bool overtaken = false;
+  device(kWriter).before_completions = [&] {
+    at(kAcceptor).GrantTo(kWriter, next);
+    for (int i = 0; i < 100; ++i) {
+      PumpOne(kAcceptor);
+      transport(kWriter).StepConnections();
+    }
+    overtaken = Granted(next);
+  };
+  PumpOne(kWriter);
+  ASSERT_TRUE(overtaken) << "the grant was on its way when completions were looked for";
+  EXPECT_EQ(counters(kWriter).messages_malformed, 0U);
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+  EXPECT_EQ(WriteAndWait(kWriter, next, kRange), Outcome::kDone);
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, FencingTest, testing::Values(kAdapter, kSoftRoce),
                          [](const auto& driver) { return std::string(driver.param); });
 

@@ -32,6 +32,8 @@ class VerbsTest : public testing::Test {
  protected:
   // More rounds than anything takes.
   static constexpr int kPatience = 2000;
+  // By the clock of the group.
+  static constexpr std::uint64_t kTurnNs = 10'000'000;
 
   void StartGroup(const std::string& driver) {
     backend_ = std::make_unique<FakeBackend>(driver, /*own_thread=*/false);
@@ -46,6 +48,11 @@ class VerbsTest : public testing::Test {
     Forget();
   }
 
+  // Another life of a replica that has been started.
+  void Restart(ReplicaId id, Incarnation incarnation) {
+    endpoints_[id.value()] = &backend_->Start({.id = id, .incarnation = incarnation});
+  }
+
   conformance::Endpoint& at(ReplicaId id) { return *endpoints_[id.value()]; }
   VerbsTransport& transport(ReplicaId id) { return backend_->transport(id); }
   FakeDevice& device(ReplicaId id) { return backend_->device(id); }
@@ -57,6 +64,7 @@ class VerbsTest : public testing::Test {
     }
   }
   void Pump() {
+    backend_->clock().AdvanceNs(kTurnNs);
     for (const ReplicaId id : {kAcceptor, kWriter, kRival}) {
       PumpOne(id);
     }

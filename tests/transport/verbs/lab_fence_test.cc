@@ -222,6 +222,67 @@ TEST_F(FenceTest, ThousandsOfGrantsEachWithAQueuePairOfItsOwn) {
   std::printf("writer: %s\n", writer.Ask("counters").c_str());
 }
 
+class ErrorTest : public FenceTest {
+ protected:
+  // What comes of a write of the writer's under this grant.
+  Outcome WriteUnder(Grant grant) {
+    conformance::ProcessEndpoint& writer = backend_.process(kWriter);
+    const Range range = {.from = Position(0), .to = Position(64)};
+    const std::uint64_t token = ++last_token_;
+    while (writer.Write(kRaceAcceptor, grant, kLife, range, token) == Post::kDown) {
+      acceptor_->Poll();
+      (void)writer.Poll();
+    }
+    for (;;) {
+      acceptor_->Poll();
+      for (const conformance::Event& event : writer.Poll()) {
+        if (event.kind == conformance::Event::Kind::kCompletion && event.completion.token == token) {
+          return event.completion.outcome;
+        }
+      }
+    }
+  }
+  static Grant GrantOf(std::uint64_t number) {
+    return {.ballot = paxos::Ballot(1, kWriter, kLife), .number = number};
+  }
+  // That the writer's device gave that status, and that nothing but the path went down.
+  void ExpectPathBrokenBy(const char* status) {
+    const std::string counters = backend_.process(kWriter).Ask("counters");
+    EXPECT_NE(counters.find(std::string(" ") + status + "="), std::string::npos) << counters;
+    EXPECT_NE(counters.find(" paths_broken=1 "), std::string::npos) << counters;
+    EXPECT_EQ(acceptor_->losses, 0U);
+  }
+
+ private:
+  std::uint64_t last_token_ = 0;
+};
+
+TEST_F(ErrorTest, AWriteWithAKeyThatThePeerDoesNotHaveIsAPathThatIsDown) {
+  acceptor_->Give(kWriter, 1, 1);
+  ASSERT_EQ(WriteUnder(GrantOf(1)), Outcome::kDone);
+  const std::vector<std::byte> before = acceptor_->Log();
+  backend_.process(kWriter).FillLog(Position(0), conformance::Bytes(64, std::byte{9}));
+  backend_.process(kWriter).Ask("wrong key");
+  EXPECT_EQ(WriteUnder(GrantOf(1)), Outcome::kDown);
+  EXPECT_EQ(acceptor_->Log(), before);
+  ExpectPathBrokenBy("REM_ACCESS_ERR");
+  acceptor_->Give(kWriter, 1, 2);
+  EXPECT_EQ(WriteUnder(GrantOf(2)), Outcome::kDone);
+  EXPECT_NE(acceptor_->Log(), before);
+}
+
+TEST_F(ErrorTest, AQueuePairWhoseOtherEndDoesNotAnswerIsAPathThatIsDownWhenRetriesAreUsedUp) {
+  // The pair for the first grant is there already; the one after it is made when that is used.
+  backend_.process(kWriter).Ask("wrong number");
+  acceptor_->Give(kWriter, 1, 1);
+  ASSERT_EQ(WriteUnder(GrantOf(1)), Outcome::kDone);
+  acceptor_->Give(kWriter, 1, 2);
+  EXPECT_EQ(WriteUnder(GrantOf(2)), Outcome::kDown);
+  ExpectPathBrokenBy("RETRY_EXC_ERR");
+  acceptor_->Give(kWriter, 1, 3);
+  EXPECT_EQ(WriteUnder(GrantOf(3)), Outcome::kDone);
+}
+
 // And links, which come up again by themselves, with all that belongs to them.
 TEST_F(FenceTest, HundredsOfLinksThatBreakAndComeBack) {
   constexpr std::uint64_t kTimes = 150;

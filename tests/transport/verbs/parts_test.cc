@@ -127,6 +127,17 @@ TEST(ChooseGid, TakesRoceV2OfIpv4ThenGlobalThenLinkLocal) {
   EXPECT_EQ(ChooseGid(std::vector{v1, link_local, global, ipv4})->index, 3U);
 }
 
+TEST(Gid, IsWrittenAsAnAddressAndReadAgain) {
+  EXPECT_EQ(AddressOf(Ipv4()), AddressOf(*GidOf(AddressOf(Ipv4()))));
+  EXPECT_EQ(GidOf("10.0.0.1"), (Gid{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1}));
+  EXPECT_EQ(AddressOf(*GidOf("10.0.0.1")), "10.0.0.1");
+  EXPECT_EQ(GidOf(AddressOf(Global())), Global());
+  EXPECT_EQ(AddressOf(*GidOf("2001:db8::1")), "2001:db8::1");
+  for (const char* const wrong : {"", "host1", "10.0.0", "10.0.0.1:7400", "::g"}) {
+    EXPECT_FALSE(GidOf(wrong).has_value()) << wrong;
+  }
+}
+
 TEST(CheckPort, SaysWhatToDoAboutOneThatIsDown) {
   ibv_port_attr port = {};
   port.state = IBV_PORT_ACTIVE;

@@ -3,7 +3,7 @@
 //   gaios-verbs-agent DIRECTORY ID INCARNATION GROUP CAPACITY REPLICAS
 //
 // Questions that Ask answers: "ready" (ok), "fence", "counters", "notices", "race ROUND" (see Racer), "skip
-// NUMBER": the next number that it writes.
+// NUMBER": the next number that it writes, "wrong key" and "wrong number" (see InjectingDevice).
 
 #include <sys/prctl.h>
 
@@ -23,6 +23,7 @@
 
 #include "tests/conformance/process_endpoint.h"
 #include "tests/conformance/recorder.h"
+#include "tests/transport/verbs/injecting_device.h"
 #include "tests/transport/verbs/racer.h"
 #include "tests/transport/verbs/socket_channel.h"
 
@@ -74,8 +75,10 @@ int Serve(const std::vector<std::string>& arguments) {
                                                                       .clock = &clock});
   absl::StatusOr<std::unique_ptr<LibverbsDevice>> device = LibverbsDevice::Open("", 1);
   GAIOS_CHECK(device.ok(), device.status().ToString().c_str());
+  auto injecting = std::make_unique<InjectingDevice>(*std::move(device));
+  InjectingDevice& orders = *injecting;
   absl::StatusOr<std::unique_ptr<VerbsTransport>> transport =
-      VerbsTransport::Open(options, *std::move(device), std::move(channel));
+      VerbsTransport::Open(options, std::move(injecting), std::move(channel));
   GAIOS_CHECK(transport.ok(), transport.status().ToString().c_str());
   conformance::LocalEndpoint endpoint(**transport);
   Racer racer(**transport);
@@ -95,6 +98,14 @@ int Serve(const std::vector<std::string>& arguments) {
         all += notice + "\n";
       }
       return all;
+    }
+    if (question == "wrong key") {
+      orders.wrong_key = true;
+      return "ok";
+    }
+    if (question == "wrong number") {
+      orders.wrong_number = true;
+      return "ok";
     }
     if (question.starts_with("skip ")) {
       racer.Skip(Number(question.substr(5)));

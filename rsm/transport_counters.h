@@ -1,0 +1,72 @@
+#ifndef GAIOS_RSM_TRANSPORT_COUNTERS_H_
+#define GAIOS_RSM_TRANSPORT_COUNTERS_H_
+
+// What a transport over a network counts, as `gaios status` shows it: events since the replica was started,
+// each number only grows. Of connections between hosts, then of what travels by RDMA. Plain values; any
+// thread.
+//
+// The numbers of the enumerators are places in the file of counters (counters.h): new ones go to the end.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace gaios::rsm {
+
+enum class TransportCounter : std::uint8_t {
+  // transport/bootstrap/bootstrap.h
+  kConnectionsDialled,
+  kDialsFailed,
+  kConnectionsAccepted,
+  kPeersUp,
+  kPeersDown,
+  kFramesSent,
+  kFramesReceived,
+  kFramesMalformed,
+  kRefusedByUs,
+  kRefusedByPeer,
+  kStrangersGarbage,
+  kStrangersOversized,
+  kStrangersSlow,
+  kStrangersCrowded,
+  kStrangersGone,
+  kStrangersUnserved,
+  // transport/verbs/options.h
+  kMessagesSent,
+  kMessagesDropped,
+  kMessagesMalformed,
+  kLinksUp,
+  kLinksDown,
+  kGrants,
+  kGrantsWithoutSpare,
+  kGrantsNotOpened,
+  kFences,
+  kFencesRetried,
+  kFlushesFailed,
+  kPathsFenced,
+  kPathsBroken,
+  kPostsFailed,
+  kControlsTorn,
+  kLateCompletions,
+  kDevicesLost,
+  kFailedWork,  // of every status together
+};
+inline constexpr std::size_t kTransportCounters = static_cast<std::size_t>(TransportCounter::kFailedWork) + 1;
+
+// "strangers_garbage"
+[[nodiscard]] std::string_view TransportCounterName(TransportCounter counter);
+// Whether it tells of something that a person should know of when it is not 0.
+[[nodiscard]] bool TellsOfTrouble(TransportCounter counter);
+
+struct TransportCounters {
+  std::array<std::uint64_t, kTransportCounters> values = {};
+
+  [[nodiscard]] std::uint64_t& operator[](TransportCounter counter) {
+    return values[static_cast<std::size_t>(counter)];
+  }
+};
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_TRANSPORT_COUNTERS_H_

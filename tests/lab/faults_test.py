@@ -1,0 +1,119 @@
+"""A group on three hosts whose bootstrap ports strangers come to, whose ports go down, and one that runs an order book.
+
+All of it under load, and judged as in group.py.
+"""
+
+import group
+import machines
+
+# Connections to the port of a replica that are no replicas', so many of each kind: garbage, nothing at all, the
+# beginning of TLS a byte at a time, and such that go again at once. Those that are kept are kept until the replica
+# closes them. Prints how many it has closed.
+STRANGERS = r'''
+import os, select, socket, sys, time
+target, of_each = (sys.argv[1], int(sys.argv[2])), int(sys.argv[3])
+kept, slow = [], []
+def connect():
+    try:
+        return socket.create_connection(target, timeout=30)
+    except OSError:
+        return None
+for number in range(of_each):
+    for kind in ("garbage", "nothing", "slow", "gone"):
+        stranger = connect()
+        if stranger is None:
+            continue
+        stranger.setblocking(False)
+        try:
+            if kind == "garbage":
+                stranger.send(os.urandom(4096))
+            if kind == "slow":
+                slow.append(stranger)
+            if kind == "gone":
+                stranger.close()
+            else:
+                kept.append(stranger)
+        except OSError:
+            kept.append(stranger)
+hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500)
+closed, sent, deadline = 0, 0, time.monotonic() + 120
+while kept and time.monotonic() < deadline:
+    for stranger in slow:
+        try:
+            stranger.send(hello[sent:sent + 1])
+        except OSError:
+            pass
+    sent += 1
+    for stranger in select.select(kept, [], [], 0.2)[0]:
+        try:
+            gone = not stranger.recv(4096)
+        except BlockingIOError:
+            gone = False
+        except OSError:
+            gone = True
+        if gone:
+            closed += 1
+            kept.remove(stranger)
+            slow = [each for each in slow if each is not stranger]
+print(closed, "closed", len(kept), "left")
+sys.exit(1 if kept else 0)
+'''
+
+
+class FaultsTest(group.GroupLab):
+    MEMORY_MIB = 1024  # for the order book
+
+    def others(self, host):
+        return [other for other in range(self.HOSTS) if other != host]
+
+    def test_strangers_by_the_hundred_disturb_no_group(self):
+        of_each = 100
+        leader = self.make_group()
+        self.load(range(self.HOSTS))
+        self.await_acknowledged(leader)
+        before = self.replica(leader)["transport_counters"]
+        strangers = [self.begin("run", "--timeout", machines.BOUND_SECONDS, host, "python3", "-c", STRANGERS,
+                                group.ADDRESS.format(10 + leader).split(":")[0], 7400, of_each)
+                     for host in self.others(leader)]
+        commits = 0
+        while any(each.poll() is None for each in strangers):
+            self.await_acknowledged(self.await_leader(range(self.HOSTS)))
+            commits += 1
+        self.assert_good(*strangers)
+        self.assertGreater(commits, 0)
+        after = self.replica(leader)["transport_counters"]
+        print({name: after[name] - before[name] for name in after if after[name] != before[name]}, flush=True)
+        self.assertGreaterEqual(after["connections_accepted"] - before["connections_accepted"], 2 * 4 * of_each)
+        for kind in ("strangers_garbage", "strangers_gone"):
+            self.assertGreater(after[kind], before[kind])
+        self.assertGreater(after["strangers_slow"] + after["strangers_crowded"],
+                           before["strangers_slow"] + before["strangers_crowded"])
+        self.await_acknowledged(self.await_leader(range(self.HOSTS)))
+        self.end_of_load()
+        self.assert_same_state(range(self.HOSTS))
+
+    def test_a_port_that_goes_down_and_up_again(self):
+        leader = self.make_group()
+        for down in (self.others(leader)[0], leader):
+            with self.subTest("the leader's" if down == leader else "a follower's"):
+                self.load(range(self.HOSTS))
+                self.await_acknowledged(self.await_leader(range(self.HOSTS)))
+                self.run_in(down, "ip link set eth0 down; rdma link show rxe0/1")
+                self.await_acknowledged(self.await_leader(self.others(down)))
+                self.run_in(down, "ip link set eth0 up")
+                self.end_of_load()
+                self.assert_same_state(range(self.HOSTS))
+
+    def test_an_order_book_whose_leaders_host_dies(self):
+        leader = self.make_group(capacity_bytes=1 << 22, state_machine="order-book")
+        self.load(range(self.HOSTS))
+        self.await_acknowledged(leader)
+        self.assertEqual(0, self.lab("kill", leader)[0])
+        successor = self.await_leader(self.others(leader))
+        self.await_acknowledged(successor)
+        self.end_of_load()
+        self.assert_same_state(self.others(leader))
+
+
+if __name__ == "__main__":
+    machines.main()

@@ -1,0 +1,156 @@
+"""A group of real replicas on three hosts, over RDMA, for tests that do something to its hosts under load.
+
+Clients reach the replica of their own host. Some run on every host, so wherever the leader is, somebody asks it. Hosts
+do not share a clock, so the history of each host's clients is judged by itself; that the replicas have run the same
+commands is judged by their states.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+
+import machines
+import paths
+
+ADDRESS = "10.77.0.{}:7400"
+# A guest is emulated, and shares two processors with the others.
+TIMING = ("[timing]\nheartbeat_interval_ms = 50\nsuspect_timeout_ms = 1000\nelection_jitter_ms = 200\n"
+          "election_timeout_ms = 3000\ndrop_timeout_ms = 2000\n")
+DIRECTORY = "/tmp/group"  # in each guest
+GAIOS = os.path.join(paths.BIN, "gaios")
+JUDGE = os.path.join(paths.BIN, "gaios-linearizability")
+
+
+class GroupLab(machines.LabTest):
+    HOSTS = 3
+
+    def setUp(self):
+        for host in range(self.HOSTS):
+            self.lab("heal", host)
+            if self.status()["hosts"][host]["state"] != "up":
+                self.lab("start", host)
+        self.results = [os.path.join(os.environ["GAIOS_LAB_DIR"], "results", f"host{host}") for host in range(self.HOSTS)]
+        self.loads = []
+        self.histories = []
+
+    def tearDown(self):
+        for process in self.loads:
+            process.kill()
+            process.communicate()
+        for host in range(self.HOSTS):
+            if self.status()["hosts"][host]["state"] == "up":
+                self.lab("run", host, "pkill -9 -f '[g]aios replica'; rm -rf " + DIRECTORY)
+
+    def make_group(self, capacity_bytes=1 << 20, state_machine="counter"):
+        """A new group, bootstrapped here and copied to each host, with a replica running on each. Returns who leads."""
+        self.place_group(capacity_bytes, state_machine)
+        for host in range(self.HOSTS):
+            self.start(host)
+        return self.await_leader(range(self.HOSTS))
+
+    def place_group(self, capacity_bytes=1 << 20, state_machine="counter"):
+        """As make_group, but for the replicas: start() starts each."""
+        here = os.path.join(os.environ["GAIOS_LAB_DIR"], "group")
+        shutil.rmtree(here, ignore_errors=True)
+        os.makedirs(here)
+        key = os.path.join(here, "cluster.key")
+        with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write(os.urandom(32).hex())
+        replicas = "".join(f'[[replica]]\nid = {host}\naddress = "{ADDRESS.format(10 + host)}"\n' for host in range(self.HOSTS))
+        for name, directory, key_path in (("here.toml", os.path.join(here, "made"), key),
+                                          ("group.toml", DIRECTORY, os.path.join(DIRECTORY, "cluster.key"))):
+            with open(os.path.join(here, name), "w", encoding="utf-8") as file:
+                file.write(f'group = "lab"\ntransport = "verbs"\ndirectory = "{directory}"\ncapacity_bytes = {capacity_bytes}\n'
+                           f'state_machine = "{state_machine}"\nidle = "yield"\n{TIMING}'
+                           f'[credentials]\nkey_file = "{key_path}"\n{replicas}')
+        made = subprocess.run([GAIOS, "bootstrap", "--config", os.path.join(here, "here.toml")], capture_output=True, text=True)
+        self.assertEqual(0, made.returncode, made.stderr)
+        for name in ("cluster.key", "group.toml"):
+            shutil.copy(os.path.join(here, name), os.path.join(here, "made"))
+        for host in range(self.HOSTS):
+            shutil.rmtree(os.path.join(self.results[host], "made"), ignore_errors=True)
+            os.makedirs(os.path.join(self.results[host], "made"))
+            for name in ("group.id", f"replica-{host}.marker", "cluster.key", "group.toml"):
+                shutil.copy(os.path.join(here, "made", name), os.path.join(self.results[host], "made"))
+            self.run_in(host, f"rm -rf {DIRECTORY}; cp -r /run/results/made {DIRECTORY}; chown -R 0:0 {DIRECTORY}; "
+                              f"chmod 600 {DIRECTORY}/cluster.key; rm -f /run/results/load*")
+
+    def start(self, host):
+        self.run_in(host, f"setsid {GAIOS} replica --config {DIRECTORY}/group.toml --id {host} "
+                          "> /run/results/replica.log 2>&1 < /dev/null &")
+
+    def replica(self, host):
+        """What the replica of a host says of itself."""
+        code, output, _ = self.lab("run", host, f"{GAIOS} status --config {DIRECTORY}/group.toml --json -")
+        return json.loads(output)[host] if code == 0 else {}
+
+    def await_leader(self, hosts, other_than=None):
+        """Waits until one of the hosts leads with a majority, and returns which."""
+        found = []
+
+        def leads():
+            for host in hosts:
+                said = self.replica(host)
+                if host != other_than and said.get("role") == "leader" and said["running"] and not said["no_quorum"]:
+                    found.append(host)
+                    return True
+            return False
+        self.wait(leads, f"a leader among {list(hosts)}: {[self.log(host) for host in hosts]}")
+        return found[0]
+
+    def log(self, host):
+        try:
+            with open(os.path.join(self.results[host], "replica.log"), encoding="utf-8") as file:
+                return file.read()
+        except OSError as error:
+            return str(error)
+
+    def load(self, hosts, seconds=machines.BOUND_SECONDS, more=""):
+        """Clients of the replicas of these hosts, until end_of_load(), or for so long."""
+        for host in hosts:
+            name = f"load{len(self.histories)}"
+            self.histories.append(os.path.join(self.results[host], name + ".jsonl"))
+            self.loads.append(self.begin(
+                "run", "--timeout", machines.BOUND_SECONDS, host,
+                f"exec {GAIOS} load --config {DIRECTORY}/group.toml --clients 2 --mode closed --seconds {seconds} {more} "
+                f"--history /run/results/{name}.jsonl --json /run/results/{name}.json"))
+
+    def await_acknowledged(self, host, name="commit"):
+        """Waits until the replica of a host has got on from where it is."""
+        before = self.replica(host)[name]
+        self.wait(lambda: self.replica(host).get(name, 0) > before, f"host {host} gets on: {self.log(host)}")
+
+    def end_of_load(self):
+        """Ends the clients; what they were told is right. Returns how many commands were acknowledged to them."""
+        for host in range(self.HOSTS):
+            self.lab("run", host, "pkill -TERM -f '[g]aios load'")  # there may be none, or no host
+        for process in self.loads:
+            self.end(process)
+        self.loads.clear()
+        acknowledged = 0
+        for path in self.histories:
+            if not os.path.exists(path) or os.path.getsize(path) == 0:
+                continue
+            with open(path, encoding="utf-8") as file:
+                lines = file.read().split("\n")
+            whole = lines[:-1]  # a host that died may have left half a line
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("".join(line + "\n" for line in whole))
+            acknowledged += sum(1 for line in whole if '"ok"' in line)
+            judged = subprocess.run([JUDGE, "--model", "log", "--shared-slots", path], capture_output=True, text=True)
+            self.assertEqual(0, judged.returncode, judged.stdout + judged.stderr)
+        self.assertGreater(acknowledged, 0)
+        return acknowledged
+
+    def assert_same_state(self, hosts):
+        """They come to the same commit, and their states are equal."""
+        said = []
+
+        def agree():
+            said[:] = [self.replica(host) for host in hosts]
+            return (len({one["commit"] for one in said}) == 1 and
+                    all(one["applied"] == one["commit"] for one in said))
+        self.wait(agree, f"the replicas agree: {said}")
+        self.assertEqual(1, len({one["state_hash"] for one in said}), said)
+        self.assertFalse(any(one["diverged"] for one in said), said)

@@ -1,0 +1,70 @@
+"""What every ./check shows of RDMA on a device: three hosts, booted once for all of it.
+
+The contract of a transport on Soft-RoCE, each replica a process of the first host; and a group on the three hosts whose
+leader's host dies, whose leader's host stalls, and one of whose replicas holds another key. The rest, which takes
+longer, is in the other tests of this directory.
+"""
+
+import os
+
+import group
+import machines
+import paths
+
+
+class ShortTest(group.GroupLab):
+    def others(self, host):
+        return [other for other in range(self.HOSTS) if other != host]
+
+    def test_the_contract_of_a_transport_is_kept(self):
+        code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,
+                                        os.path.join(paths.BIN, "verbs_lab_test"), "--gtest_filter=Verbs/ConformanceTest.*")
+        print(output, errors, flush=True)
+        self.assertEqual(0, code)
+        self.assertRegex(output, r"\[  PASSED  \] [1-9][0-9]+ tests\.")
+
+    def test_a_leaders_host_that_stalls_finds_itself_fenced(self):
+        leader = self.make_group()
+        for host in range(self.HOSTS):
+            self.assertEqual(["verbs", "verbs"], [link["path"] for link in self.replica(host)["links"]])
+        self.load(range(self.HOSTS))
+        self.await_acknowledged(leader)
+        stall = self.begin("stall", leader, 8)
+        successor = self.await_leader(self.others(leader))
+        self.assert_good(stall)
+        self.wait(lambda: self.replica(leader).get("role") == "follower", f"it steps down: {self.log(leader)}")
+        self.await_acknowledged(successor)
+        self.end_of_load()
+        self.assert_same_state(range(self.HOSTS))
+
+    def test_a_replica_with_another_key_is_refused_and_disturbs_nobody(self):
+        self.place_group()
+        stranger = self.HOSTS - 1
+        self.run_in(stranger, f"head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n' > {group.DIRECTORY}/cluster.key")
+        for host in range(self.HOSTS):
+            self.start(host)
+        leader = self.await_leader(self.others(stranger))
+        self.load(self.others(stranger))
+        self.await_acknowledged(leader)
+        told = "the two ends do not hold the same cluster key"
+        self.wait(lambda: all(told in self.log(host) for host in range(self.HOSTS)),
+                  f"both ends say so: {[self.log(host) for host in range(self.HOSTS)]}")
+        self.await_acknowledged(leader)
+        self.assertEqual({"down"}, {link["state"] for link in self.replica(stranger)["links"]})
+        self.assertGreater(self.end_of_load(), 0)
+        self.assert_same_state(self.others(stranger))
+
+    # The last one, as its host has to be booted again for others.
+    def test_the_leaders_host_dies(self):
+        leader = self.make_group()
+        self.load(range(self.HOSTS))
+        self.await_acknowledged(leader)
+        self.assertEqual(0, self.lab("kill", leader)[0])
+        successor = self.await_leader(self.others(leader))
+        self.await_acknowledged(successor)
+        self.end_of_load()
+        self.assert_same_state(self.others(leader))
+
+
+if __name__ == "__main__":
+    machines.main()
