@@ -31,9 +31,11 @@ struct FollowerLink {
   };
 
   Member member;
+  bool counts = false;  // its acceptances and answers count (P7); else it is being filled
   Stage stage = Stage::kAbsent;
   Grant grant;
   bool in_sync = false;
+  bool filling = false;      // it lacks much, and is written to piece by piece
   Position posted;           // end of what has been posted
   Position acked;            // end of what has completed: accepted, under our ballot
   Position word_posted;      // commit word as last posted
@@ -43,6 +45,24 @@ struct FollowerLink {
   TimeNs acked_ns = 0;       // when an operation last completed
   TimeNs asked_ns = 0;
   std::uint64_t probed = 0;  // latest probe round completed
+  TimeNs next_piece_ns = 0;  // filling: when the next piece may be posted, ...
+  Position filled_beside;    // ... and where the log ended when the last one was
+
+  // The replica has come back as another incarnation: nothing of the former one holds for it.
+  void Become(Incarnation incarnation) {
+    member.incarnation = incarnation;
+    counts = false;
+    stage = Stage::kAbsent;
+    in_sync = false;
+    filling = false;
+    posted = acked = word_posted = applied = Position();
+    full_since_ns = 0;
+    stalled = false;
+    acked_ns = 0;
+    asked_ns = 0;
+    probed = 0;
+    Forget();
+  }
 
   // Tokens are drawn from above `first`: never those of an earlier leadership, whose completions may yet come
   // in.

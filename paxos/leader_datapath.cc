@@ -61,6 +61,9 @@ void Leader::Extend(std::uint64_t aligned) {
     ShowReuse(before.position + EntryBytes(length));
   }
   state_.end = state_.log.Seal(before, ballot_, header);
+  if (kind == EntryKind::kReadmission) [[unlikely]] {
+    state_.NoteEntry(state_.log.Known(before));
+  }
   if (state_.observer != nullptr) [[unlikely]] {
     ShowAppend(before);
   }
@@ -92,18 +95,20 @@ void Leader::ShowAppend(const Cursor& before) const {
 }
 
 void Leader::ShowReuse(Position to) const {
-  if (to.value() <= state_.log.capacity()) {
-    return;
+  if (to.value() > state_.log.capacity()) {
+    state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()),
+                             {in_sync_then_.data(), in_sync_then_size_});
   }
-  std::array<ReplicaId, kMaxReplicas> in_sync;
-  std::size_t size = 0;
-  in_sync[size++] = state_.self.id;
+}
+
+void Leader::NoteInSync() {
+  in_sync_then_size_ = 0;
+  in_sync_then_[in_sync_then_size_++] = state_.self;
   for (const FollowerLink& follower : followers_.all()) {
-    if (follower.in_sync) {
-      in_sync[size++] = follower.member.id;
+    if (follower.in_sync && follower.counts) {
+      in_sync_then_[in_sync_then_size_++] = follower.member;
     }
   }
-  state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()), {in_sync.data(), size});
 }
 
 bool Leader::MakeRoom(std::uint64_t entry_bytes) {
@@ -176,12 +181,21 @@ void Leader::CompleteAndShow(FollowerLink& follower) {
 }
 
 void Leader::AdvanceCommit() {
-  GAIOS_CHECK(followers_.size() + 1 == state_.options.configuration.size(),
-              "P7: quorums are over the configuration");
+  GAIOS_CHECK(followers_.size() + 1 == state_.membership.size(), "P7: quorums are over the configuration");
   CommitTo(followers_.ReachedBy<Position>(
-      state_.options.configuration.majority(), state_.end.position, [](const FollowerLink& follower) {
-        return follower.stage == FollowerLink::Stage::kActive ? follower.acked : Position();
+      state_.membership.majority(), state_.end.position, [](const FollowerLink& follower) {
+        return follower.counts && follower.stage == FollowerLink::Stage::kActive ? follower.acked
+                                                                                 : Position();
       }));
+}
+
+// A readmission is committed, or has been appended: who counts is another.
+void Leader::Recount() {
+  membership_changes_ = state_.membership.changes();
+  for (FollowerLink& follower : followers_.all()) {
+    follower.counts = state_.membership.Counts(follower.member);
+  }
+  LimitReuse(ReuseLimit());
 }
 
 }  // namespace gaios::paxos

@@ -32,8 +32,8 @@ inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
   GiveUpClaim();
   const std::uint64_t aligned = Aligned(bytes);
   if (open_.payload_bytes + aligned > open_.limit_bytes) {
-    if (proving_) [[unlikely]] {
-      return Refusal::kNotLeader;
+    if (closed_ != Refusal::kNone) [[unlikely]] {
+      return closed_;
     }
     const Refusal refusal = TryOpen(aligned) ? Refusal::kNone : OpenSlowly(aligned);
     if (refusal != Refusal::kNone) [[unlikely]] {
@@ -47,7 +47,7 @@ inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
 }
 
 [[gnu::always_inline]] inline bool Leader::TryReserve(std::uint64_t bytes, std::uint64_t time_ns) {
-  if (proving_ || open_.claimed_bytes != 0 || !TryOpen(Aligned(bytes))) [[unlikely]] {
+  if (closed_ != Refusal::kNone || open_.claimed_bytes != 0 || !TryOpen(Aligned(bytes))) [[unlikely]] {
     return false;
   }
   open_.time_ns = time_ns;
@@ -137,7 +137,8 @@ inline Proposal Leader::Publish() {
 // Whether some link is ready for another write; until then commands gather.
 [[gnu::always_inline]] inline bool Leader::MayPost() const {
   for (const FollowerLink& follower : followers_.all()) {
-    if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() < pipeline_depth_) {
+    if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() < pipeline_depth_ &&
+        !follower.filling) {
       return true;
     }
   }
@@ -150,11 +151,21 @@ inline Proposal Leader::Publish() {
     Leave(follower, FollowerLink::Stage::kBehind);
     return;
   }
+  if (follower.filling) [[unlikely]] {
+    Fill(follower);
+    return;
+  }
   if (follower.under_way() >= pipeline_depth_) {
     return;
   }
+  PostTo(follower, std::min(end, from + kMaxWriteBytes));
+}
+
+// Writes what follows the posted, up to `end` at most.
+[[gnu::always_inline]] inline void Leader::PostTo(FollowerLink& follower, Position end) {
+  const Position from = follower.posted;
   const std::uint64_t capacity = state_.log.capacity();
-  const Position to = std::min({end, from + kMaxWriteBytes, follower.applied + capacity});
+  const Position to = std::min(end, follower.applied + capacity);
   if (to <= from) [[unlikely]] {
     return;  // its ring is full of what it has yet to apply
   }
@@ -191,7 +202,9 @@ inline Proposal Leader::Publish() {
     return false;
   }
   const Position acked = follower->posted;
-  const bool commits = OneDecides() && AcceptsRecord(acked) && acked == state_.end.position;
+  const bool commits = OneDecides() && follower->counts && AcceptsRecord(acked) &&
+                       acked == state_.end.position && !state_.membership.undecided() &&
+                       state_.membership.changes() == membership_changes_;
   if ((!commits && acked > state_.commit.position) || state_.failover.first_commit_ns == 0) [[unlikely]] {
     return false;
   }
@@ -233,7 +246,7 @@ inline bool Leader::OnCompletion(ReplicaId peer, bool done, bool fenced, std::ui
     follower->acked = Position(posted.value);
   }
   // What is acknowledged below the commit tells nothing new.
-  if (follower->acked > state_.commit.position) {
+  if (follower->acked > state_.commit.position && follower->counts) {
     if (OneDecides()) [[likely]] {
       CommitTo(follower->acked);
     } else {
@@ -246,6 +259,9 @@ inline bool Leader::OnCompletion(ReplicaId peer, bool done, bool fenced, std::ui
 inline void Leader::CommitTo(Position reached) {
   if (AcceptsRecord(reached) && reached > state_.commit.position) [[likely]] {
     state_.AdvanceCommit(reached);
+    if (state_.membership.changes() != membership_changes_) [[unlikely]] {
+      Recount();
+    }
     if (state_.failover.first_commit_ns == 0) [[unlikely]] {
       state_.failover.first_commit_ns = state_.now;
     }

@@ -9,6 +9,7 @@
 // and heartbeat_ballot() in the control region before it carries the actions out, so that a leader's commit
 // is visible before anything that rests on it; retained() and heartbeat_counter() with each Tick. One thread.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,7 @@
 #include "gaios/paxos/observer.h"
 #include "gaios/paxos/options.h"
 #include "gaios/paxos/recovery.h"
+#include "gaios/paxos/snapshot_point.h"
 #include "gaios/paxos/state.h"
 #include "gaios/paxos/types.h"
 
@@ -74,6 +76,23 @@ class Replica {
   void OnControlNotPosted(ReplicaId peer);
   void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
+  // Leader: hands the leadership over to `to`, as planned: nothing that was taken is lost or unknown, and
+  // what comes meanwhile is refused as full. False, and nothing happens, unless this replica leads and `to`
+  // could.
+  [[nodiscard]] bool HandOver(ReplicaId to) {
+    return state_.role == Role::kLeader && !leader_.handing_over() && leader_.HandOver(to);
+  }
+  [[nodiscard]] bool handing_over() const { return state_.role == Role::kLeader && leader_.handing_over(); }
+
+  // The state machine has been restored from a snapshot that another replica took at `point`, and goes on
+  // from there. Entries behind it that are here already stay. False, and nothing is changed, when it tells
+  // nothing new, or while this replica campaigns or leads.
+  [[nodiscard]] bool InstallSnapshot(const SnapshotPoint& point);
+  // Where a snapshot of the state machine as it is now belongs.
+  [[nodiscard]] SnapshotPoint snapshot_point() const {
+    return {apply_, state_.membership.configuration(),
+            std::max(acceptor_.promised().ballot, acceptor_.floor())};
+  }
   // The bytes that a grant under way must carry over to new memory; `memory` is the log that is being fenced.
   [[nodiscard]] Range LiveRange(const std::byte* memory);
 
@@ -101,14 +120,19 @@ class Replica {
   }
   [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
   // Leader: posts what has gathered.
-  void Flush() { leader_.Flush(); }
+  void Flush() {
+    leader_.Flush();
+    if (leader_.handing_over()) [[unlikely]] {
+      leader_.GoOnHandingOver();
+    }
+  }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {
     if (follower_reads_.wants_round()) [[unlikely]] {
       follower_reads_.Begin();
     }
-    return !acceptor_.granting() && state_.voter && learner_.Learn(acceptor_.granted().ballot, commit_word);
+    return !acceptor_.granting() && learner_.Learn(acceptor_.granted().ballot, commit_word);
   }
 
   // Whether a committed entry waits to be applied, and the next one; call Applied() when the state machine
@@ -146,6 +170,11 @@ class Replica {
   [[nodiscard]] Actions& actions() { return state_.actions; }
   [[nodiscard]] Role role() const { return state_.role; }
   [[nodiscard]] Member self() const { return state_.self; }
+  // Who votes, as far as the log is known here to be committed; and whether this replica does.
+  [[nodiscard]] const Configuration& configuration() const { return state_.membership.configuration(); }
+  [[nodiscard]] bool voter() const { return state_.voter(); }
+  // A readmission stands in its log that is not known here to be chosen.
+  [[nodiscard]] bool readmission_undecided() const { return state_.membership.undecided(); }
   [[nodiscard]] const Options& options() const { return state_.options; }
   [[nodiscard]] Position commit() const { return state_.commit.position; }
   [[nodiscard]] Slot commit_slot() const { return state_.commit.slot; }
@@ -180,8 +209,11 @@ class Replica {
   void Campaign();
   void StepDown();
   void After(Recovery::Progress progress);
-  // Both only grow.
-  [[nodiscard]] std::uint64_t ReadEpoch() const { return state_.leadership_epoch + follower_reads_.epoch(); }
+  // All only grow. Votes were counted by a configuration: when it changes, the reads under way are asked for
+  // again.
+  [[nodiscard]] std::uint64_t ReadEpoch() const {
+    return state_.leadership_epoch + follower_reads_.epoch() + state_.membership.changes();
+  }
 
   State state_;
   Acceptor acceptor_{state_};

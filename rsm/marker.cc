@@ -129,10 +129,10 @@ absl::StatusOr<Start> PlanWithoutMarker(const Config& config, ReplicaId id, Star
   start.incarnation = paxos::Incarnation(*drawn);
   start.counted = MarkerText(config, start.uuid, id, *drawn);
   start.notice =
-      absl::StrCat("replica ", id.value(), " does not vote: its bootstrap marker ", MarkerPath(config, id),
+      absl::StrCat("replica ", id.value(), " does not vote yet: its bootstrap marker ", MarkerPath(config, id),
                    start.unreadable ? absl::StrCat(" was unreadable (now ", AsideName(id), ")")
                                     : std::string(" is missing"),
-                   ", so it cannot know what it has promised before; it waits to be readmitted");
+                   ", so it cannot know what it has promised before; the leader fills it, and then it is readmitted");
   return start;
 }
 
@@ -234,11 +234,11 @@ absl::StatusOr<Start> PlanStart(const Config& config, ReplicaId id) {
   start.first_start = incarnation == 1;
   if (!start.first_start) {
     start.notice = absl::StrCat(
-        "replica ", id.value(), " does not vote: ",
+        "replica ", id.value(), " does not vote yet: ",
         incarnation > kFirstLearnerIncarnation
             ? std::string("its bootstrap marker had been lost")
             : absl::StrCat("this is start ", incarnation, ", and what it promised before was in memory"),
-        "; it waits to be readmitted");
+        "; the leader fills it, and then it is readmitted");
   }
   return start;
 }

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "gaios/paxos/types.h"
+#include "gaios/rsm/durable_file.h"
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
+#include "gaios/rsm/snapshot/origin.h"
 
 namespace gaios::rsm {
 namespace {
@@ -144,6 +146,24 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   }
   port_ = *std::move(opened);
 
+  SnapshotsOptions snapshots;
+  snapshots.group_directory = config.directory;
+  snapshots.snapshot_directory =
+      config.snapshot_directory.empty() ? config.directory : config.snapshot_directory;
+  snapshots.self = self;
+  snapshots.replicas = config.replicas.size();
+  snapshots.origin = OriginOf(config, group);
+  snapshots.interval_commands = config.snapshot_interval_commands;
+  snapshots.fill_bytes_per_second = config.snapshot_fill_bytes_per_second;
+  if (absl::Status status = CreateDirectory(snapshots.snapshot_directory); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<std::unique_ptr<Snapshots>> opened_snapshots = Snapshots::Open(snapshots);
+  if (!opened_snapshots.ok()) {
+    return opened_snapshots.status();
+  }
+  snapshots_ = *std::move(opened_snapshots);
+
   CounterIdentity identity;
   identity.group = config.group;
   identity.replica = self;
@@ -160,6 +180,7 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
 bool Node::Poll() {
   const bool asked = port_->Poll(*replica_);
   const bool worked = replica_->Poll();
+  const bool looked_after = snapshots_->Poll(*replica_);
   counters_->Update(*replica_, replica_->now_ns());
   if (replica_->divergence().has_value() && !divergence_told_) {
     divergence_told_ = true;
@@ -169,12 +190,15 @@ bool Node::Poll() {
         " commands: it has stopped applying. The state machine is not deterministic, or its memory is "
         "damaged; compare the replicas' journals, then replace this one");
   }
-  return asked || worked;
+  return asked || worked || looked_after;
 }
 
 std::vector<std::string> Node::TakeNotices() {
   std::vector<std::string> taken = std::exchange(notices_, {});
   for (std::string& notice : transport_->TakeNotices()) {
+    taken.push_back(std::move(notice));
+  }
+  for (std::string& notice : snapshots_->TakeNotices()) {
     taken.push_back(std::move(notice));
   }
   return taken;

@@ -244,6 +244,19 @@ Taken Replica::OpenSession(ProposalListener& listener, std::uint64_t tag) {
   return taken;
 }
 
+HandOverAnswer Replica::HandOver(paxos::ReplicaId to) {
+  paxos::Replica& core = engine_.core();
+  if (!core.established()) {
+    return HandOverAnswer::kNotLeader;
+  }
+  if (core.handing_over()) {
+    return HandOverAnswer::kUnderWay;
+  }
+  const bool begun = core.HandOver(to);
+  engine_.CarryOut();
+  return begun ? HandOverAnswer::kBegun : HandOverAnswer::kNotAble;
+}
+
 void Replica::ForgetProposals() {
   epoch_ = engine_.core().leadership_epoch();
   hash_due_ = 0;

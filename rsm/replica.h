@@ -27,6 +27,7 @@
 #include "gaios/rsm/command_codec.h"
 #include "gaios/rsm/engine.h"
 #include "gaios/rsm/sessions.h"
+#include "gaios/rsm/snapshot/facts.h"
 #include "gaios/rsm/state_machine.h"
 #include "gaios/transport/transport.h"
 
@@ -44,6 +45,14 @@ enum class [[nodiscard]] Taken : std::uint8_t {
 struct Submission {
   std::span<const std::byte> command;
   SessionCommand session;  // its place in a client session; zero: of none
+};
+
+// What HandOver says at once.
+enum class [[nodiscard]] HandOverAnswer : std::uint8_t {
+  kBegun,
+  kNotLeader,  // see Replica::leader() for whom to ask
+  kNotAble,    // the other is no voter, cannot be reached, or has been fenced off or left behind
+  kUnderWay,   // one has begun and not ended
 };
 
 // How a command that was committed fared in its session.
@@ -146,6 +155,29 @@ class Replica {
   // vote.
   Taken Read(ReadListener& listener, std::uint64_t tag);
 
+  // What SaveSnapshot would save now, but for its origin, which the replica does not know.
+  [[nodiscard]] SnapshotFacts DescribeState() const;
+  // Sessions, then state machine, as they are between two turns. May be called in a child that was forked.
+  [[nodiscard]] absl::Status SaveSnapshot(SnapshotSink& sink) const;
+  // Nothing while the leader's log holds all that this replica lacks. Else the position from which on it is
+  // held: a snapshot of there, or of later, helps.
+  [[nodiscard]] std::optional<paxos::Position> SnapshotWanted() const;
+  // Takes over a state that is ahead of this replica's: state machine, sessions, counts and times, and the
+  // place in the log. `source` has been verified, and its origin is this group's. Blocks as long as Restore
+  // takes. When it fails the replica is as it was, but for one case: a Restore that says it went well and
+  // leaves a state of another hash has diverged (divergence()). FailedPrecondition: the snapshot is of no use
+  // here; Unavailable: not now. Observers do not see the commands that it stands for.
+  [[nodiscard]] absl::Status InstallSnapshot(const SnapshotFacts& facts, SnapshotSource& source);
+  // For a new group that is made from a snapshot of another: takes over the state machine, its count and its
+  // time, and no sessions, whose ids are places in the other's log. `source` is behind the sessions. Before
+  // the first Poll, on every replica alike.
+  [[nodiscard]] absl::Status BeginWith(const SnapshotFacts& facts, SnapshotSource& source);
+
+  // Leader: hands the leadership over to replica `to`. Begun, it takes nothing more (kFull) until `to` leads,
+  // or cannot; everything that it had taken is answered as committed before. See leader() for what came of
+  // it.
+  HandOverAnswer HandOver(paxos::ReplicaId to);
+
   // Answers everything that is under way as unknown, or lost: for a replica that will not be polled any more.
   void Close() { ForgetProposals(); }
 
@@ -161,6 +193,7 @@ class Replica {
   [[nodiscard]] paxos::TimeNs now_ns() const { return now_ns_; }
   [[nodiscard]] std::uint64_t state_hash() const { return state_machine_.StateHash(); }
   [[nodiscard]] const Sessions& sessions() const { return sessions_; }
+  [[nodiscard]] const StateMachine& state_machine() const { return state_machine_; }
   // Bytes that the replica itself has allocated; the transport's come on top.
   [[nodiscard]] std::size_t reserved_bytes() const;
 
@@ -207,6 +240,7 @@ class Replica {
   void ForgetReads();
   void TakeHash();
   void CompareHash(std::span<const std::byte> bytes);
+  [[nodiscard]] absl::Status TakeOver(const SnapshotFacts& facts, SnapshotSource& source);
   void ProposeHash();
   [[nodiscard]] std::uint64_t StampNs() const { return now_ns_ + wall_offset_ns_; }
 

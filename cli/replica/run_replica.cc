@@ -86,7 +86,7 @@ class Teller {
     switch (core.role()) {
       case paxos::Role::kLearner:
         // A notice of the node's says why.
-        return "learner; rejoining a group is not in this version";
+        return "learner; it is being filled";
       case paxos::Role::kFollower:
         return leader.has_value() ? absl::StrCat("follower of replica ", leader->value())
                                   : "follower, no leader known";
