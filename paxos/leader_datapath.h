@@ -203,7 +203,8 @@ inline Proposal Leader::Publish() {
   }
   const Position acked = follower->posted;
   const bool commits = OneDecides() && follower->counts && AcceptsRecord(acked) &&
-                       acked == state_.end.position && !state_.membership.undecided();
+                       acked == state_.end.position && !state_.membership.undecided() &&
+                       state_.membership.changes() == membership_changes_;
   if ((!commits && acked > state_.commit.position) || state_.failover.first_commit_ns == 0) [[unlikely]] {
     return false;
   }
