@@ -54,6 +54,8 @@ json DemoJson(const DemoResult& result) {
           {"leader_killed", result.killed.has_value() ? json(*result.killed) : json()},
           {"leader_changes", result.leader_changes},
           {"failover_us", result.failover.has_value() ? FailoverJson(*result.failover) : json()},
+          {"readmitted_ms", result.readmitted_ms.has_value() ? json(*result.readmitted_ms) : json()},
+          {"hand_over_gap_us", result.hand_over_gap_us.has_value() ? json(*result.hand_over_gap_us) : json()},
           {"client_gap_us", static_cast<double>(result.client_gap_ns) / 1e3},
           {"latency_ns", LatencyJson(result.latencies)},
           {"rate", Rate(result)},
@@ -94,6 +96,17 @@ std::string DemoSummary(const DemoResult& result) {
                      DurationText(failover.recover_ns), ", first commit ",
                      DurationText(failover.first_commit_ns), "; the client saw a gap of ",
                      DurationText(result.client_gap_ns)));
+  }
+  if (result.readmitted_ms.has_value()) {
+    Row(text, "back",
+        absl::StrCat("replica ", *result.killed, ", ",
+                     DurationText(static_cast<std::uint64_t>(*result.readmitted_ms * 1e6)),
+                     " after it was started again: filled and readmitted"));
+  }
+  if (result.hand_over_gap_us.has_value()) {
+    Row(text, "leads again",
+        absl::StrCat("replica ", *result.killed, ", handed over as planned: nothing was committed for ",
+                     DurationText(static_cast<std::uint64_t>(*result.hand_over_gap_us * 1e3))));
   }
   Row(text, "flow",
       absl::StrCat(result.feed.format, result.feed.source.empty() ? "" : " ", result.feed.source, ": ",

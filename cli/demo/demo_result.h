@@ -26,8 +26,10 @@ struct DemoResult {
   std::uint64_t leader_changes = 0;
   std::optional<std::size_t> killed;              // the leader that was
   std::optional<rsm::FailoverCounters> failover;  // as its successor measured it
-  std::uint64_t client_gap_ns = 0;                // longest time without an answer, from the kill on
-  std::vector<std::string> troubles;              // what kept the run from being what it should have been
+  std::optional<double> readmitted_ms;     // from the start of the killed replica's next life until it voted
+  std::optional<double> hand_over_gap_us;  // it leads again, as planned: for so long nothing was committed
+  std::uint64_t client_gap_ns = 0;         // longest time without an answer, from the kill on
+  std::vector<std::string> troubles;       // what kept the run from being what it should have been
   base::Histogram latencies;
   feeds::FeedReport feed;
   std::uint64_t book_rejects = 0;         // see book_outcomes.h

@@ -25,6 +25,9 @@
 namespace gaios::cli {
 namespace {
 
+// For the system to take apart the memory of a process that was killed.
+constexpr std::chrono::milliseconds kDeathPatience(10'000);
+
 using std::chrono::steady_clock;
 
 // Small enough for any machine, large enough to be wrapped many times in a run.
@@ -112,19 +115,45 @@ ReplicaGroup::~ReplicaGroup() {
 
 absl::Status ReplicaGroup::Launch() {
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    std::vector<std::string> arguments = {"/proc/self/exe", "replica",       "--config",  config_path_,
-                                          "--id",           absl::StrCat(i), "--journal", JournalPath(i)};
-    // One replica alone is enough to diverge.
-    if (!options_.fault.empty() && (options_.fault != "diverge" || i + 1 == members_.size())) {
-      arguments.insert(arguments.end(), {"--inject-fault", options_.fault});
+    if (absl::Status status = Start(i); !status.ok()) {
+      return status;
     }
-    absl::StatusOr<std::unique_ptr<ChildProcess>> process = ChildProcess::Start(arguments, OutputPath(i));
-    if (!process.ok()) {
-      return process.status();
-    }
-    members_[i].process = *std::move(process);
   }
   return absl::OkStatus();
+}
+
+absl::Status ReplicaGroup::Start(std::size_t replica) {
+  Member& member = members_[replica];
+  ++member.life;
+  std::vector<std::string> arguments = {"/proc/self/exe", "replica",
+                                        "--config",       config_path_,
+                                        "--id",           absl::StrCat(replica),
+                                        "--journal",      JournalPath(replica, member.life)};
+  // One replica alone is enough to diverge.
+  const bool damaged = options_.fault != "diverge" || replica + 1 == members_.size();
+  if (!options_.fault.empty() && damaged && member.life == 1) {
+    arguments.insert(arguments.end(), {"--inject-fault", options_.fault});
+  }
+  absl::StatusOr<std::unique_ptr<ChildProcess>> process = ChildProcess::Start(arguments, OutputPath(replica));
+  if (!process.ok()) {
+    return process.status();
+  }
+  member.process = *std::move(process);
+  member.dead = false;
+  return absl::OkStatus();
+}
+
+absl::Status ReplicaGroup::Restart(std::size_t replica) {
+  if (!members_[replica].process->Wait(kDeathPatience).has_value()) {
+    return absl::DeadlineExceededError(absl::StrCat("replica ", replica, " was killed and does not end"));
+  }
+  return Start(replica);
+}
+
+bool ReplicaGroup::Votes(std::size_t replica) const {
+  const GroupStatus status = Status();
+  const rsm::CounterData* const live = status.replicas[replica].Live();
+  return live != nullptr && live->voter == 1 && live->incarnation == members_[replica].life;
 }
 
 template <typename Ready>
@@ -215,8 +244,18 @@ GroupStatus ReplicaGroup::Status() const {
   return ReadGroupStatus(config_);
 }
 
-std::string ReplicaGroup::JournalPath(std::size_t replica) const {
-  return absl::StrCat(directory_, "/replica-", replica, ".journal");
+std::string ReplicaGroup::JournalPath(std::size_t replica, std::size_t life) const {
+  return absl::StrCat(directory_, "/replica-", replica, ".life-", life, ".journal");
+}
+
+std::vector<std::string> ReplicaGroup::JournalPaths() const {
+  std::vector<std::string> paths;
+  for (std::size_t replica = 0; replica < members_.size(); ++replica) {
+    for (std::size_t life = 1; life <= members_[replica].life; ++life) {
+      paths.push_back(JournalPath(replica, life));
+    }
+  }
+  return paths;
 }
 
 std::string ReplicaGroup::OutputPath(std::size_t replica) const {

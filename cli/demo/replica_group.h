@@ -48,6 +48,11 @@ class ReplicaGroup {
   [[nodiscard]] std::optional<std::size_t> Leader() const;
   // kill -9. It runs no more instruction of its own; the system takes a moment to take down the rest.
   void Kill(std::size_t replica);
+  // Starts a replica that was killed again: another life, with a journal of its own. Waits for the end of the
+  // former one.
+  [[nodiscard]] absl::Status Restart(std::size_t replica);
+  // Whether `replica`, in the life it is in, votes.
+  [[nodiscard]] bool Votes(std::size_t replica) const;
   // Asks all that live to end and waits for it. The error tells which did not end well, with the end of its
   // output.
   [[nodiscard]] absl::Status Stop(std::chrono::milliseconds timeout);
@@ -60,7 +65,8 @@ class ReplicaGroup {
   [[nodiscard]] GroupStatus Status() const;
   [[nodiscard]] std::size_t size() const { return members_.size(); }
   [[nodiscard]] bool alive(std::size_t replica) const { return !members_[replica].dead; }
-  [[nodiscard]] std::string JournalPath(std::size_t replica) const;
+  // Of all lives of all replicas.
+  [[nodiscard]] std::vector<std::string> JournalPaths() const;
   [[nodiscard]] const std::string& directory() const { return directory_; }
   [[nodiscard]] const rsm::Config& config() const { return config_; }
   // Gives the leader a core to itself and the others the rest, as far as there are enough. Says how, for
@@ -71,11 +77,14 @@ class ReplicaGroup {
   struct Member {
     std::unique_ptr<ChildProcess> process;
     bool dead = false;  // killed, or stopped
+    std::size_t life = 0;
   };
 
   ReplicaGroup(std::string directory, const ReplicaGroupOptions& options)
       : directory_(std::move(directory)), options_(options), members_(options.replicas) {}
   [[nodiscard]] absl::Status WriteConfig();
+  [[nodiscard]] absl::Status Start(std::size_t replica);
+  [[nodiscard]] std::string JournalPath(std::size_t replica, std::size_t life) const;
   [[nodiscard]] std::string OutputPath(std::size_t replica) const;
   [[nodiscard]] std::string EndOfOutput(std::size_t replica) const;
   // Waits for `ready`; ends early when a replica ends.

@@ -1,10 +1,13 @@
 #include "gaios/cli/demo/run_demo.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +29,7 @@
 #include "gaios/cli/demo/replica_group.h"
 #include "gaios/cli/demo/verdict.h"
 #include "gaios/cli/latency.h"
+#include "gaios/cli/transfer/run_transfer_leader.h"
 #include "gaios/cli/write_json.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/rsm/config.h"
@@ -148,6 +152,7 @@ class Demo {
     }
     Stream();
     Drain();
+    FinishLastAct();
     if (const absl::Status applied = group_->AwaitApplied(seconds(10)); !applied.ok()) {
       Trouble(std::string(applied.message()));
     }
@@ -258,8 +263,88 @@ class Demo {
     }
   }
 
+  // The act after the kill: the dead replica is started again, is filled and readmitted beside the commits,
+  // and then leads again, by a planned hand-over. Times are shares of what was left at the kill.
+  void GoOnWithLastAct(std::uint64_t now_ns) {
+    if (!result_.killed.has_value() || stopped_early_) {
+      return;
+    }
+    const std::size_t replica = *result_.killed;
+    const double second = static_cast<double>(now_ns - begin_ns_) / kNsPerS;
+    if (restarted_ns_ == 0) {
+      if (now_ns < killed_ns_ + left_ns_ / 5 || !group_->Leader().has_value()) {
+        return;
+      }
+      if (const absl::Status restarted = group_->Restart(replica); !restarted.ok()) {
+        StopEarly(std::string(restarted.message()));
+        return;
+      }
+      restarted_ns_ = now_ns;
+      live_.Event(absl::StrFormat("%5.1f s   replica %d is started again, and has forgotten everything",
+                                  second, replica));
+      return;
+    }
+    if (!result_.readmitted_ms.has_value()) {
+      if (group_->Votes(replica)) {
+        result_.readmitted_ms = static_cast<double>(now_ns - restarted_ns_) / 1e6;
+        live_.Event(
+            absl::StrFormat("%5.1f s   replica %d has been filled, and votes again", second, replica));
+        placed_ = group_->Leader();
+        static_cast<void>(group_->Place(placed_.value_or(replica)));
+      }
+      return;
+    }
+    if (!hand_over_.valid() && !handed_over_ && now_ns >= killed_ns_ + left_ns_ / 2) {
+      handed_over_ = true;
+      hand_over_ = std::async(std::launch::async, [config = group_->config(), replica] {
+        return TransferLeader(config, replica);
+      });
+    }
+    if (hand_over_.valid() && hand_over_.wait_for(seconds(0)) == std::future_status::ready) {
+      NoteHandOver();
+    }
+  }
+
+  void NoteHandOver() {
+    const absl::StatusOr<Transfer> transfer = hand_over_.get();
+    if (!transfer.ok()) {
+      Trouble(absl::StrCat("the hand-over to replica ", *result_.killed, ": ", transfer.status().message()));
+      return;
+    }
+    result_.hand_over_gap_us = transfer->gap_us();
+    live_.Event(absl::StrFormat("%5.1f s   replica %d leads again, handed over as planned; %s",
+                                static_cast<double>(clock_.NowNs() - begin_ns_) / kNsPerS, *result_.killed,
+                                group_->Place(*result_.killed)));
+  }
+
+  // At the end of a short run the act may still be on.
+  void FinishLastAct() {
+    if (hand_over_.valid()) {
+      NoteHandOver();
+    }
+    if (!result_.killed.has_value() || stopped_early_ || interrupted != 0) {
+      return;
+    }
+    if (restarted_ns_ == 0) {
+      Trouble("nobody led before the end, so the killed replica was not started again");
+      return;
+    }
+    if (!result_.readmitted_ms.has_value()) {
+      const std::uint64_t deadline_ns = clock_.NowNs() + kDrainNs;
+      while (!group_->Votes(*result_.killed) && clock_.NowNs() < deadline_ns) {
+        poll(nullptr, 0, 1);  // counters are renewed as often
+      }
+      if (!group_->Votes(*result_.killed)) {
+        Trouble("the killed replica was started again, and has not been readmitted");
+        return;
+      }
+      result_.readmitted_ms = static_cast<double>(clock_.NowNs() - restarted_ns_) / 1e6;
+    }
+  }
+
   // What is due now and then: a new leader's core, the live line, and whether all is well.
   void Look(std::uint64_t now_ns) {
+    GoOnWithLastAct(now_ns);
     if (result_.killed.has_value() && placed_ == result_.killed) {
       if (const std::optional<std::size_t> leader = group_->Leader(); leader.has_value()) {
         placed_ = leader;
@@ -312,6 +397,9 @@ class Demo {
     client_->ResetGap();
     group_->Kill(*leader);
     result_.killed = leader;
+    killed_ns_ = clock_.NowNs();
+    left_ns_ = begin_ns_ + Nanoseconds(flags_.seconds) -
+               std::min(killed_ns_, begin_ns_ + Nanoseconds(flags_.seconds));
     live_.Event(absl::StrFormat("%5.1f s   killed replica %d, the leader",
                                 static_cast<double>(clock_.NowNs() - begin_ns_) / kNsPerS, *leader));
     return true;
@@ -331,15 +419,21 @@ class Demo {
   // From the counters of the replica that leads now, and of all for the number of changes.
   void NoteFailover() {
     std::uint64_t won = 0;
-    const std::optional<std::size_t> leader = group_->Leader();
+    std::uint64_t latest = 0;
     for (const ReplicaStatus& replica : group_->Status().replicas) {
       if (!replica.counters.has_value()) {
         continue;
       }
       const rsm::CounterData& data = replica.counters->data;
       won += data.failovers_count;
-      if (leader == replica.id.value() && result_.killed.has_value() && data.failovers_count > 0) {
-        result_.failover = data.failovers[(data.failovers_count - 1) % rsm::CounterData::kFailovers];
+      // That of whoever took over when the leader died; what the killed one did in its next life was planned.
+      if (result_.killed.has_value() && *result_.killed != replica.id.value() && data.failovers_count > 0) {
+        const rsm::FailoverCounters& last =
+            data.failovers[(data.failovers_count - 1) % rsm::CounterData::kFailovers];
+        if (last.ballot > latest) {
+          latest = last.ballot;
+          result_.failover = last;
+        }
       }
     }
     result_.leader_changes = won > 0 ? won - 1 : 0;
@@ -366,8 +460,8 @@ class Demo {
       return sessions.status();
     }
     std::vector<Records> journals;
-    for (std::size_t i = 0; i < group_->size(); ++i) {
-      absl::StatusOr<Records> journal = ReadRecords(group_->JournalPath(i), RecordKind::kJournal);
+    for (const std::string& path : group_->JournalPaths()) {
+      absl::StatusOr<Records> journal = ReadRecords(path, RecordKind::kJournal);
       if (!journal.ok()) {
         return journal.status();
       }
@@ -398,6 +492,11 @@ class Demo {
   std::uint64_t shown_ns_ = 0;
   std::uint64_t shown_acknowledged_ = 0;
   bool stopped_early_ = false;
+  std::uint64_t killed_ns_ = 0;
+  std::uint64_t left_ns_ = 0;       // of sending, at the kill
+  std::uint64_t restarted_ns_ = 0;  // 0: not yet
+  bool handed_over_ = false;
+  std::future<absl::StatusOr<Transfer>> hand_over_;
   std::optional<std::size_t> placed_;  // the leader that the cores were dealt out for
 };
 
