@@ -15,6 +15,7 @@
 #include "gaios/cli/replica/run_replica.h"
 #include "gaios/cli/snapshot/run_snapshot.h"
 #include "gaios/cli/status/run_status.h"
+#include "gaios/cli/transfer/run_transfer_leader.h"
 
 namespace {
 
@@ -24,6 +25,7 @@ using gaios::cli::RdmaProbeFlags;
 using gaios::cli::ReplicaFlags;
 using gaios::cli::SnapshotSaveFlags;
 using gaios::cli::StatusFlags;
+using gaios::cli::TransferFlags;
 
 constexpr const char* kConfigHelp = "the group, as a TOML file; samples are in hw-config/examples/";
 constexpr const char* kJsonHelp = "write the result as JSON to this file, - for stdout";
@@ -133,6 +135,18 @@ void AddLoad(CLI::App& app, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = gaios::cli::RunLoad(*flags); });
 }
 
+void AddTransferLeader(CLI::App& app, int& exit_code) {
+  auto* command =
+      app.add_subcommand("transfer-leader", "hand the leadership of a running group over, as planned");
+  auto flags = std::make_shared<TransferFlags>();
+  command->add_option("--config", flags->config, kConfigHelp)->required();
+  command->add_option("--to", flags->to, "the replica that is to lead")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--json", flags->json, kJsonHelp);
+  command->callback([flags, &exit_code] { exit_code = gaios::cli::RunTransferLeader(*flags); });
+}
+
 void AddRdmaProbe(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("rdma-probe", "what an RDMA device can do, tried out");
   auto flags = std::make_shared<RdmaProbeFlags>();
@@ -156,6 +170,7 @@ int Run(int argc, char** argv) {
   AddBootstrap(app, exit_code);
   AddSnapshot(app, exit_code);
   AddStatus(app, exit_code);
+  AddTransferLeader(app, exit_code);
   AddLoad(app, exit_code);
   AddDoctor(app, exit_code);
   AddRdmaProbe(app, exit_code);

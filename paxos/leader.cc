@@ -58,6 +58,7 @@ bool Leader::Start(const Recovery& recovery) {
     return false;
   }
   if (state_.observer != nullptr) {
+    NoteInSync();
     state_.observer->OnLead(state_.self, ballot_, {promised.data(), promised_size}, state_.end);
   }
   state_.heartbeat_ballot = ballot_;
@@ -68,6 +69,7 @@ bool Leader::Start(const Recovery& recovery) {
   }
   // The probes are posted behind what the followers lack of the adopted log, and complete behind it.
   proving_ = true;
+  closed_ = Refusal::kNotLeader;
   read_asked_ = true;
   proof_round_ = read_round_ + 1;
   return true;
@@ -75,6 +77,7 @@ bool Leader::Start(const Recovery& recovery) {
 
 void Leader::AppendRecord() {
   proving_ = false;
+  closed_ = Refusal::kNone;
   Append(EntryKind::kBallotRecord, 0, 0, 0);
   GAIOS_CHECK(state_.end.position == record_end_, "the ballot record ends where it was planned to");
   state_.failover.leading_ns = state_.now;
@@ -90,8 +93,47 @@ void Leader::Stop() {
   followers_.Clear();
   open_ = {};
   proving_ = false;
+  closed_ = Refusal::kNone;
+  hand_over_.reset();
   ballot_ = Ballot();
   state_.heartbeat_ballot = Ballot();
+}
+
+// ---- planned hand-over
+// ------------------------------------------------------------------------------------------------
+
+bool Leader::HandOver(ReplicaId to) {
+  const FollowerLink* const follower = followers_.Find(to);
+  if (!record_committed() || follower == nullptr || !follower->counts ||
+      follower->stage != FollowerLink::Stage::kActive) {
+    return false;
+  }
+  Seal();
+  GiveUpClaim();
+  open_ = {};
+  closed_ = Refusal::kFull;
+  hand_over_ = PlannedHandOver{to, state_.now, false};
+  return true;
+}
+
+void Leader::GoOnHandingOver() {
+  const FollowerLink* const follower = followers_.Find(hand_over_->to);
+  if (!follower->counts || follower->stage != FollowerLink::Stage::kActive ||
+      state_.now - hand_over_->since_ns > state_.options.suspect_timeout_ns) {
+    hand_over_.reset();
+    closed_ = Refusal::kNone;
+    return;
+  }
+  const Position end = state_.end.position;
+  if (!hand_over_->told && state_.commit.position == end && follower->acked == end) {
+    hand_over_->told = true;
+    state_.hand_over_drain_ns = state_.now - hand_over_->since_ns;
+    ++state_.hand_overs;
+    Message message;
+    message.kind = MessageKind::kTakeOver;
+    message.grant = follower->grant;
+    state_.actions.PushMessage(follower->member.id, message);
+  }
 }
 
 // ---- time

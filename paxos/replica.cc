@@ -142,6 +142,20 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
         acceptor_.Promise(from, message->grant);
       }
       return;
+    case MessageKind::kTakeOver:
+      // The leader that holds our log hands over. One that leads no more, or has granted it anew, is not
+      // heard.
+      if (state_.role == Role::kFollower && !state_.withdrawn && !acceptor_.granting() &&
+          message->grant == acceptor_.granted() && message->grant.ballot.replica() == from) {
+        election_.Calm();
+        state_.failover = {};
+        state_.failover.leader_last_alive_ns = state_.now;
+        state_.failover.suspected_ns = state_.now;
+        Campaign();
+      } else {
+        ++state_.dropped_messages;
+      }
+      return;
     case MessageKind::kPromise:
       if (state_.role == Role::kCandidate) {
         After(recovery_.OnPromise(from, *message));

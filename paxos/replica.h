@@ -58,10 +58,15 @@ class Replica {
   void OnGranted(Grant grant, std::byte* memory);
   // A write or word that the leader had posted has completed; when done, all that was posted to that peer
   // before it has too.
-  [[gnu::always_inline]] void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
+  void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
     if (state_.role == Role::kLeader && !leader_.OnCompletion(peer, done, fenced, token)) [[unlikely]] {
       StepDown();
     }
+  }
+  // The same for what is done, in the usual case, which causes no actions. False in any other: then nothing
+  // has changed, and OnWritten is to be told.
+  [[nodiscard, gnu::always_inline]] bool TryWritten(ReplicaId peer, std::uint64_t token) {
+    return state_.role == Role::kLeader && leader_.TryComplete(peer, token);
   }
   void OnLogRead(bool done, std::uint64_t token);
   // Every read of a control region is answered, in posting order: with what was found, or as failed. Of those
@@ -71,6 +76,14 @@ class Replica {
   void OnControlNotPosted(ReplicaId peer);
   void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
+  // Leader: hands the leadership over to `to`, as planned: nothing that was taken is lost or unknown, and
+  // what comes meanwhile is refused as full. False, and nothing happens, unless this replica leads and `to`
+  // could.
+  [[nodiscard]] bool HandOver(ReplicaId to) {
+    return state_.role == Role::kLeader && !leader_.handing_over() && leader_.HandOver(to);
+  }
+  [[nodiscard]] bool handing_over() const { return state_.role == Role::kLeader && leader_.handing_over(); }
+
   // The state machine has been restored from a snapshot that another replica took at `point`, and goes on
   // from there. Entries behind it that are here already stay. False, and nothing is changed, when it tells
   // nothing new, or while this replica campaigns or leads.
@@ -93,6 +106,11 @@ class Replica {
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
     return state_.role == Role::kLeader ? leader_.Reserve(bytes, time_ns) : Refusal::kNotLeader;
   }
+  // Begins a batch that TryAppend takes a command of `bytes` into, in the usual case. False in any other:
+  // then nothing has changed, and Reserve says more.
+  [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns) {
+    return state_.role == Role::kLeader && leader_.TryReserve(bytes, time_ns);
+  }
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
     if (state_.role != Role::kLeader) [[unlikely]] {
       refusal = Refusal::kNotLeader;
@@ -102,7 +120,12 @@ class Replica {
   }
   [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
   // Leader: posts what has gathered.
-  void Flush() { leader_.Flush(); }
+  void Flush() {
+    leader_.Flush();
+    if (leader_.handing_over()) [[unlikely]] {
+      leader_.GoOnHandingOver();
+    }
+  }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {
@@ -150,6 +173,8 @@ class Replica {
   // Who votes, as far as the log is known here to be committed; and whether this replica does.
   [[nodiscard]] const Configuration& configuration() const { return state_.membership.configuration(); }
   [[nodiscard]] bool voter() const { return state_.voter(); }
+  // A readmission stands in its log that is not known here to be chosen.
+  [[nodiscard]] bool readmission_undecided() const { return state_.membership.undecided(); }
   [[nodiscard]] const Options& options() const { return state_.options; }
   [[nodiscard]] Position commit() const { return state_.commit.position; }
   [[nodiscard]] Slot commit_slot() const { return state_.commit.slot; }
@@ -177,6 +202,10 @@ class Replica {
   }
   [[nodiscard]] const PeerView& peer(ReplicaId id) const { return state_.peers[id.value()]; }
   [[nodiscard]] const FailoverTimes& failover() const { return state_.failover; }
+  // Planned hand-overs from here that came to the point where the other took over; of the last one, how long
+  // proposals had been refused by then.
+  [[nodiscard]] std::uint64_t hand_overs() const { return state_.hand_overs; }
+  [[nodiscard]] TimeNs hand_over_drain_ns() const { return state_.hand_over_drain_ns; }
   [[nodiscard]] std::uint64_t dropped_messages() const { return state_.dropped_messages; }
   [[nodiscard]] const Log& log() const { return state_.log; }
 

@@ -97,6 +97,9 @@ struct State {
   std::array<PeerView, kMaxReplicas> peers;
   std::array<ControlReads, kMaxReplicas> control_reads;
   FailoverTimes failover;
+  // Of the last planned hand-over from here: from the first refusal to the word that the successor campaign.
+  TimeNs hand_over_drain_ns = 0;
+  std::uint64_t hand_overs = 0;  // in which it came to that word
   Actions actions;
   Observer* const observer;  // may be null
 

@@ -227,6 +227,8 @@ void Counters::Write(const Replica& replica, std::uint64_t now_ns) {
   }
   NoteHash(replica, now_ns);
   NoteFailover(core);
+  data_.hand_overs = core.hand_overs();
+  data_.hand_over_drain_ns = core.hand_over_drain_ns();
 
   auto* file = static_cast<CounterFile*>(memory_);
   std::uint64_t words[kWords];

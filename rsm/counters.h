@@ -92,6 +92,9 @@ struct CounterData {
   std::array<LinkCounters, paxos::kMaxReplicas - 1> links;
   std::uint64_t failovers_count = 0;  // in all; the latest kFailovers are kept, number i at i % kFailovers
   std::array<FailoverCounters, kFailovers> failovers;
+  std::uint64_t hand_overs = 0;  // planned, from this replica to another, that were carried through here
+  std::uint64_t hand_over_drain_ns =
+      0;  // of the last: from the first refusal until the other was to take over
 };
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
 static_assert(sizeof(LinkCounters) == 64 && sizeof(FailoverCounters) == 48);
@@ -116,7 +119,7 @@ struct CounterSnapshot {
 
 class Counters {
  public:
-  static constexpr std::uint32_t kVersion = 1;
+  static constexpr std::uint32_t kVersion = 2;
   static constexpr std::uint64_t kIntervalNs = 1'000'000;
   static constexpr std::size_t kMaxGroupBytes = 63;
 

@@ -86,6 +86,9 @@ std::string Script::Line(Words words) {
   if (verb == "hold" || verb == "release" || verb == "drop" || verb == "land") {
     return faults_.Held(verb, rest);
   }
+  if (verb == "hand-over") {
+    return faults_.HandOver(rest);
+  }
   if (verb == "install") {
     return faults_.Install(rest);
   }

@@ -34,6 +34,7 @@
 //
 // Faults.
 //   kill N / restart N                 with all memory lost
+//   hand-over A -> B                   A, which leads, is told to hand over to B, and must be able to
 //   install A -> B                     B goes on from A's state, as from a snapshot of it; it must be of use there
 //   pause N / wake N                   a stopped process: its memory can still be read and written
 //   freeze N / thaw N                  its state machine applies nothing

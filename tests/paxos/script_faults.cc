@@ -58,6 +58,13 @@ std::string ScriptFaults::OneLink(const std::string& verb, Words words) {
   return "";
 }
 
+std::string ScriptFaults::HandOver(Words words) {
+  if (words.size() != 3 || words[1] != "->") {
+    return kNoSuchLine;
+  }
+  return scene_.cluster().HandOver(scene_.Id(words[0]), scene_.Id(words[2])) ? "" : "it is refused";
+}
+
 std::string ScriptFaults::Install(Words words) {
   if (words.size() != 3 || words[1] != "->") {
     return kNoSuchLine;
