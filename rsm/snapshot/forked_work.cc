@@ -90,7 +90,7 @@ absl::StatusOr<std::unique_ptr<ForkedWork>> ForkedWork::Start(const std::functio
         "no descriptors are left for the report of a snapshot; raise the limit of open files");
   }
   base::UniqueFd report(ends[0]);
-  base::UniqueFd child_end(ends[1]);
+  const base::UniqueFd child_end(ends[1]);
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) {
