@@ -14,6 +14,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/pinning.h"
+#include "gaios/rsm/snapshot/background.h"
 #include "gaios/transport/shm/socket.h"
 
 namespace gaios::rsm {
@@ -89,6 +90,7 @@ DonorCounters Donor::counters() const {
 
 void Donor::Run() {
   base::SetThisThreadName("gaios-donor");
+  GoToBackground(BackgroundPriority::kOrdinary);
   for (;;) {
     const Readable ready = AwaitReadable(listener_.get(), stop_.fd(), -1);
     if (ready.stop) {

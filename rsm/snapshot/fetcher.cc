@@ -4,6 +4,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/base/pinning.h"
+#include "gaios/rsm/snapshot/background.h"
 #include "gaios/rsm/snapshot/transfer_stream.h"
 
 namespace gaios::rsm {
@@ -35,6 +36,7 @@ void Fetcher::Start(std::vector<FetchSource> sources, std::uint64_t at_least) {
   done_.store(false, std::memory_order_relaxed);
   thread_ = std::thread([this, sources = std::move(sources), at_least] {
     base::SetThisThreadName("gaios-fetch");
+    GoToBackground(BackgroundPriority::kOrdinary);
     Run(sources, at_least);
     done_.store(true, std::memory_order_release);
   });

@@ -1,9 +1,9 @@
 #ifndef GAIOS_RSM_SNAPSHOT_FETCHER_H_
 #define GAIOS_RSM_SNAPSHOT_FETCHER_H_
 
-// Fetches a snapshot from the first of several sources that has one, on a thread of its own. What has come of
-// one that was cut off is kept, and the next source, or the next attempt, goes on from there. One thread, the
-// replica's; no call blocks but the destructor, which ends what is under way.
+// Fetches a snapshot from the first of several sources that has one, on a thread of its own. What has come
+// of one that was cut off is kept, and the next source, or the next attempt, goes on from there. One thread,
+// the replica's; no call blocks but the destructor, which ends what is under way.
 
 #include <atomic>
 #include <cstdint>

@@ -1,8 +1,8 @@
 #ifndef GAIOS_RSM_SNAPSHOT_FILE_H_
 #define GAIOS_RSM_SNAPSHOT_FILE_H_
 
-// Snapshot files, written and read (format.h). Both ends hold one chunk in memory, whatever the size. Each is
-// for one thread at a time and blocks on the disk.
+// Snapshot files, written and read (format.h). Both ends hold one chunk in memory, whatever the size. Each
+// is for one thread at a time and blocks on the disk.
 
 #include <cstddef>
 #include <cstdint>
@@ -68,8 +68,8 @@ class SnapshotReader final : public SnapshotSource {
 
   // Content that has not been given out yet, bytes.
   [[nodiscard]] std::uint64_t left() const { return footer_.content_bytes - given_; }
-  // DataLoss when a chunk is damaged; OutOfRange when more is asked for than is left. Either way nothing more
-  // is given out.
+  // DataLoss when a chunk is damaged; OutOfRange when more is asked for than is left. Either way nothing
+  // more is given out.
   [[nodiscard]] absl::Status Read(std::span<std::byte> bytes) override;
   [[nodiscard]] absl::Status Skip(std::uint64_t bytes);
   // Checks everything, and starts over. To be called before anything is read, by whoever cannot go back.

@@ -1,9 +1,8 @@
 #include "gaios/rsm/snapshot/forked_work.h"
 
 #include <fcntl.h>
-#include <sched.h>
+#include <limits.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,12 +18,12 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
-#include <climits>
+
+#include "gaios/rsm/snapshot/background.h"
 
 namespace gaios::rsm {
 namespace {
 
-constexpr int kLowestPriority = 19;
 constexpr int kReportFd = 3;
 
 struct ReportHeader {
@@ -54,13 +53,7 @@ void LeaveParent(pid_t parent, int report) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  // The rest is courtesy: where the system refuses it the work is done all the same.
-  const sched_param ordinary = {};
-  static_cast<void>(::sched_setscheduler(0, SCHED_BATCH, &ordinary));
-  static_cast<void>(::setpriority(PRIO_PROCESS, 0, kLowestPriority));
-  cpu_set_t every_cpu;
-  std::memset(&every_cpu, 0xff, sizeof(every_cpu));
-  static_cast<void>(::sched_setaffinity(0, sizeof(every_cpu), &every_cpu));
+  GoToBackground(BackgroundPriority::kLowest);
 }
 
 void Report(const absl::Status& status) {
@@ -97,7 +90,7 @@ absl::StatusOr<std::unique_ptr<ForkedWork>> ForkedWork::Start(const std::functio
         "no descriptors are left for the report of a snapshot; raise the limit of open files");
   }
   base::UniqueFd report(ends[0]);
-  base::UniqueFd child_end(ends[1]);
+  const base::UniqueFd child_end(ends[1]);
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) {

@@ -9,9 +9,9 @@
 //
 // The content of all chunks, joined, is what Sessions::Save wrote (sessions_bytes of it), then what
 // StateMachine::Save wrote. A checksum of a chunk covers its content, its number and, by way of the header's
-// checksum, which snapshot it is of: a chunk of another snapshot, or in another place, is never taken for it.
-// The footer's hash covers the header and every chunk, and is the name of the snapshot: two files with the
-// same one hold the same bytes.
+// checksum, which snapshot it is of: a chunk of another snapshot, or in another place, is never taken for
+// it. The footer's hash covers the header and every chunk, and is the name of the snapshot: two files with
+// the same one hold the same bytes.
 //
 // The checksums find accidents, not forgers. Stateless; any thread.
 

@@ -28,9 +28,9 @@ inline constexpr const char* kSeedFile = "group.seed";
 // group.
 [[nodiscard]] absl::Status BootstrapFrom(const Config& config, const std::string& path);
 
-// The seed of the group that was bootstrapped in the config's directory, verified and not yet read; null when
-// it began with nothing. FailedPrecondition when the seed there is not the one that the group file names;
-// NotFound when it is missing, or when there is no group.
+// The seed of the group that was bootstrapped in the config's directory, verified and not yet read; null
+// when it began with nothing. FailedPrecondition when the seed there is not the one that the group file
+// names; NotFound when it is missing, or when there is no group.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<SnapshotReader>> OpenSeed(const Config& config);
 
 }  // namespace gaios::rsm

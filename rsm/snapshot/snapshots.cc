@@ -84,8 +84,8 @@ bool Snapshots::FinishCapture() {
     Tell(options_.self, Cause::kTake, absl::StrCat("no snapshot could be taken: ", outcome->message()));
   }
   capture_.reset();
-  // Who asked meanwhile is served too, if it will do. In this order: then the position is of that number or a
-  // later one.
+  // Who asked meanwhile is served too, if it will do. In this order: then the position is of that number or
+  // a later one.
   const std::uint64_t asked = donor_->asked();
   if (outcome->ok() && donor_->at_least() <= counters_.last_position) {
     capture_answers_ = asked;

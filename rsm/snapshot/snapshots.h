@@ -6,8 +6,8 @@
 // replica by, fetches one (fetcher.h) and installs it.
 //
 // One thread, the replica's. Poll costs a comparison but once a millisecond, and never waits for disk,
-// sockets or other threads; what takes time in it is the fork of a snapshot that is taken, and the Restore of
-// one that is installed.
+// sockets or other threads; what takes time in it is the fork of a snapshot that is taken, and the Restore
+// of one that is installed.
 
 #include <cstddef>
 #include <cstdint>

@@ -10,9 +10,9 @@
 //                    <------   TransferAnswer kOffer, or kRefused with a text, and the end
 //                    <------   FileHeader, the chunks from first_chunk on, FileFooter (format.h)
 //
-// A taker that has some chunks of a snapshot names it, and how many it has: a giver of the same one, the same
-// replica or another, goes on from there. Whatever is sent is checked chunk by chunk before it is kept. The
-// structs are little-endian; the end of the connection ends the transfer.
+// A taker that has some chunks of a snapshot names it, and how many it has: a giver of the same one, the
+// same replica or another, goes on from there. Whatever is sent is checked chunk by chunk before it is kept.
+// The structs are little-endian; the end of the connection ends the transfer.
 
 #include <cstddef>
 #include <cstdint>

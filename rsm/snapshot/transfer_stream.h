@@ -1,8 +1,8 @@
 #ifndef GAIOS_RSM_SNAPSHOT_TRANSFER_STREAM_H_
 #define GAIOS_RSM_SNAPSHOT_TRANSFER_STREAM_H_
 
-// The bytes between who gives a snapshot and who takes it, both ways and in order; over a Unix socket between
-// processes of a host. One thread.
+// The bytes between who gives a snapshot and who takes it, both ways and in order; over a Unix socket
+// between processes of a host. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -51,8 +51,8 @@ class UnixStream final : public TransferStream {
   int silence_ms_;
 };
 
-// Listens at `path`; a socket that a life that has ended left there is replaced. AlreadyExists when something
-// else is there.
+// Listens at `path`; a socket that a life that has ended left there is replaced. AlreadyExists when
+// something else is there.
 [[nodiscard]] absl::StatusOr<base::UniqueFd> ListenForTransfers(const std::string& path);
 
 }  // namespace gaios::rsm

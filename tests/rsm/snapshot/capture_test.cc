@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,11 +20,13 @@
 #include <filesystem>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/rsm/snapshot/background.h"
 #include "gaios/rsm/snapshot/file.h"
 #include "gaios/transport/sim/world.h"
 
@@ -359,6 +362,33 @@ TEST(ForkedWork, HasTheLowestPriorityAndEveryCpu) {
     outcome = (*work)->Poll();
   }
   EXPECT_TRUE(outcome->ok()) << *outcome;
+}
+
+// A thread that was pinned starts others: they do not stay there.
+TEST(Background, LeavesTheCpuThatWasInherited) {
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(before), &before), 0);
+  int seen = 0;
+  std::thread pinned([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &before)) {
+        CPU_SET(cpu, &one);
+        break;
+      }
+    }
+    ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+    std::thread background([&] {
+      GoToBackground(BackgroundPriority::kOrdinary);
+      cpu_set_t after;
+      ASSERT_EQ(::sched_getaffinity(0, sizeof(after), &after), 0);
+      seen = CPU_COUNT(&after);
+    });
+    background.join();
+  });
+  pinned.join();
+  EXPECT_GE(seen, CPU_COUNT(&before));
 }
 
 TEST(ForkedWork, DiesWithItsParent) {
