@@ -11,17 +11,36 @@ namespace gaios::base {
 // Up to here a loop of moves beats the call.
 inline constexpr std::size_t kFewBytes = 512;
 
+// The first and the last kPiece bytes of `size`, at least kPiece and at most twice that: all of them.
+template <std::size_t kPiece>
+[[gnu::always_inline]] inline void CopyBothEnds(std::byte* to, const std::byte* from, std::size_t size) {
+  std::memcpy(to, from, kPiece);
+  std::memcpy(to + size - kPiece, from + size - kPiece, kPiece);
+}
+
 // memcpy, quick when `size` is at most kFewBytes.
 [[gnu::always_inline]] inline void CopyFew(std::byte* to, const std::byte* from, std::size_t size) {
   constexpr std::size_t kLine = 64;
   constexpr std::size_t kStep = 16;
-  if (size < kStep || size > kFewBytes) {
-    if (size != 0) {
-      std::memcpy(to, from, size);
+  constexpr std::size_t kWord = 8;
+  constexpr std::size_t kHalfWord = 4;
+  if (size > kFewBytes) [[unlikely]] {
+    std::memcpy(to, from, size);
+    return;
+  }
+  // The last piece of each kind may lie over the one before.
+  if (size < kStep) {
+    if (size >= kWord) {
+      CopyBothEnds<kWord>(to, from, size);
+    } else if (size >= kHalfWord) {
+      CopyBothEnds<kHalfWord>(to, from, size);
+    } else {
+      for (std::size_t done = 0; done < size; ++done) {
+        to[done] = from[done];
+      }
     }
     return;
   }
-  // The last piece of either kind may lie over the one before.
   if (size >= kLine) {
     const std::size_t last = size - kLine;
     for (std::size_t done = 0; done < last; done += kLine) {

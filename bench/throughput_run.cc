@@ -55,6 +55,7 @@ absl::StatusOr<double> ProductBlock(Group& group, SessionPool& sessions, const O
                                     std::uint64_t commands, const base::TscClock& clock) {
   rsm::Replica& leader = group.leader();
   const std::vector<std::byte> command(options.size_bytes, std::byte{0x5a});
+  std::vector<rsm::Submission> submissions(options.batch, {.command = command, .session = {}});
   CompletionCount completions;
   base::Idle idle(options.leader_idle);
   const std::uint64_t applied_before = group.applied_by_all();
@@ -62,14 +63,14 @@ absl::StatusOr<double> ProductBlock(Group& group, SessionPool& sessions, const O
   std::uint64_t proposed = 0;
   std::uint64_t committed = 0;
   while (committed < commands || group.applied_by_all() < applied_before + commands) {
-    const std::uint64_t proposed_before = proposed;
-    const std::uint64_t until = std::min(commands, proposed + options.batch);
-    while (proposed < until &&
-           leader.ProposeIn(sessions.Next(), command, completions, proposed) == rsm::Taken::kTaken) {
-      sessions.Used();
-      ++proposed;
-    }
-    const bool active = leader.Poll() || proposed != proposed_before;
+    const std::span<rsm::Submission> next =
+        std::span(submissions).first(std::min<std::uint64_t>(submissions.size(), commands - proposed));
+    sessions.Number(next);
+    rsm::Taken refusal = rsm::Taken::kTaken;  // those not taken are tried again
+    const std::size_t taken = leader.ProposeMany(next, completions, proposed, refusal);
+    sessions.Used(taken);
+    proposed += taken;
+    const bool active = leader.Poll() || taken != 0;
     committed += completions.Take();
     if (!completions.clean() || !leader.leading()) {
       if (absl::Status status = group.Check(); !status.ok()) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -12,6 +13,7 @@
 
 #include "gaios/base/clock.h"
 #include "gaios/rsm/command_codec.h"
+#include "gaios/rsm/replica.h"
 
 #include "bench/group.h"
 #include "bench/options.h"
@@ -28,11 +30,24 @@ class SessionPool {
   // Opens `count` sessions; none is a pool too: commands then belong to no session.
   static absl::StatusOr<SessionPool> Open(rsm::Replica& leader, std::size_t count, const base::Clock& clock);
 
-  [[nodiscard]] rsm::SessionCommand Next() const {
-    return sessions_.empty() ? rsm::SessionCommand{} : sessions_[at_];
+  // Puts the commands of `submissions` into sessions in turn, without using their numbers up.
+  void Number(std::span<rsm::Submission> submissions) const {
+    if (sessions_.empty()) {
+      return;
+    }
+    std::size_t at = at_;
+    std::uint64_t round = 0;
+    for (rsm::Submission& submission : submissions) {
+      submission.session = {sessions_[at].session, sessions_[at].sequence + round};
+      if (++at == sessions_.size()) {
+        at = 0;
+      }
+      round += at == at_ ? 1U : 0U;
+    }
   }
-  void Used() {
-    if (!sessions_.empty()) {
+  // So many of those that were numbered last have been taken, the first of them.
+  void Used(std::size_t count) {
+    for (std::size_t i = 0; i < count && !sessions_.empty(); ++i) {
       ++sessions_[at_].sequence;
       at_ = at_ + 1 == sessions_.size() ? 0 : at_ + 1;
     }

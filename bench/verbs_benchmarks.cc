@@ -51,7 +51,7 @@ absl::StatusOr<Sides> Start(const Options& options, const Placement& placement, 
 }
 
 absl::Status CheckBoth(Sides& sides) {
-  absl::Status status = sides.floor->Check();
+  const absl::Status status = sides.floor->Check();
   return status.ok() ? sides.group->Check() : status;
 }
 

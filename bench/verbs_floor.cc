@@ -241,7 +241,7 @@ bool VerbsFloor::Write(std::size_t bytes) {
 
 // One write, after one of `mark_bytes` when there are any: then the entry stands at the start of the ring.
 void VerbsFloor::Post(std::size_t peer, std::size_t offset, std::size_t mark_bytes, std::size_t bytes) {
-  Peer& to = peers_[peer];
+  const Peer& to = peers_[peer];
   std::array<ibv_sge, 2> pieces = {};
   std::array<ibv_send_wr, 2> work = {};
   const std::array<std::size_t, 2> offsets = {offset, mark_bytes == 0 ? offset : 0};

@@ -13,7 +13,9 @@
 #include "gaios/cli/load/run_load.h"
 #include "gaios/cli/rdma_probe/run_rdma_probe.h"
 #include "gaios/cli/replica/run_replica.h"
+#include "gaios/cli/snapshot/run_snapshot.h"
 #include "gaios/cli/status/run_status.h"
+#include "gaios/cli/transfer/run_transfer_leader.h"
 
 namespace {
 
@@ -21,7 +23,9 @@ using gaios::cli::DemoFlags;
 using gaios::cli::LoadFlags;
 using gaios::cli::RdmaProbeFlags;
 using gaios::cli::ReplicaFlags;
+using gaios::cli::SnapshotSaveFlags;
 using gaios::cli::StatusFlags;
+using gaios::cli::TransferFlags;
 
 constexpr const char* kConfigHelp = "the group, as a TOML file; samples are in hw-config/examples/";
 constexpr const char* kJsonHelp = "write the result as JSON to this file, - for stdout";
@@ -62,8 +66,36 @@ void AddBootstrap(CLI::App& app, int& exit_code) {
   auto* command =
       app.add_subcommand("bootstrap", "make a group: once, before its replicas are first started");
   auto config = std::make_shared<std::string>();
+  auto snapshot = std::make_shared<std::string>();
   command->add_option("--config", *config, kConfigHelp)->required();
-  command->callback([config, &exit_code] { exit_code = gaios::cli::RunBootstrap(*config); });
+  command->add_option("--from-snapshot", *snapshot,
+                      "begin with the state of another group, or of this one in an earlier epoch");
+  command->callback(
+      [config, snapshot, &exit_code] { exit_code = gaios::cli::RunBootstrap(*config, *snapshot); });
+}
+
+void AddSnapshot(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("snapshot", "backups of a group: take one, look at one");
+  command->require_subcommand(1);
+  auto* save = command->add_subcommand("save", "have a running replica of this host take one, into a file");
+  auto flags = std::make_shared<SnapshotSaveFlags>();
+  save->add_option("--config", flags->config, kConfigHelp)->required();
+  save->add_option("--replica", flags->replica, "which replica; best one that does not lead")->required();
+  save->add_option("--out", flags->out, "the file, replaced when it is there")->required();
+  save->add_option("--json", flags->json, kJsonHelp);
+  save->callback([flags, &exit_code] { exit_code = gaios::cli::RunSnapshotSave(*flags); });
+  for (const bool verify : {false, true}) {
+    auto* look = verify ? command->add_subcommand("verify", "read all of a file and check it")
+                        : command->add_subcommand("show", "what a file is a snapshot of");
+    auto file = std::make_shared<std::string>();
+    auto json = std::make_shared<std::string>();
+    look->add_option("file", *file, "the snapshot")->required();
+    look->add_option("--json", *json, kJsonHelp)->expected(0, 1)->default_str("-");
+    look->callback([file, json, verify, &exit_code] {
+      exit_code =
+          verify ? gaios::cli::RunSnapshotVerify(*file, *json) : gaios::cli::RunSnapshotShow(*file, *json);
+    });
+  }
 }
 
 void AddStatus(CLI::App& app, int& exit_code) {
@@ -103,6 +135,18 @@ void AddLoad(CLI::App& app, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = gaios::cli::RunLoad(*flags); });
 }
 
+void AddTransferLeader(CLI::App& app, int& exit_code) {
+  auto* command =
+      app.add_subcommand("transfer-leader", "hand the leadership of a running group over, as planned");
+  auto flags = std::make_shared<TransferFlags>();
+  command->add_option("--config", flags->config, kConfigHelp)->required();
+  command->add_option("--to", flags->to, "the replica that is to lead")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--json", flags->json, kJsonHelp);
+  command->callback([flags, &exit_code] { exit_code = gaios::cli::RunTransferLeader(*flags); });
+}
+
 void AddRdmaProbe(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("rdma-probe", "what an RDMA device can do, tried out");
   auto flags = std::make_shared<RdmaProbeFlags>();
@@ -124,7 +168,9 @@ int Run(int argc, char** argv) {
   AddDemo(app, exit_code);
   AddReplica(app, exit_code);
   AddBootstrap(app, exit_code);
+  AddSnapshot(app, exit_code);
   AddStatus(app, exit_code);
+  AddTransferLeader(app, exit_code);
   AddLoad(app, exit_code);
   AddDoctor(app, exit_code);
   AddRdmaProbe(app, exit_code);

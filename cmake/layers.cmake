@@ -49,6 +49,9 @@ function(gaios_layer name)
     set(scope PUBLIC)
     gaios_compile_settings(${target})
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    # Without this no function of theirs that could be replaced at run time is inlined, for the sake of who puts
+    # them into a shared library.
+    target_compile_options(${target} PRIVATE -fno-semantic-interposition)
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)

@@ -1,5 +1,7 @@
 #include "gaios/paxos/acceptor.h"
 
+#include <algorithm>
+
 #include "gaios/base/check.h"
 
 namespace gaios::paxos {
@@ -13,11 +15,11 @@ Acceptor::Verdict Acceptor::Judge(ReplicaId from, Grant grant) {
     }
     return Verdict::kDuplicate;
   }
-  if (grant < highest) {
+  if (grant < highest || grant.ballot < floor_) {
     Message reject;
     reject.kind = MessageKind::kReject;
     reject.grant = grant;
-    reject.promised = highest.ballot;
+    reject.promised = std::max(highest.ballot, floor_);
     state_.actions.PushMessage(from, reject);
     return Verdict::kStale;
   }
@@ -25,7 +27,6 @@ Acceptor::Verdict Acceptor::Judge(ReplicaId from, Grant grant) {
 }
 
 void Acceptor::Promise(ReplicaId to, Grant grant) {
-  GAIOS_CHECK(state_.voter, "P7: an incarnation that is no voter promises nothing");
   GAIOS_CHECK(grant > promised(), "P1: a promise never decreases");
   if (granting_) {
     waiting_ = Waiting{to, grant};

@@ -8,6 +8,8 @@
 // sent. A higher Prepare that comes in between waits; a duplicate of the last one is answered with the same
 // Promise again.
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include "gaios/paxos/message.h"
@@ -27,6 +29,11 @@ class Acceptor {
     kHigher,     // to be promised: call Promise()
   };
   [[nodiscard]] Verdict Judge(ReplicaId from, Grant grant);
+
+  // Nothing below `ballot` is promised any more: what is known here to be committed need not be in its log.
+  // Not a promise itself.
+  void RefuseBelow(Ballot ballot) { floor_ = std::max(floor_, ballot); }
+  [[nodiscard]] Ballot floor() const { return floor_; }
 
   // Promises `grant` and starts granting the log to `to`, now or after the grant under way. P1.
   void Promise(ReplicaId to, Grant grant);
@@ -52,6 +59,7 @@ class Acceptor {
   State& state_;
   Grant promised_;  // published; effective unless granting_
   ReplicaId holder_;
+  Ballot floor_;
   bool granting_ = false;
   std::optional<Waiting> waiting_;
   Message last_promise_;

@@ -1,8 +1,9 @@
 #ifndef GAIOS_PAXOS_CONFIGURATION_H_
 #define GAIOS_PAXOS_CONFIGURATION_H_
 
-// Who votes: a fixed set of (replica, incarnation) pairs, and the counting over it. Pure values; any thread.
+// Who votes: a set of (replica, incarnation) pairs, and the counting over it. Pure values; any thread.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -35,6 +36,28 @@ class Configuration {
     voters_[size_++] = voter;
   }
 
+  // The incarnation in which replica `id` votes, none when it does not vote at all.
+  [[nodiscard]] Incarnation IncarnationOf(ReplicaId id) const {
+    for (const Member& voter : voters()) {
+      if (voter.id == id) {
+        return voter.incarnation;
+      }
+    }
+    return {};
+  }
+
+  // Replica `id`, which votes, does so from now on as `incarnation`, which is later than that it had.
+  void Readmit(ReplicaId id, Incarnation incarnation) {
+    for (Member& voter : std::span(voters_).first(size_)) {
+      if (voter.id == id) {
+        GAIOS_CHECK(incarnation > voter.incarnation, "P7: an incarnation never comes back");
+        voter.incarnation = incarnation;
+        return;
+      }
+    }
+    GAIOS_CHECK(false, "only a replica of the configuration is readmitted");
+  }
+
   [[nodiscard]] std::span<const Member> voters() const { return {voters_.data(), size_}; }
   [[nodiscard]] std::size_t size() const { return size_; }
   // Votes that decide: more than half of the voters, whether they live or not.
@@ -47,6 +70,9 @@ class Configuration {
       }
     }
     return false;
+  }
+  friend bool operator==(const Configuration& a, const Configuration& b) {
+    return std::ranges::equal(a.voters(), b.voters());
   }
 
  private:

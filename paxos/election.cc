@@ -22,23 +22,26 @@ bool Election::Suspects() const {
 
 bool Election::MajorityReachable() const {
   std::size_t reachable = 0;
-  for (const Member& voter : state_.options.configuration.voters()) {
+  for (const Member& voter : state_.membership.voters()) {
     const PeerView& peer = state_.peers[voter.id.value()];
-    reachable += voter == state_.self || (peer.link_up && peer.incarnation == voter.incarnation) ? 1U : 0U;
+    const bool answers = voter.id == state_.self.id
+                             ? state_.membership.Counts(state_.self)
+                             : peer.link_up && state_.membership.Counts({voter.id, peer.incarnation});
+    reachable += answers ? 1U : 0U;
   }
-  return reachable >= state_.options.configuration.majority();
+  return reachable >= state_.membership.majority();
 }
 
 bool Election::Tick(Ballot promised) {
   if (state_.now >= next_read_ns_) {
     next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
-    for (const Member& voter : state_.options.configuration.voters()) {
+    for (const Member& voter : state_.membership.voters()) {
       if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
         state_.ReadControl(voter.id);
       }
     }
   }
-  if (state_.withdrawn || !Suspects() || !MajorityReachable()) {
+  if (state_.withdrawn || state_.role == Role::kLearner || !Suspects() || !MajorityReachable()) {
     Calm();
     return false;
   }
@@ -56,7 +59,7 @@ bool Election::Tick(Ballot promised) {
     return false;
   }
   Ask(promised);
-  return votes_.Decides(state_.options.configuration);
+  return votes_.Decides(state_.membership);
 }
 
 void Election::Ask(Ballot promised) {
@@ -66,12 +69,12 @@ void Election::Ask(Ballot promised) {
   asked_ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
   votes_.Reset();
   refusals_.Reset();
-  votes_.Add(state_.options.configuration, state_.self);
+  votes_.Add(state_.membership, state_.self);
   Message question;
   question.kind = MessageKind::kPreVote;
   question.grant = {asked_ballot_, 0};
   question.commit = state_.commit.position;
-  for (const Member& voter : state_.options.configuration.voters()) {
+  for (const Member& voter : state_.membership.voters()) {
     if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
       state_.actions.PushMessage(voter.id, question);
     }
@@ -112,8 +115,8 @@ bool Election::OnPreVoteReply(ReplicaId from, const Message& reply) {
   if (!asking_ || reply.grant.ballot != asked_ballot_) {
     return false;
   }
-  votes_.Add(state_.options.configuration, {from, state_.peers[from.value()].incarnation});
-  return votes_.Decides(state_.options.configuration);
+  votes_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
+  return votes_.Decides(state_.membership);
 }
 
 void Election::OnReject(ReplicaId from, const Message& reject) {
@@ -121,8 +124,8 @@ void Election::OnReject(ReplicaId from, const Message& reject) {
   if (!asking_ || reject.grant.ballot != asked_ballot_) {
     return;
   }
-  refusals_.Add(state_.options.configuration, {from, state_.peers[from.value()].incarnation});
-  if (state_.options.configuration.size() - refusals_.count() < state_.options.configuration.majority()) {
+  refusals_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
+  if (state_.membership.size() - refusals_.count() < state_.membership.majority()) {
     BackOff(0);
   }
 }

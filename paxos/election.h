@@ -21,7 +21,7 @@ class Election {
   explicit Election(State& state) : state_(state) {}
 
   // A follower's tick: reads heartbeats, suspects, asks. Returns true when the pre-vote is won: start
-  // phase 1.
+  // phase 1. A learner's only reads.
   [[nodiscard]] bool Tick(Ballot promised);
 
   // A peer's control region has been read.

@@ -39,6 +39,7 @@ enum class EntryKind : std::uint16_t {
   kFiller = 1,        // takes the rest of the ring before a wrap; payload zero
   kBallotRecord = 2,  // a new leader's first entry; no payload
   kBatch = 3,         // commands
+  kReadmission = 4,   // a replica votes as another incarnation from here on, see readmission.h
 };
 
 struct EntryHeader {

@@ -31,9 +31,11 @@ struct FollowerLink {
   };
 
   Member member;
+  bool counts = false;  // its acceptances and answers count (P7); else it is being filled
   Stage stage = Stage::kAbsent;
   Grant grant;
   bool in_sync = false;
+  bool filling = false;      // it lacks much, and is written to piece by piece
   Position posted;           // end of what has been posted
   Position acked;            // end of what has completed: accepted, under our ballot
   Position word_posted;      // commit word as last posted
@@ -43,6 +45,24 @@ struct FollowerLink {
   TimeNs acked_ns = 0;       // when an operation last completed
   TimeNs asked_ns = 0;
   std::uint64_t probed = 0;  // latest probe round completed
+  TimeNs next_piece_ns = 0;  // filling: when the next piece may be posted, ...
+  Position filled_beside;    // ... and where the log ended when the last one was
+
+  // The replica has come back as another incarnation: nothing of the former one holds for it.
+  void Become(Incarnation incarnation) {
+    member.incarnation = incarnation;
+    counts = false;
+    stage = Stage::kAbsent;
+    in_sync = false;
+    filling = false;
+    posted = acked = word_posted = applied = Position();
+    full_since_ns = 0;
+    stalled = false;
+    acked_ns = 0;
+    asked_ns = 0;
+    probed = 0;
+    Forget();
+  }
 
   // Tokens are drawn from above `first`: never those of an earlier leadership, whose completions may yet come
   // in.
@@ -58,10 +78,27 @@ struct FollowerLink {
     Posted& place = posted_ring_[token % kMaxPostedPerLink];
     place.kind = kind;
     place.value = value;
+    if (kind != Posted::Kind::kWrite) {
+      last_other_ = token;
+    }
     return token;
   }
   [[nodiscard]] bool IsUnderWay(std::uint64_t token) const {
     return token - done_token_ - 1 < last_token_ - done_token_;  // done_token_ < token <= last_token_
+  }
+  // Whether `token` is of the last operation under way, and it and all before it are writes: then, when it is
+  // done, the log is acknowledged up to `posted`.
+  [[nodiscard]] bool WritesAloneUpTo(std::uint64_t token) const {
+    return token == last_token_ && last_other_ <= done_token_ && done_token_ != last_token_;
+  }
+  // All operations under way have completed.
+  void DoneWithAll() { done_token_ = last_token_; }
+  // Calls `function` with each operation under way, the oldest first.
+  template <typename Function>
+  void ForEachUnderWay(Function function) const {
+    for (std::uint64_t token = done_token_ + 1; token <= last_token_; ++token) {
+      function(posted_ring_[token % kMaxPostedPerLink]);
+    }
   }
   // The oldest operation under way, which has completed: its token is one above that of the one before it.
   // Valid until the next Push.
@@ -81,6 +118,7 @@ struct FollowerLink {
  private:
   std::uint64_t done_token_ = 0;
   std::uint64_t last_token_ = 0;
+  std::uint64_t last_other_ = 0;                       // the last token that was not of a write
   std::array<Posted, kMaxPostedPerLink> posted_ring_;  // by token
 };
 

@@ -8,7 +8,7 @@
 namespace gaios::paxos {
 
 std::optional<std::uint64_t> FollowerReads::Start(Ballot promised) {
-  if (!state_.voter || state_.role != Role::kFollower || state_.withdrawn || promised.none() ||
+  if (!state_.voter() || state_.role != Role::kFollower || state_.withdrawn || promised.none() ||
       promised.replica() == state_.self.id || state_.commit.ballot != promised) {
     return std::nullopt;
   }
@@ -31,10 +31,12 @@ void FollowerReads::Begin() {
   open_ = 0;
   leaders_commit_.reset();
   agree_.Reset();
-  agree_.Add(state_.options.configuration, state_.self);  // for as long as something waits
-  for (const Member& voter : state_.options.configuration.voters()) {
+  agree_.Add(state_.membership, state_.self);  // for as long as something waits
+  for (const Member& voter : state_.membership.voters()) {
     const PeerView& peer = state_.peers[voter.id.value()];
-    if (voter.id == state_.self.id || !peer.link_up || peer.incarnation != voter.incarnation) {
+    const bool asked =
+        state_.membership.Counts({voter.id, peer.incarnation}) || voter.id == ballot_.replica();
+    if (voter.id == state_.self.id || !peer.link_up || !asked) {
       continue;
     }
     state_.ReadControl(voter.id);
@@ -58,7 +60,7 @@ void FollowerReads::OnControl(ReplicaId peer, const ControlWords& words) {
     return;
   }
   if (words.promised.ballot == ballot_) {
-    agree_.Add(state_.options.configuration, {peer, words.incarnation});  // P7
+    agree_.Add(state_.membership, {peer, words.incarnation});  // P7
   }
   if (peer == ballot_.replica() && words.incarnation == ballot_.incarnation()) {
     leaders_commit_ = words.commit;
@@ -81,7 +83,7 @@ void FollowerReads::OnControlNotPosted(ReplicaId peer) {
 }
 
 void FollowerReads::Judge() {
-  const std::size_t majority = state_.options.configuration.majority();
+  const std::size_t majority = state_.membership.majority();
   if (leaders_commit_.has_value() && agree_.count() >= majority) {
     under_way_ = false;
     confirmed_ = round_;

@@ -36,9 +36,6 @@ void Invariants::Fail(const char* invariant, const std::string& what) {
 
 void Invariants::OnPromise(Member acceptor, Grant grant) {
   ++checks_;
-  if (!configuration_.IsVoter(acceptor)) {
-    Fail("P7", Name(acceptor) + " is no voter and promises " + Name(grant));
-  }
   Grant& promised = promised_[acceptor];
   if (grant < promised) {
     Fail("P1", Name(acceptor) + " promises " + Name(grant) + " after " + Name(promised));
@@ -66,9 +63,11 @@ void Invariants::OnPostedBytesChanged(Member poster, Range range) {
 
 void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> voters, const Cursor& end) {
   ++checks_;
+  const std::vector<std::uint64_t> readmissions = ReadmissionsBefore(end);
+  const std::set<Member> counts = WhoCounts(readmissions);
   std::set<ReplicaId> counted;
   for (const Member& voter : voters) {
-    if (!configuration_.IsVoter(voter)) {
+    if (!counts.contains(voter)) {
       Fail("P7", Name(leader) + " counts the promise of " + Name(voter));
     }
     if (promised_[voter].ballot < ballot) {
@@ -111,6 +110,45 @@ void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> vo
   BallotLog& log = ballots_[ballot];
   log.leader = leader;
   log.start = end;
+  log.readmissions = readmissions;
+}
+
+// The chain that ends at `end`, walked to its beginning.
+std::vector<std::uint64_t> Invariants::ReadmissionsBefore(const Cursor& end) const {
+  std::vector<std::uint64_t> found;
+  if (readmissions_.empty()) {
+    return found;
+  }
+  std::uint64_t checksum = end.checksum;
+  for (auto before = previous_.find(checksum); before != previous_.end(); before = previous_.find(checksum)) {
+    if (readmissions_.contains(checksum)) {
+      found.insert(found.begin(), checksum);
+    }
+    checksum = before->second.second;
+  }
+  return found;
+}
+
+std::set<Member> Invariants::WhoCounts(const std::vector<std::uint64_t>& readmissions) const {
+  std::map<ReplicaId, Incarnation> votes_as;
+  for (const Member& voter : configuration_.voters()) {
+    votes_as[voter.id] = voter.incarnation;
+  }
+  for (const std::uint64_t checksum : readmissions) {
+    const Readmission& readmission = readmissions_.at(checksum);
+    Incarnation& incarnation = votes_as[readmission.replica];
+    if (incarnation != readmission.old) {
+      continue;  // overtaken by a later one
+    }
+    incarnation = chosen_readmissions_.contains(checksum) ? readmission.fresh : Incarnation();
+  }
+  std::set<Member> counts;
+  for (const auto& [id, incarnation] : votes_as) {
+    if (incarnation != Incarnation()) {
+      counts.insert({id, incarnation});
+    }
+  }
+  return counts;
 }
 
 void Invariants::OnAppend(Member leader, Ballot ballot, const Entry& entry) {
@@ -139,7 +177,21 @@ void Invariants::OnAppend(Member leader, Ballot ballot, const Entry& entry) {
   }
   by_checksum_[value.checksum] = value;
   previous_[value.checksum] = {entry.slot(), before};
-  log.accepted[leader.id] = entry.range.to;
+  if (entry.kind() == EntryKind::kReadmission) {
+    const std::optional<Readmission> readmission = DecodeReadmission(entry.payload);
+    if (!readmission.has_value()) {
+      Fail("P7", Name(leader) + " appends a readmission of nobody");
+      return;
+    }
+    for (const std::uint64_t earlier : log.readmissions) {
+      if (!chosen_readmissions_.contains(earlier)) {
+        Fail("P7", Name(leader) + " appends a readmission while another is not chosen");
+      }
+    }
+    readmissions_[value.checksum] = *readmission;
+    log.readmissions.push_back(value.checksum);
+  }
+  log.accepted[leader] = entry.range.to;
   Choose(ballot, log);
 }
 
@@ -150,28 +202,33 @@ void Invariants::OnAccept(Member leader, Ballot ballot, Member acceptor, Positio
     Fail("P5", Name(leader) + " counts acceptance under " + Name(ballot) + ", which it does not lead");
     return;
   }
-  if (!configuration_.IsVoter(acceptor)) {
-    Fail("P7", Name(leader) + " counts acceptance by " + Name(acceptor));
-    return;
-  }
-  Position& accepted = found->second.accepted[acceptor.id];
+  Position& accepted = found->second.accepted[acceptor];
   accepted = std::max(accepted, position);
   Choose(ballot, found->second);
 }
 
+// When a readmission becomes chosen, more may be.
 void Invariants::Choose(Ballot ballot, BallotLog& log) {
+  while (ChooseOnce(ballot, log)) {
+  }
+}
+
+// Returns whether a readmission has become chosen.
+bool Invariants::ChooseOnce(Ballot ballot, BallotLog& log) {
   std::vector<Position> reached;
-  reached.reserve(log.accepted.size());
-  for (const auto& [id, position] : log.accepted) {
-    reached.push_back(position);
+  for (const Member& member : WhoCounts(log.readmissions)) {
+    const auto accepted = log.accepted.find(member);
+    if (accepted != log.accepted.end()) {
+      reached.push_back(accepted->second);
+    }
   }
   if (reached.size() < configuration_.majority()) {
-    return;
+    return false;
   }
   std::ranges::sort(reached, std::greater<>());
   const Position majority = reached[configuration_.majority() - 1];
   if (log.record_end == Position() || majority < log.record_end) {
-    return;  // nothing counts before the ballot record
+    return false;  // nothing counts before the ballot record
   }
   // Newly chosen: the appended entries up to `majority`, and whatever of the adopted prefix was not known as
   // chosen.
@@ -187,8 +244,9 @@ void Invariants::Choose(Ballot ballot, BallotLog& log) {
     if (chosen_.at(last).checksum != log.appended.at(last).checksum) {
       Fail("P4", Name(ballot) + " chooses another value for slot " + Name(last) + " than the chosen one");
     }
-    return;
+    return false;
   }
+  bool readmitted = false;
   std::uint64_t checksum = log.appended.at(last).checksum;
   for (Slot slot = last; slot > chosen_to_; slot = Slot(slot.value() - 1)) {
     const auto before = previous_.find(checksum);
@@ -197,6 +255,10 @@ void Invariants::Choose(Ballot ballot, BallotLog& log) {
       break;
     }
     chosen_[slot] = by_checksum_[checksum];
+    if (readmissions_.contains(checksum)) {
+      chosen_readmissions_.insert(checksum);
+      readmitted = true;
+    }
     checksum = before->second.second;
   }
   if (chosen_to_.value() > 0 && chosen_.at(chosen_to_).checksum != checksum) {
@@ -204,6 +266,7 @@ void Invariants::Choose(Ballot ballot, BallotLog& log) {
                    Name(chosen_to_));
   }
   chosen_to_ = last;
+  return readmitted;
 }
 
 Slot Invariants::ChosenBelow(Ballot ballot) const {
@@ -249,15 +312,23 @@ void Invariants::OnApply(Member replica, const Entry& entry) {
   }
 }
 
-void Invariants::OnReuse(Member leader, Position limit, std::span<const ReplicaId> in_sync) {
+void Invariants::OnInstall(Member replica, const Cursor& cursor) {
+  OnCommit(replica, cursor);
+  auto& [slot, position] = applied_[replica];
+  if (cursor.slot <= slot) {
+    Fail("P6", Name(replica) + " goes back from slot " + Name(slot) + " to a snapshot of slot " +
+                   Name(cursor.slot));
+  }
+  slot = cursor.slot;
+  position = cursor.position;
+}
+
+void Invariants::OnReuse(Member leader, Position limit, std::span<const Member> in_sync) {
   ++checks_;
   if (in_sync.size() < configuration_.majority()) {
     Fail("P8", "the in-sync set of " + Name(leader) + " is below a majority");
   }
-  for (const Member& voter : configuration_.voters()) {
-    if (std::ranges::find(in_sync, voter.id) == in_sync.end()) {
-      continue;
-    }
+  for (const Member& voter : in_sync) {
     const auto applied = applied_.find(voter);
     const Position reached = applied == applied_.end() ? Position() : applied->second.second;
     if (reached < limit) {

@@ -16,6 +16,7 @@
 
 #include "gaios/paxos/configuration.h"
 #include "gaios/paxos/observer.h"
+#include "gaios/paxos/readmission.h"
 #include "gaios/paxos/types.h"
 
 namespace gaios::paxos {
@@ -30,7 +31,8 @@ class Invariants final : public Observer {
   void OnAccept(Member leader, Ballot ballot, Member acceptor, Position position) override;
   void OnCommit(Member replica, const Cursor& commit) override;
   void OnApply(Member replica, const Entry& entry) override;
-  void OnReuse(Member leader, Position limit, std::span<const ReplicaId> in_sync) override;
+  void OnInstall(Member replica, const Cursor& cursor) override;
+  void OnReuse(Member leader, Position limit, std::span<const Member> in_sync) override;
 
   // Told by a simulated transport, which alone can see it: bytes of `owner`'s log have changed by a write
   // under `grant` while `effective` was the grant that owner had last made effective (P2), ...
@@ -61,12 +63,18 @@ class Invariants final : public Observer {
     Member leader;
     Cursor start;
     std::map<Slot, Value> appended;
-    std::map<ReplicaId, Position> accepted;
+    std::map<Member, Position> accepted;
     Position record_end;
+    std::vector<std::uint64_t> readmissions;  // checksums of those that stand in it, in order
   };
 
   void Fail(const char* invariant, const std::string& what);
   void Choose(Ballot ballot, BallotLog& log);
+  [[nodiscard]] bool ChooseOnce(Ballot ballot, BallotLog& log);
+  // Who counts by a log with these readmissions: those that are chosen have taken place, the others have
+  // taken a vote away and given none.
+  [[nodiscard]] std::set<Member> WhoCounts(const std::vector<std::uint64_t>& readmissions) const;
+  [[nodiscard]] std::vector<std::uint64_t> ReadmissionsBefore(const Cursor& end) const;
   // The last slot that was chosen under a ballot below `ballot`, 0 when there is none.
   [[nodiscard]] Slot ChosenBelow(Ballot ballot) const;
 
@@ -75,7 +83,9 @@ class Invariants final : public Observer {
   std::map<Ballot, BallotLog> ballots_;
   std::map<std::uint64_t, Value> by_checksum_;  // every entry ever proposed
   std::map<std::uint64_t, std::pair<Slot, std::uint64_t>>
-      previous_;  // checksum -> (slot, checksum of the one before)
+      previous_;                                       // checksum -> (slot, checksum of the one before)
+  std::map<std::uint64_t, Readmission> readmissions_;  // by checksum
+  std::set<std::uint64_t> chosen_readmissions_;        // of readmissions that are chosen
   std::map<Slot, Value> chosen_;
   std::map<Ballot, Slot>
       chosen_under_;  // the last slot that a majority is known to have accepted under the ballot

@@ -21,20 +21,27 @@ bool Leader::Start(const Recovery& recovery) {
 
   std::array<Member, kMaxReplicas> promised;
   std::size_t promised_size = 0;
-  promised[promised_size++] = state_.self;
-  for (const Member& voter : state_.options.configuration.voters()) {
+  reuse_limit_ = Position();
+  membership_changes_ = state_.membership.changes();
+  GAIOS_CHECK(state_.membership.Counts(state_.self), "P7: a leader counts itself");
+  for (const Member& voter : state_.membership.voters()) {
+    const Member promiser{voter.id, recovery.promised_as(voter.id)};
+    if (state_.membership.Counts(promiser)) {
+      promised[promised_size++] = promiser;
+    }
     if (voter.id == state_.self.id) {
       continue;
     }
-    FollowerLink& follower = followers_.Add(voter);
+    const PeerView& peer = state_.peers[voter.id.value()];
+    FollowerLink& follower = followers_.Add({voter.id, std::max(voter.incarnation, peer.incarnation)});
+    follower.counts = state_.membership.Counts(follower.member);
     follower.grant = {ballot_, 1};
     follower.stage = FollowerLink::Stage::kAsked;
     follower.asked_ns = state_.now;
     follower.NumberFrom(static_cast<std::uint64_t>(ballot_.round()) << 32);
-    if (recovery.promises().Has(voter.id)) {
-      promised[promised_size++] = voter;
-      const PeerView& peer = state_.peers[voter.id.value()];
-      if (!peer.link_up || peer.incarnation != voter.incarnation) {
+    if (promiser.incarnation.value() != 0) {
+      if (!peer.link_up || promiser.incarnation != follower.member.incarnation ||
+          peer.incarnation != follower.member.incarnation) {
         // It has died since. Its promise holds: the dead promise nobody else. But there is nobody to write
         // to.
         follower.stage = FollowerLink::Stage::kAbsent;
@@ -46,11 +53,12 @@ bool Leader::Start(const Recovery& recovery) {
     }
   }
   LimitReuse(ReuseLimit());
-  if (in_sync_count() < state_.options.configuration.majority() || record_end_ > reuse_limit_) {
+  if (in_sync_count() < state_.membership.majority() || record_end_ > reuse_limit_) {
     Stop();
     return false;
   }
   if (state_.observer != nullptr) {
+    NoteInSync();
     state_.observer->OnLead(state_.self, ballot_, {promised.data(), promised_size}, state_.end);
   }
   state_.heartbeat_ballot = ballot_;
@@ -61,6 +69,7 @@ bool Leader::Start(const Recovery& recovery) {
   }
   // The probes are posted behind what the followers lack of the adopted log, and complete behind it.
   proving_ = true;
+  closed_ = Refusal::kNotLeader;
   read_asked_ = true;
   proof_round_ = read_round_ + 1;
   return true;
@@ -68,6 +77,7 @@ bool Leader::Start(const Recovery& recovery) {
 
 void Leader::AppendRecord() {
   proving_ = false;
+  closed_ = Refusal::kNone;
   Append(EntryKind::kBallotRecord, 0, 0, 0);
   GAIOS_CHECK(state_.end.position == record_end_, "the ballot record ends where it was planned to");
   state_.failover.leading_ns = state_.now;
@@ -83,29 +93,71 @@ void Leader::Stop() {
   followers_.Clear();
   open_ = {};
   proving_ = false;
+  closed_ = Refusal::kNone;
+  hand_over_.reset();
   ballot_ = Ballot();
   state_.heartbeat_ballot = Ballot();
+}
+
+// ---- planned hand-over
+// ------------------------------------------------------------------------------------------------
+
+bool Leader::HandOver(ReplicaId to) {
+  const FollowerLink* const follower = followers_.Find(to);
+  if (!record_committed() || follower == nullptr || !follower->counts ||
+      follower->stage != FollowerLink::Stage::kActive) {
+    return false;
+  }
+  Seal();
+  GiveUpClaim();
+  open_ = {};
+  closed_ = Refusal::kFull;
+  hand_over_ = PlannedHandOver{to, state_.now, false};
+  return true;
+}
+
+void Leader::GoOnHandingOver() {
+  const FollowerLink* const follower = followers_.Find(hand_over_->to);
+  if (!follower->counts || follower->stage != FollowerLink::Stage::kActive ||
+      state_.now - hand_over_->since_ns > state_.options.suspect_timeout_ns) {
+    hand_over_.reset();
+    closed_ = Refusal::kNone;
+    return;
+  }
+  const Position end = state_.end.position;
+  if (!hand_over_->told && state_.commit.position == end && follower->acked == end) {
+    hand_over_->told = true;
+    state_.hand_over_drain_ns = state_.now - hand_over_->since_ns;
+    ++state_.hand_overs;
+    Message message;
+    message.kind = MessageKind::kTakeOver;
+    message.grant = follower->grant;
+    state_.actions.PushMessage(follower->member.id, message);
+  }
 }
 
 // ---- time
 // -----------------------------------------------------------------------------------------------------------
 
 TimeNs Leader::MajorityHeardNs() const {
-  return followers_.ReachedBy<TimeNs>(state_.options.configuration.majority(), state_.now,
-                                      [](const FollowerLink& follower) { return follower.acked_ns; });
+  return followers_.ReachedBy<TimeNs>(
+      state_.membership.majority(), state_.now,
+      [](const FollowerLink& follower) { return follower.counts ? follower.acked_ns : 0; });
 }
 
 bool Leader::has_quorum() const {
-  const std::size_t reachable = followers_.CountWithLeader(
-      [](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; });
-  return reachable >= state_.options.configuration.majority() &&
+  const std::size_t reachable = followers_.CountWithLeader([](const FollowerLink& follower) {
+    return follower.counts && follower.stage == FollowerLink::Stage::kActive;
+  });
+  return reachable >= state_.membership.majority() &&
          state_.now - MajorityHeardNs() <= state_.options.suspect_timeout_ns / 4;
 }
 
 bool Leader::CanStillReachMajority() const {
-  const std::size_t possible = followers_.CountWithLeader(
-      [](const FollowerLink& follower) { return follower.stage != FollowerLink::Stage::kFenced; });
-  return possible >= state_.options.configuration.majority();
+  const std::size_t possible = followers_.CountWithLeader([](const FollowerLink& follower) {
+    return follower.counts && follower.stage != FollowerLink::Stage::kFenced;
+  });
+  return possible >= state_.membership.majority();
 }
 
 bool Leader::wants_takeback() const {
@@ -158,6 +210,7 @@ bool Leader::Tick() {
     }
   }
   DropLaggards();
+  Readmit();
   return state_.now - MajorityHeardNs() <= state_.options.suspect_timeout_ns && CanStillReachMajority();
 }
 
@@ -170,8 +223,9 @@ std::optional<Leader::Read> Leader::StartRead() {
 }
 
 std::uint64_t Leader::ReadConfirmed() const {
-  return followers_.ReachedBy<std::uint64_t>(state_.options.configuration.majority(), read_round_,
-                                             [](const FollowerLink& follower) { return follower.probed; });
+  return followers_.ReachedBy<std::uint64_t>(
+      state_.membership.majority(), read_round_,
+      [](const FollowerLink& follower) { return follower.counts ? follower.probed : 0; });
 }
 
 }  // namespace gaios::paxos

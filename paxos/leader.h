@@ -10,6 +10,7 @@
 // leader_datapath.h and .cc (everything between Claim and the commit).
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -48,6 +49,7 @@ class Leader {
       : state_(state),
         reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
         max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())),
+        fill_piece_bytes_(std::min(kFillPieceBytes, state.log.capacity() / 8)),
         pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)),
         majority_(state.options.configuration.majority()) {}
 
@@ -74,6 +76,8 @@ class Leader {
   [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, Proposal& proposal);
   // Makes sure that TryAppend takes a command of `bytes`. A batch carries the time of its first command.
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns);
+  // The same in the usual case: nothing is open, and there is room. False in any other; nothing has changed.
+  [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns);
   // Space for one command of `bytes` at the end of the open batch; kept until Publish, or given up by the
   // next Claim or Reserve.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
@@ -84,6 +88,9 @@ class Leader {
   // When done, everything posted to the peer before it is, too. Returns false when the leadership is lost by
   // it.
   [[nodiscard]] bool OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
+  // The same in the usual case: all that is under way to the peer is done, and is writes. False in any other;
+  // nothing has changed.
+  [[nodiscard]] bool TryComplete(ReplicaId peer, std::uint64_t token);
 
   // ---- the rest
   // -------------------------------------------------------------------------------------------------
@@ -91,6 +98,8 @@ class Leader {
   void OnPromise(ReplicaId from, const Message& promise);
   void OnReject(ReplicaId from, const Message& reject);
   void OnControl(ReplicaId peer, Incarnation incarnation, Position commit, Position applied);
+  // A replica that has come back as another incarnation is filled, and readmitted when it has caught up.
+  void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
   // Returns false when the leadership is lost: no majority has answered for the suspect timeout.
   [[nodiscard]] bool Tick();
@@ -104,6 +113,15 @@ class Leader {
   [[nodiscard]] std::optional<Read> StartRead();
   [[nodiscard]] std::uint64_t ReadConfirmed() const;
 
+  // Planned hand-over: takes no more proposals (kFull), and when all that was taken is committed and `to`
+  // holds it, tells `to` to campaign. Taken up again when `to` is lost, or after the suspect timeout. False,
+  // and nothing happens, when `to` does not count or is not written to, or before the ballot record is
+  // committed.
+  [[nodiscard]] bool HandOver(ReplicaId to);
+  [[nodiscard]] bool handing_over() const { return hand_over_.has_value(); }
+  // To be called at each turn while handing over.
+  void GoOnHandingOver();
+
   [[nodiscard]] Ballot ballot() const { return ballot_; }
   // Whether its ballot record is in its log: until then it takes no proposals.
   [[nodiscard]] bool has_record() const { return !proving_; }
@@ -116,6 +134,11 @@ class Leader {
   [[nodiscard]] std::size_t in_sync_count() const;
 
  private:
+  struct PlannedHandOver {
+    ReplicaId to;
+    TimeNs since_ns = 0;
+    bool told = false;
+  };
   static constexpr std::uint32_t kCommandAlignment = 8;
   struct OpenBatch {
     std::byte* payload = nullptr;
@@ -127,12 +150,16 @@ class Leader {
   };
 
   void Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
+  void AppendHere(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
   void SealBatch();
   void FillToEndOfRing();
   [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);
   [[nodiscard]] Position ReuseLimit() const;
   // The open batch grows no further before it has looked at the new limit (P8).
   void LimitReuse(Position limit) {
+    if (state_.observer != nullptr && limit > reuse_limit_) [[unlikely]] {
+      NoteInSync();
+    }
     reuse_limit_ = limit;
     open_.limit_bytes = open_.payload_bytes;
   }
@@ -157,7 +184,14 @@ class Leader {
   }
 
   // leader_datapath.h and .cc
-  void PostRange(FollowerLink& follower, Position holds);
+  void PostRange(FollowerLink& follower, Position holds, Position end);
+  void PostTo(FollowerLink& follower, Position end);
+  void Fill(FollowerLink& follower);
+  [[nodiscard]] bool EnoughWithout(const FollowerLink& follower) const;
+  [[nodiscard]] bool LacksMuch(const FollowerLink& follower) const {
+    return state_.options.fill_bytes_per_second != 0 &&
+           state_.end.position - follower.posted > 2 * fill_piece_bytes_;
+  }
   void PostWord(FollowerLink& follower);
   void PostProbes();
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
@@ -165,15 +199,25 @@ class Leader {
     return (bytes + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
   }
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) const;
-  [[nodiscard]] Refusal Open(std::uint64_t aligned);
+  [[nodiscard]] bool TryOpen(std::uint64_t aligned);
   [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
   void Extend(std::uint64_t aligned);
+  [[nodiscard]] std::uint64_t PayloadRoom() const;
   void FlushRest();
   void OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::uint64_t token);
   [[nodiscard]] bool MayPost() const;
   void ShowReuse(Position to) const;
+  void NoteInSync();
+  void ShowAppend(const Cursor& before) const;
   void AdvanceCommit();
   void CommitTo(Position reached);
+  void Recount();
+  // A follower and the leader itself are a majority.
+  [[nodiscard]] bool OneDecides() const { return majority_ == 2; }
+  // Nothing counts as accepted under our ballot before the ballot record itself is.
+  [[nodiscard]] bool AcceptsRecord(Position reached) const { return reached >= record_end_; }
+  void CompleteWrites(FollowerLink& follower);
+  void CompleteAndShow(FollowerLink& follower);
 
   // leader_followers.cc
   [[nodiscard]] bool OnFailure(FollowerLink& follower, bool fenced);
@@ -181,6 +225,7 @@ class Leader {
   void Ask(FollowerLink& follower);
   void Leave(FollowerLink& follower, FollowerLink::Stage stage);
   void DropLaggards();
+  void Readmit();
 
   // leader.cc
   void AppendRecord();
@@ -196,14 +241,24 @@ class Leader {
   static constexpr std::uint64_t kLeastReservedBytes = 16 * kEntryAlignment;
   static_assert(kLeastReservedBytes <= kMinCapacityBytes / 4);
 
+  // What a follower that lacks much is sent at a time: on shared memory a copy of about a microsecond.
+  static constexpr std::uint64_t kFillPieceBytes = 8192;
+
+  // A replica is readmitted when what it lacks is so small a part of the ring.
+  static constexpr std::uint64_t kCaughtUpFraction = 16;
+
   State& state_;
   const std::uint64_t reserved_bytes_;
   const std::uint32_t max_batch_bytes_;  // of payload
+  const std::uint64_t fill_piece_bytes_;
   const std::size_t pipeline_depth_;
   const std::size_t majority_;
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
+  // For the observer: who was in sync, and counted, when the limit was last raised.
+  std::array<Member, kMaxReplicas> in_sync_then_;
+  std::size_t in_sync_then_size_ = 0;
   OpenBatch open_;
   Position reach_;  // end of the furthest claim that was given up
   FollowerSet followers_;
@@ -212,9 +267,12 @@ class Leader {
   TimeNs next_beat_ns_ = 0;
   TimeNs fenced_since_ns_ = 0;
   TimeNs last_applied_read_ns_ = 0;
+  Refusal closed_ = Refusal::kNone;  // why no proposals are taken
+  std::optional<PlannedHandOver> hand_over_;
   bool proving_ = false;  // the ballot record waits for the probes of proof_round_
   std::uint64_t proof_round_ = 0;
-  std::uint64_t refused_bytes_ = 0;  // what a claim needed that was refused and would be still; 0: none
+  std::uint64_t membership_changes_ = 0;  // that `counts` of every follower rests on
+  std::uint64_t refused_bytes_ = 0;       // what a claim needed that was refused and would be still; 0: none
 };
 
 }  // namespace gaios::paxos

@@ -39,24 +39,15 @@ Refusal Leader::OpenSlowly(std::uint64_t aligned) {
   return Refusal::kNone;
 }
 
-void Leader::SealBatch() {
-  GAIOS_CHECK(open_.payload == state_.log.At(state_.end.position) + sizeof(EntryHeader),
-              "P3: a batch stands where the log ends");
-  GiveUpClaim();
-  Append(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
-  open_.payload_bytes = 0;
-  open_.limit_bytes = 0;
-  open_.commands = 0;
+// How far the open batch may grow, but `aligned` bytes always, for which the caller has found room.
+void Leader::Extend(std::uint64_t aligned) {
+  open_.payload = state_.log.At(state_.end.position) + sizeof(EntryHeader);
+  open_.limit_bytes = static_cast<std::uint32_t>(
+      std::max(open_.payload_bytes + aligned, std::min<std::uint64_t>(PayloadRoom(), max_batch_bytes_)));
 }
 
-void Leader::FillToEndOfRing() {
-  const std::uint64_t to_end = state_.log.BytesToEnd(state_.end.position);
-  const auto length = static_cast<std::uint32_t>(to_end - sizeof(EntryHeader));
-  std::memset(state_.log.At(state_.end.position) + sizeof(EntryHeader), 0, length);
-  Append(EntryKind::kFiller, length, 0, 0);
-}
-
-void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns) {
+[[gnu::always_inline]] inline void Leader::AppendHere(EntryKind kind, std::uint32_t length,
+                                                      std::uint16_t commands, std::uint64_t time_ns) {
   const Cursor before = state_.end;
   GAIOS_CHECK(before.position + EntryBytes(length) <= reuse_limit_, "P8: ring space that is still in use");
   GAIOS_CHECK(before.ballot <= ballot_, "P3: an entry below a ballot that the log has seen");
@@ -70,24 +61,54 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
     ShowReuse(before.position + EntryBytes(length));
   }
   state_.end = state_.log.Seal(before, ballot_, header);
+  if (kind == EntryKind::kReadmission) [[unlikely]] {
+    state_.NoteEntry(state_.log.Known(before));
+  }
   if (state_.observer != nullptr) [[unlikely]] {
-    state_.observer->OnAppend(state_.self, ballot_, state_.log.Known(before));
+    ShowAppend(before);
   }
 }
 
+void Leader::SealBatch() {
+  GAIOS_CHECK(open_.payload == state_.log.At(state_.end.position) + sizeof(EntryHeader),
+              "P3: a batch stands where the log ends");
+  GiveUpClaim();
+  AppendHere(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
+  open_.payload_bytes = 0;
+  open_.limit_bytes = 0;
+  open_.commands = 0;
+}
+
+void Leader::FillToEndOfRing() {
+  const std::uint64_t to_end = state_.log.BytesToEnd(state_.end.position);
+  const auto length = static_cast<std::uint32_t>(to_end - sizeof(EntryHeader));
+  std::memset(state_.log.At(state_.end.position) + sizeof(EntryHeader), 0, length);
+  Append(EntryKind::kFiller, length, 0, 0);
+}
+
+void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns) {
+  AppendHere(kind, length, commands, time_ns);
+}
+
+void Leader::ShowAppend(const Cursor& before) const {
+  state_.observer->OnAppend(state_.self, ballot_, state_.log.Known(before));
+}
+
 void Leader::ShowReuse(Position to) const {
-  if (to.value() <= state_.log.capacity()) {
-    return;
+  if (to.value() > state_.log.capacity()) {
+    state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()),
+                             {in_sync_then_.data(), in_sync_then_size_});
   }
-  std::array<ReplicaId, kMaxReplicas> in_sync;
-  std::size_t size = 0;
-  in_sync[size++] = state_.self.id;
+}
+
+void Leader::NoteInSync() {
+  in_sync_then_size_ = 0;
+  in_sync_then_[in_sync_then_size_++] = state_.self;
   for (const FollowerLink& follower : followers_.all()) {
-    if (follower.in_sync) {
-      in_sync[size++] = follower.member.id;
+    if (follower.in_sync && follower.counts) {
+      in_sync_then_[in_sync_then_size_++] = follower.member;
     }
   }
-  state_.observer->OnReuse(state_.self, Position(to.value() - state_.log.capacity()), {in_sync.data(), size});
 }
 
 bool Leader::MakeRoom(std::uint64_t entry_bytes) {
@@ -152,13 +173,29 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
   }
 }
 
+void Leader::CompleteAndShow(FollowerLink& follower) {
+  follower.ForEachUnderWay([this, &follower](const FollowerLink::Posted& posted) {
+    state_.observer->OnAccept(state_.self, ballot_, follower.member, Position(posted.value));
+  });
+  CompleteWrites(follower);
+}
+
 void Leader::AdvanceCommit() {
-  GAIOS_CHECK(followers_.size() + 1 == state_.options.configuration.size(),
-              "P7: quorums are over the configuration");
+  GAIOS_CHECK(followers_.size() + 1 == state_.membership.size(), "P7: quorums are over the configuration");
   CommitTo(followers_.ReachedBy<Position>(
-      state_.options.configuration.majority(), state_.end.position, [](const FollowerLink& follower) {
-        return follower.stage == FollowerLink::Stage::kActive ? follower.acked : Position();
+      state_.membership.majority(), state_.end.position, [](const FollowerLink& follower) {
+        return follower.counts && follower.stage == FollowerLink::Stage::kActive ? follower.acked
+                                                                                 : Position();
       }));
+}
+
+// A readmission is committed, or has been appended: who counts is another.
+void Leader::Recount() {
+  membership_changes_ = state_.membership.changes();
+  for (FollowerLink& follower : followers_.all()) {
+    follower.counts = state_.membership.Counts(follower.member);
+  }
+  LimitReuse(ReuseLimit());
 }
 
 }  // namespace gaios::paxos

@@ -32,7 +32,10 @@ inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
   GiveUpClaim();
   const std::uint64_t aligned = Aligned(bytes);
   if (open_.payload_bytes + aligned > open_.limit_bytes) {
-    const Refusal refusal = proving_ ? Refusal::kNotLeader : Open(aligned);
+    if (closed_ != Refusal::kNone) [[unlikely]] {
+      return closed_;
+    }
+    const Refusal refusal = TryOpen(aligned) ? Refusal::kNone : OpenSlowly(aligned);
     if (refusal != Refusal::kNone) [[unlikely]] {
       return refusal;
     }
@@ -41,6 +44,14 @@ inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
     open_.time_ns = time_ns;
   }
   return Refusal::kNone;
+}
+
+[[gnu::always_inline]] inline bool Leader::TryReserve(std::uint64_t bytes, std::uint64_t time_ns) {
+  if (closed_ != Refusal::kNone || open_.claimed_bytes != 0 || !TryOpen(Aligned(bytes))) [[unlikely]] {
+    return false;
+  }
+  open_.time_ns = time_ns;
+  return true;
 }
 
 inline std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
@@ -77,28 +88,26 @@ inline Proposal Leader::Publish() {
 }
 
 // Begins a batch whose first command takes `aligned` bytes, in the usual case: nothing is open, and there is
-// room enough before the end of the ring.
-[[gnu::always_inline]] inline Refusal Leader::Open(std::uint64_t aligned) {
-  const std::uint64_t entry_bytes = EntryBytes(aligned);
-  const Position needed = state_.end.position + (entry_bytes + reserved_bytes_);
-  if (open_.commands != 0 || needed > reuse_limit_ ||
-      entry_bytes > state_.log.BytesToEnd(state_.end.position) || aligned > state_.log.MaxPayloadBytes())
-      [[unlikely]] {
-    return OpenSlowly(aligned);
+// room enough before the end of the ring. The batch may grow to the end of the ring, to what is free, and to
+// the size of a batch.
+[[gnu::always_inline]] inline bool Leader::TryOpen(std::uint64_t aligned) {
+  const std::uint64_t limit_bytes = std::min<std::uint64_t>(PayloadRoom(), max_batch_bytes_);
+  if (open_.commands != 0 || aligned > limit_bytes) [[unlikely]] {
+    return false;
   }
-  Extend(aligned);
-  return Refusal::kNone;
+  open_.payload = state_.log.At(state_.end.position) + sizeof(EntryHeader);
+  open_.limit_bytes = static_cast<std::uint32_t>(limit_bytes);
+  return true;
 }
 
-// How far the open batch may grow: to the end of the ring, the size of a batch, and what is free, but
-// `aligned` bytes always, for which the caller has found room.
-[[gnu::always_inline]] inline void Leader::Extend(std::uint64_t aligned) {
-  open_.payload = state_.log.At(state_.end.position) + sizeof(EntryHeader);
-  const std::uint64_t free_bytes = reuse_limit_ - (state_.end.position + reserved_bytes_);
+// Payload that an entry at the end of the log may have without reaching past the end of the ring, or into
+// what is not free (P8).
+[[gnu::always_inline]] inline std::uint64_t Leader::PayloadRoom() const {
+  const Position reserved = state_.end.position + reserved_bytes_;
+  const std::uint64_t free_bytes = reuse_limit_ > reserved ? reuse_limit_ - reserved : 0;
   const std::uint64_t room_bytes =
-      std::min(state_.log.BytesToEnd(state_.end.position), free_bytes) - sizeof(EntryHeader);
-  open_.limit_bytes = static_cast<std::uint32_t>(
-      std::max(open_.payload_bytes + aligned, std::min<std::uint64_t>(room_bytes, max_batch_bytes_)));
+      std::min(state_.log.BytesToEnd(state_.end.position), free_bytes) / kEntryAlignment * kEntryAlignment;
+  return room_bytes > sizeof(EntryHeader) ? room_bytes - sizeof(EntryHeader) : 0;
 }
 
 // ---- writing
@@ -109,12 +118,13 @@ inline Proposal Leader::Publish() {
     SealBatch();
   }
   const Position holds = Holds();
+  const Position end = state_.end.position;
   for (FollowerLink& follower : followers_.all()) {
     if (follower.stage != FollowerLink::Stage::kActive) [[unlikely]] {
       continue;
     }
-    if (follower.posted < state_.end.position) {
-      PostRange(follower, holds);
+    if (follower.posted < end) {
+      PostRange(follower, holds, end);
     } else if (follower.under_way() == 0 && follower.word_posted < state_.commit.position) {
       PostWord(follower);  // idle: the commit would otherwise travel with the next entry
     }
@@ -127,35 +137,50 @@ inline Proposal Leader::Publish() {
 // Whether some link is ready for another write; until then commands gather.
 [[gnu::always_inline]] inline bool Leader::MayPost() const {
   for (const FollowerLink& follower : followers_.all()) {
-    if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() < pipeline_depth_) {
+    if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() < pipeline_depth_ &&
+        !follower.filling) {
       return true;
     }
   }
   return followers_.size() == 0;
 }
 
-[[gnu::always_inline]] inline void Leader::PostRange(FollowerLink& follower, Position holds) {
+[[gnu::always_inline]] inline void Leader::PostRange(FollowerLink& follower, Position holds, Position end) {
   const Position from = follower.posted;
   if (from < holds) [[unlikely]] {
     Leave(follower, FollowerLink::Stage::kBehind);
     return;
   }
+  if (follower.filling) [[unlikely]] {
+    Fill(follower);
+    return;
+  }
   if (follower.under_way() >= pipeline_depth_) {
     return;
   }
-  const Position to =
-      std::min({state_.end.position, from + kMaxWriteBytes, follower.applied + state_.log.capacity()});
+  PostTo(follower, std::min(end, from + kMaxWriteBytes));
+}
+
+// Writes what follows the posted, up to `end` at most.
+[[gnu::always_inline]] inline void Leader::PostTo(FollowerLink& follower, Position end) {
+  const Position from = follower.posted;
+  const std::uint64_t capacity = state_.log.capacity();
+  const Position to = std::min(end, follower.applied + capacity);
   if (to <= from) [[unlikely]] {
     return;  // its ring is full of what it has yet to apply
   }
-  Action& action = AddWrite(ActionKind::kWrite, follower);
-  action.range.from = from;
-  action.range.to = to;
-  action.token = follower.Push(FollowerLink::Posted::Kind::kWrite, to.value());
-  if (from + state_.log.capacity() < reuse_limit_) [[unlikely]] {
-    LimitReuse(from + state_.log.capacity());
+  if (from + capacity < reuse_limit_) [[unlikely]] {
+    LimitReuse(from + capacity);
   }
   follower.posted = to;
+  RangeWrite& write = state_.actions.AddWrite();
+  write.peer = follower.member.id;
+  write.acceptor = follower.member.incarnation;
+  write.grant.ballot = follower.grant.ballot;
+  write.grant.number = follower.grant.number;
+  write.range.from = from;
+  write.range.to = to;
+  write.token = follower.Push(FollowerLink::Posted::Kind::kWrite, to.value());
 }
 
 [[gnu::always_inline]] inline Action& Leader::AddWrite(ActionKind kind, const FollowerLink& follower) {
@@ -169,8 +194,40 @@ inline Proposal Leader::Publish() {
 // ---- completions
 // ----------------------------------------------------------------------------------------------------
 
-[[gnu::always_inline]] inline bool Leader::OnCompletion(ReplicaId peer, bool done, bool fenced,
-                                                        std::uint64_t token) {
+// Without a call on its way, so that it need not save what its callers keep in registers.
+[[gnu::always_inline]] inline bool Leader::TryComplete(ReplicaId peer, std::uint64_t token) {
+  FollowerLink* const follower = followers_.Find(peer);
+  if (follower == nullptr || follower->stage != FollowerLink::Stage::kActive ||
+      !follower->WritesAloneUpTo(token)) [[unlikely]] {
+    return false;
+  }
+  const Position acked = follower->posted;
+  const bool commits = OneDecides() && follower->counts && AcceptsRecord(acked) &&
+                       acked == state_.end.position && !state_.membership.undecided() &&
+                       state_.membership.changes() == membership_changes_;
+  if ((!commits && acked > state_.commit.position) || state_.failover.first_commit_ns == 0) [[unlikely]] {
+    return false;
+  }
+  if (state_.observer != nullptr) [[unlikely]] {
+    CompleteAndShow(*follower);
+    return true;
+  }
+  CompleteWrites(*follower);
+  return true;
+}
+
+// All that is under way to a follower has completed, and is writes: it has accepted the log as far as it was
+// posted (P5).
+[[gnu::always_inline]] inline void Leader::CompleteWrites(FollowerLink& follower) {
+  follower.DoneWithAll();
+  follower.acked = follower.posted;
+  follower.acked_ns = state_.now;
+  if (follower.acked > state_.commit.position) {
+    state_.AdvanceCommit(follower.acked);
+  }
+}
+
+inline bool Leader::OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
   FollowerLink* const follower = followers_.Find(peer);
   if (follower == nullptr || follower->stage != FollowerLink::Stage::kActive || !follower->IsUnderWay(token))
       [[unlikely]] {
@@ -189,9 +246,9 @@ inline Proposal Leader::Publish() {
     follower->acked = Position(posted.value);
   }
   // What is acknowledged below the commit tells nothing new.
-  if (follower->acked > state_.commit.position) {
-    if (majority_ == 2) [[likely]] {
-      CommitTo(follower->acked);  // this follower and ourselves
+  if (follower->acked > state_.commit.position && follower->counts) {
+    if (OneDecides()) [[likely]] {
+      CommitTo(follower->acked);
     } else {
       AdvanceCommit();
     }
@@ -199,10 +256,12 @@ inline Proposal Leader::Publish() {
   return true;
 }
 
-[[gnu::always_inline]] inline void Leader::CommitTo(Position reached) {
-  // Nothing counts as accepted under our ballot before the ballot record itself is.
-  if (reached >= record_end_ && reached > state_.commit.position) [[likely]] {
+inline void Leader::CommitTo(Position reached) {
+  if (AcceptsRecord(reached) && reached > state_.commit.position) [[likely]] {
     state_.AdvanceCommit(reached);
+    if (state_.membership.changes() != membership_changes_) [[unlikely]] {
+      Recount();
+    }
     if (state_.failover.first_commit_ns == 0) [[unlikely]] {
       state_.failover.first_commit_ns = state_.now;
     }

@@ -2,6 +2,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/leader.h"
+#include "gaios/paxos/readmission.h"
 
 // What a leader learns of its followers: promises and refusals, links that come and go, how far they have
 // applied. And what follows from it: who is written to, who is in sync, and which space of the ring may be
@@ -13,6 +14,11 @@ namespace gaios::paxos {
 
 Position Leader::ReuseLimit() const {
   Position lowest = state_.applied;
+  // When one that was in sync has lost its memory, those left may be less than a majority: until another has
+  // caught up, nothing more is given up.
+  if (reuse_limit_ != Position() && in_sync_count() < state_.membership.majority()) {
+    lowest = std::min(lowest, Position(reuse_limit_.value() - state_.log.capacity()));
+  }
   for (const FollowerLink& follower : followers_.all()) {
     if (follower.in_sync) {
       lowest = std::min(lowest, follower.applied);
@@ -62,6 +68,9 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
   follower.posted = from;
   follower.acked = from;
   follower.word_posted = Position();
+  follower.filling = LacksMuch(follower);
+  follower.filled_beside = state_.end.position;
+  follower.next_piece_ns = state_.now;
   follower.full_since_ns = 0;
   follower.stalled = false;
   read_asked_ = read_asked_ || proving_;
@@ -69,6 +78,32 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
     follower.in_sync = true;
   }
   LimitReuse(ReuseLimit());
+}
+
+// Whether a majority keeps up with the log without this one: then it is not waited for.
+bool Leader::EnoughWithout(const FollowerLink& follower) const {
+  const std::size_t keep_up = followers_.CountWithLeader([&follower](const FollowerLink& other) {
+    return other.counts && !other.filling && other.stage == FollowerLink::Stage::kActive &&
+           other.member.id != follower.member.id;
+  });
+  return keep_up >= state_.membership.majority();
+}
+
+// One piece of what a follower lacks, when it is time for it.
+void Leader::Fill(FollowerLink& follower) {
+  if (!LacksMuch(follower) || !EnoughWithout(follower)) {
+    follower.filling = false;
+    return;
+  }
+  if (state_.now < follower.next_piece_ns || follower.under_way() >= pipeline_depth_) {
+    return;
+  }
+  const std::uint64_t appended = state_.end.position - std::max(follower.filled_beside, follower.posted);
+  follower.filled_beside = state_.end.position;
+  follower.next_piece_ns =
+      state_.now + fill_piece_bytes_ * 1'000'000'000 / state_.options.fill_bytes_per_second;
+  PostTo(follower, std::min(state_.end.position,
+                            follower.posted + std::min(fill_piece_bytes_ + appended, kMaxWriteBytes)));
 }
 
 void Leader::OnReject(ReplicaId from, const Message& reject) {
@@ -101,6 +136,48 @@ void Leader::OnControl(ReplicaId peer, Incarnation incarnation, Position commit,
     follower->in_sync = true;
   }
   LimitReuse(ReuseLimit());
+}
+
+void Leader::OnLinkUp(ReplicaId peer, Incarnation incarnation) {
+  FollowerLink* const follower = followers_.Find(peer);
+  if (follower == nullptr || incarnation <= follower->member.incarnation) {
+    return;
+  }
+  // What the former incarnation has accepted counts no more (P7): it is gone. What it has made committed
+  // stays so.
+  Leave(*follower, FollowerLink::Stage::kAbsent);
+  follower->Become(incarnation);
+  follower->counts = state_.membership.Counts(follower->member);
+  LimitReuse(ReuseLimit());
+}
+
+// One at a time: so that a log that holds a readmission shows that the one before it was committed.
+void Leader::Readmit() {
+  if (!record_committed() || state_.membership.undecided() || !has_quorum()) {
+    return;
+  }
+  const std::uint64_t slack = state_.log.capacity() / kCaughtUpFraction;
+  for (const FollowerLink& follower : followers_.all()) {
+    if (follower.counts || follower.stage != FollowerLink::Stage::kActive ||
+        state_.end.position - follower.acked > slack || state_.end.position - follower.applied > slack) {
+      continue;
+    }
+    Seal();
+    GiveUpClaim();
+    if (!MakeRoom(EntryBytes(kReadmissionBytes))) {
+      return;
+    }
+    open_ = {};
+    const Readmission readmission{follower.member.id,
+                                  state_.membership.configuration().IncarnationOf(follower.member.id),
+                                  follower.member.incarnation};
+    EncodeReadmission(readmission,
+                      std::span<std::byte, kReadmissionBytes>(
+                          state_.log.At(state_.end.position) + sizeof(EntryHeader), kReadmissionBytes));
+    Append(EntryKind::kReadmission, kReadmissionBytes, 0, 0);
+    Recount();
+    return;
+  }
 }
 
 void Leader::OnLinkDown(ReplicaId peer) {
@@ -137,7 +214,8 @@ void Leader::Ask(FollowerLink& follower) {
 // -----------------------------------------------------------------------------------------------
 
 std::size_t Leader::in_sync_count() const {
-  return followers_.CountWithLeader([](const FollowerLink& follower) { return follower.in_sync; });
+  return followers_.CountWithLeader(
+      [](const FollowerLink& follower) { return follower.in_sync && follower.counts; });
 }
 
 void Leader::DropLaggards() {
@@ -160,7 +238,7 @@ void Leader::DropLaggards() {
     if (!gone && state_.now - follower.full_since_ns <= state_.options.drop_timeout_ns) {
       continue;
     }
-    if (follower.in_sync && in_sync_count() <= state_.options.configuration.majority()) {
+    if (follower.in_sync && follower.counts && in_sync_count() <= state_.membership.majority()) {
       continue;  // the in-sync set never falls below a majority: proposals stay refused as full
     }
     follower.in_sync = false;

@@ -14,6 +14,7 @@ bool Learner::Learn(Ballot granted, Position commit_word) {
       break;
     }
     state_.end = Log::After(*entry);
+    state_.NoteEntry(*entry);
     if (state_.end.ballot == granted) {
       hint_ = std::max(hint_, Position(entry->header.commit));
     }
@@ -36,7 +37,7 @@ void Learner::Rescan(Ballot granted) {
   if (state_.end.ballot == granted) {
     return;
   }
-  state_.end = state_.log.ScanFrom(state_.commit, state_.applied + state_.log.capacity());
+  state_.FollowChain(state_.applied + state_.log.capacity());
 }
 
 }  // namespace gaios::paxos

@@ -23,7 +23,7 @@ EntryHeader LoadHeader(const std::byte* from) {
 
 bool IsKnownKind(std::uint16_t kind) {
   return kind >= static_cast<std::uint16_t>(EntryKind::kFiller) &&
-         kind <= static_cast<std::uint16_t>(EntryKind::kBatch);
+         kind <= static_cast<std::uint16_t>(EntryKind::kReadmission);
 }
 
 }  // namespace
@@ -66,18 +66,6 @@ std::optional<Entry> Log::Next(const Cursor& at) const {
   entry->range = {at.position, at.position + size};
   entry->payload = {bytes + sizeof(EntryHeader), header.length};
   return entry;
-}
-
-Cursor Log::ScanFrom(Cursor at, Position limit) const {
-  const Position horizon = std::min(limit, at.position + capacity_);
-  while (at.position < horizon) {
-    const std::optional<Entry> entry = Next(at);
-    if (!entry.has_value() || entry->range.to > horizon) {
-      break;
-    }
-    at = After(*entry);
-  }
-  return at;
 }
 
 }  // namespace gaios::paxos

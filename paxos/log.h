@@ -7,6 +7,7 @@
 // continues the chain, and its header is copied before and after that and must be the same: else it could be
 // half of what was overwritten meanwhile.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -73,7 +74,23 @@ class Log {
 
   // Follows the chain from `at` as far as it is valid, or to `limit`, looking at no position a capacity past
   // `at`.
-  [[nodiscard]] Cursor ScanFrom(Cursor at, Position limit) const;
+  [[nodiscard]] Cursor ScanFrom(Cursor at, Position limit) const {
+    return ScanFrom(at, limit, [](const Entry&) {});
+  }
+  // The same, and calls `visit` with each entry on the way.
+  template <typename Visit>
+  [[nodiscard]] Cursor ScanFrom(Cursor at, Position limit, Visit visit) const {
+    const Position horizon = std::min(limit, at.position + capacity_);
+    while (at.position < horizon) {
+      const std::optional<Entry> entry = Next(at);
+      if (!entry.has_value() || entry->range.to > horizon) {
+        break;
+      }
+      visit(*entry);
+      at = After(*entry);
+    }
+    return at;
+  }
 
   // Writes header and padding around a payload that stands in place already (at At(at.position) +
   // sizeof(EntryHeader)) and returns the cursor behind the new entry. `header` has length, kind, commands,

@@ -9,6 +9,7 @@
 //   Prepare       proposer -> acceptor  promise (ballot, number) and grant me your log
 //   Promise       acceptor -> proposer  promised and granted: own commit, applied, retained, valid end, last ballot
 //   Reject        acceptor -> proposer  no: `promised` is what I have promised, or there is a live leader
+//   TakeOver      leader -> follower   you hold all of my log under `grant`, and I take nothing more: campaign now
 // clang-format on
 //
 // Messages may be lost, doubled and late; none is trusted for more than what it says.
@@ -30,6 +31,7 @@ enum class MessageKind : std::uint8_t {
   kPrepare = 3,
   kPromise = 4,
   kReject = 5,
+  kTakeOver = 6,
 };
 
 struct Message {

@@ -26,9 +26,11 @@ class Observer {
   virtual void OnCommit(Member replica, const Cursor& commit) = 0;
   // `replica` has applied `entry` (P6).
   virtual void OnApply(Member replica, const Entry& entry) = 0;
-  // `leader` is about to reuse ring space: everything below `limit` is overwritten; `in_sync` is its in-sync
-  // set (P8).
-  virtual void OnReuse(Member leader, Position limit, std::span<const ReplicaId> in_sync) = 0;
+  // `replica` goes on from a snapshot that was taken at `cursor` (P6).
+  virtual void OnInstall(Member replica, const Cursor& cursor) = 0;
+  // `leader` is about to reuse ring space: everything below `limit` is overwritten; `in_sync` was its in-sync
+  // set when it came to regard that as free (P8).
+  virtual void OnReuse(Member leader, Position limit, std::span<const Member> in_sync) = 0;
 };
 
 }  // namespace gaios::paxos

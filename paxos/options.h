@@ -47,6 +47,11 @@ struct Options {
   // set, as long as a majority stays in it, ns.
   TimeNs drop_timeout_ns = 200'000'000;
 
+  // A follower that lacks much is filled with at most so many bytes a second, in small pieces, so that
+  // commits do not wait behind them; what is appended meanwhile comes on top, and so does everything when no
+  // majority would be left without it. 0: as fast as it goes.
+  std::uint64_t fill_bytes_per_second = std::uint64_t{32} << 20;
+
   // Whether a peer whose link is down may come back with its memory, as over a network. Then what it lacks is
   // retained for it through elections, as far as the ring reaches, and each grant looks at that much more of
   // the log. Where a link ends with the process alone there is nobody to retain it for.

@@ -10,8 +10,8 @@
 #include <span>
 
 #include "gaios/base/check.h"
-#include "gaios/paxos/configuration.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/paxos/membership.h"
 #include "gaios/paxos/types.h"
 
 namespace gaios::paxos {
@@ -39,17 +39,15 @@ template <typename Value>
 class VoteCount {
  public:
   void Reset() { voted_ = 0; }
-  // Counts `member` if it is a voter of `configuration` (P7); again is once.
-  void Add(const Configuration& configuration, Member member) {
-    if (configuration.IsVoter(member)) {
+  // Counts `member` if its vote counts (P7); again is once.
+  void Add(const Membership& membership, Member member) {
+    if (membership.Counts(member)) {
       voted_ |= 1U << member.id.value();
     }
   }
   [[nodiscard]] bool Has(ReplicaId id) const { return (voted_ & (1U << id.value())) != 0; }
   [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(__builtin_popcount(voted_)); }
-  [[nodiscard]] bool Decides(const Configuration& configuration) const {
-    return count() >= configuration.majority();
-  }
+  [[nodiscard]] bool Decides(const Membership& membership) const { return count() >= membership.majority(); }
 
  private:
   std::uint32_t voted_ = 0;

@@ -11,8 +11,9 @@ Ballot Recovery::Start() {
   ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
   state_.Saw(ballot_);
   started_ns_ = state_.now;
-  promised_.Reset();
+  promised_as_.fill(Incarnation());
   source_ = state_.self.id;
+  adopted_own_ = true;
   return ballot_;
 }
 
@@ -20,15 +21,7 @@ Recovery::Progress Recovery::OnSelfGranted() {
   GAIOS_CHECK(stage_ == Stage::kFencing, "a grant to ourselves outside of a campaign");
   stage_ = Stage::kPreparing;
   state_.failover.prepared_ns = state_.now;
-  Message own;
-  own.kind = MessageKind::kPromise;
-  own.grant = {ballot_, 1};
-  own.commit = state_.commit.position;
-  own.applied = state_.applied;
-  own.retained = state_.Retained();
-  own.valid_end = state_.end;
-  promise_[state_.self.id.value()] = own;
-  promised_.Add(state_.options.configuration, state_.self);
+  Take(state_.self, OwnPromise());
   if (Enough()) {
     return Choose();
   }
@@ -36,13 +29,38 @@ Recovery::Progress Recovery::OnSelfGranted() {
   return Progress::kWaiting;
 }
 
+Message Recovery::OwnPromise() const {
+  Message own;
+  own.kind = MessageKind::kPromise;
+  own.grant = {ballot_, 1};
+  own.commit = state_.commit.position;
+  own.applied = state_.applied;
+  own.retained = state_.Retained();
+  own.valid_end = state_.end;
+  return own;
+}
+
+void Recovery::Take(Member acceptor, const Message& promise) {
+  promised_as_[acceptor.id.value()] = acceptor.incarnation;
+  promise_[acceptor.id.value()] = promise;
+}
+
+std::size_t Recovery::CountPromises() const {
+  std::size_t count = 0;
+  for (const Member& voter : state_.membership.voters()) {
+    count += Counts(voter.id) ? 1U : 0U;
+  }
+  return count;
+}
+
 void Recovery::AskForPromises() {
   asked_ns_ = state_.now;
   Message prepare;
   prepare.kind = MessageKind::kPrepare;
   prepare.grant = {ballot_, 1};
-  for (const Member& voter : state_.options.configuration.voters()) {
-    if (!promised_.Has(voter.id) && state_.peers[voter.id.value()].link_up) {
+  for (const Member& voter : state_.membership.voters()) {
+    const PeerView& peer = state_.peers[voter.id.value()];
+    if (voter.id != state_.self.id && peer.link_up && promised_as(voter.id) != peer.incarnation) {
       state_.actions.PushMessage(voter.id, prepare);
     }
   }
@@ -52,10 +70,7 @@ Recovery::Progress Recovery::OnPromise(ReplicaId from, const Message& promise) {
   if (stage_ != Stage::kPreparing || promise.grant != Grant{ballot_, 1}) {
     return Progress::kWaiting;
   }
-  promised_.Add(state_.options.configuration, {from, state_.peers[from.value()].incarnation});
-  if (promised_.Has(from)) {
-    promise_[from.value()] = promise;
-  }
+  Take({from, state_.peers[from.value()].incarnation}, promise);
   return Enough() ? Choose() : Progress::kWaiting;
 }
 
@@ -66,8 +81,8 @@ Recovery::Progress Recovery::OnReject(const Message& reject) {
 
 ReplicaId Recovery::Best() const {
   ReplicaId best = state_.self.id;
-  for (const Member& voter : state_.options.configuration.voters()) {
-    if (!promised_.Has(voter.id)) {
+  for (const Member& voter : state_.membership.voters()) {
+    if (!HasPromised(voter.id)) {
       continue;
     }
     const Cursor& candidate = promise_[voter.id.value()].valid_end;
@@ -81,7 +96,7 @@ ReplicaId Recovery::Best() const {
 }
 
 bool Recovery::Enough() const {
-  if (!promised_.Decides(state_.options.configuration)) {
+  if (CountPromises() < state_.membership.majority()) {
     return false;
   }
   // Below this our ring will hold nothing once the ballot record is in it.
@@ -92,14 +107,13 @@ bool Recovery::Enough() const {
   // its owner is known to: its end is the end of what is adopted.
   const ReplicaId best = Best();
   std::size_t can_follow = 0;
-  for (const Member& voter : state_.options.configuration.voters()) {
+  for (const Member& voter : state_.membership.voters()) {
     const Message& promise = promise_[voter.id.value()];
-    const bool within =
-        promised_.Has(voter.id) && (promise.commit >= floor || voter.id == best ||
-                                    (best == state_.self.id && state_.Contains(promise.valid_end, floor)));
-    can_follow += within || voter.id == state_.self.id ? 1U : 0U;
+    const bool within = promise.commit >= floor || voter.id == best || voter.id == state_.self.id ||
+                        (best == state_.self.id && state_.Contains(promise.valid_end, floor));
+    can_follow += Counts(voter.id) && within ? 1U : 0U;
   }
-  return can_follow >= state_.options.configuration.majority();
+  return can_follow >= state_.membership.majority();
 }
 
 Recovery::Progress Recovery::Choose() {
@@ -168,18 +182,30 @@ Recovery::Progress Recovery::OnRead(bool done, std::uint64_t token) {
 Recovery::Progress Recovery::Finish() {
   stage_ = Stage::kIdle;
   const Cursor& adopted = promise_[source_.value()].valid_end;
-  state_.end = state_.log.ScanFrom(state_.commit, adopted.position);
+  state_.FollowChain(adopted.position);
   if (state_.end != adopted) {
     return Progress::kLost;  // not what was promised: a defect of the source, whose log must not be adopted
   }
-  for (const Member& voter : state_.options.configuration.voters()) {
-    if (promised_.Has(voter.id) && promise_[voter.id.value()].commit > state_.commit.position) {
+  for (const Member& voter : state_.membership.voters()) {
+    if (HasPromised(voter.id) && promise_[voter.id.value()].commit > state_.commit.position) {
       GAIOS_CHECK(promise_[voter.id.value()].commit <= state_.end.position,
                   "P4: the adopted log lacks chosen entries");
       state_.AdvanceCommit(promise_[voter.id.value()].commit);
     }
   }
-  return Progress::kAdopted;
+  if (!state_.membership.Counts(state_.self)) {
+    return Progress::kLost;  // we are about to be replaced, or have been
+  }
+  // By the log that is ours now, who counts may be others than before. What was chosen under any lower ballot
+  // is in it only if a majority of those has promised.
+  Take(state_.self, OwnPromise());
+  adopted_own_ = adopted_own_ && source_ == state_.self.id;
+  if (CountPromises() >= state_.membership.majority()) {
+    return Progress::kAdopted;
+  }
+  stage_ = Stage::kPreparing;
+  AskForPromises();
+  return Progress::kWaiting;
 }
 
 Recovery::Progress Recovery::Tick() {

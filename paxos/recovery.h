@@ -7,6 +7,11 @@
 // everything that a majority accepted under any lower ballot is in it (P4). If it is not the candidate's own,
 // its bytes are read from the candidate's commit on, over whatever suffix stands there, and must then chain
 // to exactly the end that was promised. A candidate that cannot obtain it gives up.
+//
+// Whose promises count is said by the log that is adopted: a readmission that stands in it, and is not known
+// to be chosen, takes a vote away. So they are counted again when it is had, and if they are a majority no
+// more, the candidate asks on. Everybody who may count is asked, and the best log is chosen among all who
+// promised: a replica whose readmission the candidate has yet to hear of is one of them.
 
 #include <array>
 #include <cstdint>
@@ -40,14 +45,21 @@ class Recovery {
   Progress Tick();
 
   [[nodiscard]] Ballot ballot() const { return ballot_; }
-  [[nodiscard]] bool adopted_own() const { return source_ == state_.self.id; }
-  [[nodiscard]] const VoteCount& promises() const { return promised_; }
+  [[nodiscard]] bool adopted_own() const { return adopted_own_; }
+  // The incarnation in which replica `id` has promised this ballot, none if it has not.
+  [[nodiscard]] Incarnation promised_as(ReplicaId id) const { return promised_as_[id.value()]; }
   [[nodiscard]] const Message& promise(ReplicaId id) const { return promise_[id.value()]; }
 
  private:
   enum class Stage : std::uint8_t { kIdle, kFencing, kPreparing, kReading };
 
   void AskForPromises();
+  void Take(Member acceptor, const Message& promise);
+  [[nodiscard]] bool HasPromised(ReplicaId id) const { return promised_as(id).value() != 0; }
+  // Has promised, and its promise counts.
+  [[nodiscard]] bool Counts(ReplicaId id) const { return state_.membership.Counts({id, promised_as(id)}); }
+  [[nodiscard]] Message OwnPromise() const;
+  [[nodiscard]] std::size_t CountPromises() const;
   // The promise to adopt: of the highest ballot, the longest among equals.
   [[nodiscard]] ReplicaId Best() const;
   // A majority has promised, and a majority can follow with what our ring will hold. More promises may mend
@@ -62,10 +74,11 @@ class Recovery {
   Ballot ballot_;
   TimeNs started_ns_ = 0;
   TimeNs asked_ns_ = 0;
-  VoteCount promised_;
+  std::array<Incarnation, kMaxReplicas> promised_as_;
   std::array<Message, kMaxReplicas> promise_;
   ReplicaId source_;
-  Position read_to_;  // log bytes below have been asked for
+  bool adopted_own_ = true;  // nobody else's log has taken the place of ours
+  Position read_to_;         // log bytes below have been asked for
   std::uint64_t read_token_ = 0;
 };
 

@@ -12,7 +12,6 @@ Replica::Replica(const Options& options, std::byte* memory, Observer* observer)
 void Replica::Tick() {
   switch (state_.role) {
     case Role::kLearner:
-      return;
     case Role::kFollower:
       if (!acceptor_.granting()) {
         learner_.Rescan(acceptor_.granted().ballot);
@@ -39,6 +38,7 @@ void Replica::Tick() {
 }
 
 void Replica::Campaign() {
+  GAIOS_CHECK(state_.voter(), "P7: an incarnation that is no voter campaigns never");
   if (state_.role == Role::kFollower) {
     follower_reads_.Lose();
   }
@@ -82,7 +82,7 @@ void Replica::StepDown() {
     leader_.Stop();
     ++state_.leadership_epoch;
   } else if (state_.role == Role::kCandidate) {
-    for (const Member& voter : state_.options.configuration.voters()) {
+    for (const Member& voter : state_.membership.voters()) {
       if (voter.id != state_.self.id) {
         static_cast<void>(state_.actions.Add(ActionKind::kAbandon, voter.id));
       }
@@ -92,7 +92,7 @@ void Replica::StepDown() {
       ++state_.leadership_epoch;
     }
   }
-  state_.role = Role::kFollower;
+  state_.role = state_.voter() ? Role::kFollower : Role::kLearner;
   if (state_.has_leader && state_.leader == state_.self.id) {
     state_.has_leader = false;
   }
@@ -101,8 +101,8 @@ void Replica::StepDown() {
 }
 
 void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) {
-  const bool known = from.value() < kMaxReplicas && from != state_.self.id && state_.voter &&
-                     state_.options.configuration.IsVoter({from, incarnation}) &&
+  const bool known = from.value() < kMaxReplicas && from != state_.self.id &&
+                     state_.membership.MayCount({from, incarnation}) &&
                      state_.peers[from.value()].incarnation == incarnation;
   const std::optional<Message> message =
       known ? DecodeMessage(bytes, state_.options.group) : std::optional<Message>();
@@ -128,7 +128,7 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
       }
       if (acceptor_.Judge(from, message->grant) == Acceptor::Verdict::kHigher) {
         // Having promised higher, we neither lead nor campaign below.
-        if (state_.role != Role::kFollower) {
+        if (state_.role == Role::kCandidate || state_.role == Role::kLeader) {
           StepDown();
         }
         election_.Calm();
@@ -140,6 +140,20 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
         state_.has_leader = true;
         state_.leader_alive_ns = state_.now;
         acceptor_.Promise(from, message->grant);
+      }
+      return;
+    case MessageKind::kTakeOver:
+      // The leader that holds our log hands over. One that leads no more, or has granted it anew, is not
+      // heard.
+      if (state_.role == Role::kFollower && !state_.withdrawn && !acceptor_.granting() &&
+          message->grant == acceptor_.granted() && message->grant.ballot.replica() == from) {
+        election_.Calm();
+        state_.failover = {};
+        state_.failover.leader_last_alive_ns = state_.now;
+        state_.failover.suspected_ns = state_.now;
+        Campaign();
+      } else {
+        ++state_.dropped_messages;
       }
       return;
     case MessageKind::kPromise:
@@ -177,6 +191,21 @@ Range Replica::LiveRange(const std::byte* memory) {
   // What completed under the old grant is in the memory by now, so it is in the chain.
   state_.Examine();
   return {state_.kept_from, std::max(state_.kept_from, state_.end.position)};
+}
+
+bool Replica::InstallSnapshot(const SnapshotPoint& point) {
+  const bool follows = state_.role == Role::kFollower || state_.role == Role::kLearner;
+  if (!follows || point.cursor.position <= state_.commit.position) {
+    return false;
+  }
+  // A ballot below the one that the snapshot is known under may have a log without all of it; its leader has
+  // been overtaken, and must not be told that we have committed more than it holds.
+  acceptor_.RefuseBelow(point.promised);
+  state_.Saw(point.promised);
+  follower_reads_.Lose();
+  state_.InstallSnapshot(point);
+  apply_ = state_.commit;
+  return true;
 }
 
 void Replica::OnLogRead(bool done, std::uint64_t token) {
@@ -221,6 +250,9 @@ void Replica::OnLinkUp(ReplicaId peer, Incarnation incarnation) {
   }
   view.incarnation = incarnation;
   view.link_up = true;
+  if (state_.role == Role::kLeader) {
+    leader_.OnLinkUp(peer, incarnation);
+  }
 }
 
 void Replica::OnLinkDown(ReplicaId peer) {

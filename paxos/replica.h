@@ -9,6 +9,7 @@
 // and heartbeat_ballot() in the control region before it carries the actions out, so that a leader's commit
 // is visible before anything that rests on it; retained() and heartbeat_counter() with each Tick. One thread.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,7 @@
 #include "gaios/paxos/observer.h"
 #include "gaios/paxos/options.h"
 #include "gaios/paxos/recovery.h"
+#include "gaios/paxos/snapshot_point.h"
 #include "gaios/paxos/state.h"
 #include "gaios/paxos/types.h"
 
@@ -56,10 +58,15 @@ class Replica {
   void OnGranted(Grant grant, std::byte* memory);
   // A write or word that the leader had posted has completed; when done, all that was posted to that peer
   // before it has too.
-  [[gnu::always_inline]] void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
+  void OnWritten(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
     if (state_.role == Role::kLeader && !leader_.OnCompletion(peer, done, fenced, token)) [[unlikely]] {
       StepDown();
     }
+  }
+  // The same for what is done, in the usual case, which causes no actions. False in any other: then nothing
+  // has changed, and OnWritten is to be told.
+  [[nodiscard, gnu::always_inline]] bool TryWritten(ReplicaId peer, std::uint64_t token) {
+    return state_.role == Role::kLeader && leader_.TryComplete(peer, token);
   }
   void OnLogRead(bool done, std::uint64_t token);
   // Every read of a control region is answered, in posting order: with what was found, or as failed. Of those
@@ -69,6 +76,23 @@ class Replica {
   void OnControlNotPosted(ReplicaId peer);
   void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
+  // Leader: hands the leadership over to `to`, as planned: nothing that was taken is lost or unknown, and
+  // what comes meanwhile is refused as full. False, and nothing happens, unless this replica leads and `to`
+  // could.
+  [[nodiscard]] bool HandOver(ReplicaId to) {
+    return state_.role == Role::kLeader && !leader_.handing_over() && leader_.HandOver(to);
+  }
+  [[nodiscard]] bool handing_over() const { return state_.role == Role::kLeader && leader_.handing_over(); }
+
+  // The state machine has been restored from a snapshot that another replica took at `point`, and goes on
+  // from there. Entries behind it that are here already stay. False, and nothing is changed, when it tells
+  // nothing new, or while this replica campaigns or leads.
+  [[nodiscard]] bool InstallSnapshot(const SnapshotPoint& point);
+  // Where a snapshot of the state machine as it is now belongs.
+  [[nodiscard]] SnapshotPoint snapshot_point() const {
+    return {apply_, state_.membership.configuration(),
+            std::max(acceptor_.promised().ballot, acceptor_.floor())};
+  }
   // The bytes that a grant under way must carry over to new memory; `memory` is the log that is being fenced.
   [[nodiscard]] Range LiveRange(const std::byte* memory);
 
@@ -82,6 +106,11 @@ class Replica {
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
     return state_.role == Role::kLeader ? leader_.Reserve(bytes, time_ns) : Refusal::kNotLeader;
   }
+  // Begins a batch that TryAppend takes a command of `bytes` into, in the usual case. False in any other:
+  // then nothing has changed, and Reserve says more.
+  [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns) {
+    return state_.role == Role::kLeader && leader_.TryReserve(bytes, time_ns);
+  }
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
     if (state_.role != Role::kLeader) [[unlikely]] {
       refusal = Refusal::kNotLeader;
@@ -91,14 +120,19 @@ class Replica {
   }
   [[nodiscard]] Proposal Publish() { return leader_.Publish(); }
   // Leader: posts what has gathered.
-  void Flush() { leader_.Flush(); }
+  void Flush() {
+    leader_.Flush();
+    if (leader_.handing_over()) [[unlikely]] {
+      leader_.GoOnHandingOver();
+    }
+  }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {
     if (follower_reads_.wants_round()) [[unlikely]] {
       follower_reads_.Begin();
     }
-    return !acceptor_.granting() && state_.voter && learner_.Learn(acceptor_.granted().ballot, commit_word);
+    return !acceptor_.granting() && learner_.Learn(acceptor_.granted().ballot, commit_word);
   }
 
   // Whether a committed entry waits to be applied, and the next one; call Applied() when the state machine
@@ -136,6 +170,11 @@ class Replica {
   [[nodiscard]] Actions& actions() { return state_.actions; }
   [[nodiscard]] Role role() const { return state_.role; }
   [[nodiscard]] Member self() const { return state_.self; }
+  // Who votes, as far as the log is known here to be committed; and whether this replica does.
+  [[nodiscard]] const Configuration& configuration() const { return state_.membership.configuration(); }
+  [[nodiscard]] bool voter() const { return state_.voter(); }
+  // A readmission stands in its log that is not known here to be chosen.
+  [[nodiscard]] bool readmission_undecided() const { return state_.membership.undecided(); }
   [[nodiscard]] const Options& options() const { return state_.options; }
   [[nodiscard]] Position commit() const { return state_.commit.position; }
   [[nodiscard]] Slot commit_slot() const { return state_.commit.slot; }
@@ -163,6 +202,10 @@ class Replica {
   }
   [[nodiscard]] const PeerView& peer(ReplicaId id) const { return state_.peers[id.value()]; }
   [[nodiscard]] const FailoverTimes& failover() const { return state_.failover; }
+  // Planned hand-overs from here that came to the point where the other took over; of the last one, how long
+  // proposals had been refused by then.
+  [[nodiscard]] std::uint64_t hand_overs() const { return state_.hand_overs; }
+  [[nodiscard]] TimeNs hand_over_drain_ns() const { return state_.hand_over_drain_ns; }
   [[nodiscard]] std::uint64_t dropped_messages() const { return state_.dropped_messages; }
   [[nodiscard]] const Log& log() const { return state_.log; }
 
@@ -170,8 +213,11 @@ class Replica {
   void Campaign();
   void StepDown();
   void After(Recovery::Progress progress);
-  // Both only grow.
-  [[nodiscard]] std::uint64_t ReadEpoch() const { return state_.leadership_epoch + follower_reads_.epoch(); }
+  // All only grow. Votes were counted by a configuration: when it changes, the reads under way are asked for
+  // again.
+  [[nodiscard]] std::uint64_t ReadEpoch() const {
+    return state_.leadership_epoch + follower_reads_.epoch() + state_.membership.changes();
+  }
 
   State state_;
   Acceptor acceptor_{state_};

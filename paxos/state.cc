@@ -24,12 +24,12 @@ std::string_view RoleName(Role role) {
 State::State(const Options& replica_options, std::byte* memory, Observer* state_observer)
     : options(replica_options),
       self{replica_options.self, replica_options.incarnation},
-      voter(replica_options.configuration.IsVoter(self)),
       log(memory, replica_options.capacity_bytes, replica_options.group),
+      membership(replica_options.configuration),
       commit(StartOfLog(replica_options.group)),
       end(commit),
       trail(commit, replica_options.capacity_bytes),
-      role(voter ? Role::kFollower : Role::kLearner),
+      role(replica_options.configuration.IsVoter(self) ? Role::kFollower : Role::kLearner),
       observer(state_observer),
       random_(replica_options.seed * 0x9e3779b97f4a7c15ULL + replica_options.self.value() + 1) {
   GAIOS_CHECK(self.id.value() < kMaxReplicas, "replica id out of bounds");
@@ -56,12 +56,41 @@ void State::AdvanceCommitAlongChain(Position target) {
   if (observer != nullptr) {
     observer->OnCommit(self, commit);
   }
+  if (membership.OnCommit(commit.position)) {
+    JoinIfReadmitted();
+  }
+}
+
+void State::JoinIfReadmitted() {
+  if (role == Role::kLearner && voter()) {
+    role = Role::kFollower;
+  } else if (role == Role::kFollower && !voter()) {
+    role = Role::kLearner;
+  }
+}
+
+void State::InstallSnapshot(const SnapshotPoint& point) {
+  commit = point.cursor;
+  applied = commit.position;
+  kept_from = commit.position;
+  trail = Trail(commit, log.capacity());
+  membership.Reset(point.configuration);
+  if (observer != nullptr) {
+    observer->OnInstall(self, commit);
+  }
+  FollowChain(commit.position + log.capacity());
+  JoinIfReadmitted();
+}
+
+void State::FollowChain(Position limit) {
+  membership.ForgetUndecided();
+  end = log.ScanFrom(commit, limit, [this](const Entry& entry) { NoteEntry(entry); });
 }
 
 void State::Examine() {
-  end = log.ScanFrom(commit, commit.position + log.capacity());
+  FollowChain(commit.position + log.capacity());
   Position wanted = applied;
-  for (const Member& other : options.configuration.voters()) {
+  for (const Member& other : membership.voters()) {
     const PeerView& view = peers[other.id.value()];
     if (other.id != self.id && (view.link_up || options.links_come_back)) {
       wanted = std::min(wanted, view.seen ? view.commit : Position());

@@ -12,16 +12,18 @@
 
 #include "gaios/paxos/actions.h"
 #include "gaios/paxos/log.h"
+#include "gaios/paxos/membership.h"
 #include "gaios/paxos/observer.h"
 #include "gaios/paxos/options.h"
 #include "gaios/paxos/quorum.h"
+#include "gaios/paxos/snapshot_point.h"
 #include "gaios/paxos/trail.h"
 #include "gaios/paxos/types.h"
 
 namespace gaios::paxos {
 
 enum class Role : std::uint8_t {
-  kLearner,    // this incarnation is not a voter: it neither promises nor campaigns (P7)
+  kLearner,    // this incarnation is not a voter: it is filled by the leader, and counts nowhere (P7)
   kFollower,   // promises, and learns from whoever it granted its log to
   kCandidate,  // gathers promises, or the log it adopts
   kLeader,     // its ballot record is in its log; it may not be committed yet
@@ -74,13 +76,13 @@ struct State {
 
   const Options options;
   const Member self;
-  const bool voter;
   Log log;
-  Cursor commit;       // end of the prefix known to be chosen
-  Cursor end;          // end of the valid log; for a leader, where the next entry goes
-  Position applied;    // end of what the state machine has applied; at most commit
-  Trail trail;         // where the commit has been
-  Position kept_from;  // bytes from here to the commit are known to be whole; below, nothing is
+  Membership membership;  // as of this log: the readmissions up to the commit, and one behind it
+  Cursor commit;          // end of the prefix known to be chosen
+  Cursor end;             // end of the valid log; for a leader, where the next entry goes
+  Position applied;       // end of what the state machine has applied; at most commit
+  Trail trail;            // where the commit has been
+  Position kept_from;     // bytes from here to the commit are known to be whole; below, nothing is
   Role role;
   ReplicaId leader;  // valid when has_leader
   bool has_leader = false;
@@ -95,6 +97,9 @@ struct State {
   std::array<PeerView, kMaxReplicas> peers;
   std::array<ControlReads, kMaxReplicas> control_reads;
   FailoverTimes failover;
+  // Of the last planned hand-over from here: from the first refusal to the word that the successor campaign.
+  TimeNs hand_over_drain_ns = 0;
+  std::uint64_t hand_overs = 0;  // in which it came to that word
   Actions actions;
   Observer* const observer;  // may be null
 
@@ -110,13 +115,31 @@ struct State {
   // Moves the own commit forward along the chain to the last entry that ends at or before `target` (P5).
   void AdvanceCommit(Position target) {
     // Most often the commit reaches the end, whose cursor is at hand.
-    if (target == end.position && commit.position < target && observer == nullptr) [[likely]] {
+    if (target == end.position && commit.position < target && observer == nullptr && !membership.undecided())
+        [[likely]] {
       commit = end;
       trail.Note(commit);
     } else {
       AdvanceCommitAlongChain(target);
     }
   }
+
+  // Follows the chain from the commit to where it ends, or to `limit`: what stands there now, whatever stood
+  // there before.
+  void FollowChain(Position limit);
+  // The log goes on from `point`, which is chosen and lies behind the commit. What stands here behind it and
+  // continues it stays: it may have been accepted.
+  void InstallSnapshot(const SnapshotPoint& point);
+  // `entry` stands at the end of the log now.
+  void NoteEntry(const Entry& entry) {
+    if (entry.kind() == EntryKind::kReadmission) [[unlikely]] {
+      membership.OnReadmission(entry);
+      JoinIfReadmitted();
+    }
+  }
+
+  // This incarnation votes.
+  [[nodiscard]] bool voter() const { return membership.configuration().IsVoter(self); }
 
   // The log has been fenced: nobody writes it now. Follows the chain to find the valid end, and how far back
   // the log is whole, as far as any peer that can still be filled may lack it.
@@ -131,15 +154,13 @@ struct State {
   // leader may since have overwritten what is applied.
   [[nodiscard]] Position Retained() const;
 
-  [[nodiscard]] bool IsVoter(ReplicaId id) const {
-    return options.configuration.IsVoter({id, peers[id.value()].incarnation});
-  }
-
   // Deterministic chance: a number below `bound`.
   [[nodiscard]] std::uint64_t Random(std::uint64_t bound);
 
  private:
   void AdvanceCommitAlongChain(Position target);
+  // A learner whose readmission is chosen is a follower; whoever has been replaced is a learner.
+  void JoinIfReadmitted();
 
   std::uint64_t random_;
 };

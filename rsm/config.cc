@@ -40,12 +40,14 @@ constexpr std::uint64_t kMaxLogsBytes = std::uint64_t{64} << 30;
 
 constexpr auto kTopKeys = std::to_array<std::string_view>(
     {"group", "epoch", "transport", "directory", "capacity_bytes", "state_machine", "idle", "max_batch_bytes",
-     "timing", "sessions", "hash_interval_commands", "verbs", "credentials", "replica"});
+     "timing", "sessions", "hash_interval_commands", "snapshot", "verbs", "credentials", "replica"});
 constexpr auto kTimingKeys =
     std::to_array<std::string_view>({"heartbeat_interval_ms", "suspect_timeout_ms", "election_jitter_ms",
                                      "election_timeout_ms", "drop_timeout_ms"});
 constexpr auto kSessionKeys =
     std::to_array<std::string_view>({"max_sessions", "reply_kib", "idle_timeout_s"});
+constexpr auto kSnapshotKeys =
+    std::to_array<std::string_view>({"directory", "interval_commands", "fill_bytes_per_second"});
 constexpr auto kReplicaKeys = std::to_array<std::string_view>({"id", "cpu", "address", "rdma_address"});
 
 void ReadTop(Section& top, Config& config) {
@@ -136,6 +138,16 @@ void ReadSessions(Section& sessions, Config& config) {
   }
 }
 
+void ReadSnapshot(Section& snapshot, Config& config) {
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  snapshot.AllowOnly(kSnapshotKeys);
+  if (snapshot.Find("directory") != nullptr) {
+    config.snapshot_directory = snapshot.RequiredText("directory");
+  }
+  snapshot.Read("interval_commands", {0, kMax}, 1, config.snapshot_interval_commands);
+  snapshot.Read("fill_bytes_per_second", {0, kMax}, 1, config.snapshot_fill_bytes_per_second);
+}
+
 // Once the replicas are known: each keeps its log and a spare for every replica.
 void CheckLogs(Section& top, const Config& config) {
   const std::uint64_t logs = config.replicas.size() + 1;
@@ -215,6 +227,8 @@ absl::StatusOr<Config> FromTable(const toml::table& table, const std::string& na
   ReadTiming(timing, config);
   Section sessions(Subtable(top, "sessions"), "sessions", name, status);
   ReadSessions(sessions, config);
+  Section snapshot(Subtable(top, "snapshot"), "snapshot", name, status);
+  ReadSnapshot(snapshot, config);
   Section verbs(Subtable(top, "verbs"), "verbs", name, status);
   ReadVerbs(top, verbs, config);
   Section credentials(Subtable(top, "credentials"), "credentials", name, status);

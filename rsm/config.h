@@ -82,6 +82,11 @@ struct Config {
 
   std::uint64_t hash_interval_commands = 10'000;  // 0: never
 
+  // [snapshot]
+  std::string snapshot_directory;                    // of the files; empty: in `directory`
+  std::uint64_t snapshot_interval_commands = 0;      // a follower takes one so often; 0: only when asked to
+  std::uint64_t snapshot_fill_bytes_per_second = 0;  // given to others, at most so much; 0: no bound
+
   TransportKind transport = TransportKind::kShm;
   VerbsConfig verbs;
   CredentialsConfig credentials;

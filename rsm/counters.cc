@@ -186,7 +186,7 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
   // candidate.
   const bool winning = core.role() == paxos::Role::kLeader && !core.established();
   data_.role = static_cast<std::uint64_t>(winning ? paxos::Role::kCandidate : core.role());
-  data_.voter = options.configuration.IsVoter(core.self()) ? 1 : 0;
+  data_.voter = core.voter() ? 1 : 0;
   data_.ballot = core.promised().ballot.packed();
   const std::optional<paxos::ReplicaId> leader = core.leader();
   data_.leader_plus_one = leader.has_value() ? std::uint64_t{leader->value()} + 1 : 0;
@@ -201,7 +201,7 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
   data_.in_sync = core.role() == paxos::Role::kLeader ? std::uint64_t{1} << core.self().id.value() : 0;
   std::size_t reachable = 1;
   data_.links_count = 0;
-  for (const paxos::Member& voter : options.configuration.voters()) {
+  for (const paxos::Member& voter : core.configuration().voters()) {
     if (voter.id == core.self().id) {
       continue;
     }
@@ -228,6 +228,8 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
   }
   NoteHash(replica, now_ns);
   NoteFailover(core);
+  data_.hand_overs = core.hand_overs();
+  data_.hand_over_drain_ns = core.hand_over_drain_ns();
   if (const std::optional<TransportCounters> counted = transport.counters(); counted.has_value()) {
     data_.transport_count = counted->values.size();
     std::copy(counted->values.begin(), counted->values.end(), data_.transport.begin());

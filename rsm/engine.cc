@@ -39,23 +39,36 @@ bool Engine::Poll(paxos::TimeNs now_ns) {
 
 void Engine::Perform() {
   paxos::Actions& actions = core_.actions();
-  while (!actions.empty()) {
+  const std::span<const paxos::RangeWrite> writes = actions.writes();
+  const std::size_t posted = writes.empty() ? 0 : transport_.WriteMany(writes);
+  if (posted == writes.size() && actions.list().empty()) [[likely]] {
+    actions.Clear();
+  } else {
+    PerformFrom(writes.subspan(posted));
+  }
+}
+
+// What is left of a round of actions: `writes`, the first of which was not taken, and all that are none.
+void Engine::PerformFrom(std::span<const paxos::RangeWrite> writes) {
+  paxos::Actions& actions = core_.actions();
+  for (;;) {
     // An operation that cannot be posted is a path that is gone: the core hears of it like of any other
     // failure, once the actions of this round are done.
     std::size_t failed_size = 0;
+    while (!writes.empty()) {
+      Action& failed = failed_[failed_size++];
+      failed.kind = ActionKind::kWriteCommit;  // one as good as the other: no read
+      failed.peer = writes.front().peer;
+      failed.token = writes.front().token;
+      writes = writes.subspan(1);
+      writes = writes.subspan(transport_.WriteMany(writes));
+    }
     for (const Action& action : actions.list()) {
-      const transport::Post posted =
-          action.kind == ActionKind::kWrite
-              ? transport_.Write(action.peer, action.grant, action.acceptor, action.range, action.token)
-              : Post(action);
-      if (posted != transport::Post::kPosted) [[unlikely]] {
+      if (Post(action) != transport::Post::kPosted) [[unlikely]] {
         failed_[failed_size++] = action;
       }
     }
     actions.Clear();
-    if (failed_size == 0) [[likely]] {
-      return;
-    }
     for (std::size_t i = 0; i < failed_size; ++i) {
       if (failed_[i].kind == ActionKind::kReadLog) {
         core_.OnLogRead(false, failed_[i].token);
@@ -65,7 +78,14 @@ void Engine::Perform() {
         core_.OnWritten(failed_[i].peer, false, false, failed_[i].token);
       }
     }
-    PublishProgress();
+    if (failed_size != 0) {
+      PublishProgress();
+    }
+    if (actions.empty()) [[likely]] {
+      return;
+    }
+    writes = actions.writes();
+    writes = writes.subspan(transport_.WriteMany(writes));
   }
 }
 
@@ -75,8 +95,6 @@ transport::Post Engine::Post(const Action& action) {
     case ActionKind::kGrantTo:
       transport_.GrantTo(action.peer, action.grant);
       return Post::kPosted;
-    case ActionKind::kWrite:
-      break;  // Perform's own
     case ActionKind::kWriteCommit:
       return transport_.WriteWord(action.peer, action.grant, action.acceptor, LogWord::kCommit, action.value,
                                   action.token);
@@ -107,14 +125,21 @@ void Engine::PublishRest() {
 }
 
 void Engine::OnCompletion(const transport::Completion& completion) {
+  if (completion.outcome != Outcome::kDone || completion.operation == transport::Operation::kReadLog ||
+      !core_.TryWritten(completion.peer, completion.token)) [[unlikely]] {
+    CompleteSlowly(completion);
+  }
+  // On the fast path nothing rests on the commit before Poll publishes it.
+}
+
+void Engine::CompleteSlowly(const transport::Completion& completion) {
   const bool done = completion.outcome == Outcome::kDone;
-  if (completion.operation == transport::Operation::kReadLog) [[unlikely]] {
+  if (completion.operation == transport::Operation::kReadLog) {
     core_.OnLogRead(done, completion.token);
   } else {
     core_.OnWritten(completion.peer, done, completion.outcome == Outcome::kFenced, completion.token);
   }
-  // On the fast path nothing rests on the commit before Poll publishes it.
-  if (!core_.actions().empty()) [[unlikely]] {
+  if (!core_.actions().empty()) {
     CarryOut();
   }
 }

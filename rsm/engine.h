@@ -69,13 +69,16 @@ class Engine final : private transport::EventHandler {
   }
   // Carries out what the core wants done, and what follows from that.
   void Perform();
+  void PerformFrom(std::span<const paxos::RangeWrite> writes);
+  void CompleteSlowly(const transport::Completion& completion);
   [[nodiscard]] transport::Post Post(const paxos::Action& action);
 
   transport::Transport& transport_;
   paxos::Replica core_;
   paxos::TimeNs next_tick_ns_ = 0;
   std::array<std::uint64_t, transport::kControlWords> published_ = {};
-  std::array<paxos::Action, paxos::Actions::kCapacity> failed_;  // within Perform: what could not be posted
+  // Within Perform: what could not be posted.
+  std::array<paxos::Action, paxos::Actions::kCapacity + paxos::kMaxReplicas> failed_;
 };
 
 }  // namespace gaios::rsm

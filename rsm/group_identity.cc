@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include <absl/status/status.h>
 #include <absl/strings/escaping.h>
@@ -84,17 +85,27 @@ std::string GroupName(const Config& config, const GroupUuid& uuid) {
                       "\"");
 }
 
-std::string GroupFileText(const Config& config, const GroupUuid& uuid) {
+std::string GroupFileText(const Config& config, const GroupUuid& uuid, const std::string& seed) {
   nlohmann::ordered_json file;
   file["gaios_group"] = kGroupFileVersion;
   file["group"] = config.group;
   file["epoch"] = config.epoch;
   file["uuid"] = GroupUuidText(uuid);
+  if (!seed.empty()) {
+    file["seed"] = seed;
+  }
   // A name that is no UTF-8 is written with replacements rather than thrown about.
   return file.dump(2, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-absl::StatusOr<GroupUuid> FindGroupUuid(const Config& config) {
+namespace {
+
+struct GroupFile {
+  GroupUuid uuid;
+  std::string seed;
+};
+
+absl::StatusOr<GroupFile> ReadGroupFile(const Config& config) {
   const std::string path = absl::StrCat(config.directory, "/", kGroupFile);
   std::optional<std::string> text;
   if (absl::Status status = ReadFile(path, text); !status.ok()) {
@@ -122,7 +133,30 @@ absl::StatusOr<GroupUuid> FindGroupUuid(const Config& config) {
                      file.value("epoch", nlohmann::json()).dump(), ", the config says \"", config.group,
                      "\" in epoch ", config.epoch, "; give this group a directory of its own in the config"));
   }
-  return *uuid;
+  const nlohmann::json seed = file.value("seed", nlohmann::json(""));
+  if (!seed.is_string()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " does not say with what the group begins; restore it"));
+  }
+  return GroupFile{*uuid, seed.get<std::string>()};
+}
+
+}  // namespace
+
+absl::StatusOr<GroupUuid> FindGroupUuid(const Config& config) {
+  const absl::StatusOr<GroupFile> file = ReadGroupFile(config);
+  if (!file.ok()) {
+    return file.status();
+  }
+  return file->uuid;
+}
+
+absl::StatusOr<std::string> FindGroupSeed(const Config& config) {
+  absl::StatusOr<GroupFile> file = ReadGroupFile(config);
+  if (!file.ok()) {
+    return file.status();
+  }
+  return std::move(file->seed);
 }
 
 absl::StatusOr<paxos::GroupId> FindGroup(const Config& config) {

@@ -39,12 +39,16 @@ struct GroupUuid {
 [[nodiscard]] std::string GroupName(const Config& config, const GroupUuid& uuid);
 
 inline constexpr const char* kGroupFile = "group.id";
-[[nodiscard]] std::string GroupFileText(const Config& config, const GroupUuid& uuid);
+// `seed` is empty when the group begins with nothing.
+[[nodiscard]] std::string GroupFileText(const Config& config, const GroupUuid& uuid,
+                                        const std::string& seed = "");
 
 // The uuid of the group that was bootstrapped in the config's directory. NotFound: none was.
 // FailedPrecondition: the group file is of another group or epoch, or unreadable, or there are markers
 // without it.
 [[nodiscard]] absl::StatusOr<GroupUuid> FindGroupUuid(const Config& config);
+// The snapshot that it begins with (snapshot/seed.h); empty for none. Errors as above.
+[[nodiscard]] absl::StatusOr<std::string> FindGroupSeed(const Config& config);
 // Its id, for ClientOptions::group. Errors as above.
 [[nodiscard]] absl::StatusOr<paxos::GroupId> FindGroup(const Config& config);
 

@@ -128,11 +128,11 @@ absl::StatusOr<Start> PlanWithoutMarker(const Config& config, ReplicaId id, Star
   }
   start.incarnation = paxos::Incarnation(*drawn);
   start.counted = MarkerText(config, start.uuid, id, *drawn);
-  start.notice =
-      absl::StrCat("replica ", id.value(), " does not vote: its bootstrap marker ", MarkerPath(config, id),
-                   start.unreadable ? absl::StrCat(" was unreadable (now ", AsideName(id), ")")
-                                    : std::string(" is missing"),
-                   ", so it cannot know what it has promised before; it waits to be readmitted");
+  start.notice = absl::StrCat(
+      "replica ", id.value(), " does not vote yet: its bootstrap marker ", MarkerPath(config, id),
+      start.unreadable ? absl::StrCat(" was unreadable (now ", AsideName(id), ")")
+                       : std::string(" is missing"),
+      ", so it cannot know what it has promised before; the leader fills it, and then it is readmitted");
   return start;
 }
 
@@ -150,7 +150,7 @@ std::string MarkerPath(const Config& config, ReplicaId id) {
   return absl::StrCat(config.directory, "/", MarkerName(id));
 }
 
-absl::Status Bootstrap(const Config& config) {
+absl::Status Bootstrap(const Config& config, const std::string& seed) {
   const absl::StatusOr<GroupUuid> uuid = DrawGroupUuid();
   if (!uuid.ok()) {
     return uuid.status();
@@ -167,7 +167,7 @@ absl::Status Bootstrap(const Config& config) {
     files.push_back({MarkerName(replica.id), MarkerText(config, *uuid, replica.id, 0)});
   }
   // Last, since it is what makes the markers valid: before it nobody starts.
-  files.push_back({kGroupFile, GroupFileText(config, *uuid)});
+  files.push_back({kGroupFile, GroupFileText(config, *uuid, seed)});
   const auto path_of = [&config](const NewFile& file) {
     return absl::StrCat(config.directory, "/", file.name);
   };
@@ -234,11 +234,11 @@ absl::StatusOr<Start> PlanStart(const Config& config, ReplicaId id) {
   start.first_start = incarnation == 1;
   if (!start.first_start) {
     start.notice = absl::StrCat(
-        "replica ", id.value(), " does not vote: ",
+        "replica ", id.value(), " does not vote yet: ",
         incarnation > kFirstLearnerIncarnation
             ? std::string("its bootstrap marker had been lost")
             : absl::StrCat("this is start ", incarnation, ", and what it promised before was in memory"),
-        "; it waits to be readmitted");
+        "; the leader fills it, and then it is readmitted");
   }
   return start;
 }

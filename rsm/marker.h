@@ -48,7 +48,8 @@ struct Start {
 
 // Makes the group: its directory if need be, a marker for each of its replicas, and the group file. Once in
 // the life of a group, by its operator. AlreadyExists, and nothing is changed, when any of them is there.
-[[nodiscard]] absl::Status Bootstrap(const Config& config);
+// `seed` names the snapshot that the group begins with (snapshot/seed.h); empty for none.
+[[nodiscard]] absl::Status Bootstrap(const Config& config, const std::string& seed = "");
 
 // Says as what replica `id` would start now, and changes nothing. FailedPrecondition when the marker is of
 // another group, epoch, bootstrap, replica or version; NotFound when the group has not been bootstrapped;

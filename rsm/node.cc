@@ -6,8 +6,11 @@
 #include <utility>
 
 #include "gaios/paxos/types.h"
+#include "gaios/rsm/durable_file.h"
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
+#include "gaios/rsm/snapshot/origin.h"
+#include "gaios/rsm/snapshot/seed.h"
 
 namespace gaios::rsm {
 namespace {
@@ -135,6 +138,21 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
         "sessions.reply_kib, or raise its limit");
   }
 
+  absl::StatusOr<std::unique_ptr<SnapshotReader>> seed = OpenSeed(config);
+  if (!seed.ok()) {
+    return seed.status();
+  }
+  if (*seed != nullptr) {
+    const SnapshotFacts& facts = (*seed)->facts();
+    absl::Status begun = (*seed)->Skip(facts.sessions_bytes);
+    if (begun.ok()) {
+      begun = replica_->BeginWith(facts, **seed);
+    }
+    if (!begun.ok()) {
+      return begun;
+    }
+  }
+
   ClientPortOptions port;
   port.group_name = group_name_;
   absl::StatusOr<std::unique_ptr<ClientPort>> opened =
@@ -143,6 +161,24 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
     return opened.status();
   }
   port_ = *std::move(opened);
+
+  SnapshotsOptions snapshots;
+  snapshots.group_directory = config.directory;
+  snapshots.snapshot_directory =
+      config.snapshot_directory.empty() ? config.directory : config.snapshot_directory;
+  snapshots.self = self;
+  snapshots.replicas = config.replicas.size();
+  snapshots.origin = OriginOf(config, group);
+  snapshots.interval_commands = config.snapshot_interval_commands;
+  snapshots.fill_bytes_per_second = config.snapshot_fill_bytes_per_second;
+  if (absl::Status status = CreateDirectory(snapshots.snapshot_directory); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<std::unique_ptr<Snapshots>> opened_snapshots = Snapshots::Open(snapshots);
+  if (!opened_snapshots.ok()) {
+    return opened_snapshots.status();
+  }
+  snapshots_ = *std::move(opened_snapshots);
 
   CounterIdentity identity;
   identity.group = config.group;
@@ -160,6 +196,7 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
 bool Node::Poll() {
   const bool asked = port_->Poll(*replica_);
   const bool worked = replica_->Poll();
+  const bool looked_after = snapshots_->Poll(*replica_);
   counters_->Update(*replica_, *transport_, replica_->now_ns());
   if (replica_->divergence().has_value() && !divergence_told_) {
     divergence_told_ = true;
@@ -169,12 +206,15 @@ bool Node::Poll() {
         " commands: it has stopped applying. The state machine is not deterministic, or its memory is "
         "damaged; compare the replicas' journals, then replace this one");
   }
-  return asked || worked;
+  return asked || worked || looked_after;
 }
 
 std::vector<std::string> Node::TakeNotices() {
   std::vector<std::string> taken = std::exchange(notices_, {});
   for (std::string& notice : transport_->TakeNotices()) {
+    taken.push_back(std::move(notice));
+  }
+  for (std::string& notice : snapshots_->TakeNotices()) {
     taken.push_back(std::move(notice));
   }
   return taken;

@@ -2,8 +2,9 @@
 #define GAIOS_RSM_NODE_H_
 
 // A replica opened from a config, with everything around it: its transport, its bootstrap marker, the port
-// that clients of this host come in by, and the counters that `gaios status` reads. This is what a program
-// starts with; Replica is for those who bring a transport of their own. One thread; Poll never blocks.
+// that clients of this host come in by, its snapshots, and the counters that `gaios status` reads. This is
+// what a program starts with; Replica is for those who bring a transport of their own. One thread; Poll never
+// blocks.
 
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/node_transport.h"
 #include "gaios/rsm/replica.h"
+#include "gaios/rsm/snapshot/snapshots.h"
 #include "gaios/rsm/state_machine.h"
 #include "gaios/transport/shm/id_lock.h"
 
@@ -46,6 +48,7 @@ class Node {
 
   [[nodiscard]] Replica& replica() { return *replica_; }
   [[nodiscard]] const Replica& replica() const { return *replica_; }
+  [[nodiscard]] const Snapshots& snapshots() const { return *snapshots_; }
   // Sentences for the user since the last call: peers refused, a lost vote, a divergence.
   [[nodiscard]] std::vector<std::string> TakeNotices();
   // Bytes set aside at start: logs, spares, sessions, queues. Each client that connects adds its rings (2.5
@@ -65,6 +68,7 @@ class Node {
   std::unique_ptr<NodeTransport> transport_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<ClientPort> port_;
+  std::unique_ptr<Snapshots> snapshots_;
   std::unique_ptr<Counters> counters_;
   std::string group_name_;
   std::vector<std::string> notices_;

@@ -73,6 +73,7 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       max_command_bytes_(engine_.core().log().MaxPayloadBytes() - CommandPrefixBytes(CommandKind::kSession) -
                          8),
       pending_(std::bit_ceil(options.max_proposals)),
+      pending_mask_(pending_.size() - 1),
       reads_(options.max_reads),
       epoch_(engine_.core().leadership_epoch()),
       reply_memory_(kMaxReplyBytes),
@@ -108,14 +109,14 @@ bool Replica::Poll() {
 // ---- proposing
 // ------------------------------------------------------------------------------------------------------
 
-Taken Replica::Ready(std::size_t bytes) {
-  if (bytes > max_command_bytes_) {
+inline Taken Replica::Ready(std::size_t bytes) {
+  if (bytes > max_command_bytes_) [[unlikely]] {
     return Taken::kTooLarge;
   }
-  if (pending_count_ == options_.max_proposals) {
+  if (pending_count_ == options_.max_proposals) [[unlikely]] {
     return Taken::kFull;
   }
-  if (engine_.core().leadership_epoch() != epoch_) {
+  if (engine_.core().leadership_epoch() != epoch_) [[unlikely]] {
     ForgetProposals();
   }
   return Taken::kTaken;
@@ -157,30 +158,50 @@ void Replica::Commit(ProposalListener& listener, std::uint64_t tag) {
 
 // Opens a batch with room for a command, or says why it cannot be taken.
 Taken Replica::MakeRoom(std::size_t bytes, std::size_t size) {
-  if (const Taken ready = Ready(bytes); ready != Taken::kTaken) {
+  if (const Taken ready = Ready(bytes); ready != Taken::kTaken) [[unlikely]] {
     return ready;
   }
-  return FromRefusal(engine_.core().Reserve(size, StampNs()));
+  const Refusal refusal = engine_.core().Reserve(size, StampNs());
+  return refusal == Refusal::kNone ? Taken::kTaken : FromRefusal(refusal);
 }
 
+// The usual case without a call on its way: room in the batch that is open, or in the one that this command
+// begins, and a command that is quickly copied.
 template <CommandKind kKind>
 [[gnu::always_inline]] inline Taken Replica::ProposeAs(SessionCommand session,
                                                        std::span<const std::byte> command,
                                                        ProposalListener& listener, std::uint64_t tag) {
-  if (pending_count_ == options_.max_proposals) [[unlikely]] {
-    return Taken::kFull;
-  }
   const std::size_t size = CommandPrefixBytes(kKind) + command.size();
+  if (pending_count_ == options_.max_proposals || command.size() > base::kFewBytes) [[unlikely]] {
+    return ProposeSlowly<kKind>(session, command, listener, tag);
+  }
   paxos::Proposal proposal;
-  // A batch that is open was opened under this leadership, by MakeRoom.
+  // A batch that is open was opened under this leadership: here, or by MakeRoom.
   std::byte* place = engine_.core().TryAppend(size, proposal);
-  if (place == nullptr) [[unlikely]] {
-    if (const Taken taken = MakeRoom(command.size(), size); taken != Taken::kTaken) {
-      return taken;
+  if (place == nullptr) {
+    if (engine_.core().leadership_epoch() != epoch_ || !engine_.core().TryReserve(size, StampNs()))
+        [[unlikely]] {
+      return ProposeSlowly<kKind>(session, command, listener, tag);
     }
     place = engine_.core().TryAppend(size, proposal);
     GAIOS_CHECK(place != nullptr, "there is room for what room was made for");
   }
+  const std::span<std::byte> to = EncodeCommandPrefix(kKind, session, command.size(), {place, size});
+  base::CopyFew(to.data(), command.data(), command.size());
+  AwaitAnswer(proposal, listener, tag);
+  return Taken::kTaken;
+}
+
+template <CommandKind kKind>
+[[gnu::noinline]] Taken Replica::ProposeSlowly(SessionCommand session, std::span<const std::byte> command,
+                                               ProposalListener& listener, std::uint64_t tag) {
+  const std::size_t size = CommandPrefixBytes(kKind) + command.size();
+  if (const Taken taken = MakeRoom(command.size(), size); taken != Taken::kTaken) {
+    return taken;
+  }
+  paxos::Proposal proposal;
+  std::byte* const place = engine_.core().TryAppend(size, proposal);
+  GAIOS_CHECK(place != nullptr, "there is room for what room was made for");
   const std::span<std::byte> to = EncodeCommandPrefix(kKind, session, command.size(), {place, size});
   base::CopyFew(to.data(), command.data(), command.size());
   AwaitAnswer(proposal, listener, tag);
@@ -197,6 +218,23 @@ Taken Replica::ProposeIn(SessionCommand session, std::span<const std::byte> comm
                               : ProposeAs<CommandKind::kSession>(session, command, listener, tag);
 }
 
+std::size_t Replica::ProposeMany(std::span<const Submission> submissions, ProposalListener& listener,
+                                 std::uint64_t first_tag, Taken& next) {
+  next = Taken::kTaken;
+  std::size_t taken = 0;
+  for (const Submission& submission : submissions) {
+    const std::uint64_t tag = first_tag + taken;
+    next = submission.session.session == 0
+               ? ProposeAs<CommandKind::kUser>({}, submission.command, listener, tag)
+               : ProposeAs<CommandKind::kSession>(submission.session, submission.command, listener, tag);
+    if (next != Taken::kTaken) [[unlikely]] {
+      break;
+    }
+    ++taken;
+  }
+  return taken;
+}
+
 Taken Replica::OpenSession(ProposalListener& listener, std::uint64_t tag) {
   std::span<std::byte> space;
   const Taken taken = ClaimCommand(CommandKind::kOpenSession, 0, space);
@@ -204,6 +242,19 @@ Taken Replica::OpenSession(ProposalListener& listener, std::uint64_t tag) {
     Commit(listener, tag);
   }
   return taken;
+}
+
+HandOverAnswer Replica::HandOver(paxos::ReplicaId to) {
+  paxos::Replica& core = engine_.core();
+  if (!core.established()) {
+    return HandOverAnswer::kNotLeader;
+  }
+  if (core.handing_over()) {
+    return HandOverAnswer::kUnderWay;
+  }
+  const bool begun = core.HandOver(to);
+  engine_.CarryOut();
+  return begun ? HandOverAnswer::kBegun : HandOverAnswer::kNotAble;
 }
 
 void Replica::ForgetProposals() {
@@ -299,18 +350,16 @@ void Replica::ForgetReads() {
   listener.OnCommitted(tag, slot.value(), how, reply);
 }
 
-[[gnu::always_inline]] inline void Replica::ApplyCommand(DecodedCommand decoded, paxos::Slot slot,
+template <CommandKind kKind>
+[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot,
                                                          std::uint32_t index) {
-  if (decoded.kind > CommandKind::kSession) [[unlikely]] {
-    ApplyOwn(decoded.kind, decoded.bytes, slot, index);
-    return;
-  }
+  constexpr bool kInSession = kKind == CommandKind::kSession;
   const Command command{.slot = slot.value(),
                         .time_ns = last_time_ns_,
-                        .session = decoded.session.session,
-                        .sequence = decoded.session.sequence,
+                        .session = kInSession ? decoded.session.session : 0,
+                        .sequence = kInSession ? decoded.session.sequence : 0,
                         .bytes = decoded.bytes};
-  if (decoded.kind == CommandKind::kSession) {
+  if constexpr (kInSession) {
     std::span<const std::byte> earlier;
     const Sessions::Verdict verdict = sessions_.Judge(decoded.session, last_time_ns_, earlier);
     if (verdict != Sessions::Verdict::kRun) [[unlikely]] {
@@ -321,10 +370,9 @@ void Replica::ForgetReads() {
   Reply reply(reply_memory_);
   state_machine_.Apply(command, reply);
   if (++applied_commands_ == next_hash_at_) [[unlikely]] {
-    next_hash_at_ += options_.hash_interval_commands;
     TakeHash();
   }
-  if (decoded.kind == CommandKind::kSession) {
+  if constexpr (kInSession) {
     sessions_.Finish(decoded.session, reply.bytes());
   }
   if (apply_observer_ != nullptr) [[unlikely]] {
@@ -370,6 +418,7 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
   // Time in the log never goes back, whatever the clocks of successive leaders say.
   last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
   const std::uint32_t commands = entry.header.commands;
+  const paxos::Slot slot = entry.slot();
   // Alone, there is nothing to be ahead of.
   const std::uint32_t distance = commands > 1 ? state_machine_.PrefetchDistance() : 0;
   CommandReader ahead(entry.payload);
@@ -383,7 +432,13 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
     }
     DecodedCommand decoded;
     GAIOS_CHECK(reader.Next(decoded), "a committed batch holds what its header says");
-    ApplyCommand(decoded, entry.slot(), index);
+    if (decoded.kind == CommandKind::kUser) [[likely]] {
+      ApplyCommand<CommandKind::kUser>(decoded, slot, index);
+    } else if (decoded.kind == CommandKind::kSession) {
+      ApplyCommand<CommandKind::kSession>(decoded, slot, index);
+    } else {
+      ApplyOwn(decoded.kind, decoded.bytes, slot, index);
+    }
   }
 }
 
@@ -408,6 +463,7 @@ void Replica::ApplyCommitted() {
 // -----------------------------------------------------------------------------------------------------
 
 void Replica::TakeHash() {
+  next_hash_at_ += options_.hash_interval_commands;
   hashes_[next_hash_ % kHashesKept] = {applied_commands_, state_machine_.StateHash()};
   ++next_hash_;
   if (leading()) {

@@ -27,6 +27,7 @@
 #include "gaios/rsm/command_codec.h"
 #include "gaios/rsm/engine.h"
 #include "gaios/rsm/sessions.h"
+#include "gaios/rsm/snapshot/facts.h"
 #include "gaios/rsm/state_machine.h"
 #include "gaios/transport/transport.h"
 
@@ -38,6 +39,20 @@ enum class [[nodiscard]] Taken : std::uint8_t {
   kNotLeader,  // see Replica::leader() for whom to ask
   kFull,       // the log or the queue of proposals under way has no room now: poll and try again
   kTooLarge,   // larger than Replica::max_command_bytes()
+};
+
+// What HandOver says at once.
+enum class [[nodiscard]] HandOverAnswer : std::uint8_t {
+  kBegun,
+  kNotLeader,  // see Replica::leader() for whom to ask
+  kNotAble,    // the other is no voter, cannot be reached, or has been fenced off or left behind
+  kUnderWay,   // one has begun and not ended
+};
+
+// A command for ProposeMany.
+struct Submission {
+  std::span<const std::byte> command;
+  SessionCommand session;  // its place in a client session; zero: of none
 };
 
 // How a command that was committed fared in its session.
@@ -118,6 +133,10 @@ class Replica {
   // The same within a client session: applied once, however often it is proposed.
   Taken ProposeIn(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
                   std::uint64_t tag);
+  // Proposes many in one call, in order: each as Propose or ProposeIn would, with `first_tag`, the tag after
+  // it and so on. Returns how many were taken; when that is not all, `next` says why the next one was not.
+  std::size_t ProposeMany(std::span<const Submission> submissions, ProposalListener& listener,
+                          std::uint64_t first_tag, Taken& next);
   // Opens a session; its id is the reply (8 bytes). It is forgotten when unused for long and others need the
   // room.
   Taken OpenSession(ProposalListener& listener, std::uint64_t tag);
@@ -136,6 +155,29 @@ class Replica {
   // vote.
   Taken Read(ReadListener& listener, std::uint64_t tag);
 
+  // What SaveSnapshot would save now, but for its origin, which the replica does not know.
+  [[nodiscard]] SnapshotFacts DescribeState() const;
+  // Sessions, then state machine, as they are between two turns. May be called in a child that was forked.
+  [[nodiscard]] absl::Status SaveSnapshot(SnapshotSink& sink) const;
+  // Nothing while the leader's log holds all that this replica lacks. Else the position from which on it is
+  // held: a snapshot of there, or of later, helps.
+  [[nodiscard]] std::optional<paxos::Position> SnapshotWanted() const;
+  // Takes over a state that is ahead of this replica's: state machine, sessions, counts and times, and the
+  // place in the log. `source` has been verified, and its origin is this group's. Blocks as long as Restore
+  // takes. When it fails the replica is as it was, but for one case: a Restore that says it went well and
+  // leaves a state of another hash has diverged (divergence()). FailedPrecondition: the snapshot is of no use
+  // here; Unavailable: not now. Observers do not see the commands that it stands for.
+  [[nodiscard]] absl::Status InstallSnapshot(const SnapshotFacts& facts, SnapshotSource& source);
+  // For a new group that is made from a snapshot of another: takes over the state machine, its count and its
+  // time, and no sessions, whose ids are places in the other's log. `source` is behind the sessions. Before
+  // the first Poll, on every replica alike.
+  [[nodiscard]] absl::Status BeginWith(const SnapshotFacts& facts, SnapshotSource& source);
+
+  // Leader: hands the leadership over to replica `to`. Begun, it takes nothing more (kFull) until `to` leads,
+  // or cannot; everything that it had taken is answered as committed before. See leader() for what came of
+  // it.
+  HandOverAnswer HandOver(paxos::ReplicaId to);
+
   // Answers everything that is under way as unknown, or lost: for a replica that will not be polled any more.
   void Close() { ForgetProposals(); }
 
@@ -151,6 +193,7 @@ class Replica {
   [[nodiscard]] paxos::TimeNs now_ns() const { return now_ns_; }
   [[nodiscard]] std::uint64_t state_hash() const { return state_machine_.StateHash(); }
   [[nodiscard]] const Sessions& sessions() const { return sessions_; }
+  [[nodiscard]] const StateMachine& state_machine() const { return state_machine_; }
   // Bytes that the replica itself has allocated; the transport's come on top.
   [[nodiscard]] std::size_t reserved_bytes() const;
 
@@ -176,13 +219,17 @@ class Replica {
   template <CommandKind kKind>
   Taken ProposeAs(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
                   std::uint64_t tag);
+  template <CommandKind kKind>
+  Taken ProposeSlowly(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
+                      std::uint64_t tag);
   Taken MakeRoom(std::size_t bytes, std::size_t size);
-  [[nodiscard]] Pending& PendingAt(std::size_t at) { return pending_[at & (pending_.size() - 1)]; }
+  [[nodiscard]] Pending& PendingAt(std::size_t at) { return pending_[at & pending_mask_]; }
   void AwaitAnswer(const paxos::Proposal& proposal, ProposalListener& listener, std::uint64_t tag);
   void ApplyCommitted();
   void ApplyBatch(const paxos::Entry& entry);
+  template <CommandKind kKind>
+  void ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index);
   void Announce(CommandReader& ahead);
-  void ApplyCommand(DecodedCommand decoded, paxos::Slot slot, std::uint32_t index);
   void ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, paxos::Slot slot, std::uint32_t index);
   void Refuse(Command command, Sessions::Verdict verdict, std::span<const std::byte> reply,
               std::uint32_t index);
@@ -193,6 +240,7 @@ class Replica {
   void ForgetReads();
   void TakeHash();
   void CompareHash(std::span<const std::byte> bytes);
+  [[nodiscard]] absl::Status TakeOver(const SnapshotFacts& facts, SnapshotSource& source);
   void ProposeHash();
   [[nodiscard]] std::uint64_t StampNs() const { return now_ns_ + wall_offset_ns_; }
 
@@ -203,7 +251,8 @@ class Replica {
   Engine engine_;
   Sessions sessions_;
   std::size_t max_command_bytes_;
-  std::vector<Pending> pending_;   // a ring of 2^n places, see PendingAt
+  std::vector<Pending> pending_;  // a ring of 2^n places, see PendingAt
+  std::size_t pending_mask_;
   std::size_t pending_first_ = 0;  // the oldest
   std::size_t pending_count_ = 0;
   std::vector<PendingRead> reads_;  // a ring, oldest first

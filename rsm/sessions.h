@@ -3,7 +3,8 @@
 
 // Client sessions: part of the replicated state, so that a command that a client sends again, to whatever
 // leader, is run once. Each session runs its commands in the order of their numbers and keeps the replies to
-// the latest ones. Deterministic: depends on the log alone. One thread; allocates at construction only.
+// the latest ones. Deterministic: depends on the log alone. One thread; allocates at construction and in
+// Restore only.
 
 #include <algorithm>
 #include <array>
@@ -12,8 +13,11 @@
 #include <span>
 #include <vector>
 
+#include <absl/status/status.h>
+
 #include "gaios/base/check.h"
 #include "gaios/rsm/command_codec.h"
+#include "gaios/rsm/state_machine.h"
 
 namespace gaios::rsm {
 
@@ -67,6 +71,15 @@ class Sessions {
     }
   }
 
+  // For snapshots. Equal sessions save equal bytes.
+  [[nodiscard]] std::uint64_t SavedBytes() const;
+  [[nodiscard]] absl::Status Save(SnapshotSink& sink) const;
+  // Replaces all sessions, or fails and leaves them as they were: DataLoss for what no Save has written,
+  // FailedPrecondition when it was saved with other limits, or what `source` says.
+  [[nodiscard]] absl::Status Restore(SnapshotSource& source);
+  // With the same limits.
+  void Swap(Sessions& other);
+
   [[nodiscard]] std::size_t size() const { return open_; }
   [[nodiscard]] std::size_t reserved_bytes() const;
 
@@ -100,6 +113,8 @@ class Sessions {
   [[nodiscard]] std::size_t MemoryOf(const Session& session) const {
     return static_cast<std::size_t>(&session - sessions_.data()) * options_.reply_bytes;
   }
+  [[nodiscard]] absl::Status SaveOne(std::size_t place, SnapshotSink& sink) const;
+  [[nodiscard]] absl::Status RestoreOne(SnapshotSource& source, std::size_t& first_free);
   void IndexInsert(std::uint64_t id, std::uint32_t at);
   void IndexErase(std::uint64_t id);
   [[nodiscard]] std::size_t IndexHome(std::uint64_t id) const {

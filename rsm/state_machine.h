@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 
 #include <absl/status/status.h>
@@ -72,6 +73,13 @@ class SnapshotSource {
   [[nodiscard]] virtual absl::Status Read(std::span<std::byte> bytes) = 0;
 };
 
+// A state that does not change any more, to be saved while its state machine goes on.
+class FrozenState {
+ public:
+  virtual ~FrozenState() = default;
+  [[nodiscard]] virtual absl::Status Save(SnapshotSink& sink) const = 0;
+};
+
 // The determinism contract. Apply is called once for each committed command, in log order, on every replica;
 // equal state and equal command must give equal state and equal reply, on every machine and in every run. So
 // Apply takes its time from the command and from nowhere else, and its outcome must not rest on clocks,
@@ -79,8 +87,8 @@ class SnapshotSource {
 // settings or locale. Apply must not fail: a command that makes no sense gets a reply that says so. Replicas
 // compare StateHash every so many commands, and one that diverges is named.
 //
-// Threads: every call comes from the replica's thread. Apply is on the fast path: it should not allocate,
-// lock or make system calls.
+// Threads: every call comes from the replica's thread, or from a child that it forked (see Save). Apply is on
+// the fast path: it should not allocate, lock or make system calls.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
@@ -93,7 +101,14 @@ class StateMachine {
   // A hash of the whole state, cheap enough to be asked for every few thousand commands; equal states have
   // equal hashes whatever road led to them.
   [[nodiscard]] virtual std::uint64_t StateHash() const = 0;
+  // Equal states should save equal bytes. While commands go on it is called in a child that was forked, on
+  // the child's copy of the memory, unless Freeze offers something else: so it must read private memory only
+  // (no MAP_SHARED, no MADV_DONTFORK), start no thread, and take no lock that another thread may have held.
   [[nodiscard]] virtual absl::Status Save(SnapshotSink& sink) const = 0;
+  // For a state machine that knows a better way than a fork, such as versions that it keeps apart: its state
+  // as it is now. Null for none. What is returned is saved and destroyed by another thread, while Apply goes
+  // on; the state machine outlives it. Called between two commands; should take as long as one.
+  [[nodiscard]] virtual std::unique_ptr<FrozenState> Freeze() const { return nullptr; }
   // Replaces the state by the snapshot's, or fails and leaves the state as it was.
   [[nodiscard]] virtual absl::Status Restore(SnapshotSource& source) = 0;
 };

@@ -34,12 +34,13 @@
 //     holder.
 //
 // Threads: a Transport belongs to one thread, which calls everything. No call blocks. Nothing allocates after
-// start-up on Write, WriteWord, ReadControl and Poll.
+// start-up on Write, WriteMany, WriteWord, ReadControl and Poll.
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
+#include "gaios/paxos/range_write.h"
 #include "gaios/paxos/types.h"
 
 namespace gaios::transport {
@@ -48,6 +49,7 @@ using paxos::Grant;
 using paxos::Incarnation;
 using paxos::Position;
 using paxos::Range;
+using paxos::RangeWrite;
 using paxos::ReplicaId;
 
 // What became of an operation.
@@ -146,6 +148,18 @@ class Transport {
 
   // Copies bytes [range.from, range.to) of the own log to the same positions of `peer`'s.
   virtual Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) = 0;
+  // Does what Write does for each of `writes` in turn, up to the first that is not taken. Returns how many
+  // were posted. For a backend that can do better than one call each.
+  [[nodiscard]] virtual std::size_t WriteMany(std::span<const RangeWrite> writes) {
+    std::size_t posted = 0;
+    for (const RangeWrite& write : writes) {
+      if (Write(write.peer, write.grant, write.acceptor, write.range, write.token) != Post::kPosted) {
+        break;
+      }
+      ++posted;
+    }
+    return posted;
+  }
   virtual Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
                          std::uint64_t value, std::uint64_t token) = 0;
   // Copies bytes of `peer`'s log, at most paxos::kMaxWriteBytes, to the same positions of the own one: before

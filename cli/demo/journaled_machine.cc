@@ -75,7 +75,28 @@ void JournaledMachine::Run(const rsm::Command& command, std::uint64_t number, rs
   Journal(number, command.slot);
 }
 
+absl::Status JournaledMachine::Save(rsm::SnapshotSink& sink) const {
+  if (absl::Status status = sink.Append(std::as_bytes(std::span(&ran_, 1))); !status.ok()) {
+    return status;
+  }
+  return inner_->Save(sink);
+}
+
+absl::Status JournaledMachine::Restore(rsm::SnapshotSource& source) {
+  std::uint64_t ran = 0;
+  if (absl::Status status = source.Read(std::as_writable_bytes(std::span(&ran, 1))); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = inner_->Restore(source); !status.ok()) {
+    return status;
+  }
+  ran_ = ran;
+  journal_full_ = !journal_->Append({Record::kRestored, ran, inner_->StateHash()}) || journal_full_;
+  return absl::OkStatus();
+}
+
 void JournaledMachine::Journal(std::uint64_t number, std::uint64_t slot) {
+  ++ran_;
   journal_full_ = !journal_->Append({number, slot, inner_->StateHash()}) || journal_full_;
 }
 

@@ -48,8 +48,9 @@ class JournaledMachine final : public rsm::StateMachine {
   [[nodiscard]] std::uint32_t PrefetchDistance() const override { return inner_->PrefetchDistance(); }
   void Prefetch(std::span<const std::byte> command) override { inner_->Prefetch(command); }
   [[nodiscard]] std::uint64_t StateHash() const override { return inner_->StateHash(); }
-  [[nodiscard]] absl::Status Save(rsm::SnapshotSink& sink) const override { return inner_->Save(sink); }
-  [[nodiscard]] absl::Status Restore(rsm::SnapshotSource& source) override { return inner_->Restore(source); }
+  // With how many commands were run, so that the journal of whoever restores it says where it goes on.
+  [[nodiscard]] absl::Status Save(rsm::SnapshotSink& sink) const override;
+  [[nodiscard]] absl::Status Restore(rsm::SnapshotSource& source) override;
 
   // The journal could not be made longer: what was run since is not in it.
   [[nodiscard]] bool journal_full() const { return journal_full_; }
@@ -64,6 +65,7 @@ class JournaledMachine final : public rsm::StateMachine {
   std::optional<rsm::Command> held_back_;  // kReorder: to be run after the next command
   std::vector<std::byte> held_back_bytes_;
   std::uint64_t held_back_number_ = 0;
+  std::uint64_t ran_ = 0;  // commands, earlier ones that a snapshot stands for included
   std::array<std::byte, rsm::kMaxReplyBytes> nobodys_reply_ = {};
   bool journal_full_ = false;
 };

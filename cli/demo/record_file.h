@@ -23,6 +23,10 @@
 // the command. A record is stored before it is counted, and the file is memory that outlives the process:
 // kill -9 loses no record and leaves no half of one.
 //
+// A journal whose state machine goes on from a snapshot has a record of its own there: command kRestored, and
+// as slot how many commands had been run where the snapshot was taken. What follows stands at the places from
+// there on.
+//
 // This and verdict.h know nothing of the library that they judge. One thread; Append allocates nothing and
 // makes a system call only when a window of the file is full.
 
@@ -53,6 +57,8 @@ struct RecordHeader {
 static_assert(sizeof(RecordHeader) == 64);
 
 struct Record {
+  static constexpr std::uint64_t kRestored = ~std::uint64_t{0};
+
   std::uint64_t command = 0;
   std::uint64_t slot = 0;
   std::uint64_t state_hash = 0;

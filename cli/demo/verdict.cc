@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <map>
 
 #include <absl/strings/str_cat.h>
@@ -67,6 +68,9 @@ class JournalFaults {
     std::ranges::fill(times_, std::uint8_t{0});
     std::vector<std::uint64_t> latest(sessions_.size());
     for (const Record& record : journal.records) {
+      if (record.command == Record::kRestored) {
+        continue;
+      }
       if (record.command == 0 || record.command >= times_.size()) {
         invented.Add(record.command);
       } else if (times_[record.command] != 0) {
@@ -104,19 +108,44 @@ class JournalFaults {
   std::vector<bool> displaced_;
 };
 
+// Calls `function` with the place, from 0, of each command in a journal, and its record, until it returns
+// false.
+template <typename Function>
+void ForEachPlace(const Records& journal, Function function) {
+  std::uint64_t place = 0;
+  for (const Record& record : journal.records) {
+    if (record.command == Record::kRestored) {
+      place = record.slot;
+    } else if (!function(place++, record)) {
+      return;
+    }
+  }
+}
+
+std::uint64_t EndOf(const Records& journal) {
+  std::uint64_t end = 0;
+  ForEachPlace(journal, [&end](std::uint64_t place, const Record&) {
+    end = place + 1;
+    return true;
+  });
+  return end;
+}
+
 void Compare(const Records& journal, const Records& longest, Verdict& verdict) {
   const auto differs = [](const Record& a, const Record& b) {
     return a.command != b.command || a.slot != b.slot;
   };
-  for (std::size_t i = 0; i < journal.records.size(); ++i) {
-    const Record& own = journal.records[i];
+  ForEachPlace(journal, [&](std::uint64_t i, const Record& own) {
+    if (i >= longest.records.size()) {
+      return false;  // behind a gap, which is told elsewhere
+    }
     const Record& other = longest.records[i];
     if (differs(own, other)) {
       verdict.orders_equal = false;
       verdict.findings.push_back(absl::StrCat("command ", i + 1, " of ", Name(journal), " is ", own.command,
                                               " in slot ", own.slot, ", of ", Name(longest), " it is ",
                                               other.command, " in slot ", other.slot));
-      return;
+      return false;
     }
     if (own.state_hash != other.state_hash) {
       verdict.hashes_equal = false;
@@ -124,9 +153,10 @@ void Compare(const Records& journal, const Records& longest, Verdict& verdict) {
           absl::StrCat("after ", i + 1, " commands, the last of them ", own.command, ", the state hash of ",
                        Name(journal), " is ", absl::Hex(own.state_hash, absl::kZeroPad16), ", that of ",
                        Name(longest), " is ", absl::Hex(other.state_hash, absl::kZeroPad16)));
-      return;
+      return false;
     }
-  }
+    return true;
+  });
 }
 
 }  // namespace
@@ -162,31 +192,63 @@ absl::StatusOr<Records> ReadRecords(const std::string& path, RecordKind kind) {
   return result;
 }
 
+Records Joined(const std::vector<Records>& journals) {
+  std::vector<const Records*> furthest_first;
+  furthest_first.reserve(journals.size());
+  for (const Records& journal : journals) {
+    furthest_first.push_back(&journal);
+  }
+  std::ranges::stable_sort(furthest_first, std::greater<>(),
+                           [](const Records* journal) { return EndOf(*journal); });
+  Records joined;
+  if (furthest_first.empty()) {
+    return joined;
+  }
+  joined.header = furthest_first.front()->header;
+  std::vector<bool> known(EndOf(*furthest_first.front()));
+  joined.records.resize(known.size());
+  for (const Records* journal : furthest_first) {
+    ForEachPlace(*journal, [&](std::uint64_t place, const Record& record) {
+      if (!known[place]) {
+        known[place] = true;
+        joined.records[place] = record;
+      }
+      return true;
+    });
+  }
+  joined.records.resize(static_cast<std::size_t>(std::ranges::find(known, false) - known.begin()));
+  joined.header.count = joined.records.size();
+  return joined;
+}
+
 Verdict Judge(const Records& acks, const Records& sessions, const std::vector<Records>& journals) {
   Verdict verdict;
   verdict.acknowledged = acks.records.size();
-  const auto longest =
-      std::ranges::max_element(journals, {}, [](const Records& journal) { return journal.records.size(); });
-  if (longest == journals.end()) {
+  if (journals.empty()) {
     verdict.lost = verdict.acknowledged;
     verdict.findings.emplace_back("there is no journal to compare with");
     return verdict;
   }
-  verdict.applied = longest->records.size();
-  verdict.state_hash = longest->records.empty() ? 0 : longest->records.back().state_hash;
+  const Records joined = Joined(journals);
+  const std::uint64_t end = EndOf(*std::ranges::max_element(journals, {}, EndOf));
+  if (joined.records.size() < end) {
+    verdict.orders_equal = false;
+    verdict.findings.push_back(
+        absl::StrCat("command ", joined.records.size() + 1, " is in no journal, but commands behind it are"));
+  }
+  verdict.applied = joined.records.size();
+  verdict.state_hash = joined.records.empty() ? 0 : joined.records.back().state_hash;
 
   JournalFaults faults(acks.header.submitted, sessions);
   for (const Records& journal : journals) {
-    if (&journal != &*longest) {
-      faults.Add(journal);
-    }
+    faults.Add(journal);
   }
-  faults.Add(*longest);
+  faults.Add(joined);
 
   Offenders lost;
   Offenders misplaced;
   std::vector<std::uint64_t> slots(acks.header.submitted + 1);
-  for (const Record& record : longest->records) {
+  for (const Record& record : joined.records) {
     if (record.command < slots.size() && slots[record.command] == 0) {
       slots[record.command] = record.slot;
     }
@@ -211,15 +273,13 @@ Verdict Judge(const Records& acks, const Records& sessions, const std::vector<Re
   verdict.reordered = faults.reordered.count;
   verdict.misplaced = misplaced.count;
   verdict.invented = faults.invented.count;
-  lost.Report("acknowledged commands are in no place of the longest journal", verdict.findings);
+  lost.Report("acknowledged commands are in no journal", verdict.findings);
   faults.repeats.Report("commands were run, or acknowledged, more than once", verdict.findings);
   faults.reordered.Report("commands were run after a later one of their session", verdict.findings);
   misplaced.Report("acknowledged commands stand under another slot than was acknowledged", verdict.findings);
   faults.invented.Report("commands were run, or acknowledged, that were never sent", verdict.findings);
   for (const Records& journal : journals) {
-    if (&journal != &*longest) {
-      Compare(journal, *longest, verdict);
-    }
+    Compare(journal, joined, verdict);
   }
   return verdict;
 }

@@ -26,6 +26,7 @@
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/node.h"
+#include "gaios/rsm/snapshot/seed.h"
 
 namespace gaios::cli {
 namespace {
@@ -86,7 +87,7 @@ class Teller {
     switch (core.role()) {
       case paxos::Role::kLearner:
         // A notice of the node's says why.
-        return "learner; rejoining a group is not in this version";
+        return "learner; it is being filled";
       case paxos::Role::kFollower:
         return leader.has_value() ? absl::StrCat("follower of replica ", leader->value())
                                   : "follower, no leader known";
@@ -241,7 +242,7 @@ int RunReplica(const ReplicaFlags& flags) {
   return exit_code;
 }
 
-int RunBootstrap(const std::string& path) {
+int RunBootstrap(const std::string& path, const std::string& snapshot) {
   const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(path);
   if (!config.ok()) {
     return Complain(config.status());
@@ -249,8 +250,14 @@ int RunBootstrap(const std::string& path) {
   for (const std::string& warning : config->warnings) {
     std::fprintf(stderr, "gaios: warning: %s\n", warning.c_str());
   }
-  if (const absl::Status made = rsm::Bootstrap(*config); !made.ok()) {
+  const absl::Status made =
+      snapshot.empty() ? rsm::Bootstrap(*config) : rsm::BootstrapFrom(*config, snapshot);
+  if (!made.ok()) {
     return Complain(made);
+  }
+  if (!snapshot.empty()) {
+    absl::PrintF("group %s begins with the state in %s, kept as %s/%s; each host needs a copy of that\n",
+                 config->group, snapshot, config->directory, rsm::kSeedFile);
   }
   absl::PrintF("group %s: %d replicas may vote, each in its first life; start them with\n", config->group,
                config->replicas.size());

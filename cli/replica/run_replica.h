@@ -20,7 +20,8 @@ struct ReplicaFlags {
 
 // Exit codes: 0 stopped as told, 1 it could not go on, 2 wrong usage or configuration.
 [[nodiscard]] int RunReplica(const ReplicaFlags& flags);
-[[nodiscard]] int RunBootstrap(const std::string& config);
+// `snapshot` is what the group begins with, empty for nothing.
+[[nodiscard]] int RunBootstrap(const std::string& config, const std::string& snapshot);
 
 }  // namespace gaios::cli
 

@@ -131,7 +131,7 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
   const CounterData& data = *replica.Live();
   if (data.voter == 0) {
     remarks.emplace_back(
-        "has forgotten what it promised: it does not vote and waits; rejoining is not in this version");
+        "has forgotten what it promised: it is being filled, and votes when it has been readmitted");
   }
   if (data.no_quorum != 0) {
     remarks.emplace_back("no quorum: it cannot reach a majority of the group, and nothing is committed");

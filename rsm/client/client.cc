@@ -247,6 +247,8 @@ void Client::Answered(const ShmConnection::Response& response, ClientListener& l
       Abandon(listener);
       return;
     case ResponseStatus::kUnknown:
+    case ResponseStatus::kBegun:  // an operator's; no client asks for it
+    case ResponseStatus::kNotAble:
       break;
   }
   RestartStream();

@@ -160,6 +160,14 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
     }
     std::memcpy(&header, record.data(), sizeof(header));
     const std::span<const std::byte> command = record.subspan(sizeof(header));
+    if (header.kind == RequestKind::kHandOver && command.empty() && header.sequence < paxos::kMaxReplicas) {
+      if (under_way_ > 0) {
+        break;  // answers come in the order of the requests
+      }
+      requests_.Pop();
+      RespondToHandOver(replica, header);
+      continue;
+    }
     Taken how = Taken::kNotLeader;
     if (header.kind == RequestKind::kOpenSession && command.empty()) {
       how = replica.OpenSession(*this, header.request);
@@ -197,6 +205,27 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
     Respond(response, {});
   }
   return taken > 0;
+}
+
+void PortConnection::RespondToHandOver(Replica& replica, const RequestHeader& header) {
+  ResponseHeader response;
+  response.request = header.request;
+  switch (replica.HandOver(paxos::ReplicaId(static_cast<std::uint8_t>(header.sequence)))) {
+    case HandOverAnswer::kBegun:
+    case HandOverAnswer::kUnderWay:
+      response.status = ResponseStatus::kBegun;
+      break;
+    case HandOverAnswer::kNotAble:
+      response.status = ResponseStatus::kNotAble;
+      break;
+    case HandOverAnswer::kNotLeader: {
+      response.status = ResponseStatus::kNotLeader;
+      const std::optional<paxos::ReplicaId> leader = replica.leader();
+      response.leader = leader.has_value() ? leader->value() : kNoLeader;
+      break;
+    }
+  }
+  Respond(response, {});
 }
 
 // One response for each request under way, one for the next, and a filler at the end of the lap.

@@ -71,6 +71,7 @@ class PortConnection final : public ProposalListener {
   // Gives everything up but what the replica still has to answer.
   void Close(End why);
   bool HasRoomForResponse();
+  void RespondToHandOver(Replica& replica, const RequestHeader& header);
   void Respond(const ResponseHeader& header, std::span<const std::byte> reply);
 
   const PortIdentity identity_;

@@ -38,7 +38,9 @@ inline constexpr std::uint32_t kClientMagic = 0x6f696167;  // "gaio"
 // ---- records of the rings
 // ---------------------------------------------------------------------------------------------
 
-enum class RequestKind : std::uint32_t { kOpenSession = 1, kCommand = 2 };
+// kHandOver, an operator's: `sequence` is the replica that is to lead. Answered at once; what came of it is
+// seen by who leads.
+enum class RequestKind : std::uint32_t { kOpenSession = 1, kCommand = 2, kHandOver = 3 };
 
 struct RequestHeader {
   std::uint64_t request = 0;  // the client's number for it, echoed
@@ -54,6 +56,8 @@ enum class ResponseStatus : std::uint8_t {
   kUnknown = 2,    // the replica lost the leadership before it could tell
   kNotLeader = 3,  // nothing was proposed; `leader` is whom it takes for the leader
   kTooLarge = 4,   // nothing was proposed, and never will be
+  kBegun = 5,      // kHandOver: begun, or under way already
+  kNotAble = 6,    // kHandOver: the other could not lead now
 };
 inline constexpr std::uint8_t kNoLeader = 0xff;
 

@@ -65,7 +65,9 @@ Faults::Faults(cli::Group& group, const Setting& setting, std::uint64_t seed)
 
 void Faults::Start(std::size_t replica) {
   Replica& state = replicas_[replica];
-  state = {.life = state.life + 1};
+  // A life that was killed before it counted in the marker has no incarnation of its own.
+  const std::uint64_t before = state.life == 0 ? 0 : group_.Counters(replica).incarnation;
+  state = {.life = state.life + 1, .before = before};
   group_.Start(replica, "", setting_.arguments(replica, state.life));
 }
 
@@ -115,7 +117,8 @@ bool Faults::Try(FaultKind kind) {
     case FaultKind::kKillStopped:
       return KillWhileStopped(random_.Below(2) == 0 ? Leader() : AnyFollower());
     case FaultKind::kKillLearner: {
-      const std::optional<std::size_t> learner = Any([this](std::size_t i) { return replicas_[i].learns(); });
+      const std::optional<std::size_t> learner =
+          Any([this](std::size_t i) { return replicas_[i].life > 1 && !replicas_[i].killed && !Votes(i); });
       if (learner.has_value()) {
         Kill(*learner);
       }
@@ -166,7 +169,7 @@ std::optional<std::size_t> Faults::Leader() const {
   std::optional<std::size_t> leader;
   std::uint64_t ballot = 0;
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    const rsm::CounterData data = replicas_[i].votes() ? group_.Counters(i) : rsm::CounterData{};
+    const rsm::CounterData data = Votes(i) ? group_.Counters(i) : rsm::CounterData{};
     if (data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) && data.no_quorum == 0 &&
         data.ballot > ballot) {
       leader = i;
@@ -191,12 +194,29 @@ std::optional<std::size_t> Faults::Any(const std::function<bool(std::size_t)>& w
 
 std::optional<std::size_t> Faults::AnyFollower() {
   const std::optional<std::size_t> leader = Leader();
-  return Any([&](std::size_t i) { return replicas_[i].votes() && leader != i; });
+  return Any([&](std::size_t i) { return Votes(i) && leader != i; });
 }
 
 std::size_t Faults::voters() const {
+  std::size_t voters = 0;
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    voters += Votes(i) ? 1U : 0U;
+  }
+  return voters;
+}
+
+std::size_t Faults::living() const {
   return static_cast<std::size_t>(
-      std::ranges::count_if(replicas_, [](const Replica& each) { return each.votes(); }));
+      std::ranges::count_if(replicas_, [](const Replica& each) { return !each.killed; }));
+}
+
+bool Faults::Votes(std::size_t replica) const {
+  const Replica& state = replicas_[replica];
+  if (state.killed || state.life == 1) {
+    return !state.killed;
+  }
+  const rsm::CounterData data = group_.Counters(replica);
+  return data.incarnation > state.before && data.voter == 1;
 }
 
 std::vector<std::size_t> Faults::Standing() const {
@@ -211,7 +231,7 @@ std::vector<std::size_t> Faults::Standing() const {
   for (std::size_t i = 0; i < std::min<std::size_t>(data.links_count, data.links.size()); ++i) {
     const rsm::LinkCounters& link = data.links[i];
     const auto state = static_cast<rsm::LinkState>(link.state);
-    if (link.peer < replicas_.size() && replicas_[link.peer].votes() &&
+    if (link.peer < replicas_.size() && Votes(link.peer) &&
         (state == rsm::LinkState::kActive || state == rsm::LinkState::kStalled) &&
         link.lag_bytes < group_.config().capacity_bytes / 2) {
       standing.push_back(link.peer);
@@ -261,7 +281,7 @@ void Faults::Kill(std::size_t replica) {
   if (!group_.process(replica).running()) {
     return;  // Deaths() will tell
   }
-  Note(absl::StrCat("kill -9 ", replica, state.votes() ? "" : ", a learner",
+  Note(absl::StrCat("kill -9 ", replica, Votes(replica) ? "" : ", a learner",
                     state.stops > 0 ? ", which stands still" : ""));
   group_.Kill(replica);
   state.killed = true;
@@ -280,7 +300,7 @@ void Faults::StopFor(std::size_t replica, std::uint64_t duration_ns) {
 }
 
 void Faults::Stop(std::size_t replica) {
-  Note(absl::StrCat("stop ", replica, replicas_[replica].votes() ? "" : ", a learner"));
+  Note(absl::StrCat("stop ", replica, Votes(replica) ? "" : ", a learner"));
   ++replicas_[replica].stops;
   group_.Signal(replica, SIGSTOP);
 }

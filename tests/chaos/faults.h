@@ -4,10 +4,10 @@
 // What is done to the processes of a group, drawn from a seed: kill -9, stops of any length, stops in quick
 // succession, hogs of the processor, replicas started again.
 //
-// A replica that was killed does not vote again, so one that still votes is killed only while a majority
-// of voters stays that holds what is committed, or can still be brought up to it from the leader's ring.
-// Whether that is so is read from the counters of whoever leads; nobody leading, nobody is killed. Stops have
-// no such bound: all of the group may stand still at once.
+// A replica that was killed and started again votes when it has been filled and readmitted. One that votes is
+// killed only while a majority of voters stays that holds what is committed, or can still be brought up to it
+// from the leader's ring. Whether that is so is read from the counters of whoever leads; nobody leading,
+// nobody is killed. Stops have no such bound: all of the group may stand still at once.
 //
 // Nothing here waits: what is to end later (a stop, a hog) is noted and done by a later Turn. One thread;
 // times are in nanoseconds of the caller's clock.
@@ -71,6 +71,8 @@ class Faults {
   // The voters that can go on, in the eyes of whoever leads; empty when nobody does, as far as is seen.
   [[nodiscard]] std::vector<std::size_t> Standing() const;
   [[nodiscard]] std::size_t voters() const;
+  // Processes that have not been killed, or have been started again.
+  [[nodiscard]] std::size_t living() const;
   [[nodiscard]] const FaultCounts& counts() const { return counts_; }
   // What was done when, a line each.
   [[nodiscard]] const std::string& timeline() const { return timeline_; }
@@ -79,11 +81,10 @@ class Faults {
 
  private:
   struct Replica {
-    std::size_t life = 0;   // 0: not started
-    bool killed = false;    // this life was
-    std::size_t stops = 0;  // that have not ended
-    [[nodiscard]] bool votes() const { return life == 1 && !killed; }
-    [[nodiscard]] bool learns() const { return life > 1 && !killed; }
+    std::size_t life = 0;      // 0: not started
+    std::uint64_t before = 0;  // the incarnation that its counters named before this life
+    bool killed = false;       // this life was
+    std::size_t stops = 0;     // that have not ended
   };
   struct Due {
     std::uint64_t at_ns = 0;
@@ -95,6 +96,8 @@ class Faults {
   };
 
   void Start(std::size_t replica);
+  // It lives and votes: in its first life, or readmitted, as its counters say.
+  [[nodiscard]] bool Votes(std::size_t replica) const;
   void Do(FaultKind kind);
   bool Try(FaultKind kind);
   bool KillVoter(std::optional<std::size_t> victim);

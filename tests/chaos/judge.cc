@@ -45,7 +45,9 @@ class Row {
   }
   void Renumber(std::vector<cli::Record>& records) const {
     for (cli::Record& record : records) {
-      record.command = Of(record.command);
+      if (record.command != cli::Record::kRestored) {
+        record.command = Of(record.command);
+      }
     }
   }
 
@@ -89,13 +91,8 @@ void JudgeHistory(const std::string& directory, Judged& judged) {
 
 // Each answer told the sum that stood behind its command.
 void CompareSums(const cli::Records& acks, const std::vector<cli::Records>& journals, Judged& judged) {
-  const auto longest = std::ranges::max_element(
-      journals, {}, [](const cli::Records& journal) { return journal.records.size(); });
-  if (longest == journals.end()) {
-    return;
-  }
   std::unordered_map<std::uint64_t, std::uint64_t> hashes;  // by command
-  for (const cli::Record& record : longest->records) {
+  for (const cli::Record& record : cli::Joined(journals).records) {
     hashes.emplace(record.command, record.state_hash);
   }
   for (const cli::Record& ack : acks.records) {

@@ -22,7 +22,7 @@ namespace gaios::chaos {
 
 struct Judged {
   std::uint64_t operations = 0;  // in the history
-  std::uint64_t applied = 0;     // commands in the longest journal
+  std::uint64_t applied = 0;     // commands run, as the journals say together
   // What does not hold, a sentence or a counter-example each.
   std::vector<std::string> findings;
 };

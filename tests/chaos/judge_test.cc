@@ -184,7 +184,7 @@ TEST_F(Judging, AnAcknowledgedCommandThatNoJournalHas) {
       }
     }
   });
-  ExpectFound("1 acknowledged commands are in no place of the longest journal");
+  ExpectFound("1 acknowledged commands are in no journal");
 }
 
 TEST_F(Judging, ACommandThatWasRunTwice) {

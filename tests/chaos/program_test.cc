@@ -58,7 +58,7 @@ class Program : public ::testing::Test {
 };
 
 TEST_F(Program, FindsALostCommand) {
-  ExpectFound("lose", "1 acknowledged commands are in no place of the longest journal");
+  ExpectFound("lose", "1 acknowledged commands are in no journal");
 }
 
 TEST_F(Program, FindsACommandThatWasRunTwice) {

@@ -226,7 +226,9 @@ class Round {
     }
     const auto agree = [this] {
       const std::vector<std::size_t> standing = faults_.Standing();
-      return standing.size() > group_.size() / 2 && group_.Agree(standing);
+      // Whoever lives has been filled, and votes.
+      return standing.size() > group_.size() / 2 && standing.size() == faults_.living() &&
+             group_.Agree(standing);
     };
     if (!Until(agree)) {
       result_.findings.push_back("the faults had ended, but the replicas did not come to the same:\n" +

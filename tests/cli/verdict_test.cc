@@ -75,7 +75,7 @@ TEST(Verdict, NamesLostCommands) {
       JudgeOneSession(Acks(6, {{1, 2, 0}, {5, 6, 0}, {6, 6, 0}}), {Journal(0, kRun), Journal(1, kRun)});
   EXPECT_FALSE(verdict.Holds());
   EXPECT_EQ(verdict.lost, 2U);
-  EXPECT_THAT(verdict.findings, ElementsAre(HasSubstr("longest journal: 5, 6")));
+  EXPECT_THAT(verdict.findings, ElementsAre(HasSubstr("no journal: 5, 6")));
   EXPECT_EQ(verdict.Line(), "lost 2, duplicated 0, state hashes equal");
 }
 

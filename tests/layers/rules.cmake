@@ -13,12 +13,16 @@ gaios_layer_sees(engine base paxos_types paxos transport)
 gaios_layer_sees(state_machine base)
 gaios_layer_sees(order_book base state_machine)
 gaios_layer_sees(feeds base order_book state_machine)
-gaios_layer_sees(replica base paxos_types paxos transport engine state_machine)
+gaios_layer_sees(snapshot_facts base paxos_types paxos)
+gaios_layer_sees(replica base paxos_types paxos transport engine snapshot_facts state_machine)
 gaios_layer_sees(config base paxos_types paxos state_machine)
-gaios_layer_sees(client base paxos_types paxos transport transport_shm engine state_machine replica)
-gaios_layer_sees(node base paxos_types paxos transport transport_shm engine state_machine replica config client
-                 ${network})
+gaios_layer_sees(snapshot base paxos_types paxos config snapshot_facts state_machine)
+gaios_layer_sees(snapshots base paxos_types paxos transport transport_shm engine snapshot snapshot_facts state_machine
+                 replica config)
+gaios_layer_sees(client base paxos_types paxos transport transport_shm engine snapshot_facts state_machine replica)
+gaios_layer_sees(node base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
+                 state_machine replica config client ${network})
 gaios_layer_sees(doctor)
 gaios_layer_sees(verdict)
-gaios_layer_sees(commands base paxos_types paxos transport transport_shm engine state_machine order_book feeds replica
-                 config client node doctor verdict ${network})
+gaios_layer_sees(commands base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
+                 state_machine order_book feeds replica config client node doctor verdict ${network})

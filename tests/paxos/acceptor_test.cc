@@ -97,9 +97,6 @@ TEST_F(AcceptorDeath, NamesTheInvariantThatWouldBreak) {
   acceptor_.Promise(ReplicaId(2), high_);
   EXPECT_DEATH(acceptor_.Promise(ReplicaId(0), low_), "P1");
   EXPECT_DEATH(static_cast<void>(acceptor_.OnGranted(low_)), "P2");
-  State forgetful(MakeOptions(2), ring_.memory.data(), nullptr);
-  Acceptor learner(forgetful);
-  EXPECT_DEATH(learner.Promise(ReplicaId(2), high_), "P7");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "gaios/paxos/invariants.h"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -216,19 +217,85 @@ TEST_F(InvariantsTest, P6ASlotIsSkipped) {
   EXPECT_EQ(Names(), "P6");
 }
 
-TEST_F(InvariantsTest, P7ForgetfulLivesPromiseCountAndAccept) {
-  checker_.OnPromise(Life(2, 2), {first_, 1});
+TEST_F(InvariantsTest, P7AForgetfulLifeMakesNoMajorityOfPromises) {
+  const std::vector<Member> voters = {Life(0), Life(2, 2)};
+  for (const Member& voter : voters) {
+    checker_.OnPromise(voter, {first_, 1});  // which it may: its log is granted so that it can be filled
+  }
+  EXPECT_EQ(Names(), "");
+  checker_.OnLead(Life(0), first_, voters, ring_.end);
   EXPECT_EQ(Names(), "P7");
+}
+
+TEST_F(InvariantsTest, P7WhatAForgetfulLifeAcceptsChoosesNothing) {
   Lead(0, 1, first_, ring_);
-  const std::size_t before = checker_.violations().size();
-  checker_.OnAccept(Life(0), first_, Life(2, 2), Position(64));
-  EXPECT_EQ(checker_.violations().size(), before + 1);
+  Append(0, first_, ring_, "", EntryKind::kBallotRecord);
+  checker_.OnAccept(Life(0), first_, Life(2, 2), ring_.end.position);
+  EXPECT_EQ(checker_.chosen_entries(), 0U);
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "P5");
+}
+
+class ReadmissionInvariantsTest : public InvariantsTest {
+ protected:
+  // Puts into the log that replica 2 is readmitted in its second life.
+  void AppendReadmission(std::uint32_t old, std::uint32_t fresh) {
+    std::array<std::byte, kReadmissionBytes> bytes;
+    EncodeReadmission({ReplicaId(2), Incarnation(old), Incarnation(fresh)}, bytes);
+    Append(0, first_, ring_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+           EntryKind::kReadmission);
+  }
+};
+
+TEST_F(ReadmissionInvariantsTest, P7TheFreshLifeDoesNotChooseItsOwnReadmission) {
+  Begin();
+  AppendReadmission(1, 2);
+  checker_.OnAccept(Life(0), first_, Life(2, 2), ring_.end.position);
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(ReadmissionInvariantsTest, P7NorDoesTheOldOne) {
+  Begin();
+  AppendReadmission(1, 2);
+  checker_.OnAccept(Life(0), first_, Life(2), ring_.end.position);
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(ReadmissionInvariantsTest, OnceChosenTheFreshLifeCounts) {
+  Begin();
+  AppendReadmission(1, 2);
+  checker_.OnAccept(Life(0), first_, Life(1), ring_.end.position);
+  Append(0, first_, ring_, "b");
+  checker_.OnAccept(Life(0), first_, Life(2, 2), ring_.end.position);
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "");
+  checker_.OnPromise(Life(2), {second_, 1});
+  checker_.OnPromise(Life(1), {second_, 1});
+  const std::vector<Member> voters = {Life(1), Life(2)};
+  checker_.OnLead(Life(1), second_, voters, ring_.end);
+  EXPECT_EQ(Names(), "P7");  // the old one no more
+}
+
+TEST_F(ReadmissionInvariantsTest, P7ASecondReadmissionWaitsForTheFirst) {
+  Begin();
+  AppendReadmission(1, 2);
+  AppendReadmission(2, 3);
   EXPECT_EQ(Names(), "P7");
+}
+
+TEST_F(InvariantsTest, P6ASnapshotOfWhatIsNotChosenOrLiesBehind) {
+  Begin();
+  checker_.OnInstall(Life(2), ring_.end);
+  EXPECT_EQ(Names(), "");
+  checker_.OnInstall(Life(2), record_);
+  EXPECT_EQ(Names(), "P5 P6");
 }
 
 TEST_F(InvariantsTest, P8ReuseOfWhatIsNotApplied) {
   Begin();
-  const std::vector<ReplicaId> in_sync = {ReplicaId(0), ReplicaId(1)};
+  const std::vector<Member> in_sync = {Life(0), Life(1)};
   checker_.OnReuse(Life(0), Position(64), in_sync);
   EXPECT_EQ(Names(), "P8");
 }
@@ -236,7 +303,7 @@ TEST_F(InvariantsTest, P8ReuseOfWhatIsNotApplied) {
 TEST_F(InvariantsTest, P8InSyncSetBelowAMajority) {
   Begin();
   checker_.OnApply(Life(0), ring_.log.Known(StartOfLog(kGroup)));
-  const std::vector<ReplicaId> in_sync = {ReplicaId(0)};
+  const std::vector<Member> in_sync = {Life(0)};
   checker_.OnReuse(Life(0), Position(64), in_sync);
   EXPECT_EQ(Names(), "P8");
 }

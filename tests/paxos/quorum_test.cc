@@ -28,7 +28,7 @@ TEST(Quorum, ReachedByIsTheLargestThatAMajorityHasReached) {
 }
 
 TEST(Quorum, VotesOfStrangersAndOfOtherLivesCountForNothing) {
-  const Configuration three = Configuration::Bootstrap(3);
+  const Membership three(Configuration::Bootstrap(3));
   VoteCount votes;
   votes.Add(three, {ReplicaId(3), Incarnation(1)});
   votes.Add(three, {ReplicaId(1), Incarnation(2)});  // P7

@@ -86,6 +86,12 @@ std::string Script::Line(Words words) {
   if (verb == "hold" || verb == "release" || verb == "drop" || verb == "land") {
     return faults_.Held(verb, rest);
   }
+  if (verb == "hand-over") {
+    return faults_.HandOver(rest);
+  }
+  if (verb == "install") {
+    return faults_.Install(rest);
+  }
   if (verb == "prepare" || verb == "promise") {
     return faults_.Forge(verb, rest);
   }

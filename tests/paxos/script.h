@@ -21,6 +21,7 @@
 //   run until applied N a              replica N has applied a
 //   run until follower L N STAGE       leader L has follower N in absent, asked, active, fenced or behind
 //   run until in-sync L N yes|no
+//   run until counts L N yes|no        leader L counts what follower N accepts
 //   run until read r confirmed|readable|waiting|lost
 //                                      readable: what it must see is applied where it was asked for
 //
@@ -33,6 +34,8 @@
 //
 // Faults.
 //   kill N / restart N                 with all memory lost
+//   hand-over A -> B                   A, which leads, is told to hand over to B, and must be able to
+//   install A -> B                     B goes on from A's state, as from a snapshot of it; it must be of use there
 //   pause N / wake N                   a stopped process: its memory can still be read and written
 //   freeze N / thaw N                  its state machine applies nothing
 //   cut A -> B / heal A -> B           one direction; both with <->

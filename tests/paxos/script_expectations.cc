@@ -47,6 +47,11 @@ std::optional<bool> ScriptExpectations::Holds(Words words) {
         scene_.cluster().core(scene_.Id(words[1])).follower(scene_.Id(words[2]));
     return follower != nullptr && StageName(follower->stage) == words[3];
   }
+  if (what == "counts" && words.size() == 4) {
+    const FollowerLink* const follower =
+        scene_.cluster().core(scene_.Id(words[1])).follower(scene_.Id(words[2]));
+    return follower != nullptr && follower->counts == (words[3] == "yes");
+  }
   if (what == "in-sync" && words.size() == 4) {
     const FollowerLink* const follower =
         scene_.cluster().core(scene_.Id(words[1])).follower(scene_.Id(words[2]));

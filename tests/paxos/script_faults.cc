@@ -58,6 +58,20 @@ std::string ScriptFaults::OneLink(const std::string& verb, Words words) {
   return "";
 }
 
+std::string ScriptFaults::HandOver(Words words) {
+  if (words.size() != 3 || words[1] != "->") {
+    return kNoSuchLine;
+  }
+  return scene_.cluster().HandOver(scene_.Id(words[0]), scene_.Id(words[2])) ? "" : "it is refused";
+}
+
+std::string ScriptFaults::Install(Words words) {
+  if (words.size() != 3 || words[1] != "->") {
+    return kNoSuchLine;
+  }
+  return scene_.cluster().Install(scene_.Id(words[0]), scene_.Id(words[2])) ? "" : "it is of no use there";
+}
+
 std::string ScriptFaults::Held(const std::string& verb, Words words) {
   const std::optional<Traffic> traffic = words.empty() ? std::nullopt : TrafficNamed(words[0]);
   if (!traffic.has_value() || words.size() < 4 || words[2] != "->") {

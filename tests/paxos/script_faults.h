@@ -19,6 +19,8 @@ class ScriptFaults {
   // Each does what a line says, by its verb, and returns what is wrong with it, or nothing.
   std::string OneReplica(const std::string& verb, ReplicaId id);
   std::string OneLink(const std::string& verb, Words words);
+  std::string HandOver(Words words);
+  std::string Install(Words words);
   std::string Held(const std::string& verb, Words words);
   std::string Forge(const std::string& verb, Words words);
 

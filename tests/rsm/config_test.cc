@@ -322,6 +322,15 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"LargeLogsOfMany",
               "capacity_bytes = 17_179_869_184\n" + kMinimal + "[[replica]]\nid = 3\n[[replica]]\nid = 4\n",
               {":1: capacity_bytes is 17179869184 with 5 replicas", "96 GiB", "lower it to 8589934592"}},
+        Wrong{"UnknownSnapshotKey",
+              kMinimal + "[snapshot]\ninterval_s = 60\n",
+              {":12: snapshot.interval_s is not a key", "interval_commands"}},
+        Wrong{"NegativeFill",
+              kMinimal + "[snapshot]\nfill_bytes_per_second = -1\n",
+              {":12: snapshot.fill_bytes_per_second is -1"}},
+        Wrong{"NoSnapshotDirectory",
+              kMinimal + "[snapshot]\ndirectory = \"\"\n",
+              {":12: snapshot.directory must be a text"}},
         Wrong{"DuplicateId",
               With(kMinimal, "id = 2", "id = 1"),
               {":10: replica.id is 1 a second time", "0 to 2"}},
@@ -350,6 +359,22 @@ TEST(Config, SessionsMayTakeWhatIsAllowed) {
   EXPECT_TRUE(ParseConfig(kMinimal + "[sessions]\nmax_sessions = 65536\nreply_kib = 64\n", "a.toml").ok());
   EXPECT_TRUE(ParseConfig(kMinimal + "[sessions]\nmax_sessions = 64\nreply_kib = 65536\n", "a.toml").ok());
   EXPECT_TRUE(ParseConfig("capacity_bytes = 17_179_869_184\n" + kMinimal, "a.toml").ok());
+}
+
+TEST(Config, SnapshotsAreTakenOnDemandUnlessToldOtherwise) {
+  const absl::StatusOr<Config> silent = ParseConfig(kMinimal, "a.toml");
+  ASSERT_TRUE(silent.ok()) << silent.status();
+  EXPECT_EQ(silent->snapshot_directory, "");
+  EXPECT_EQ(silent->snapshot_interval_commands, 0U);
+  EXPECT_EQ(silent->snapshot_fill_bytes_per_second, 0U);
+  const absl::StatusOr<Config> told = ParseConfig(kMinimal +
+                                                      "[snapshot]\ndirectory = \"/srv/s\"\n"
+                                                      "interval_commands = 7\nfill_bytes_per_second = 9\n",
+                                                  "a.toml");
+  ASSERT_TRUE(told.ok()) << told.status();
+  EXPECT_EQ(told->snapshot_directory, "/srv/s");
+  EXPECT_EQ(told->snapshot_interval_commands, 7U);
+  EXPECT_EQ(told->snapshot_fill_bytes_per_second, 9U);
 }
 
 TEST(Config, SamplesAreGood) {

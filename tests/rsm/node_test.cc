@@ -111,7 +111,7 @@ class FailedStart : public ::testing::Test {
 };
 
 TEST_F(FailedStart, ForSomethingInTheWayOfAnyFileKeepsTheVote) {
-  for (const char* suffix : {".lock", ".control", ".sock", ".client", ".counters"}) {
+  for (const char* suffix : {".lock", ".control", ".sock", ".client", ".donor", ".counters"}) {
     std::filesystem::create_directory(PathOf(suffix));
     const absl::Status status = Open(group_.config);
     EXPECT_FALSE(status.ok()) << suffix;

@@ -147,6 +147,42 @@ TEST(Replica, AnswersEachProposalWithItsReply) {
   EXPECT_TRUE(group.invariants.violations().empty());
 }
 
+TEST(Replica, ManyAreTakenInOrderUpToTheFirstThatIsRefused) {
+  Group group(3, 65536);
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_EQ(group.members[0]->OpenSession(group.listener, 1000), Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers[1000] == 1; }));
+  SessionCommand session;
+  std::memcpy(&session.session, group.listener.replies[1000].data(), sizeof(session.session));
+  // Every third is of a session, and they differ in length.
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < 70; ++i) {
+    texts.emplace_back(i % 23, static_cast<char>('a' + i % 26));
+  }
+  std::vector<Submission> submissions;
+  for (const std::string& text : texts) {
+    const bool in_session = submissions.size() % 3 == 0;
+    session.sequence += in_session ? 1 : 0;
+    submissions.push_back(
+        {.command = std::as_bytes(std::span(text)), .session = in_session ? session : SessionCommand()});
+  }
+  Taken next = Taken::kTaken;
+  ASSERT_EQ(group.members[0]->ProposeMany(submissions, group.listener, 1, next), 64U);
+  EXPECT_EQ(next, Taken::kFull);  // the queue holds 64
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 65; }));
+  const std::span<const Submission> rest = std::span<const Submission>(submissions).subspan(64);
+  ASSERT_EQ(group.members[0]->ProposeMany(rest, group.listener, 65, next), 6U);
+  EXPECT_EQ(next, Taken::kTaken);
+  ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 71; }));
+  EXPECT_EQ(group.machines[0]->commands, texts);
+  for (std::uint64_t tag = 1; tag <= 70; ++tag) {
+    EXPECT_EQ(group.listener.answers[tag], 1);
+    EXPECT_EQ(group.listener.hows[tag], Applied::kApplied);
+  }
+  EXPECT_EQ(group.members[1]->ProposeMany(submissions, group.listener, 71, next), 0U);
+  EXPECT_EQ(next, Taken::kNotLeader);
+}
+
 TEST(Replica, ClaimWritesIntoTheLogItself) {
   Group group(3);
   ASSERT_TRUE(group.Lead(0));

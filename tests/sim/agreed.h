@@ -36,6 +36,9 @@ class Agreed {
   // `replica` has applied its next command.
   void OnApplied(paxos::Member replica, const AppliedCommand& command);
 
+  // `replica` goes on from a snapshot, whose replica had applied so many.
+  void OnInstalled(paxos::Member replica, std::size_t applied) { applied_[replica] = applied; }
+
   // How many commands `replica` has applied, and how many of these the state machine has run.
   [[nodiscard]] std::size_t applied(paxos::Member replica) const;
   [[nodiscard]] std::size_t size() const { return commands_.size(); }

@@ -54,6 +54,16 @@ void Cluster::Restart(ReplicaId id) {
   Start(id);
 }
 
+bool Cluster::Install(ReplicaId from, ReplicaId to) {
+  Member& taker = member(to);
+  if (!taker.engine->core().InstallSnapshot(core(from).snapshot_point())) {
+    return false;
+  }
+  taker.applied = member(from).applied;
+  taker.engine->CarryOut();
+  return true;
+}
+
 namespace {
 
 void AppendCommands(const paxos::Entry& entry, std::vector<std::string>& to) {

@@ -78,6 +78,14 @@ class Cluster {
 
   void Kill(ReplicaId id);
   void Restart(ReplicaId id);
+  // Whether the leader `from` begins to hand over.
+  bool HandOver(ReplicaId from, ReplicaId to) {
+    const bool begun = engine(from).core().HandOver(to);
+    engine(from).CarryOut();
+    return begun;
+  }
+  // `to` goes on from the state of `from`, as from a snapshot of it. Returns whether it was of use.
+  bool Install(ReplicaId from, ReplicaId to);
   void Pause(ReplicaId id, bool paused) { member(id).paused = paused; }
   // The replica goes on, but its state machine applies nothing.
   void FreezeApply(ReplicaId id, bool frozen) { member(id).frozen = frozen; }

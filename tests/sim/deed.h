@@ -25,11 +25,12 @@ enum class Deed : std::uint8_t {
   kFlap,
   kSlowReplica,
   kLeaveBehind,  // a follower stands still until the ring has passed it by
+  kHandOver,     // planned, of a leader that works
   kBurst,
   kCutClient,
 };
 
-inline constexpr std::size_t kDeeds = 17;
+inline constexpr std::size_t kDeeds = 18;
 static_assert(static_cast<std::size_t>(Deed::kCutClient) + 1 == kDeeds);
 
 }  // namespace gaios::sim

@@ -42,6 +42,9 @@ class Desk final : public rsm::ProposalListener, public rsm::ReadListener, publi
   void OnLost(std::uint64_t tag) override { OnUnknown(tag); }
   void OnApplied(const rsm::Command& command, rsm::Applied how, std::span<const std::byte> reply) override;
 
+  // The replica goes on from a snapshot, whose state machine had run so many commands.
+  void OnInstalled(std::uint64_t ran) { ran_ = ran; }
+
   // How many commands the state machine has run, and what it and they have come to.
   [[nodiscard]] std::uint64_t ran() const { return ran_; }
   [[nodiscard]] std::uint64_t digest() const { return digest_.value(); }

@@ -70,6 +70,12 @@ std::string_view FaultName(FaultKind kind) {
       return "client_message_duplicated";
     case FaultKind::kCommandRetried:
       return "command_retried";
+    case FaultKind::kSnapshotInstalled:
+      return "snapshot_installed";
+    case FaultKind::kHandOver:
+      return "hand_over";
+    case FaultKind::kReadmitted:
+      return "readmitted";
   }
   return "unknown";
 }

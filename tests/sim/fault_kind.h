@@ -44,11 +44,14 @@ enum class FaultKind : std::uint8_t {
   kClientCut,            // a client does not reach a replica
   kClientMessageLost,
   kClientMessageDuplicated,
-  kCommandRetried,  // and found to have been run before
+  kCommandRetried,     // and found to have been run before
+  kSnapshotInstalled,  // of another replica, by one that the ring has passed by
+  kHandOver,           // planned, begun while other things go wrong
+  kReadmitted,         // a replica that had forgotten everything votes again
 };
 
-inline constexpr std::size_t kFaultKinds = 33;
-static_assert(static_cast<std::size_t>(FaultKind::kCommandRetried) + 1 == kFaultKinds);
+inline constexpr std::size_t kFaultKinds = 36;
+static_assert(static_cast<std::size_t>(FaultKind::kReadmitted) + 1 == kFaultKinds);
 
 [[nodiscard]] std::string_view FaultName(FaultKind kind);
 

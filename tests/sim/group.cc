@@ -35,7 +35,8 @@ Group::Group(const GroupOptions& options, Agreed& agreed, Mail& mail, Trace& tra
       watch_(
           world_, paxos::Configuration::Bootstrap(options.world.replicas),
           [this](ReplicaId id) -> const paxos::Replica& { return core(id); }, trace.on() ? &trace : nullptr),
-      members_(options.world.replicas) {
+      members_(options.world.replicas),
+      random_(options.world.seed ^ 0x2b992ddfa23249d6ULL) {
   world_.on_granted = [this](paxos::Member owner, paxos::Grant grant) {
     ++grants_;
     path_switches_ += grant.number > 1 ? 1U : 0U;
@@ -88,6 +89,9 @@ std::uint64_t Group::NextNs() const {
   for (const Member& each : members_) {
     if (Takes(each)) {
       next_ns = std::min(next_ns, each.next_turn_ns);
+      if (each.transfer.has_value()) {
+        next_ns = std::min(next_ns, each.transfer->due_ns);
+      }
     }
   }
   return next_ns;
@@ -113,6 +117,7 @@ void Group::Poll() {
     if ((touched & (1U << i)) != 0) {
       Wake(each, now_ns);
     }
+    MoveSnapshots(IdOf(i));
     if (each.next_turn_ns > now_ns) {
       continue;
     }
@@ -129,6 +134,7 @@ void Group::Notice(ReplicaId id) {
   Member& each = member(id);
   const paxos::Role role = core(id).role();
   if (role != each.role) {
+    readmissions_ += each.role == paxos::Role::kLearner ? 1U : 0U;
     each.role = role;
     if (trace_.on()) {
       trace_.Say("replica " + NameOf(core(id).self()),
@@ -141,6 +147,93 @@ void Group::Notice(ReplicaId id) {
     last_leader_ = id;
   }
   each.leading = leading;
+}
+
+// ---- snapshots
+// --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+class BytesSink final : public rsm::SnapshotSink {
+ public:
+  explicit BytesSink(std::vector<std::byte>& bytes) : bytes_(bytes) {}
+  [[nodiscard]] absl::Status Append(std::span<const std::byte> bytes) override {
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    return absl::OkStatus();
+  }
+
+ private:
+  std::vector<std::byte>& bytes_;
+};
+
+class BytesSource final : public rsm::SnapshotSource {
+ public:
+  explicit BytesSource(std::span<const std::byte> bytes) : left_(bytes) {}
+  [[nodiscard]] absl::Status Read(std::span<std::byte> bytes) override {
+    if (bytes.size() > left_.size()) {
+      return absl::OutOfRangeError("the snapshot ends");
+    }
+    std::copy_n(left_.begin(), bytes.size(), bytes.begin());
+    left_ = left_.subspan(bytes.size());
+    return absl::OkStatus();
+  }
+
+ private:
+  std::span<const std::byte> left_;
+};
+
+}  // namespace
+
+// A replica that the ring has passed by is sent what some other one has come to, and meanwhile the group goes
+// on.
+void Group::MoveSnapshots(ReplicaId id) {
+  Member& each = member(id);
+  if (each.transfer.has_value()) {
+    if (each.transfer->due_ns <= world_.now_ns()) {
+      Install(id);
+      each.transfer.reset();
+    }
+    return;
+  }
+  const std::optional<paxos::Position> wanted = each.replica->SnapshotWanted();
+  if (!wanted.has_value()) {
+    return;
+  }
+  const ReplicaId from = IdOf((id.value() + random_.Between(1, members_.size() - 1)) % members_.size());
+  if (Takes(member(from)) && core(from).applied() >= *wanted) {
+    TakeSnapshot(from, id);
+  }
+}
+
+void Group::TakeSnapshot(ReplicaId from, ReplicaId to) {
+  const Member& donor = member(from);
+  Transfer transfer;
+  transfer.to = core(to).self().incarnation;
+  transfer.facts = donor.replica->DescribeState();
+  BytesSink sink(transfer.bytes);
+  GAIOS_CHECK(donor.replica->SaveSnapshot(sink).ok(), "memory takes a snapshot");
+  transfer.applied = agreed_.applied(core(from).self());
+  transfer.ran = donor.desk->ran();
+  transfer.due_ns = world_.now_ns() + random_.Between(100'000, 20'000'000);
+  if (trace_.on()) {
+    trace_.Say("snapshot", absl::StrCat("of slot ", transfer.facts.cursor.slot.value(), " from replica ",
+                                        from.value(), " to ", to.value()));
+  }
+  member(to).transfer = std::move(transfer);
+}
+
+void Group::Install(ReplicaId id) {
+  Member& taker = member(id);
+  const Transfer& transfer = *taker.transfer;
+  BytesSource source(transfer.bytes);
+  // It may be of no use any more, or not be possible now.
+  if (!taker.replica->InstallSnapshot(transfer.facts, source).ok()) {
+    return;
+  }
+  ++snapshots_installed_;
+  taker.desk->OnInstalled(transfer.ran);
+  agreed_.OnInstalled(core(id).self(), transfer.applied);
+  Wake(taker, world_.now_ns());
 }
 
 // ---- faults
@@ -163,6 +256,12 @@ void Group::Stop(ReplicaId id) {
 void Group::Restart(ReplicaId id) {
   world_.Restart(id);
   Start(id);
+}
+
+bool Group::HandOver(ReplicaId id, ReplicaId to) {
+  const bool begun = member(id).replica->HandOver(to) == rsm::HandOverAnswer::kBegun;
+  Wake(member(id), world_.now_ns());
+  return begun;
 }
 
 void Group::Pause(ReplicaId id, bool paused) {
@@ -223,6 +322,12 @@ std::size_t Group::CountWithinTheRing() const {
 }
 
 bool Group::EnoughWithout(ReplicaId id) const {
+  // While a vote passes from one incarnation to the next it is nobody's: a crash more could be one too many.
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (runs(IdOf(i)) && core(IdOf(i)).readmission_undecided()) {
+      return false;
+    }
+  }
   paxos::Position end;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (votes(IdOf(i))) {

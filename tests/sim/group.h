@@ -21,6 +21,7 @@
 #include "tests/sim/desk.h"
 #include "tests/sim/local_clock.h"
 #include "tests/sim/mail.h"
+#include "tests/sim/random.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/watch.h"
 
@@ -60,6 +61,8 @@ class Group {
   // After Crash: in the next incarnation, with empty memory.
   void Restart(ReplicaId id);
   void Pause(ReplicaId id, bool paused);
+  // Whether the leader `id` begins to hand over.
+  bool HandOver(ReplicaId id, ReplicaId to);
   // Takes a turn only every so often; 0: as usual.
   void SlowDown(ReplicaId id, std::uint64_t turn_ns) { member(id).slow_turn_ns = turn_ns; }
 
@@ -97,10 +100,22 @@ class Group {
   [[nodiscard]] std::uint64_t leader_changes() const { return leader_changes_; }
   [[nodiscard]] std::uint64_t grants() const { return grants_; }
   [[nodiscard]] std::uint64_t path_switches() const { return path_switches_; }
+  [[nodiscard]] std::uint64_t snapshots_installed() const { return snapshots_installed_; }
+  [[nodiscard]] std::uint64_t readmissions() const { return readmissions_; }
   // Of all that was applied, and by whom, when.
   [[nodiscard]] std::uint64_t digest() const;
 
  private:
+  // A snapshot on its way to a replica that the ring has passed by.
+  struct Transfer {
+    paxos::Incarnation to;
+    rsm::SnapshotFacts facts;
+    std::vector<std::byte> bytes;
+    std::size_t applied = 0;  // commands, as Agreed counts them
+    std::uint64_t ran = 0;    // as Desk counts them
+    std::uint64_t due_ns = 0;
+  };
+
   struct Member {
     std::unique_ptr<LocalClock> clock;
     std::unique_ptr<rsm::StateMachine> state_machine;
@@ -113,6 +128,7 @@ class Group {
     std::uint64_t next_turn_ns = 0;
     paxos::Role role = paxos::Role::kFollower;
     bool leading = false;
+    std::optional<Transfer> transfer;
     std::uint64_t earlier_digest = 0;  // of earlier lives
   };
 
@@ -121,6 +137,9 @@ class Group {
   void Start(ReplicaId id);
   void Wake(Member& member, std::uint64_t now_ns);
   void Notice(ReplicaId id);
+  void MoveSnapshots(ReplicaId id);
+  void TakeSnapshot(ReplicaId from, ReplicaId to);
+  void Install(ReplicaId id);
   [[nodiscard]] bool Takes(const Member& member) const {
     return member.replica != nullptr && !member.paused && !member.stopped;
   }
@@ -138,6 +157,9 @@ class Group {
   std::uint64_t leader_changes_ = 0;
   std::uint64_t grants_ = 0;
   std::uint64_t path_switches_ = 0;
+  std::uint64_t snapshots_installed_ = 0;
+  std::uint64_t readmissions_ = 0;
+  Random random_;
 };
 
 }  // namespace gaios::sim

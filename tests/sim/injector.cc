@@ -143,6 +143,9 @@ void Injector::Do(Deed deed) {
     case Deed::kLeaveBehind:
       LeaveBehind();
       return;
+    case Deed::kHandOver:
+      HandOver();
+      return;
     case Deed::kBurst:
       Burst();
       return;
@@ -195,6 +198,14 @@ void Injector::Pause() {
     trace_.Say("fault", Name(id) + " goes on");
     group_.Pause(id, false);
   });
+}
+
+void Injector::HandOver() {
+  const std::optional<ReplicaId> leader = Leading();
+  const ReplicaId to = Any();
+  if (leader.has_value() && to != *leader && group_.HandOver(*leader, to)) {
+    Happened(FaultKind::kHandOver, Name(*leader) + " is to hand over to " + Name(to));
+  }
 }
 
 void Injector::PauseBeforeWrite() {
@@ -471,6 +482,9 @@ void Injector::Stop() {
     const ReplicaId a = IdOf(i);
     if (group_.exists(a) && !group_.runs(a)) {
       group_.Crash(a);
+    }
+    if (!group_.exists(a)) {
+      group_.Restart(a);  // those too that had died for good
     }
     group_.Pause(a, false);
     group_.SlowDown(a, 0);

@@ -2,8 +2,9 @@
 #define GAIOS_TESTS_SIM_INJECTOR_H_
 
 // Does to a group what a plan allows, and undoes it after a while. It leaves enough for the group to live on:
-// a majority of voters runs and can be brought up to date from each other's rings, since a replica that has
-// forgotten what it knew, or that the ring has passed by, does not come back. One thread.
+// a majority of voters runs and can be brought up to date from each other's rings. A replica that has
+// forgotten what it knew is filled again, from a snapshot when the ring has passed it by, and readmitted. One
+// thread.
 
 #include <array>
 #include <cstddef>
@@ -54,6 +55,7 @@ class Injector {
   void SlowReplica();
   void LeaveBehind();
   void AwaitPassedBy(ReplicaId id, std::uint64_t give_up_ns);
+  void HandOver();
   void Burst();
   void CutClient();
 

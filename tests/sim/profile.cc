@@ -36,6 +36,7 @@ std::vector<Profile> Make() {
                          {Deed::kFlap, 5},
                          {Deed::kSlowReplica, 4},
                          {Deed::kLeaveBehind, 1},
+                         {Deed::kHandOver, 3},
                          {Deed::kBurst, 5},
                          {Deed::kCutClient, 4}});
   all.swarm = true;
@@ -81,6 +82,20 @@ std::vector<Profile> Make() {
                              {Deed::kHoldWrites, 2},
                              {Deed::kFlap, 2}});
   profiles.push_back(crashes);
+
+  Profile replaced;
+  replaced.name = "replaced";
+  replaced.description =
+      "every member is lost, filled and readmitted again and again, and the leadership handed over";
+  replaced.weights = Weights({{Deed::kCrash, 8},
+                              {Deed::kCrashHostAlive, 4},
+                              {Deed::kHandOver, 6},
+                              {Deed::kPause, 2},
+                              {Deed::kHoldWrites, 2},
+                              {Deed::kHoldMessages, 2},
+                              {Deed::kPartition, 1},
+                              {Deed::kLeaveBehind, 1}});
+  profiles.push_back(replaced);
 
   Profile torn;
   torn.name = "torn";

@@ -199,6 +199,19 @@ std::vector<ReplicaId> Simulation::Within() const {
   return within;
 }
 
+std::vector<ReplicaId> Simulation::All() const {
+  std::vector<ReplicaId> all;
+  for (std::size_t i = 0; i < group_.size(); ++i) {
+    all.push_back(IdOf(i));
+  }
+  return all;
+}
+
+// Whoever had forgotten everything has been filled and readmitted.
+bool Simulation::AllVote() const {
+  return std::ranges::all_of(All(), [this](ReplicaId id) { return group_.votes(id); });
+}
+
 // Whether all of these have applied the same, and all there is.
 bool Simulation::Converged(const std::vector<ReplicaId>& members) const {
   const std::optional<ReplicaId> leader = group_.leader();
@@ -250,8 +263,7 @@ void Simulation::RunLively() {
     Fail("liveness: not all that was asked for is answered after the faults have ended:" + WhatIs());
     return;
   }
-  const std::vector<ReplicaId> within = Within();
-  if (!RunUntil([this, &within] { return Converged(within); }, kLivenessLimitNs)) {
+  if (!RunUntil([this] { return AllVote() && Converged(All()); }, kLivenessLimitNs)) {
     Fail("liveness: the replicas do not come to the same state after the faults have ended:" + WhatIs());
     return;
   }
@@ -263,12 +275,9 @@ void Simulation::RunLively() {
     return;
   }
   SetAsking(false);
-  if (!RunUntil([this] { return AllIdle() && Converged(Within()); }, kLivenessLimitNs)) {
+  if (!RunUntil([this] { return AllIdle() && AllVote() && Converged(All()); }, kLivenessLimitNs)) {
     Fail("liveness: the replicas do not come to the same state at the end:" + WhatIs());
     return;
-  }
-  if (outcome_.failures.empty() && Within().size() < group_.majority()) {
-    Fail("liveness: no majority has the state at the end:" + WhatIs());
   }
 }
 
@@ -321,6 +330,8 @@ void Simulation::CountFaults() {
   faults.Add(FaultKind::kClientMessageLost, mail_.lost());
   faults.Add(FaultKind::kClientMessageDuplicated, mail_.duplicated());
   faults.Add(FaultKind::kCommandRetried, agreed_.retried());
+  faults.Add(FaultKind::kSnapshotInstalled, group_.snapshots_installed());
+  faults.Add(FaultKind::kReadmitted, group_.readmissions());
   for (const std::int64_t gain_ppm : plan_.clock_gain_ppm) {
     faults.Add(FaultKind::kClockRate, gain_ppm > 10'000 || gain_ppm < -10'000 ? 1U : 0U);
   }

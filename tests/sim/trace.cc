@@ -22,6 +22,8 @@ const char* KindName(paxos::EntryKind kind) {
       return "ballot record";
     case paxos::EntryKind::kBatch:
       return "batch";
+    case paxos::EntryKind::kReadmission:
+      return "readmission";
   }
   return "unknown";
 }
@@ -95,6 +97,13 @@ void Trace::OnCommit(paxos::Member replica, const paxos::Cursor& commit) {
   if (on()) {
     Say(Who(replica), absl::StrCat("knows slot ", commit.slot.value(), " (up to byte ",
                                    commit.position.value(), ") to be committed"));
+  }
+}
+
+void Trace::OnInstall(paxos::Member replica, const paxos::Cursor& cursor) {
+  if (on()) {
+    Say(Who(replica), absl::StrCat("goes on from a snapshot of slot ", cursor.slot.value(), " (byte ",
+                                   cursor.position.value(), ")"));
   }
 }
 

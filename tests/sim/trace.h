@@ -41,7 +41,8 @@ class Trace final : public paxos::Observer {
   void OnCommit(paxos::Member replica, const paxos::Cursor& commit) override;
   void OnApply(paxos::Member replica, const paxos::Entry& entry) override;
   // Of every append there would be one: left out.
-  void OnReuse(paxos::Member, paxos::Position, std::span<const paxos::ReplicaId>) override {}
+  void OnInstall(paxos::Member replica, const paxos::Cursor& cursor) override;
+  void OnReuse(paxos::Member, paxos::Position, std::span<const paxos::Member>) override {}
 
  private:
   std::FILE* const out_;

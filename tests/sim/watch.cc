@@ -89,7 +89,14 @@ void Watch::OnApply(paxos::Member replica, const paxos::Entry& entry) {
   }
 }
 
-void Watch::OnReuse(paxos::Member leader, paxos::Position limit, std::span<const paxos::ReplicaId> in_sync) {
+void Watch::OnInstall(paxos::Member replica, const paxos::Cursor& cursor) {
+  invariants_.OnInstall(replica, cursor);
+  if (next_ != nullptr) {
+    next_->OnInstall(replica, cursor);
+  }
+}
+
+void Watch::OnReuse(paxos::Member leader, paxos::Position limit, std::span<const paxos::Member> in_sync) {
   invariants_.OnReuse(leader, limit, in_sync);
   if (next_ != nullptr) {
     next_->OnReuse(leader, limit, in_sync);

@@ -34,8 +34,8 @@ class Watch final : public paxos::Observer {
                 paxos::Position position) override;
   void OnCommit(paxos::Member replica, const paxos::Cursor& commit) override;
   void OnApply(paxos::Member replica, const paxos::Entry& entry) override;
-  void OnReuse(paxos::Member leader, paxos::Position limit,
-               std::span<const paxos::ReplicaId> in_sync) override;
+  void OnInstall(paxos::Member replica, const paxos::Cursor& cursor) override;
+  void OnReuse(paxos::Member leader, paxos::Position limit, std::span<const paxos::Member> in_sync) override;
 
  private:
   [[nodiscard]] bool Missing(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,

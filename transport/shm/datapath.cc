@@ -47,29 +47,44 @@ void ShmTransport::CopyMany(std::byte* ring, Range range) const {
   CopyRange(ring, store_.log(), options_.capacity, range);
 }
 
-Post ShmTransport::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
-                         std::uint64_t token) {
-  Link& link = LinkTo(peer);
-  const std::size_t bytes = range.size();  // huge when it ends before it begins
-  GAIOS_CHECK(bytes <= options_.capacity, "a range of the log fits into its ring");
+[[gnu::always_inline]] inline Post ShmTransport::WriteOne(const RangeWrite& write) {
+  Link& link = LinkTo(write.peer);
+  const std::size_t bytes = write.range.size();  // huge when it ends before it begins
+  const std::size_t capacity = options_.capacity;
+  GAIOS_CHECK(bytes <= capacity, "a range of the log fits into its ring");
   if (link.posted.full()) [[unlikely]] {
     return Post::kFull;
   }
-  if (!link.path.Is(grant, acceptor)) [[unlikely]] {
-    return Admit(link, Operation::kWrite, grant, acceptor, token);
+  if (!link.path.Is(write.grant, write.acceptor)) [[unlikely]] {
+    return Admit(link, Operation::kWrite, write.grant, write.acceptor, write.token);
   }
-  const std::size_t offset = range.from.value() & (options_.capacity - 1);
-  if (bytes > base::kFewBytes || offset + bytes > options_.capacity || options_.pause_points != nullptr)
-      [[unlikely]] {
-    CopyMany(link.path.ring, range);
+  const std::size_t offset = write.range.from.value() & (capacity - 1);
+  if (bytes > base::kFewBytes || offset + bytes > capacity || options_.pause_points != nullptr) [[unlikely]] {
+    CopyMany(link.path.ring, write.range);
   } else {
     std::byte* const to = link.path.ring + offset;
     CopyShared(to, store_.log() + offset, bytes);
     // Near the end of the ring these are lines of the log words, which comes to nothing.
     base::PrefetchForWrite(to + bytes + kAheadBytes, bytes);
   }
-  Enqueue(link, Operation::kWrite, grant, token, Outcome::kDone);
+  Enqueue(link, Operation::kWrite, write.grant, write.token, Outcome::kDone);
   return Post::kPosted;
+}
+
+Post ShmTransport::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
+                         std::uint64_t token) {
+  return WriteOne({.peer = peer, .acceptor = acceptor, .grant = grant, .range = range, .token = token});
+}
+
+std::size_t ShmTransport::WriteMany(std::span<const RangeWrite> writes) {
+  std::size_t posted = 0;
+  for (const RangeWrite& write : writes) {
+    if (WriteOne(write) != Post::kPosted) [[unlikely]] {
+      break;
+    }
+    ++posted;
+  }
+  return posted;
 }
 
 Post ShmTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,

@@ -72,6 +72,7 @@ class ShmTransport final : public Transport {
   void GrantTo(ReplicaId to, Grant grant) override;
 
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
+  [[nodiscard]] std::size_t WriteMany(std::span<const RangeWrite> writes) override;
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override;
   Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
@@ -114,6 +115,7 @@ class ShmTransport final : public Transport {
   }
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
   void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome);
+  Post WriteOne(const RangeWrite& write);
   void CopyMany(std::byte* ring, Range range) const;
   std::size_t CompletePosted(EventHandler& handler);
   std::size_t CompleteOneByOne(Link& link, std::size_t count, Outcome judged, EventHandler& handler);

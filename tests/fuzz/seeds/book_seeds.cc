@@ -75,6 +75,7 @@ void WriteBookSeeds(const Corpus& corpus) {
   WriteBooks(corpus);
   WriteBatches(corpus);
   corpus.AddRandom("sessions", 12, 1200, 20);
+  corpus.AddRandom("snapshot_file", 12, 200, 21);
 }
 
 }  // namespace gaios::fuzz

@@ -6,6 +6,7 @@
 #include <ranges>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -106,6 +107,23 @@ TEST_F(FaultsTest, WritesToAStoppedAcceptorComplete) {
   }
   EXPECT_EQ(CountOf(Event::Kind::kLinkDown), 0U);
   ASSERT_EQ(::kill(backend_.process(ReplicaId(0)).pid(), SIGCONT), 0);
+}
+
+TEST_F(FaultsTest, ManyWritesArePostedUpToTheFirstThatIsNotTaken) {
+  OpenWithPeer(kPeer, ReplicaId(0));
+  const Grant grant = GrantOf(1, kPeer);
+  TakeGrant(grant);
+  const auto write = [](Grant under, std::uint64_t token) {
+    return RangeWrite{
+        .peer = ReplicaId(0), .acceptor = Incarnation(1), .grant = under, .range = kLine, .token = token};
+  };
+  const Grant later = GrantOf(2, kPeer);  // that nobody has given
+  EXPECT_EQ(self_->WriteMany(std::vector{write(grant, 7), write(later, 8), write(grant, 9)}), 1U);
+  EXPECT_EQ(self_->WriteMany(std::vector{write(later, 8), write(grant, 9)}), 0U);
+  EXPECT_EQ(self_->WriteMany(std::vector{write(grant, 9), write(grant, 10)}), 2U);
+  PollSelf();
+  EXPECT_EQ(LastOutcome(), Outcome::kDone);
+  EXPECT_EQ(events_.back().completion.token, 10U);
 }
 
 TEST_F(FaultsTest, AKilledAcceptorIsNoticedAtTheNextLookAndItsMemoryUntilThen) {

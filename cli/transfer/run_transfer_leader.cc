@@ -1,0 +1,172 @@
+#include "gaios/cli/transfer/run_transfer_leader.h"
+
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <nlohmann/json.hpp>
+
+#include "gaios/cli/complain.h"
+#include "gaios/cli/status/group_status.h"
+#include "gaios/cli/write_json.h"
+#include "gaios/paxos/state.h"
+#include "gaios/rsm/client/shm_connection.h"
+#include "gaios/rsm/client/wire.h"
+#include "gaios/rsm/group_identity.h"
+
+namespace gaios::cli {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kLookInterval = std::chrono::microseconds(200);
+
+// Looks again and again until `holds`; false when it does not come about.
+bool WaitFor(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      return false;
+    }
+    std::this_thread::sleep_for(kLookInterval);
+  }
+  return true;
+}
+
+bool Leads(const ReplicaStatus& replica) {
+  const rsm::CounterData* const data = replica.Live();
+  return data != nullptr && data->role == static_cast<std::uint64_t>(paxos::Role::kLeader) &&
+         data->no_quorum == 0;
+}
+
+std::optional<std::size_t> FindLeader(const rsm::Config& config) {
+  for (const ReplicaStatus& replica : ReadGroupStatus(config).replicas) {
+    if (Leads(replica)) {
+      return replica.id.value();
+    }
+  }
+  return std::nullopt;
+}
+
+rsm::CounterData Read(const rsm::Config& config, std::size_t replica) {
+  const GroupStatus status = ReadGroupStatus(config);
+  const rsm::CounterData* const data = status.replicas[replica].Live();
+  return data != nullptr ? *data : rsm::CounterData();
+}
+
+// What the leader says to it; nothing when it does not answer.
+std::optional<rsm::ResponseHeader> Ask(const rsm::Config& config, paxos::GroupId group, std::size_t leader,
+                                       std::size_t to) {
+  rsm::ShmConnection connection(config.directory, paxos::ReplicaId(static_cast<std::uint8_t>(leader)), group);
+  rsm::RequestHeader request;
+  request.request = 1;
+  request.sequence = to;
+  request.kind = rsm::RequestKind::kHandOver;
+  bool sent = false;
+  std::optional<rsm::ResponseHeader> answer;
+  static_cast<void>(WaitFor([&] {
+    connection.Advance();
+    sent = sent || (connection.ready() && connection.Send(request, {}));
+    if (const auto response = connection.FrontResponse(); response.has_value()) {
+      answer = response->header;
+    }
+    return answer.has_value() || connection.state() == rsm::ShmConnection::State::kLost;
+  }));
+  return answer;
+}
+
+absl::Status NotAble(std::size_t to) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("replica ", to,
+                   " cannot lead now: it is not in sync, has yet to be readmitted, or cannot be reached; see "
+                   "`gaios status`, and try again when it follows"));
+}
+
+}  // namespace
+
+absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t to) {
+  if (to >= config.replicas.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("the config of group '", config.group, "' has no replica ",
+                                                   to, ": its ids are 0 to ", config.replicas.size() - 1));
+  }
+  const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(config);
+  if (!group.ok()) {
+    return group.status();
+  }
+  Transfer transfer;
+  transfer.to = to;
+  std::optional<std::size_t> leader;
+  if (!WaitFor([&] { return (leader = FindLeader(config)).has_value(); })) {
+    return absl::NotFoundError(
+        absl::StrCat("no replica of group '", config.group,
+                     "' leads on this host: run this where its leader runs, or start the "
+                     "group"));
+  }
+  transfer.from = *leader;
+  if (*leader == to) {
+    return transfer;
+  }
+  const std::uint64_t hand_overs = Read(config, *leader).hand_overs;
+  const std::uint64_t failovers = Read(config, to).failovers_count;
+  const std::optional<rsm::ResponseHeader> answer = Ask(config, *group, *leader, to);
+  if (!answer.has_value() || answer->status == rsm::ResponseStatus::kNotLeader) {
+    return absl::UnavailableError(absl::StrCat("replica ", *leader, " led and does so no more; try again"));
+  }
+  if (answer->status != rsm::ResponseStatus::kBegun) {
+    return NotAble(to);
+  }
+  const bool leads =
+      WaitFor([&] { return FindLeader(config) == to && Read(config, to).failovers_count > failovers; });
+  if (!leads) {
+    return absl::UnavailableError(
+        absl::StrCat("replica ", to,
+                     " did not come to lead; the group goes on under whom it has, see "
+                     "`gaios status`, and try again"));
+  }
+  const rsm::CounterData old = Read(config, *leader);
+  const rsm::CounterData taker = Read(config, to);
+  if (old.hand_overs > hand_overs) {
+    transfer.drain_us = static_cast<double>(old.hand_over_drain_ns) / 1000;
+  }
+  const rsm::FailoverCounters& last =
+      taker.failovers[(taker.failovers_count - 1) % rsm::CounterData::kFailovers];
+  transfer.take_over_us = static_cast<double>(last.total_ns) / 1000;
+  return transfer;
+}
+
+int RunTransferLeader(const TransferFlags& flags) {
+  const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(flags.config);
+  if (!config.ok()) {
+    return Complain(config.status());
+  }
+  const absl::StatusOr<Transfer> transfer = TransferLeader(*config, static_cast<std::size_t>(flags.to));
+  if (!transfer.ok()) {
+    return Complain(transfer.status());
+  }
+  if (flags.json != "-") {
+    std::printf("%s",
+                transfer->from == transfer->to
+                    ? absl::StrFormat("replica %u leads already\n", transfer->to).c_str()
+                    : absl::StrFormat("replica %u leads after replica %u; nothing was committed for %.1f us "
+                                      "(%.1f to finish what was under way, %.1f to take over)\n",
+                                      transfer->to, transfer->from, transfer->gap_us(), transfer->drain_us,
+                                      transfer->take_over_us)
+                          .c_str());
+  }
+  const nlohmann::json json = {{"from", transfer->from},
+                               {"to", transfer->to},
+                               {"gap_us", transfer->gap_us()},
+                               {"drain_us", transfer->drain_us},
+                               {"take_over_us", transfer->take_over_us}};
+  if (const absl::Status written = WriteJson(json, flags.json); !written.ok()) {
+    return Complain(written);
+  }
+  return kExitGood;
+}
+
+}  // namespace gaios::cli

@@ -1,0 +1,42 @@
+#ifndef GAIOS_CLI_TRANSFER_RUN_TRANSFER_LEADER_H_
+#define GAIOS_CLI_TRANSFER_RUN_TRANSFER_LEADER_H_
+
+// `gaios transfer-leader`: asks who leads a group on this host to hand over to another replica, and waits
+// until that one leads.
+
+#include <cstddef>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+#include "gaios/rsm/config.h"
+
+namespace gaios::cli {
+
+struct TransferFlags {
+  std::string config;
+  std::string json;
+  int to = -1;
+};
+
+struct Transfer {
+  std::size_t from = 0;
+  std::size_t to = 0;
+  // How long nothing was committed: until everything that had been taken was, and the other was told; and
+  // from there to the first commit of the other. Each on its replica's clock; the way of the word is not in
+  // it.
+  double drain_us = 0;
+  double take_over_us = 0;
+  [[nodiscard]] double gap_us() const { return drain_us + take_over_us; }
+};
+
+// Hands over and waits for it, at most some seconds. NotFound when no replica leads here, FailedPrecondition
+// when `to` could not lead, Unavailable when it did not come about: the group goes on under whom it has.
+[[nodiscard]] absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t to);
+
+// Exit codes: 0 it leads, 1 it does not, 2 wrong usage or configuration.
+[[nodiscard]] int RunTransferLeader(const TransferFlags& flags);
+
+}  // namespace gaios::cli
+
+#endif  // GAIOS_CLI_TRANSFER_RUN_TRANSFER_LEADER_H_

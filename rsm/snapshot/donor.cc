@@ -1,0 +1,256 @@
+#include "gaios/rsm/snapshot/donor.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <span>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "gaios/base/pinning.h"
+#include "gaios/transport/shm/socket.h"
+
+namespace gaios::rsm {
+namespace {
+
+constexpr int kRequestMs = 1'000;   // a taker knows what it wants
+constexpr int kSilenceMs = 10'000;  // and takes what it is given
+constexpr int kWaitMs = 1'000;      // how often one that waits is told so
+constexpr int kAttempts = 3;        // to take one that is late enough, while the log moves on
+
+std::uint64_t NowNs() {
+  return static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
+// Whether `fd` is readable before `timeout_ms` have passed; and whether `stop` is.
+struct Readable {
+  bool fd = false;
+  bool stop = false;
+};
+Readable AwaitReadable(int fd, int stop, int timeout_ms) {
+  std::array<pollfd, 2> waited = {pollfd{.fd = fd, .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = stop, .events = POLLIN, .revents = 0}};
+  const int ready = ::poll(waited.data(), waited.size(), timeout_ms);
+  return ready <= 0 ? Readable{} : Readable{waited[0].revents != 0, waited[1].revents != 0};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Donor>> Donor::Open(const DonorOptions& options) {
+  absl::StatusOr<SignalFd> stop = SignalFd::Create();
+  absl::StatusOr<SignalFd> answered = SignalFd::Create();
+  if (!stop.ok() || !answered.ok()) {
+    return stop.ok() ? answered.status() : stop.status();
+  }
+  absl::StatusOr<base::UniqueFd> listener = ListenForTransfers(options.socket_path);
+  if (!listener.ok()) {
+    return listener.status();
+  }
+  std::unique_ptr<Donor> donor(
+      new Donor(options, *std::move(listener), *std::move(stop), *std::move(answered)));
+  donor->thread_ = std::thread([&donor = *donor] { donor.Run(); });
+  return donor;
+}
+
+Donor::Donor(const DonorOptions& options, base::UniqueFd listener, SignalFd stop, SignalFd answered)
+    : options_(options),
+      listener_(std::move(listener)),
+      socket_file_(options.socket_path),
+      stop_(std::move(stop)),
+      answer_ready_(std::move(answered)) {}
+
+Donor::~Donor() {
+  stop_.Raise();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+void Donor::Answer(std::uint64_t asked, const absl::Status& outcome) {
+  {
+    const std::lock_guard lock(mutex_);
+    answered_ = asked;
+    outcome_ = outcome;
+  }
+  answer_ready_.Raise();
+}
+
+DonorCounters Donor::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+void Donor::Run() {
+  base::SetThisThreadName("gaios-donor");
+  for (;;) {
+    const Readable ready = AwaitReadable(listener_.get(), stop_.fd(), -1);
+    if (ready.stop) {
+      return;
+    }
+    if (!ready.fd) {
+      continue;  // a signal
+    }
+    base::UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket.valid()) {
+      Serve(std::move(socket));
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+      // It stays readable until there is room again: look at it now and then.
+      static_cast<void>(AwaitReadable(stop_.fd(), stop_.fd(), kWaitMs));
+    }
+  }
+}
+
+void Donor::Serve(base::UniqueFd socket) {
+  const bool trusted = transport::shm::PeerIsTrusted(socket.get());
+  UnixStream stream(std::move(socket), stop_.fd(), kRequestMs);
+  TransferRequest request;
+  const bool asks = trusted && stream.Receive(std::as_writable_bytes(std::span(&request, 1))).ok() &&
+                    request.magic == kTransferMagic;
+  if (!asks) {
+    const std::lock_guard lock(mutex_);
+    ++counters_.strangers;
+    return;
+  }
+  stream.set_silence_ms(kSilenceMs);
+  const absl::Status given = Give(stream, request);
+  const std::lock_guard lock(mutex_);
+  ++(given.ok()                          ? counters_.given
+     : absl::IsFailedPrecondition(given) ? counters_.refused
+                                         : counters_.cut_off);
+}
+
+absl::Status Donor::Refuse(UnixStream& stream, const absl::Status& why) {
+  if (absl::Status sent = SendRefusal(stream, {why.message().data(), why.message().size()}); !sent.ok()) {
+    return sent;
+  }
+  return absl::FailedPreconditionError(why.message());
+}
+
+absl::Status Donor::Give(UnixStream& stream, const TransferRequest& request) {
+  if (request.version != kTransferVersion) {
+    return Refuse(stream,
+                  absl::FailedPreconditionError(absl::StrCat(
+                      "snapshots are given here by version ", kTransferVersion, ", you ask by version ",
+                      request.version, "; run one release on all replicas")));
+  }
+  if (request.group != options_.origin.group.value()) {
+    return Refuse(stream, absl::FailedPreconditionError(
+                              absl::StrCat("this replica is of another group, or another bootstrap of it: \"",
+                                           options_.origin.group_name, "\" in epoch ", options_.origin.epoch,
+                                           "; look whether both use one config and directory")));
+  }
+  absl::StatusOr<std::unique_ptr<SnapshotReader>> kept = Kept(request.at_least);
+  for (int attempt = 0; !kept.ok() && attempt < kAttempts; ++attempt) {
+    const absl::Status taken = Ask(stream, request.at_least);
+    if (absl::IsCancelled(taken) || absl::IsUnavailable(taken) || absl::IsDeadlineExceeded(taken)) {
+      return taken;
+    }
+    if (!taken.ok()) {
+      return Refuse(stream, taken);
+    }
+    // One that was taken since is fresh.
+    kept = Kept(request.at_least == kFreshSnapshot ? 0 : request.at_least);
+  }
+  if (!kept.ok()) {
+    return Refuse(stream, kept.status());
+  }
+  absl::Status sent =
+      SendSnapshot(stream, request, **kept, [this](std::uint64_t bytes) { return Sent(bytes); });
+  if (absl::IsDataLoss(sent)) {
+    // Nobody is to be given it again: the next who asks gets a new one.
+    ::unlink(options_.snapshot_path.c_str());
+    const std::lock_guard lock(mutex_);
+    ++counters_.damaged;
+  }
+  return sent;
+}
+
+absl::StatusOr<std::unique_ptr<SnapshotReader>> Donor::Kept(std::uint64_t at_least) const {
+  if (at_least == kFreshSnapshot) {
+    return absl::NotFoundError("none is fresh");
+  }
+  absl::StatusOr<std::unique_ptr<SnapshotReader>> kept = SnapshotReader::Open(options_.snapshot_path);
+  if (!kept.ok()) {
+    return kept.status();
+  }
+  if (absl::Status status = CheckOrigin((*kept)->facts().origin, options_.origin, (*kept)->name());
+      !status.ok()) {
+    return status;
+  }
+  if (const std::uint64_t position = (*kept)->facts().cursor.position.value(); position < at_least) {
+    return absl::FailedPreconditionError(absl::StrCat("the last snapshot here is of position ", position,
+                                                      ", one of ", at_least, " or later is asked for"));
+  }
+  return kept;
+}
+
+absl::Status Donor::Ask(UnixStream& stream, std::uint64_t at_least) {
+  at_least_.store(at_least, std::memory_order_release);
+  const std::uint64_t number = asked_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  for (;;) {
+    absl::Status outcome;
+    if (AwaitAnswer(number, outcome)) {
+      return outcome;
+    }
+    // Either the time is up, or this thread is to stop: then the stream says so.
+    if (absl::Status status = SendWait(stream); !status.ok()) {
+      return status;
+    }
+    if (AwaitReadable(stop_.fd(), stop_.fd(), 0).stop) {
+      return absl::CancelledError("the replica is being closed");
+    }
+  }
+}
+
+bool Donor::AwaitAnswer(std::uint64_t number, absl::Status& outcome) {
+  const std::uint64_t until_ns = NowNs() + std::uint64_t{kWaitMs} * 1'000'000;
+  for (;;) {
+    answer_ready_.Clear();
+    {
+      const std::lock_guard lock(mutex_);
+      if (answered_ >= number) {
+        outcome = outcome_;
+        return true;
+      }
+    }
+    const std::uint64_t now_ns = NowNs();
+    if (now_ns >= until_ns) {
+      return false;
+    }
+    const auto left_ms = static_cast<int>((until_ns - now_ns) / 1'000'000) + 1;
+    if (AwaitReadable(answer_ready_.fd(), stop_.fd(), left_ms).stop) {
+      return false;
+    }
+  }
+}
+
+// Keeps to the bandwidth: what was sent has to take its time.
+absl::Status Donor::Sent(std::uint64_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    counters_.bytes_given += bytes;
+  }
+  if (options_.bytes_per_second == 0) {
+    return absl::OkStatus();
+  }
+  constexpr std::uint64_t kNsPerS = 1'000'000'000;
+  const auto takes_ns = static_cast<std::uint64_t>(static_cast<double>(bytes) * kNsPerS /
+                                                   static_cast<double>(options_.bytes_per_second));
+  next_send_ns_ = std::max(next_send_ns_, NowNs()) + takes_ns;
+  for (std::uint64_t now_ns = NowNs(); now_ns < next_send_ns_; now_ns = NowNs()) {
+    const auto left_ms = std::min<std::uint64_t>((next_send_ns_ - now_ns) / 1'000'000 + 1, kWaitMs);
+    if (AwaitReadable(stop_.fd(), stop_.fd(), static_cast<int>(left_ms)).stop) {
+      return absl::CancelledError("the replica is being closed");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gaios::rsm
