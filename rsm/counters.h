@@ -97,7 +97,7 @@ struct CounterData {
   std::array<FailoverCounters, kFailovers> failovers;
   std::uint64_t hand_overs = 0;  // planned, from this replica to another, that were carried through here
   std::uint64_t hand_over_drain_ns =
-      0;  // of the last: from the first refusal until the other was to take over
+      0;                              // of the last: from the first refusal until the other was to take over
   std::uint64_t transport_count = 0;  // of `transport`; 0 where replicas share a host
   std::array<std::uint64_t, kTransportPlaces> transport = {};  // by TransportCounter
 };

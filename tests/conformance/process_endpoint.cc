@@ -36,9 +36,9 @@ enum class Verb : std::uint8_t {
   kAsk,
 };
 
-// A process that has ended is seen at once. This is for one that hangs, and far longer than any answer takes on a
-// machine that has a hundred other things to do: within a virtual machine, where a few seconds of processor time may
-// take minutes.
+// A process that has ended is seen at once. This is for one that hangs, and far longer than any answer takes
+// on a machine that has a hundred other things to do: within a virtual machine, where a few seconds of
+// processor time may take minutes.
 constexpr int kReplyTimeoutMs = 600'000;
 
 bool WriteAll(int fd, const void* data, std::size_t size) {

@@ -106,6 +106,8 @@ TEST_F(StrangerTest, HalfOpenConnectionsCrowdOutEachOtherAndNobodyElse) {
   Crowd(kHundreds, [](const Stranger&) {});
   ASSERT_TRUE(TurnUntil([this] { return end(1).counters().connections_accepted == kHundreds + 1; }));
   EXPECT_EQ(end(1).counters().strangers_crowded, kHundreds - 32) << "as many as may be pending are kept";
+  EXPECT_TRUE(TurnUntil([this] { return strangers_.front()->Closed(); })) << "the oldest goes";
+  EXPECT_FALSE(strangers_.back()->Closed()) << "and the newest stays";
   ExpectUndisturbed();
   // A peer that comes back finds its way through the crowd.
   std::unique_ptr<Bootstrap> old = std::move(end(0).bootstrap);
