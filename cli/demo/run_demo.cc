@@ -280,6 +280,7 @@ class Demo {
         return;
       }
       restarted_ns_ = now_ns;
+      static_cast<void>(group_->Place(placed_.value_or(0)));  // it begins beside the followers
       live_.Event(absl::StrFormat("%5.1f s   replica %d is started again, and has forgotten everything",
                                   second, replica));
       return;
