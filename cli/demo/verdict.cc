@@ -64,7 +64,8 @@ class JournalFaults {
   JournalFaults(std::uint64_t submitted, const Records& sessions)
       : sessions_(sessions), times_(submitted + 1), repeated_(submitted + 1), displaced_(submitted + 1) {}
 
-  void Add(const Records& journal) {
+  // Those of a journal that was put together from others are known to be invented.
+  void Add(const Records& journal, bool joined = false) {
     std::ranges::fill(times_, std::uint8_t{0});
     std::vector<std::uint64_t> latest(sessions_.size());
     for (const Record& record : journal.records) {
@@ -72,7 +73,9 @@ class JournalFaults {
         continue;
       }
       if (record.command == 0 || record.command >= times_.size()) {
-        invented.Add(record.command);
+        if (!joined) {
+          invented.Add(record.command);
+        }
       } else if (times_[record.command] != 0) {
         times_[record.command] = 2;
         Note(record.command, repeated_, repeats);
@@ -243,7 +246,7 @@ Verdict Judge(const Records& acks, const Records& sessions, const std::vector<Re
   for (const Records& journal : journals) {
     faults.Add(journal);
   }
-  faults.Add(joined);
+  faults.Add(joined, true);
 
   Offenders lost;
   Offenders misplaced;

@@ -49,6 +49,8 @@ TEST(Demo, SurvivesAKilledLeaderAndProvesIt) {
   }
   EXPECT_GT(json["failover_us"]["total"], 0);
   EXPECT_GT(json["client_gap_us"], 0);
+  // And comes back.
+  EXPECT_GT(json["readmitted_ms"], 0);
   for (const char* field : {"p50", "p99", "p99_9", "p99_99", "max"}) {
     EXPECT_GT(json["latency_ns"][field], 0) << field;
   }
