@@ -27,6 +27,10 @@ namespace gaios::bench {
 // The share of a core that an idle follower costs.
 [[nodiscard]] absl::Status RunIdle(const Options& options);
 
+// What it costs that a replica comes back: the latency of commits while it is filled, how fast it is filled
+// without a bound, and the gap that a planned hand-over leaves.
+[[nodiscard]] absl::Status RunCatchup(const Options& options);
+
 }  // namespace gaios::bench
 
 #endif  // GAIOS_BENCH_BENCHMARKS_H_

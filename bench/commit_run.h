@@ -25,7 +25,8 @@ namespace gaios::bench {
 struct Series {
   base::Histogram all;
   base::Histogram block;
-  std::vector<double> p50_ns;
+  std::vector<double> p50_ns;  // of each block, as the next
+  std::vector<double> p99_ns;
   std::vector<double> instructions;  // for a command
   std::uint64_t commands = 0;
   std::uint64_t elapsed_ns = 0;
@@ -51,6 +52,7 @@ class CommitRun {
     const std::optional<std::uint64_t> after = instructions_.Read();
     series.all.Add(series.block);
     series.p50_ns.push_back(static_cast<double>(series.block.ValueAtPercentile(50)));
+    series.p99_ns.push_back(static_cast<double>(series.block.ValueAtPercentile(99)));
     if (before.has_value() && after.has_value() && result.commands > 0) {
       series.instructions.push_back(static_cast<double>(*after - *before) /
                                     static_cast<double>(result.commands));

@@ -1,6 +1,3 @@
-#include <poll.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <memory>
@@ -12,6 +9,7 @@
 #include "bench/group.h"
 #include "bench/placement.h"
 #include "bench/report.h"
+#include "bench/signals.h"
 #include "bench/targets.h"
 #include "bench/transports.h"
 
@@ -19,7 +17,6 @@ namespace gaios::bench {
 namespace {
 
 constexpr std::uint64_t kCommandsBeforeKill = 20'000;
-constexpr int kPatienceMs = 20'000;
 
 // What a replica tells the process that does the killing.
 struct alignas(base::kCacheLineBytes) ReplicaWord {
@@ -29,32 +26,6 @@ struct alignas(base::kCacheLineBytes) ReplicaWord {
 
 struct Page {
   std::array<ReplicaWord, paxos::kMaxReplicas> replicas;
-};
-
-// Bytes that replicas send when something has happened, so that nobody sleeps to wait for it.
-class Signals {
- public:
-  Signals() { valid_ = pipe(ends_.data()) == 0; }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-  ~Signals() {
-    if (valid_) {
-      close(ends_[0]);
-      close(ends_[1]);
-    }
-  }
-  [[nodiscard]] bool Send(char byte) const { return write(ends_[1], &byte, 1) == 1; }
-  // Whether the next byte comes in time and is `expected`.
-  [[nodiscard]] bool Await(char expected) const {
-    pollfd source{.fd = ends_[0], .events = POLLIN, .revents = 0};
-    char byte = 0;
-    return valid_ && ::poll(&source, 1, kPatienceMs) == 1 && read(ends_[0], &byte, 1) == 1 &&
-           byte == expected;
-  }
-
- private:
-  std::array<int, 2> ends_ = {-1, -1};
-  bool valid_ = false;
 };
 
 constexpr char kWarm = 'w';       // has committed kCommandsBeforeKill as the first leader

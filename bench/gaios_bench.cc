@@ -56,7 +56,8 @@ void AddFlags(CLI::App& command, CommandLine& line) {
           "--block-commits", options.block_commits,
           "commit and throughput: commands of a block, in place of --seconds or the wraps of the ring")
       ->check(CLI::Range(1, 1'000'000'000));
-  command.add_option("--trials", options.trials, "failovers, each of a group of its own")
+  command
+      .add_option("--trials", options.trials, "failovers, each of a group of its own; catchup: hand-overs")
       ->check(CLI::Range(1, 10'000));
   command.add_option("--capacity", options.capacity_bytes, "bytes of a ring, a power of two")
       ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
@@ -132,9 +133,12 @@ int Run(int argc, char** argv) {
   const auto add = [&app, &line, &benchmark, &benchmark_name](const char* name, const char* help, auto run) {
     CLI::App* const command = app.add_subcommand(name, help);
     AddFlags(*command, line);
-    command->callback([&benchmark, &benchmark_name, name, run] {
+    command->callback([command, &line, &benchmark, &benchmark_name, name, run] {
       benchmark = run;
       benchmark_name = name;
+      if (benchmark_name == "catchup" && command->count("--capacity") == 0) {
+        line.options.capacity_bytes = rsm::Config().capacity_bytes;  // a ring's worth is what is filled
+      }
     });
   };
   add("commit", "latency of a commit", RunCommit);
@@ -142,11 +146,8 @@ int Run(int argc, char** argv) {
   add("failover", "from the death of a leader to the first commit of the next", RunFailover);
   add("book", "the order book, by itself and replicated", RunBook);
   add("idle", "what an idle follower costs", RunIdle);
-  add("catchup", "not in this version", [](const Options& /*options*/) {
-    return absl::UnimplementedError(
-        "catchup is not in this version: a replica that restarts in memory mode waits and does not rejoin "
-        "yet");
-  });
+  add("catchup", "commits while a replica is filled, how fast it is filled, and planned hand-overs",
+      RunCatchup);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -15,8 +15,10 @@ std::uint64_t StartTimeoutNs(const GroupOptions& group) {
   return group.transport == rsm::TransportKind::kShm ? 20'000'000'000 : 120'000'000'000;
 }
 
-rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id) {
+rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id, std::uint32_t life = 1) {
   rsm::ReplicaOptions options;
+  options.protocol.incarnation = paxos::Incarnation(life);
+  options.protocol.fill_bytes_per_second = group.fill_bytes_per_second;
   options.protocol.self = paxos::ReplicaId(id);
   options.protocol.group = paxos::GroupId(1);
   options.protocol.configuration = paxos::Configuration::Bootstrap(group.replicas);
@@ -40,20 +42,31 @@ rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id) {
 
 absl::Status Group::RunFollower(const GroupOptions& options, const rsm::Config& config,
                                 const base::TscClock& clock, std::uint8_t id, Page& page) {
+  absl::Status status;
+  for (std::uint32_t life = 1; status.ok() && !page.stop.value.load(std::memory_order_relaxed); ++life) {
+    status = RunLife(options, config, clock, id, life, page);
+  }
+  return status;
+}
+
+absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& config,
+                            const base::TscClock& clock, std::uint8_t id, std::uint32_t life, Page& page) {
+  FollowerWord& word = page.followers[id];
+  word.applied.store(0, std::memory_order_release);
   auto machine = options.make_machine();
   if (!machine.ok()) {
     return machine.status();
   }
-  auto transport = OpenTransport(config, id, clock);
+  auto transport = OpenTransport(config, id, clock, paxos::Incarnation(life));
   if (!transport.ok()) {
     return transport.status();
   }
-  rsm::Replica replica(OptionsFor(options, id), (*transport)->contract(), clock, **machine);
+  rsm::Replica replica(OptionsFor(options, id, life), (*transport)->contract(), clock, **machine);
   base::Idle idle(options.idle);
-  std::atomic<std::uint64_t>& applied = page.followers[id].applied;
-  while (!page.stop.value.load(std::memory_order_relaxed)) {
+  while (!page.stop.value.load(std::memory_order_relaxed) &&
+         word.lives.load(std::memory_order_relaxed) == life) {
     if (replica.Poll()) {
-      applied.store(replica.applied_commands(), std::memory_order_release);
+      word.applied.store(replica.applied_commands(), std::memory_order_release);
       idle.OnWork();
     } else {
       idle.OnIdle();
@@ -128,7 +141,7 @@ absl::Status Group::AwaitInSync(const base::TscClock& clock, std::uint64_t timeo
     for (std::size_t i = 1; i <= followers_.size() && leader_->leading(); ++i) {
       const paxos::FollowerLink* const follower =
           leader_->core().follower(paxos::ReplicaId(static_cast<std::uint8_t>(i)));
-      if (follower != nullptr && follower->stage == paxos::FollowerLink::Stage::kActive &&
+      if (follower != nullptr && follower->stage == paxos::FollowerLink::Stage::kActive && follower->counts &&
           follower->in_sync && follower->under_way() == 0) {
         grants_.push_back(follower->grant);
       }
@@ -154,6 +167,10 @@ Group::~Group() {
   for (ChildProcess& follower : followers_) {
     follower.Join();
   }
+}
+
+void Group::Restart(std::size_t follower) {
+  page_->followers[follower].lives.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::uint64_t Group::applied_by_all() const {

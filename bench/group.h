@@ -40,7 +40,8 @@ struct GroupOptions {
   std::size_t capacity_bytes = std::size_t{16} << 20;
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;
   rsm::TransportKind transport = rsm::TransportKind::kShm;
-  std::string device = {};  // verbs; empty: the only one
+  std::string device = {};                                                       // verbs; empty: the only one
+  std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
   MachineFactory make_machine;
 };
 
@@ -59,12 +60,19 @@ class Group {
   // The fewest commands that any replica has applied.
   [[nodiscard]] std::uint64_t applied_by_all() const;
   [[nodiscard]] const std::vector<ChildProcess>& followers() const { return followers_; }
-  // Whether everything is as Start left it: the leader leads, nobody was dropped, ended or has diverged.
+  // That follower loses all that it holds and comes back as its next incarnation, a learner. Returns before
+  // it does: poll the leader. Over shm only.
+  void Restart(std::size_t follower);
+  // Polls the leader until it leads and everybody else counts and is in sync.
+  [[nodiscard]] absl::Status AwaitInSync(const base::TscClock& clock, std::uint64_t timeout_ns);
+  // Whether everything is as Start, or AwaitInSync, left it: the leader leads, nobody was dropped, ended or
+  // has diverged.
   [[nodiscard]] absl::Status Check();
 
  private:
   struct alignas(base::kCacheLineBytes) FollowerWord {
     std::atomic<std::uint64_t> applied{0};
+    std::atomic<std::uint32_t> lives{1};  // the one that it is to be in
   };
   struct Page {
     base::CacheLinePadded<std::atomic<bool>> stop;
@@ -75,8 +83,9 @@ class Group {
       : page_(std::move(page)), directory_(std::move(directory)) {}
   static absl::Status RunFollower(const GroupOptions& options, const rsm::Config& config,
                                   const base::TscClock& clock, std::uint8_t id, Page& page);
+  static absl::Status RunLife(const GroupOptions& options, const rsm::Config& config,
+                              const base::TscClock& clock, std::uint8_t id, std::uint32_t life, Page& page);
   absl::Status CheckMembers();
-  absl::Status AwaitInSync(const base::TscClock& clock, std::uint64_t timeout_ns);
 
   SharedPage<Page> page_;
   ScratchDirectory directory_;

@@ -95,7 +95,8 @@ absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string
 }
 
 absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(const rsm::Config& config, std::uint8_t id,
-                                                                  const base::Clock& clock) {
+                                                                  const base::Clock& clock,
+                                                                  paxos::Incarnation incarnation) {
   absl::StatusOr<transport::shm::IdLock> lock =
       transport::shm::IdLock::Take(config.directory, paxos::ReplicaId(id));
   if (!lock.ok()) {
@@ -104,7 +105,7 @@ absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(const rsm::Con
   absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> transport =
       rsm::OpenNodeTransport(config,
                              {.self = paxos::ReplicaId(id),
-                              .incarnation = paxos::Incarnation(1),
+                              .incarnation = incarnation,
                               .group = paxos::GroupId(1),
                               .group_name = config.group,
                               .clock = &clock},

@@ -13,6 +13,7 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/base/clock.h"
+#include "gaios/paxos/types.h"
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/node_transport.h"
 
@@ -27,10 +28,10 @@ namespace gaios::bench {
 // The config of a fresh group in `directory`. Writes the key that its replicas share, where they need one.
 [[nodiscard]] absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string& directory);
 
-// Replica `id` of it, in its first life. `clock` must outlive the transport.
-[[nodiscard]] absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(const rsm::Config& config,
-                                                                                std::uint8_t id,
-                                                                                const base::Clock& clock);
+// Replica `id` of it, in that life. `clock` must outlive the transport.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(
+    const rsm::Config& config, std::uint8_t id, const base::Clock& clock,
+    paxos::Incarnation incarnation = paxos::Incarnation(1));
 
 }  // namespace gaios::bench
 

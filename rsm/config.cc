@@ -28,6 +28,7 @@ constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kNsPerS = 1'000'000'000;
 constexpr std::int64_t kMaxTimingMs = 600'000;
 constexpr std::size_t kMaxGroupBytes = 63;  // as long as the counters of a replica have room for
+constexpr std::int64_t kMaxFillMib = std::int64_t{1} << 20;
 constexpr std::uint64_t kSuspectPerHeartbeat = 4;
 constexpr std::int64_t kMinBatchBytes = 1024;
 // Far more than a config needs. The parser takes a table apart by recursion, and a longer text could be one
@@ -40,7 +41,8 @@ constexpr std::uint64_t kMaxLogsBytes = std::uint64_t{64} << 30;
 
 constexpr auto kTopKeys = std::to_array<std::string_view>(
     {"group", "epoch", "transport", "directory", "capacity_bytes", "state_machine", "idle", "max_batch_bytes",
-     "timing", "sessions", "hash_interval_commands", "snapshot", "verbs", "credentials", "replica"});
+     "timing", "sessions", "hash_interval_commands", "fill_mib_per_second", "snapshot", "verbs",
+     "credentials", "replica"});
 constexpr auto kTimingKeys =
     std::to_array<std::string_view>({"heartbeat_interval_ms", "suspect_timeout_ms", "election_jitter_ms",
                                      "election_timeout_ms", "drop_timeout_ms"});
@@ -86,6 +88,7 @@ void ReadTop(Section& top, Config& config) {
   top.Read("max_batch_bytes", {kMinBatchBytes, paxos::kMaxEntryPayloadBytes}, 1, config.max_batch_bytes);
   top.Read("hash_interval_commands", {0, std::numeric_limits<std::int64_t>::max()}, 1,
            config.hash_interval_commands);
+  top.Read("fill_mib_per_second", {0, kMaxFillMib}, std::uint64_t{1} << 20, config.fill_bytes_per_second);
 }
 
 void ReadTiming(Section& timing, Config& config) {
@@ -298,6 +301,7 @@ paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group, paxos
   options.election_jitter_ns = config.election_jitter_ns;
   options.election_timeout_ns = config.election_timeout_ns;
   options.drop_timeout_ns = config.drop_timeout_ns;
+  options.fill_bytes_per_second = config.fill_bytes_per_second;
   options.links_come_back = config.transport != TransportKind::kShm;
   // Another for each life of each replica, so that no two draw the same jitter for ever.
   options.seed = options.group.value() ^ paxos::Ballot(1, self, incarnation).packed();

@@ -81,6 +81,8 @@ struct Config {
   std::uint64_t session_idle_timeout_ns = 60'000'000'000;
 
   std::uint64_t hash_interval_commands = 10'000;  // 0: never
+  // What a follower that lacks much of the log is given, at most; 0: no bound. In the file, in MiB a second.
+  std::uint64_t fill_bytes_per_second = std::uint64_t{32} << 20;
 
   // [snapshot]
   std::string snapshot_directory;                    // of the files; empty: in `directory`

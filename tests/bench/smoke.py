@@ -14,6 +14,7 @@ COMMANDS = {
     "throughput_sessions": ["throughput", "--sessions", "--capacity", "1048576", *SMALL],
     "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
     "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
+    "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216"],
     "idle": ["idle", "--seconds", "0.2", "--capacity", "1048576"],
 }
 ENVIRONMENT = {"cpu", "cores", "kernel", "governor", "compiler", "commit_id", "load"}
@@ -52,15 +53,22 @@ def check_shape(name, report):
     elif name == "book":
         for flow in report["flows"]:
             expect(flow["messages"] > 0 and flow["orders_per_second"]["median"] > 0, flow["flow"])
+    elif name == "catchup":
+        for side in ("with", "without"):
+            expect(report["commit"][side]["blocks"] == 2 and report["commit"][side]["commands"] > 0, side)
+        expect(report["commit"]["fills"] >= 1 and report["commit"]["p50_ratio"] > 0, "fills")
+        fill = report["fill"]
+        expect(fill["bytes"] >= 16777216 * 3 // 4, "three quarters of a ring are filled")
+        expect(fill["floor"]["bytes_per_second"]["min"] > 0 and fill["product"]["bytes_per_second"]["min"] > 0, "fill")
+        hand_over = report["hand_over"]
+        expect(hand_over["hand_overs"] == 3 and hand_over["gap_us"]["min"] > 0, "hand-overs")
+        expect(hand_over["gap_us"]["min"] >= hand_over["recover_us"]["min"], "a gap holds its parts")
     elif name == "idle":
         expect(report["follower_core_percent"]["max"] > 0, "an idle follower polls")
 
 
 def main():
     program, name = sys.argv[1:]
-    if name == "catchup":
-        check_refusals(program, [(["catchup"], "not in this version")])
-        return
     if name == "usage":
         check_refusals(program, [
             ([], "subcommand"),
@@ -73,6 +81,8 @@ def main():
             (["commit", "--capacity", "100000"], "power of two"),
             (["commit", "--idle", "doze"], "doze"),
             (["failover", "--replicas", "1"], "at least 3"),
+            (["catchup", "--replicas", "2"], "at least 3"),
+            (["catchup", "--transport", "verbs"], "shm only"),
         ])
         return
     with tempfile.TemporaryDirectory() as directory:

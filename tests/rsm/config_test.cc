@@ -67,6 +67,7 @@ TEST(Config, DefaultsAreThoseOfTheProtocol) {
   EXPECT_EQ(options.election_jitter_ns, defaults.election_jitter_ns);
   EXPECT_EQ(options.election_timeout_ns, defaults.election_timeout_ns);
   EXPECT_EQ(options.drop_timeout_ns, defaults.drop_timeout_ns);
+  EXPECT_EQ(options.fill_bytes_per_second, defaults.fill_bytes_per_second);
   EXPECT_EQ(options.self, paxos::ReplicaId(1));
   EXPECT_EQ(options.group, paxos::GroupId(9));
   EXPECT_EQ(options.configuration.size(), 3U);
@@ -301,6 +302,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"NegativeHashInterval",
               "hash_interval_commands = -1\n" + kMinimal,
               {":1: hash_interval_commands is -1"}},
+        Wrong{"NegativeFillOfTheLog",
+              "fill_mib_per_second = -1\n" + kMinimal,
+              {":1: fill_mib_per_second is -1", "between 0 and 1048576"}},
         Wrong{"QuickSuspicion",
               kMinimal + "[timing]\nheartbeat_interval_ms = 10\nsuspect_timeout_ms = 39\n",
               {":13: timing.suspect_timeout_ms is 39", "40 or more"}},
@@ -359,6 +363,20 @@ TEST(Config, SessionsMayTakeWhatIsAllowed) {
   EXPECT_TRUE(ParseConfig(kMinimal + "[sessions]\nmax_sessions = 65536\nreply_kib = 64\n", "a.toml").ok());
   EXPECT_TRUE(ParseConfig(kMinimal + "[sessions]\nmax_sessions = 64\nreply_kib = 65536\n", "a.toml").ok());
   EXPECT_TRUE(ParseConfig("capacity_bytes = 17_179_869_184\n" + kMinimal, "a.toml").ok());
+}
+
+TEST(Config, FillingIsBoundedAsToldAndNotAtAllWithZero) {
+  const auto bound = [](const std::string& text) {
+    const absl::StatusOr<Config> config = ParseConfig(text, "a.toml");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok()
+               ? ProtocolOptions(*config, paxos::GroupId(9), paxos::ReplicaId(0), paxos::Incarnation(1))
+                     .fill_bytes_per_second
+               : 1;
+  };
+  EXPECT_EQ(bound(kMinimal), std::uint64_t{32} << 20);
+  EXPECT_EQ(bound("fill_mib_per_second = 100\n" + kMinimal), std::uint64_t{100} << 20);
+  EXPECT_EQ(bound("fill_mib_per_second = 0\n" + kMinimal), 0U);
 }
 
 TEST(Config, SnapshotsAreTakenOnDemandUnlessToldOtherwise) {

@@ -1,0 +1,381 @@
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "bench/benchmarks.h"
+#include "bench/commit_run.h"
+#include "bench/empty_machine.h"
+#include "bench/environment.h"
+#include "bench/floor.h"
+#include "bench/group.h"
+#include "bench/hand_over.h"
+#include "bench/placement.h"
+#include "bench/raw_copy.h"
+#include "bench/targets.h"
+
+namespace gaios::bench {
+namespace {
+
+constexpr std::uint64_t kPatienceNs = 60'000'000'000;
+constexpr std::size_t kFloorBlocks = 5;
+constexpr std::size_t kMostPassedBy = 10;
+constexpr std::size_t kFills = 10;  // without a bound
+
+// A group of which one follower has lost all that it had, with three quarters of a ring in the log: the
+// leader still holds everything from the start on, and goes on holding what is lacking while commands are
+// committed.
+class Refill {
+ public:
+  static absl::StatusOr<Refill> Start(const Options& options, const Placement& placement,
+                                      const base::TscClock& clock, std::uint64_t fill_bytes_per_second) {
+    auto group = Group::Start({.replicas = options.replicas,
+                               .capacity_bytes = options.capacity_bytes,
+                               .idle = options.idle,
+                               .fill_bytes_per_second = fill_bytes_per_second,
+                               .make_machine = [] { return std::make_unique<EmptyMachine>(); }},
+                              placement, clock);
+    if (!group.ok()) {
+      return group.status();
+    }
+    Refill refill(*std::move(group), options, clock);
+    if (absl::Status status = refill.FallBehind(options); !status.ok()) {
+      return status;
+    }
+    return refill;
+  }
+
+  [[nodiscard]] Group& group() { return *group_; }
+  [[nodiscard]] ProductTarget& target() { return *target_; }
+  [[nodiscard]] std::uint64_t lacking_bytes() const { return lacking_bytes_; }
+  // When the turn began in which the leader was granted the follower's memory.
+  [[nodiscard]] std::uint64_t granted_ns() const { return granted_ns_; }
+  // The log has gone on for a ring while the follower stood still: now only a snapshot would help.
+  [[nodiscard]] bool PassedBy() const { return Link().stage == paxos::FollowerLink::Stage::kBehind; }
+  // Whether the leader gives it what it lacks piece by piece.
+  [[nodiscard]] bool Filling() const { return Link().filling; }
+
+  // Polls until the leader has written all that was lacking. When, on the clock.
+  absl::StatusOr<std::uint64_t> AwaitWritten() {
+    return Await([this] { return Link().acked.value() >= lacking_bytes_; });
+  }
+  // ... and until the follower has applied it.
+  absl::StatusOr<std::uint64_t> AwaitApplied() {
+    return Await([this] { return group_->applied_by_all() == group_->leader().applied_commands(); });
+  }
+  // ... and until it counts again.
+  absl::Status AwaitReadmitted() {
+    const absl::Status status = Await([this] { return Link().counts && Link().in_sync; }).status();
+    return status.ok() ? group_->AwaitInSync(clock_, kPatienceNs) : status;
+  }
+
+ private:
+  Refill(std::unique_ptr<Group> group, const Options& options, const base::TscClock& clock)
+      : clock_(clock),
+        group_(std::move(group)),
+        target_(std::make_unique<ProductTarget>(group_->leader(), options.size_bytes)),
+        last_(options.replicas - 1) {}
+
+  [[nodiscard]] const paxos::FollowerLink& Link() const {
+    return *group_->leader().core().follower(paxos::ReplicaId(static_cast<std::uint8_t>(last_)));
+  }
+
+  template <typename Condition>
+  absl::StatusOr<std::uint64_t> Await(Condition condition) {
+    const std::uint64_t deadline_ns = clock_.NowNs() + kPatienceNs;
+    while (!condition()) {
+      static_cast<void>(target_->Poll());
+      if (!group_->leader().leading()) {
+        return absl::AbortedError("the leader lost its leadership while a replica was filled");
+      }
+      if (PassedBy()) {
+        return absl::UnavailableError("the ring has passed by a replica that was filled");
+      }
+      if (clock_.NowNs() > deadline_ns) {
+        return absl::DeadlineExceededError(
+            "a replica that came back was not filled within 60 s; is the machine overloaded?");
+      }
+    }
+    return clock_.NowNs();
+  }
+
+  absl::Status FallBehind(const Options& options) {
+    const paxos::Replica& core = group_->leader().core();
+    while (core.end_cursor().position.value() < options.capacity_bytes / 4 * 3) {
+      static_cast<void>(target_->Propose());
+      static_cast<void>(target_->Poll());
+    }
+    if (absl::Status status = AwaitReadmitted(); !status.ok()) {
+      return status;
+    }
+    group_->Restart(last_);
+    const paxos::Incarnation former = Link().member.incarnation;
+    const absl::StatusOr<std::uint64_t> granted = Await([this, former] {
+      const bool active =
+          Link().member.incarnation != former && Link().stage == paxos::FollowerLink::Stage::kActive;
+      granted_ns_ = active ? granted_ns_ : clock_.NowNs();
+      return active;
+    });
+    lacking_bytes_ = core.end_cursor().position.value();
+    return granted.status();
+  }
+
+  const base::TscClock& clock_;
+  std::unique_ptr<Group> group_;
+  std::unique_ptr<ProductTarget> target_;
+  std::size_t last_;
+  std::uint64_t lacking_bytes_ = 0;
+  std::uint64_t granted_ns_ = 0;
+};
+
+struct Commits {
+  Series floor;
+  Series with;     // while a replica was filled
+  Series without;  // when it was not
+  std::size_t fills = 0;
+  std::size_t passed_by = 0;  // fills that did not end, and are not in the figures
+};
+
+void Append(Series& to, const Series& block) {
+  to.all.Add(block.all);
+  to.p50_ns.push_back(block.p50_ns.front());
+  to.p99_ns.push_back(block.p99_ns.front());
+  to.commands += block.commands;
+  to.elapsed_ns += block.elapsed_ns;
+}
+
+absl::Status MeasureFloor(const Options& options, const Placement& placement, const base::TscClock& clock,
+                          Series& series) {
+  auto floor = Floor::Start(
+      {.peers = options.replicas - 1, .capacity_bytes = options.capacity_bytes, .idle = options.idle},
+      placement);
+  if (!floor.ok()) {
+    return floor.status();
+  }
+  if (absl::Status status = base::PinThisThread(placement.leader_cpu); !status.ok()) {
+    return status;
+  }
+  FloorTarget target(**floor, options.size_bytes);
+  CommitRun run(options, clock);
+  for (std::size_t block = 0; block < std::min(kFloorBlocks, options.blocks); ++block) {
+    run.Block(target, series);
+  }
+  return absl::OkStatus();
+}
+
+// Blocks during one fill, as many as fit, and as many when it is over, with the same group. Unavailable: the
+// replica was passed by, and nothing counts.
+absl::Status MeasureOneFill(const Options& options, const Placement& placement, const base::TscClock& clock,
+                            CommitRun& run, Commits& commits) {
+  absl::StatusOr<Refill> refill =
+      Refill::Start(options, placement, clock, paxos::Options().fill_bytes_per_second);
+  if (!refill.ok()) {
+    return refill.status();
+  }
+  std::vector<Series> with;
+  while (commits.with.p50_ns.size() + with.size() < options.blocks) {
+    Series block;
+    run.Block(refill->target(), block);
+    if (!refill->Filling()) {
+      break;  // it ended within the block
+    }
+    with.push_back(std::move(block));
+  }
+  if (absl::Status status = refill->AwaitReadmitted(); !status.ok()) {
+    return status;
+  }
+  if (with.empty()) {
+    return absl::InvalidArgumentError(
+        "a replica was filled before a block had ended: raise --capacity, or lower --seconds or raise "
+        "--blocks, which share it");
+  }
+  std::vector<Series> without(with.size());
+  for (Series& block : without) {
+    run.Block(refill->target(), block);
+  }
+  if (absl::Status status = refill->group().Check(); !status.ok()) {
+    return status;
+  }
+  if (!refill->target().clean()) {
+    return absl::AbortedError("a command ended unknown: the leader was lost during the run");
+  }
+  for (std::size_t i = 0; i < with.size(); ++i) {
+    Append(commits.with, with[i]);
+    Append(commits.without, without[i]);
+  }
+  ++commits.fills;
+  return absl::OkStatus();
+}
+
+// Fills as often as it takes.
+absl::Status MeasureCommits(const Options& options, const Placement& placement, const base::TscClock& clock,
+                            Commits& commits) {
+  CommitRun run(options, clock);
+  while (commits.with.p50_ns.size() < options.blocks) {
+    const absl::Status status = MeasureOneFill(options, placement, clock, run, commits);
+    if (absl::IsUnavailable(status) && commits.passed_by < kMostPassedBy) {
+      ++commits.passed_by;
+    } else if (!status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+struct Fills {
+  std::uint64_t bytes = 0;
+  std::vector<double> written_per_s;  // bytes, until the leader had written all
+  std::vector<double> applied_per_s;  // ... until the replica had applied all
+  std::vector<double> copied_per_s;   // the floor
+};
+
+absl::Status MeasureFills(const Options& options, const Placement& placement, const base::TscClock& clock,
+                          Fills& fills) {
+  const std::size_t rounds = std::min(kFills, options.blocks);
+  for (std::size_t round = 0; round < rounds; ++round) {
+    absl::StatusOr<Refill> refill = Refill::Start(options, placement, clock, 0);
+    if (!refill.ok()) {
+      return refill.status();
+    }
+    const absl::StatusOr<std::uint64_t> written_ns = refill->AwaitWritten();
+    const absl::StatusOr<std::uint64_t> applied_ns = refill->AwaitApplied();
+    if (!written_ns.ok() || !applied_ns.ok()) {
+      return written_ns.ok() ? applied_ns.status() : written_ns.status();
+    }
+    if (absl::Status status = refill->AwaitReadmitted(); !status.ok()) {
+      return status;
+    }
+    fills.bytes = refill->lacking_bytes();
+    const absl::StatusOr<double> copied = RawCopyBytesPerSecond(fills.bytes, paxos::kMaxWriteBytes, clock);
+    if (!copied.ok()) {
+      return copied.status();
+    }
+    const auto per_second = [&refill](std::uint64_t until_ns) {
+      return static_cast<double>(refill->lacking_bytes()) * 1e9 /
+             static_cast<double>(std::max<std::uint64_t>(until_ns - refill->granted_ns(), 1));
+    };
+    fills.written_per_s.push_back(per_second(*written_ns));
+    fills.applied_per_s.push_back(per_second(*applied_ns));
+    fills.copied_per_s.push_back(*copied);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<double> Ratios(const std::vector<double>& of, const std::vector<double>& to) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < of.size(); ++i) {
+    ratios.push_back(of[i] / std::max(to[i], 1.0));
+  }
+  return ratios;
+}
+
+Json Describe(const Series& series) {
+  Json json = Distribution(series.all, series.elapsed_ns == 0 ? 0
+                                                              : static_cast<double>(series.commands) * 1e9 /
+                                                                    static_cast<double>(series.elapsed_ns));
+  json["block_p50_ns"] = Spread(series.p50_ns);
+  json["block_p99_ns"] = Spread(series.p99_ns);
+  json["commands"] = series.commands;
+  json["blocks"] = series.p50_ns.size();
+  return json;
+}
+
+Json CommitsReport(const Commits& commits) {
+  Json json;
+  json["fills"] = commits.fills;
+  json["passed_by"] = commits.passed_by;
+  json["with"] = Describe(commits.with);
+  json["without"] = Describe(commits.without);
+  json["p50_ratio"] = Median(commits.with.p50_ns) / std::max(Median(commits.without.p50_ns), 1.0);
+  json["p99_ratio"] = Median(commits.with.p99_ns) / std::max(Median(commits.without.p99_ns), 1.0);
+  json["block_p50_ratio"] = Spread(Ratios(commits.with.p50_ns, commits.without.p50_ns));
+  json["block_p99_ratio"] = Spread(Ratios(commits.with.p99_ns, commits.without.p99_ns));
+  return json;
+}
+
+Json FillsReport(const Fills& fills) {
+  Json json;
+  json["bytes"] = fills.bytes;
+  json["piece_bytes"] = paxos::kMaxWriteBytes;
+  json["floor"]["bytes_per_second"] = Spread(fills.copied_per_s);
+  json["product"]["bytes_per_second"] = Spread(fills.written_per_s);
+  json["product"]["applied_bytes_per_second"] = Spread(fills.applied_per_s);
+  json["ratio"] = Spread(Ratios(fills.written_per_s, fills.copied_per_s));
+  json["applied_ratio"] = Spread(Ratios(fills.applied_per_s, fills.copied_per_s));
+  return json;
+}
+
+Json HandOversReport(const HandOvers& hand_overs, double round_trip_ns) {
+  std::vector<double> gaps_us;
+  std::vector<double> to_leader_cpu_us;
+  std::vector<double> to_follower_cpu_us;
+  std::vector<double> drains_us;
+  std::vector<double> fences_us;
+  std::vector<double> recoveries_us;
+  std::vector<double> first_commits_us;
+  for (const HandOverTimes& times : hand_overs.times) {
+    gaps_us.push_back(times.gap_us);
+    (times.to_leader_cpu ? to_leader_cpu_us : to_follower_cpu_us).push_back(times.gap_us);
+    drains_us.push_back(times.drain_us);
+    fences_us.push_back(times.fence_us);
+    recoveries_us.push_back(times.recover_us);
+    first_commits_us.push_back(times.first_commit_us);
+  }
+  Json json;
+  json["hand_overs"] = hand_overs.times.size();
+  json["failed"] = hand_overs.failed;
+  json["gap_us"] = Spread(gaps_us);
+  json["gap_to_leader_cpu_us"] = Spread(to_leader_cpu_us);
+  json["gap_to_follower_cpu_us"] = Spread(to_follower_cpu_us);
+  json["drain_us"] = Spread(drains_us);
+  json["fence_us"] = Spread(fences_us);
+  json["recover_us"] = Spread(recoveries_us);
+  json["first_commit_us"] = Spread(first_commits_us);
+  json["round_trip_ns"] = round_trip_ns;
+  json["round_trips"] = Median(gaps_us) * 1000 / std::max(round_trip_ns, 1.0);
+  return json;
+}
+
+}  // namespace
+
+absl::Status RunCatchup(const Options& options) {
+  if (options.replicas < 3) {
+    return absl::InvalidArgumentError(
+        "--replicas must be at least 3: fewer cannot commit while one of them is filled");
+  }
+  const Json environment = DescribeEnvironment();
+  const Placement placement = ChoosePlacement();
+  const base::TscClock clock;
+  Commits commits;
+  Fills fills;
+  if (absl::Status status = MeasureFloor(options, placement, clock, commits.floor); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = MeasureCommits(options, placement, clock, commits); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = MeasureFills(options, placement, clock, fills); !status.ok()) {
+    return status;
+  }
+  const absl::StatusOr<HandOvers> hand_overs = MeasureHandOvers(options, placement, clock);
+  if (!hand_overs.ok()) {
+    return hand_overs.status();
+  }
+  Json report;
+  report["benchmark"] = "catchup";
+  report["transport"] = rsm::TransportKindName(options.transport);
+  report["size_bytes"] = options.size_bytes;
+  report["replicas"] = options.replicas;
+  report["capacity_bytes"] = options.capacity_bytes;
+  report["fill_bytes_per_second"] = paxos::Options().fill_bytes_per_second;
+  report["floor"] = Describe(commits.floor);
+  report["commit"] = CommitsReport(commits);
+  report["fill"] = FillsReport(fills);
+  report["hand_over"] = HandOversReport(*hand_overs, Median(commits.floor.p50_ns));
+  report["blocks"] = options.blocks;
+  report["env"] = environment;
+  report["one_core"] = placement.crowded();
+  return Emit(options, report);
+}
+
+}  // namespace gaios::bench

@@ -1,0 +1,257 @@
+#include "bench/hand_over.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gaios/base/check.h"
+#include "gaios/base/idle.h"
+#include "gaios/rsm/replica.h"
+
+#include "bench/child_process.h"
+#include "bench/empty_machine.h"
+#include "bench/scratch_directory.h"
+#include "bench/shared_page.h"
+#include "bench/signals.h"
+#include "bench/targets.h"
+#include "bench/transports.h"
+
+namespace gaios::bench {
+namespace {
+
+constexpr std::uint64_t kCommandsBetween = 2'000;
+constexpr int kPatienceMs = 60'000;
+constexpr char kDone = 'd';
+
+// The first two hand the leadership to and fro. What each writes the others read once it is `done`.
+struct HandOverWord {
+  std::atomic<std::uint64_t> begun_ns{0};  // the old leader's
+  std::atomic<std::uint64_t> drain_ns{0};  // the old leader's
+  std::atomic<std::uint64_t> fence_ns{0};  // the new leader's, as those that follow
+  std::atomic<std::uint64_t> recover_ns{0};
+  std::atomic<std::uint64_t> first_commit_ns{0};
+  std::atomic<std::uint64_t> first_command_ns{0};
+  std::atomic<std::uint64_t> to{0};
+};
+
+struct Page {
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> done{0};
+  std::atomic<std::uint64_t> failed{0};
+  std::array<HandOverWord, kMaxHandOvers + 1> words;  // the last is never begun
+};
+
+bool AllFollow(const rsm::Replica& leader, std::size_t replicas) {
+  for (std::size_t id = 0; id < replicas; ++id) {
+    const paxos::FollowerLink* const follower =
+        leader.core().follower(paxos::ReplicaId(static_cast<std::uint8_t>(id)));
+    if (follower != nullptr && (follower->stage != paxos::FollowerLink::Stage::kActive ||
+                                !follower->in_sync || follower->under_way() != 0)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+rsm::ReplicaOptions OptionsFor(const Options& options, std::uint8_t id) {
+  rsm::ReplicaOptions replica;
+  replica.protocol.self = paxos::ReplicaId(id);
+  replica.protocol.group = paxos::GroupId(1);
+  replica.protocol.configuration = paxos::Configuration::Bootstrap(options.replicas);
+  replica.protocol.capacity_bytes = options.capacity_bytes;
+  // Nobody is to take over unasked because the system has kept a leader from its processor.
+  replica.protocol.suspect_timeout_ns = 2'000'000'000;
+  replica.protocol.drop_timeout_ns = 2'000'000'000;
+  replica.protocol.seed = id + 1;
+  return replica;
+}
+
+// One replica: proposes one command after another while it leads, and hands over after some.
+class Member {
+ public:
+  Member(const Options& options, rsm::Replica& replica, const base::TscClock& clock, std::uint8_t id,
+         Page& page, const Signals& signals)
+      : options_(options),
+        replica_(replica),
+        clock_(clock),
+        id_(id),
+        page_(page),
+        signals_(signals),
+        command_(options.size_bytes) {}
+
+  // One turn. Whether there was anything to do.
+  bool Turn() {
+    bool active = false;
+    const bool leads = replica_.leading();
+    if (leads && replica_.proposals_under_way() == 0 && !ended_) {
+      active = LeadOn();
+    }
+    active = replica_.Poll() || active;
+    const std::size_t done = completions_.Take();
+    if (done > 0 && replica_.leading()) {
+      committed_ += done;
+      if (committed_ == done) {
+        NoteFirstCommand();
+      }
+    }
+    if (begun_) {
+      NoteProgress();
+    }
+    return active;
+  }
+
+ private:
+  bool LeadOn() {
+    if (replica_.core().handing_over()) {
+      return false;
+    }
+    const std::uint64_t at = page_.done.load(std::memory_order_acquire);
+    if (committed_ >= kCommandsBetween && at < options_.trials && AllFollow(replica_, options_.replicas)) {
+      const std::uint64_t now_ns = clock_.NowNs();
+      if (replica_.HandOver(paxos::ReplicaId(id_ == 0 ? 1 : 0)) == rsm::HandOverAnswer::kBegun) {
+        at_ = at;
+        begun_ = true;
+        hand_overs_ = replica_.core().hand_overs();
+        page_.words[at].begun_ns.store(now_ns, std::memory_order_relaxed);
+        return true;
+      }
+    }
+    return replica_.Propose(command_, completions_, 0) == rsm::Taken::kTaken;
+  }
+
+  // By one that was handed the leadership; a first leader has nothing to say.
+  void NoteFirstCommand() {
+    const paxos::FailoverTimes& times = replica_.core().failover();
+    if (times.leader_last_alive_ns == 0) {
+      return;
+    }
+    const std::uint64_t at = page_.done.load(std::memory_order_acquire);
+    HandOverWord& word = page_.words[at];
+    if (word.begun_ns.load(std::memory_order_relaxed) == 0) {
+      return;  // elected, and not asked to lead
+    }
+    word.first_command_ns.store(clock_.NowNs(), std::memory_order_relaxed);
+    word.fence_ns.store(times.promised_ns - times.suspected_ns, std::memory_order_relaxed);
+    word.recover_ns.store(times.leading_ns - times.promised_ns, std::memory_order_relaxed);
+    word.first_commit_ns.store(times.first_commit_ns - times.leading_ns, std::memory_order_relaxed);
+    word.to.store(id_, std::memory_order_relaxed);
+    page_.done.store(at + 1, std::memory_order_release);
+    if (at + 1 == options_.trials) {
+      ended_ = true;
+      static_cast<void>(signals_.Send(kDone));
+    }
+  }
+
+  // Of the hand-over that was begun here.
+  void NoteProgress() {
+    const paxos::Replica& core = replica_.core();
+    if (core.hand_overs() > hand_overs_) {
+      page_.words[at_].drain_ns.store(core.hand_over_drain_ns(), std::memory_order_relaxed);
+    }
+    if (core.handing_over()) {
+      return;
+    }
+    begun_ = false;
+    if (replica_.leading()) {
+      page_.failed.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      committed_ = 0;
+    }
+  }
+
+  const Options& options_;
+  rsm::Replica& replica_;
+  const base::TscClock& clock_;
+  const std::uint8_t id_;
+  Page& page_;
+  const Signals& signals_;
+  const std::vector<std::byte> command_;
+  CompletionCount completions_;
+  std::uint64_t committed_ = 0;  // since it leads
+  // The last hand-over begun here: which it is, and how many had been carried through before.
+  std::uint64_t at_ = 0;
+  std::uint64_t hand_overs_ = 0;
+  bool begun_ = false;
+  bool ended_ = false;
+};
+
+double Microseconds(const std::atomic<std::uint64_t>& ns) {
+  return static_cast<double>(ns.load()) / 1000;
+}
+
+absl::Status RunMember(const Options& options, const rsm::Config& config, const base::TscClock& clock,
+                       std::uint8_t id, Page& page, const Signals& signals) {
+  auto transport = OpenTransport(config, id, clock);
+  if (!transport.ok()) {
+    return transport.status();
+  }
+  EmptyMachine machine;
+  rsm::Replica replica(OptionsFor(options, id), (*transport)->contract(), clock, machine);
+  Member member(options, replica, clock, id, page, signals);
+  base::Idle idle(options.idle);
+  while (!page.stop.load(std::memory_order_relaxed)) {
+    if (member.Turn()) {
+      idle.OnWork();
+    } else {
+      idle.OnIdle();
+    }
+  }
+  replica.Close();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<HandOvers> MeasureHandOvers(const Options& options, const Placement& placement,
+                                           const base::TscClock& clock) {
+  GAIOS_CHECK(options.trials <= kMaxHandOvers, "as many as there are words for");
+  auto page = SharedPage<Page>::Create();
+  auto directory = ScratchDirectory::Create();
+  if (!page.ok() || !directory.ok()) {
+    return page.ok() ? directory.status() : page.status();
+  }
+  const auto config = MakeConfig(options, directory->path());
+  if (!config.ok()) {
+    return config.status();
+  }
+  const Signals signals;
+  std::vector<ChildProcess> members;
+  for (std::size_t i = 0; i < options.replicas; ++i) {
+    auto child = ChildProcess::Fork(i == 0 ? placement.leader_cpu : placement.follower_cpu,
+                                    [&options, &config, &clock, i, &page, &signals] {
+                                      return RunMember(options, *config, clock, static_cast<std::uint8_t>(i),
+                                                       **page, signals);
+                                    });
+    if (!child.ok()) {
+      return child.status();
+    }
+    members.push_back(*std::move(child));
+  }
+  if (!signals.Await(kDone, kPatienceMs)) {
+    return absl::DeadlineExceededError(
+        "after " + std::to_string((*page)->done.load()) +
+        " planned hand-overs none followed within 60 s; is the machine overloaded?");
+  }
+  (*page)->stop.store(true, std::memory_order_relaxed);
+  for (ChildProcess& member : members) {
+    member.Join();
+  }
+  HandOvers result;
+  result.failed = (*page)->failed.load();
+  for (std::size_t i = 0; i < options.trials; ++i) {
+    const HandOverWord& word = (*page)->words[i];
+    const double begun_ns = static_cast<double>(word.begun_ns.load());
+    result.times.push_back({.to_leader_cpu = word.to.load() == 0,
+                            .gap_us = (static_cast<double>(word.first_command_ns.load()) - begun_ns) / 1000,
+                            .drain_us = Microseconds(word.drain_ns),
+                            .fence_us = Microseconds(word.fence_ns),
+                            .recover_us = Microseconds(word.recover_ns),
+                            .first_commit_us = Microseconds(word.first_commit_ns)});
+  }
+  return result;
+}
+
+}  // namespace gaios::bench
