@@ -20,8 +20,8 @@ class Observer {
   virtual void OnLead(Member leader, Ballot ballot, std::span<const Member> voters, const Cursor& end) = 0;
   // `leader` has put `entry` at the end of its log under `ballot` (P3).
   virtual void OnAppend(Member leader, Ballot ballot, const Entry& entry) = 0;
-  // `acceptor` has accepted the log of `leader` under `ballot` up to `position` (P5). Whether that counts is said
-  // by the readmissions in that log (P7).
+  // `acceptor` has accepted the log of `leader` under `ballot` up to `position` (P5). Whether that counts is
+  // said by the readmissions in that log (P7).
   virtual void OnAccept(Member leader, Ballot ballot, Member acceptor, Position position) = 0;
   // `replica` knows its log to be committed up to `commit` (P5).
   virtual void OnCommit(Member replica, const Cursor& commit) = 0;

@@ -498,8 +498,8 @@ class Demo {
   bool stopped_early_ = false;
   std::uint64_t killed_ns_ = 0;
   std::uint64_t won_by_the_killed_ = 0;  // elections, before it was
-  std::uint64_t left_ns_ = 0;       // of sending, at the kill
-  std::uint64_t restarted_ns_ = 0;  // 0: not yet
+  std::uint64_t left_ns_ = 0;            // of sending, at the kill
+  std::uint64_t restarted_ns_ = 0;       // 0: not yet
   bool handed_over_ = false;
   std::future<absl::StatusOr<Transfer>> hand_over_;
   std::optional<std::size_t> placed_;  // the leader that the cores were dealt out for

@@ -6,8 +6,8 @@
 namespace gaios::transport::conformance {
 namespace {
 
-// A bound on waiting, not a measure: whatever is awaited comes in a small fraction of it, unless the machine has no
-// time for the test.
+// A bound on waiting, not a measure: whatever is awaited comes in a small fraction of it, unless the machine
+// has no time for the test.
 constexpr std::chrono::seconds kPatience{60};
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Replicas that are lost, one after another and for ever, and come back: filled, from a snapshot when the ring
-// has passed them by, and readmitted.
+// Replicas that are lost, one after another and for ever, and come back: filled, from a snapshot when the
+// ring has passed them by, and readmitted.
 
 #include <cstdint>
 #include <cstdlib>
@@ -31,7 +31,8 @@ std::size_t Rounds(std::size_t usual) {
   return text == nullptr ? usual : std::strtoull(text, nullptr, 10);
 }
 
-// Whether `replica` votes again in a life that has been started `starts` times, and is in sync with who leads.
+// Whether `replica` votes again in a life that has been started `starts` times, and is in sync with who
+// leads.
 bool IsBack(const Group& group, std::size_t replica, std::uint64_t starts) {
   const rsm::CounterData data = group.Counters(replica);
   const std::optional<std::size_t> leader = group.Leader();

@@ -318,6 +318,8 @@ TEST(ForkedWork, BringsBackWhatCameOfIt) {
 
 TEST(ForkedWork, LeavesNothingOpenThatOthersWaitFor) {
   const ScratchDirectory directory;
+  // The lowest free one is what the child takes for its report, whoever had it.
+  const base::UniqueFd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   std::array<int, 2> ends = {};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
   base::UniqueFd parents(ends[0]);
