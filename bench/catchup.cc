@@ -324,6 +324,7 @@ Json HandOversReport(const HandOvers& hand_overs, double round_trip_ns) {
   Json json;
   json["hand_overs"] = hand_overs.times.size();
   json["failed"] = hand_overs.failed;
+  json["unknown"] = hand_overs.unknown;
   json["gap_us"] = Spread(gaps_us);
   json["gap_to_leader_cpu_us"] = Spread(to_leader_cpu_us);
   json["gap_to_follower_cpu_us"] = Spread(to_follower_cpu_us);

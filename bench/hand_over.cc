@@ -41,6 +41,7 @@ struct Page {
   std::atomic<bool> stop{false};
   std::atomic<std::uint64_t> done{0};
   std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::uint64_t> unknown{0};
   std::array<HandOverWord, kMaxHandOvers + 1> words;  // the last is never begun
 };
 
@@ -102,6 +103,8 @@ class Member {
     }
     return active;
   }
+  // Commands that it proposed and lost sight of.
+  [[nodiscard]] std::size_t unknown() const { return completions_.misapplied(); }
 
  private:
   bool LeadOn() {
@@ -112,6 +115,9 @@ class Member {
     if (committed_ >= kCommandsBetween && at < options_.trials && AllFollow(replica_, options_.replicas)) {
       const std::uint64_t now_ns = clock_.NowNs();
       if (replica_.HandOver(paxos::ReplicaId(id_ == 0 ? 1 : 0)) == rsm::HandOverAnswer::kBegun) {
+        if (begun_) {
+          page_.failed.fetch_add(1, std::memory_order_relaxed);  // the one before it
+        }
         at_ = at;
         begun_ = true;
         hand_overs_ = replica_.core().hand_overs();
@@ -151,13 +157,8 @@ class Member {
     if (core.hand_overs() > hand_overs_) {
       page_.words[at_].drain_ns.store(core.hand_over_drain_ns(), std::memory_order_relaxed);
     }
-    if (core.handing_over()) {
-      return;
-    }
-    begun_ = false;
-    if (replica_.leading()) {
-      page_.failed.fetch_add(1, std::memory_order_relaxed);
-    } else {
+    if (!replica_.leading()) {
+      begun_ = false;
       committed_ = 0;
     }
   }
@@ -199,7 +200,7 @@ absl::Status RunMember(const Options& options, const rsm::Config& config, const 
       idle.OnIdle();
     }
   }
-  replica.Close();
+  page.unknown.fetch_add(member.unknown(), std::memory_order_relaxed);
   return absl::OkStatus();
 }
 
@@ -241,6 +242,7 @@ absl::StatusOr<HandOvers> MeasureHandOvers(const Options& options, const Placeme
   }
   HandOvers result;
   result.failed = (*page)->failed.load();
+  result.unknown = (*page)->unknown.load();
   for (std::size_t i = 0; i < options.trials; ++i) {
     const HandOverWord& word = (*page)->words[i];
     const double begun_ns = static_cast<double>(word.begun_ns.load());

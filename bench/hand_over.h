@@ -32,7 +32,8 @@ struct HandOverTimes {
 
 struct HandOvers {
   std::vector<HandOverTimes> times;
-  std::size_t failed = 0;  // begun, and the old leader went on
+  std::size_t failed = 0;   // begun, and the old leader went on to begin another
+  std::size_t unknown = 0;  // commands that ended unknown
 };
 
 // `options.trials` of them that succeed. DeadlineExceeded: they came to a standstill.

@@ -35,6 +35,7 @@ class CompletionCount final : public rsm::ProposalListener {
   [[nodiscard]] std::size_t Take() { return std::exchange(committed_, 0); }
   // Whether all were applied, once.
   [[nodiscard]] bool clean() const { return misapplied_ == 0; }
+  [[nodiscard]] std::size_t misapplied() const { return misapplied_; }
 
  private:
   std::size_t committed_ = 0;
