@@ -285,6 +285,9 @@ void Faults::Kill(std::size_t replica) {
                     state.stops > 0 ? ", which stands still" : ""));
   group_.Kill(replica);
   state.killed = true;
+  if (!setting_.come_back) {
+    return;
+  }
   // At once, soon, or after a while.
   const std::uint64_t delay_ns = random_.Below(3) == 0 ? 0 : DrawStopNs();
   Later(delay_ns, [this, replica] {

@@ -53,6 +53,7 @@ class Faults {
   struct Setting {
     std::uint32_t mean_gap_us = 100'000;  // between faults
     std::uint32_t longest_stop_ms = 2'000;
+    bool come_back = true;  // those that were killed
     // Arguments for a process of a replica, by its life, from 1.
     std::function<std::vector<std::string>(std::size_t replica, std::size_t life)> arguments;
     std::function<void()> drop_client;

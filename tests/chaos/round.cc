@@ -122,6 +122,8 @@ class Round {
     Faults::Setting setting;
     setting.mean_gap_us = plan_.mean_fault_gap_us;
     setting.longest_stop_ms = plan_.longest_stop_ms;
+    // Damage that is done on purpose is done once: a later life would do it again, at another place.
+    setting.come_back = options_.fault.empty();
     setting.arguments = [this](std::size_t replica, std::size_t life) {
       std::vector<std::string> arguments = {"--journal", JournalPath(directory_, replica, life)};
       if (!options_.fault.empty()) {
@@ -226,9 +228,10 @@ class Round {
     }
     const auto agree = [this] {
       const std::vector<std::size_t> standing = faults_.Standing();
-      // Whoever lives has been filled, and votes.
-      return standing.size() > group_.size() / 2 && standing.size() == faults_.living() &&
-             group_.Agree(standing);
+      // Whoever lives has been filled, and votes: unless it finds that its state is not that of the others,
+      // as it should where damage was done on purpose.
+      const bool all = standing.size() == faults_.living() || !options_.fault.empty();
+      return standing.size() > group_.size() / 2 && all && group_.Agree(standing);
     };
     if (!Until(agree)) {
       result_.findings.push_back("the faults had ended, but the replicas did not come to the same:\n" +
