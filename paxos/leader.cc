@@ -121,8 +121,7 @@ void Leader::GoOnHandingOver() {
   // Once told, it fences us when it begins: that is no reason to take what we would lose with the leadership.
   const bool lost = hand_over_->told ? !state_.peers[follower->member.id.value()].link_up
                                      : follower->stage != FollowerLink::Stage::kActive;
-  if (!follower->counts || lost ||
-      state_.now - hand_over_->since_ns > state_.options.suspect_timeout_ns) {
+  if (!follower->counts || lost || state_.now - hand_over_->since_ns > state_.options.suspect_timeout_ns) {
     hand_over_.reset();
     closed_ = Refusal::kNone;
     return;
