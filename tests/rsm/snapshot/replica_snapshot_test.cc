@@ -170,7 +170,8 @@ void ExpectTakeOver(Group& group, NextCommand next_command) {
   ASSERT_TRUE(group.RunUntil([&] { return group.members[2]->sessions().size() == 1; }));
   group.LeaveBehind(session, sequence, next_command);
 
-  const std::vector<std::byte> last_command(next_command().begin(), next_command().end());
+  const std::span<const std::byte> drawn = next_command();  // valid until the next one
+  const std::vector<std::byte> last_command(drawn.begin(), drawn.end());
   ++sequence;
   const Answer last = group.Run({session, sequence}, last_command);
   ASSERT_EQ(last.how, Applied::kApplied);
