@@ -8,18 +8,15 @@
 // case also runs as a test.
 
 #include <sched.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include <array>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
 #include <span>
 #include <string>
-#include <system_error>
 
 #include <benchmark/benchmark.h>
 
@@ -30,6 +27,8 @@
 #include "gaios/rsm/order_book/order_book_machine.h"
 #include "gaios/rsm/snapshot/capture.h"
 #include "gaios/rsm/snapshot/file.h"
+
+#include "bench/scratch_directory.h"
 
 namespace gaios {
 namespace {
@@ -46,25 +45,6 @@ double ThreadCpuUs() {
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
 }
-
-class Scratch {
- public:
-  Scratch() {
-    std::string pattern = "/dev/shm/gaios-bench-XXXXXX";
-    GAIOS_CHECK(::mkdtemp(pattern.data()) != nullptr, "no temporary directory");
-    path_ = pattern;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Orders that rest, far from one another.
 void Fill(OrderBookMachine& book, std::uint32_t orders) {
@@ -92,10 +72,11 @@ void Fill(OrderBookMachine& book, std::uint32_t orders) {
 void TakeSnapshot(benchmark::State& state) {
   const auto orders = static_cast<std::uint32_t>(state.range(0));
   const order_book::OrderBookOptions options{.instruments = 1U << 14, .max_orders = 1U << 20};
-  const Scratch scratch;
+  const auto scratch = bench::ScratchDirectory::Create();
+  GAIOS_CHECK(scratch.ok(), "no temporary directory");
   rsm::Config config;
   config.group = "bench";
-  config.directory = scratch.path() + "/group";
+  config.directory = scratch->path() + "/group";
   config.replicas.emplace_back();
   GAIOS_CHECK(rsm::Bootstrap(config).ok(), "a group in a directory of its own");
   const std::unique_ptr<OrderBookMachine> book = *OrderBookMachine::Make(options);
@@ -107,7 +88,7 @@ void TakeSnapshot(benchmark::State& state) {
     (*node)->Poll();
   }
   const rsm::SnapshotOrigin origin{paxos::GroupId(1), "bench", 1, "order-book"};
-  const std::string path = scratch.path() + "/snapshot";
+  const std::string path = scratch->path() + "/snapshot";
   double pause_cpu_us = 0;
   double write_ms = 0;
   double restore_ms = 0;

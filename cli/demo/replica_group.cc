@@ -46,11 +46,6 @@ std::filesystem::path TemporaryDirectory() {
   return error ? std::filesystem::path("/tmp") : fallback;
 }
 
-bool Leads(const rsm::CounterData& data) {
-  return data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) && data.no_quorum == 0 &&
-         data.in_sync != 0;
-}
-
 }  // namespace
 
 std::uint64_t RoomForGroup() {

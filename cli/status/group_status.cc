@@ -191,6 +191,21 @@ std::string TableLine(const ReplicaStatus& replica) {
 
 }  // namespace
 
+bool Leads(const rsm::CounterData& data) {
+  return data.role == static_cast<std::uint64_t>(paxos::Role::kLeader) && data.no_quorum == 0 &&
+         data.in_sync != 0;
+}
+
+std::optional<std::size_t> LeaderOf(const GroupStatus& status, std::optional<std::size_t> except) {
+  for (const ReplicaStatus& replica : status.replicas) {
+    const rsm::CounterData* const data = replica.Live();
+    if (data != nullptr && Leads(*data) && replica.id.value() != except) {
+      return replica.id.value();
+    }
+  }
+  return std::nullopt;
+}
+
 GroupStatus ReadGroupStatus(const rsm::Config& config) {
   GroupStatus status{
       .group = config.group, .replicas = {}, .path = std::string(rsm::TransportKindName(config.transport))};

@@ -40,6 +40,12 @@ struct GroupStatus {
 
 [[nodiscard]] GroupStatus ReadGroupStatus(const rsm::Config& config);
 
+// Whether a replica says of itself that it leads with a majority.
+[[nodiscard]] bool Leads(const rsm::CounterData& data);
+// The one that runs and does, unless it is `except`; nothing when there is none.
+[[nodiscard]] std::optional<std::size_t> LeaderOf(const GroupStatus& status,
+                                                  std::optional<std::size_t> except = std::nullopt);
+
 // An array with an object for each replica. Positions are bytes of the log. Of a replica that is not running
 // the numbers are its last; of one that was never started there are none.
 [[nodiscard]] nlohmann::json StatusJson(const GroupStatus& status);

@@ -1,21 +1,21 @@
 #include "gaios/cli/transfer/run_transfer_leader.h"
 
-#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <nlohmann/json.hpp>
 
+#include "gaios/base/clock.h"
+#include "gaios/base/idle.h"
 #include "gaios/cli/complain.h"
 #include "gaios/cli/status/group_status.h"
 #include "gaios/cli/write_json.h"
-#include "gaios/paxos/state.h"
 #include "gaios/rsm/client/shm_connection.h"
 #include "gaios/rsm/client/wire.h"
 #include "gaios/rsm/group_identity.h"
@@ -23,34 +23,21 @@
 namespace gaios::cli {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(5);
-constexpr auto kLookInterval = std::chrono::microseconds(200);
+constexpr std::uint64_t kPatienceNs = 5'000'000'000;
 
-// Looks again and again until `holds`; false when it does not come about.
+// Polls until `holds`: what is waited for shows in memory of other processes, which wake nobody here. False
+// when it does not come about.
 bool WaitFor(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const base::TscClock clock(base::TscClock::Source::kKernel);
+  base::Idle idle(base::IdleStrategy::kBackOff);
+  const std::uint64_t deadline_ns = clock.NowNs() + kPatienceNs;
   while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) {
+    if (clock.NowNs() > deadline_ns) {
       return false;
     }
-    std::this_thread::sleep_for(kLookInterval);
+    idle.OnIdle();
   }
   return true;
-}
-
-bool Leads(const ReplicaStatus& replica) {
-  const rsm::CounterData* const data = replica.Live();
-  return data != nullptr && data->role == static_cast<std::uint64_t>(paxos::Role::kLeader) &&
-         data->no_quorum == 0;
-}
-
-std::optional<std::size_t> FindLeader(const rsm::Config& config) {
-  for (const ReplicaStatus& replica : ReadGroupStatus(config).replicas) {
-    if (Leads(replica)) {
-      return replica.id.value();
-    }
-  }
-  return std::nullopt;
 }
 
 rsm::CounterData Read(const rsm::Config& config, std::size_t replica) {
@@ -101,7 +88,7 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
   Transfer transfer;
   transfer.to = to;
   std::optional<std::size_t> leader;
-  if (!WaitFor([&] { return (leader = FindLeader(config)).has_value(); })) {
+  if (!WaitFor([&] { return (leader = LeaderOf(ReadGroupStatus(config))).has_value(); })) {
     return absl::NotFoundError(
         absl::StrCat("no replica of group '", config.group,
                      "' leads on this host: run this where its leader runs, or start the "
@@ -120,8 +107,9 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
   if (answer->status != rsm::ResponseStatus::kBegun) {
     return NotAble(to);
   }
-  const bool leads =
-      WaitFor([&] { return FindLeader(config) == to && Read(config, to).failovers_count > failovers; });
+  const bool leads = WaitFor([&] {
+    return LeaderOf(ReadGroupStatus(config)) == to && Read(config, to).failovers_count > failovers;
+  });
   if (!leads) {
     return absl::UnavailableError(
         absl::StrCat("replica ", to,

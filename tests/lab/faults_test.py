@@ -63,9 +63,6 @@ sys.exit(1 if kept else 0)
 class FaultsTest(group.GroupLab):
     MEMORY_MIB = 1024  # for the order book
 
-    def others(self, host):
-        return [other for other in range(self.HOSTS) if other != host]
-
     def test_strangers_by_the_hundred_disturb_no_group(self):
         of_each = 100
         leader = self.make_group()
@@ -106,13 +103,7 @@ class FaultsTest(group.GroupLab):
 
     def test_an_order_book_whose_leaders_host_dies(self):
         leader = self.make_group(capacity_bytes=1 << 22, state_machine="order-book")
-        self.load(range(self.HOSTS))
-        self.await_acknowledged(leader)
-        self.assertEqual(0, self.lab("kill", leader)[0])
-        successor = self.await_leader(self.others(leader))
-        self.await_acknowledged(successor)
-        self.end_of_load()
-        self.assert_same_state(self.others(leader))
+        self.kill_host_under_load(leader)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,18 @@ class GroupLab(machines.LabTest):
         self.assertGreater(acknowledged, 0)
         return acknowledged
 
+    def others(self, host):
+        return [other for other in range(self.HOSTS) if other != host]
+
+    def kill_host_under_load(self, leader):
+        """The leader's host dies; another leads, and what it acknowledges is kept. For others it is to be booted again."""
+        self.load(range(self.HOSTS))
+        self.await_acknowledged(leader)
+        self.assertEqual(0, self.lab("kill", leader)[0])
+        self.await_acknowledged(self.await_leader(self.others(leader)))
+        self.end_of_load()
+        self.assert_same_state(self.others(leader))
+
     def assert_same_state(self, hosts):
         """They come to the same commit, and their states are equal."""
         said = []

@@ -13,9 +13,6 @@ import paths
 
 
 class ShortTest(group.GroupLab):
-    def others(self, host):
-        return [other for other in range(self.HOSTS) if other != host]
-
     def test_the_contract_of_a_transport_is_kept(self):
         code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,
                                         os.path.join(paths.BIN, "verbs_lab_test"), "--gtest_filter=Verbs/ConformanceTest.*")
@@ -57,13 +54,7 @@ class ShortTest(group.GroupLab):
     # The last one, as its host has to be booted again for others.
     def test_the_leaders_host_dies(self):
         leader = self.make_group()
-        self.load(range(self.HOSTS))
-        self.await_acknowledged(leader)
-        self.assertEqual(0, self.lab("kill", leader)[0])
-        successor = self.await_leader(self.others(leader))
-        self.await_acknowledged(successor)
-        self.end_of_load()
-        self.assert_same_state(self.others(leader))
+        self.kill_host_under_load(leader)
 
 
 if __name__ == "__main__":

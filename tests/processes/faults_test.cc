@@ -25,35 +25,15 @@ std::uint64_t RoleOf(const Group& group, std::size_t replica) {
   return group.Counters(replica).role;
 }
 
-// Commits `more` further commands.
-void Commit(Counting& client, std::uint64_t more) {
-  const std::uint64_t target = client.committed() + more;
-  EXPECT_TRUE(Await([&] {
-    for (int i = 0; i < 100 && client.committed() < target; ++i) {
-      client.Turn();
-    }
-    return client.committed() >= target;
-  })) << "committed "
-      << client.committed() << " of " << target;
-}
-
-// Waits for the answers to all that is under way.
-void Settle(Counting& client) {
-  EXPECT_TRUE(Await([&client] {
-    client.Poll();
-    return client.client().outstanding() == 0;
-  }));
-}
-
 TEST(Faults, AFollowerKilledUnderLoadIsNotMissed) {
   Group group;
   const std::size_t leader = group.AwaitLeader();
   const std::vector<std::size_t> followers = group.Followers(leader);
   Counting client(group.config(), {});
-  Commit(client, 1000);
+  client.Commit(1000);
   group.Kill(followers[0]);
-  Commit(client, 1000);
-  Settle(client);
+  client.Commit(1000);
+  client.Settle();
   EXPECT_EQ(client.unknown(), 0U);
   EXPECT_EQ(client.sum(), client.submitted());
   EXPECT_EQ(group.Leader(), leader);
@@ -64,10 +44,10 @@ TEST(Faults, AKilledLeaderIsReplacedAndNothingIsLostOrDoubled) {
   Group group;
   const std::size_t leader = group.AwaitLeader();
   Counting client(group.config(), {});
-  Commit(client, 1000);
+  client.Commit(1000);
   group.Kill(leader);
-  Commit(client, 1000);
-  Settle(client);
+  client.Commit(1000);
+  client.Settle();
   EXPECT_EQ(client.unknown(), 0U);
   EXPECT_EQ(client.sum(), client.submitted());
   EXPECT_NE(group.AwaitLeader(), leader);
@@ -78,10 +58,10 @@ TEST(Faults, AStoppedLeaderFindsItselfFenced) {
   Group group;
   const std::size_t old_leader = group.AwaitLeader();
   Counting client(group.config(), {});
-  Commit(client, 500);
+  client.Commit(500);
   group.Signal(old_leader, SIGSTOP);
   const std::size_t leader = group.AwaitLeader(old_leader);
-  Commit(client, 500);
+  client.Commit(500);
   EXPECT_EQ(RoleOf(group, old_leader), static_cast<std::uint64_t>(paxos::Role::kLeader)) << "as it last said";
   group.Signal(old_leader, SIGCONT);
   EXPECT_TRUE(Await([&] {
@@ -90,7 +70,7 @@ TEST(Faults, AStoppedLeaderFindsItselfFenced) {
     return data.role == static_cast<std::uint64_t>(paxos::Role::kFollower) &&
            data.leader_plus_one == leader + 1;
   })) << group.Json(old_leader);
-  Settle(client);
+  client.Settle();
   EXPECT_EQ(client.unknown(), 0U);
   EXPECT_EQ(client.sum(), client.submitted());
   // Nothing that it stored late has reached a log: all three agree, itself included.
@@ -131,21 +111,21 @@ TEST(Faults, ARestartedReplicaIsFilledAndReadmitted) {
   const std::size_t leader = group.AwaitLeader();
   const std::vector<std::size_t> followers = group.Followers(leader);
   Counting client(group.config(), {});
-  Commit(client, 100);
+  client.Commit(100);
   group.Kill(followers[0]);
   group.Start(followers[0]);
   EXPECT_TRUE(Await([&] { return group.Counters(followers[0]).incarnation == 2; }));
   // Why it does not vote is said once, and then how it stands.
   EXPECT_TRUE(
       Await([&] { return group.Output(followers[0]).find("then it is readmitted\n") != std::string::npos; }));
-  Commit(client, 100);
+  client.Commit(100);
   EXPECT_TRUE(Await([&] { return group.Json(followers[0])["voter"] == true; })) << group.Json(followers[0]);
   EXPECT_EQ(group.Json(followers[0])["role"], "follower");
   const std::string output = group.Output(followers[0]);
   EXPECT_EQ(output.find("does not vote"), output.rfind("does not vote")) << output;
   // It makes a majority with the leader now.
   group.Kill(followers[1]);
-  Commit(client, 100);
+  client.Commit(100);
   EXPECT_TRUE(Await([&] { return group.Agree({leader, followers[0]}); })) << group.Json(followers[0]);
 }
 

@@ -153,15 +153,7 @@ nlohmann::json Group::Json(std::size_t replica) const {
 }
 
 std::optional<std::size_t> Group::Leader(std::optional<std::size_t> except) const {
-  for (const ReplicaStatus& replica : Status().replicas) {
-    const std::size_t id = replica.id.value();
-    const rsm::CounterData* const data = replica.Live();
-    if (id != except && data != nullptr && data->role == static_cast<std::uint64_t>(paxos::Role::kLeader) &&
-        data->no_quorum == 0) {
-      return id;
-    }
-  }
-  return std::nullopt;
+  return LeaderOf(Status(), except);
 }
 
 std::size_t Group::AwaitLeader(std::optional<std::size_t> except) const {
@@ -289,6 +281,24 @@ bool Counting::Submit() {
 void Counting::Turn() {
   static_cast<void>(Submit());
   Poll();
+}
+
+void Counting::Commit(std::uint64_t more) {
+  const std::uint64_t target = committed_ + more;
+  EXPECT_TRUE(cli::Await([this, target] {
+    for (int i = 0; i < 100 && committed_ < target; ++i) {
+      Turn();
+    }
+    return committed_ >= target;
+  })) << "committed "
+      << committed_ << " of " << target;
+}
+
+void Counting::Settle() {
+  EXPECT_TRUE(cli::Await([this] {
+    Poll();
+    return client_->outstanding() == 0;
+  }));
 }
 
 void Counting::OnCommitted(std::uint64_t /*tag*/, std::uint64_t /*slot*/, rsm::Applied how,

@@ -157,6 +157,10 @@ class Counting final : public rsm::ClientListener {
   // Submits one. False when there is no room.
   bool Submit();
   void Poll() { static_cast<void>(client_->Poll(*this)); }
+  // Turns until `more` further commands are committed, or polls until all that is under way is answered. Each
+  // expects that it comes about.
+  void Commit(std::uint64_t more);
+  void Settle();
 
   [[nodiscard]] rsm::Client& client() { return *client_; }
   [[nodiscard]] std::uint64_t committed() const { return committed_; }

@@ -14,18 +14,6 @@
 namespace gaios::cli {
 namespace {
 
-// Commits `more` further commands.
-void Commit(Counting& client, std::uint64_t more) {
-  const std::uint64_t target = client.committed() + more;
-  EXPECT_TRUE(Await([&] {
-    for (int i = 0; i < 100 && client.committed() < target; ++i) {
-      client.Turn();
-    }
-    return client.committed() >= target;
-  })) << "committed "
-      << client.committed() << " of " << target;
-}
-
 std::size_t Rounds(std::size_t usual) {
   const char* const text = std::getenv("GAIOS_REJOIN_ROUNDS");
   return text == nullptr ? usual : std::strtoull(text, nullptr, 10);
@@ -49,9 +37,9 @@ void LoseOneAfterAnother(const GroupSettings& settings, std::size_t rounds) {
   for (std::size_t round = 0; round < rounds; ++round) {
     const std::size_t leader = group.AwaitLeader();
     const std::size_t victim = round % 3 == 0 ? leader : round % group.size();
-    Commit(client, 200);
+    client.Commit(200);
     group.Kill(victim);
-    Commit(client, 500);
+    client.Commit(500);
     ++starts[victim];
     group.Start(victim);
     ASSERT_TRUE(Await([&] {
@@ -64,10 +52,7 @@ void LoseOneAfterAnother(const GroupSettings& settings, std::size_t rounds) {
         << group.Json(2) << "\n"
         << group.Output(victim);
   }
-  EXPECT_TRUE(Await([&] {
-    client.Poll();
-    return client.client().outstanding() == 0;
-  }));
+  client.Settle();
   EXPECT_EQ(client.unknown(), 0U);
   EXPECT_EQ(client.sum(), client.submitted()) << "nothing lost, nothing doubled";
   std::vector<std::size_t> all;

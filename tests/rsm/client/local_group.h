@@ -5,12 +5,9 @@
 // clock that is set by hand, so that a test decides when anything happens. Each replica runs a journal as its
 // state machine.
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,6 +22,8 @@
 #include "gaios/rsm/client/client_port.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/transport/sim/world.h"
+
+#include "tests/support/scratch_directory.h"
 
 namespace gaios::rsm::test {
 
@@ -41,26 +40,6 @@ inline std::string Text(std::span<const std::byte> bytes) {
 inline std::span<const std::byte> Bytes(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
-
-// A directory of its own, gone with the test.
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "gaios-XXXXXX").string();
-    GAIOS_CHECK(::mkdtemp(name.data()) != nullptr, "a scratch directory");
-    path_ = name;
-  }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  ~ScratchDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Keeps every command and echoes it; the reply to "big N..." is N bytes.
 class Journal final : public StateMachine {

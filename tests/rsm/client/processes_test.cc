@@ -144,7 +144,7 @@ bool PollUntil(Client& client, Answers& answers, const base::Clock& clock, Done 
 }
 
 TEST(ClientProcesses, CallsAReplicaInAnotherProcess) {
-  const test::ScratchDirectory directory;
+  const ScratchDirectory directory;
   Process replica(ReplicaMain(directory.path()));
   const base::TscClock clock;
   const auto client = Open(OptionsFor(directory.path()), clock);
@@ -159,7 +159,7 @@ TEST(ClientProcesses, CallsAReplicaInAnotherProcess) {
 }
 
 TEST(ClientProcesses, CallWithoutAReplicaIsUnavailableAndSaysWhy) {
-  const test::ScratchDirectory directory;
+  const ScratchDirectory directory;
   const base::TscClock clock;
   ClientOptions options = OptionsFor(directory.path());
   options.operation_timeout_ns = 20 * kMs;
@@ -170,7 +170,7 @@ TEST(ClientProcesses, CallWithoutAReplicaIsUnavailableAndSaysWhy) {
 }
 
 TEST(ClientProcesses, KilledReplicaLeavesCommandsUnknownAndTheNextOneServes) {
-  const test::ScratchDirectory directory;
+  const ScratchDirectory directory;
   auto replica = std::make_unique<Process>(ReplicaMain(directory.path()));
   const base::TscClock clock;
   ClientOptions options = OptionsFor(directory.path());
@@ -209,7 +209,7 @@ TEST(ClientProcesses, KilledReplicaLeavesCommandsUnknownAndTheNextOneServes) {
 }
 
 TEST(ClientProcesses, StoppedReplicaAnswersWhenItGoesOn) {
-  const test::ScratchDirectory directory;
+  const ScratchDirectory directory;
   Process replica(ReplicaMain(directory.path()));
   const base::TscClock clock;
   const auto client = Open(OptionsFor(directory.path()), clock);
@@ -229,7 +229,7 @@ TEST(ClientProcesses, StoppedReplicaAnswersWhenItGoesOn) {
 }
 
 TEST(ClientProcesses, KilledClientsCostTheReplicaNothing) {
-  const test::ScratchDirectory directory;
+  const ScratchDirectory directory;
   const base::TscClock clock;
   // Where each client counts what it was told is committed, for when it is gone.
   absl::StatusOr<transport::shm::Region> shared = transport::shm::Region::Create("counts", 4096);

@@ -35,7 +35,7 @@ Welcome GoodWelcome() {
 
 // The state of a connection that is welcomed so, with memory for two of the smallest rings.
 State StateAfter(const Welcome& welcome) {
-  const test::ScratchDirectory directory;
+  const ScratchDirectory directory;
   const absl::StatusOr<UniqueFd> listener =
       transport::shm::Listen(ClientSocketPath(directory.path(), kReplica));
   EXPECT_TRUE(listener.ok()) << listener.status();

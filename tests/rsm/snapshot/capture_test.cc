@@ -30,7 +30,7 @@
 #include "gaios/rsm/snapshot/file.h"
 #include "gaios/transport/sim/world.h"
 
-#include "tests/rsm/snapshot/scratch_directory.h"
+#include "tests/support/scratch_directory.h"
 
 namespace gaios::rsm {
 namespace {

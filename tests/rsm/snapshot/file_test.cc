@@ -15,7 +15,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/rsm/snapshot/scratch_directory.h"
+#include "tests/support/scratch_directory.h"
 
 namespace gaios::rsm {
 namespace {

@@ -15,7 +15,7 @@
 #include "gaios/rsm/node.h"
 
 #include "tests/rsm/scratch_group.h"
-#include "tests/rsm/snapshot/scratch_directory.h"
+#include "tests/support/scratch_directory.h"
 
 namespace gaios::rsm {
 namespace {

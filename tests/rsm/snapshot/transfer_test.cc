@@ -19,7 +19,7 @@
 #include "gaios/rsm/snapshot/donor.h"
 #include "gaios/rsm/snapshot/fetcher.h"
 
-#include "tests/rsm/snapshot/scratch_directory.h"
+#include "tests/support/scratch_directory.h"
 
 namespace gaios::rsm {
 namespace {

@@ -1,5 +1,5 @@
-#ifndef GAIOS_TESTS_RSM_SNAPSHOT_SCRATCH_DIRECTORY_H_
-#define GAIOS_TESTS_RSM_SNAPSHOT_SCRATCH_DIRECTORY_H_
+#ifndef GAIOS_TESTS_SUPPORT_SCRATCH_DIRECTORY_H_
+#define GAIOS_TESTS_SUPPORT_SCRATCH_DIRECTORY_H_
 
 // A directory that goes with the test, and whole files in it.
 
@@ -53,4 +53,4 @@ inline void WriteWhole(const std::string& path, const std::string& bytes) {
 
 }  // namespace gaios::rsm
 
-#endif  // GAIOS_TESTS_RSM_SNAPSHOT_SCRATCH_DIRECTORY_H_
+#endif  // GAIOS_TESTS_SUPPORT_SCRATCH_DIRECTORY_H_
