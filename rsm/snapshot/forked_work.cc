@@ -61,7 +61,7 @@ void Report(const absl::Status& status) {
   const ReportHeader header{status.raw_code(), static_cast<std::uint32_t>(length)};
   std::array<char, sizeof(header) + kMaxMessageBytes> bytes;
   std::memcpy(bytes.data(), &header, sizeof(header));
-  std::memcpy(bytes.data() + sizeof(header), status.message().data(), length);
+  status.message().copy(bytes.data() + sizeof(header), length);
   while (::write(kReportFd, bytes.data(), sizeof(header) + length) < 0 && errno == EINTR) {
   }
 }
