@@ -1,0 +1,75 @@
+#ifndef GAIOS_TRANSPORT_UDP_PORT_H_
+#define GAIOS_TRANSPORT_UDP_PORT_H_
+
+// A way to send and receive UDP datagrams over IPv4: kernel sockets, DPDK, or a test's wire. It knows nothing
+// of what is in them. What stands above it decides what is acknowledged, repeated, paced and trusted.
+//
+// Threads: a Port belongs to one thread. No call blocks. Nothing allocates after the port was opened.
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace gaios::transport::udp {
+
+// An IPv4 address and a UDP port, both in host byte order.
+struct Endpoint {
+  std::uint32_t address = 0;
+  std::uint16_t port = 0;
+  friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
+};
+
+// Counts since the port was opened. Whatever is sent or arrives is in exactly one of its direction.
+struct PortCounters {
+  std::uint64_t sent = 0;        // datagrams handed to the system or device
+  std::uint64_t sent_bytes = 0;  // of their payload
+  std::uint64_t not_sent = 0;    // dropped here: no room in the queue, or the system or device refused
+  std::uint64_t unreachable =
+      0;  // dropped here: nobody has answered for the address (yet), or there is no route
+  std::uint64_t received = 0;  // datagrams given to the receiver
+  std::uint64_t received_bytes = 0;
+  std::uint64_t malformed = 0;  // dropped: truncated, oversized, fragmented, or a wrong checksum
+  std::uint64_t foreign = 0;    // dropped by a port that sees a whole link: not for this address and port
+  std::uint64_t missed = 0;     // lost before this program saw them, as far as the device or system counts it
+};
+
+// Called from within Port::Receive only. May send; must not call Receive.
+class DatagramReceiver {
+ public:
+  virtual ~DatagramReceiver() = default;
+  // `payload` belongs to the port and is valid for the call; the receiver may change it in place.
+  virtual void OnDatagram(Endpoint from, std::span<std::byte> payload) = 0;
+};
+
+class Port {
+ public:
+  virtual ~Port() = default;
+
+  // The endpoint that peers send to.
+  [[nodiscard]] virtual Endpoint local() const = 0;
+  // The largest payload of a datagram, in bytes, both ways; fixed when the port was opened.
+  [[nodiscard]] virtual std::size_t max_payload() const = 0;
+  // Whether the link below is there, as far as the port can tell without asking. False: what is sent is lost.
+  [[nodiscard]] virtual bool up() const = 0;
+
+  // A buffer for the next datagram, max_payload() bytes, at least 8-byte aligned, of unspecified content.
+  // Empty when the queue is full: Flush, and try again after a Receive. The buffer is given up by Send, or by
+  // the next Claim.
+  [[nodiscard]] virtual std::span<std::byte> Claim() = 0;
+  // Queues the first `bytes` of the buffer of the last Claim as one datagram to `to`. It is on its way at the
+  // latest after Flush. A datagram can be lost; that it was queued says nothing.
+  virtual void Send(std::size_t bytes, Endpoint to) = 0;
+  // Sends what is queued. What the system or device does not take is dropped and counted.
+  virtual void Flush() = 0;
+
+  // Gives `receiver` what has arrived, at most `limit` datagrams. Returns how many. Also does what the port
+  // has to do from time to time (address resolution), so it must be called while nothing is expected, too.
+  virtual std::size_t Receive(DatagramReceiver& receiver, std::size_t limit) = 0;
+
+  [[nodiscard]] virtual const PortCounters& counters() const = 0;
+};
+
+}  // namespace gaios::transport::udp
+
+#endif  // GAIOS_TRANSPORT_UDP_PORT_H_
