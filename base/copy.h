@@ -24,11 +24,19 @@ template <std::size_t kPiece>
   constexpr std::size_t kStep = 16;
   constexpr std::size_t kWord = 8;
   constexpr std::size_t kHalfWord = 4;
-  if (size > kFewBytes) [[unlikely]] {
-    std::memcpy(to, from, size);
+  // The last piece of each kind may lie over the one before.
+  if (size >= kLine) {
+    if (size > kFewBytes) [[unlikely]] {
+      std::memcpy(to, from, size);
+      return;
+    }
+    const std::size_t last = size - kLine;
+    for (std::size_t done = 0; done < last; done += kLine) {
+      std::memcpy(to + done, from + done, kLine);
+    }
+    std::memcpy(to + last, from + last, kLine);
     return;
   }
-  // The last piece of each kind may lie over the one before.
   if (size < kStep) {
     if (size >= kWord) {
       CopyBothEnds<kWord>(to, from, size);
@@ -39,14 +47,6 @@ template <std::size_t kPiece>
         to[done] = from[done];
       }
     }
-    return;
-  }
-  if (size >= kLine) {
-    const std::size_t last = size - kLine;
-    for (std::size_t done = 0; done < last; done += kLine) {
-      std::memcpy(to + done, from + done, kLine);
-    }
-    std::memcpy(to + last, from + last, kLine);
     return;
   }
   const std::size_t last = size - kStep;

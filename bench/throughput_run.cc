@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "bench/targets.h"
 
@@ -34,9 +35,7 @@ absl::StatusOr<SessionPool> SessionPool::Open(rsm::Replica& leader, std::size_t 
     }
   }
   SessionPool pool;
-  for (const std::uint64_t id : opened.ids) {
-    pool.sessions_.push_back({id, 1});
-  }
+  pool.ids_ = std::move(opened.ids);
   return pool;
 }
 

@@ -32,30 +32,31 @@ class SessionPool {
 
   // Puts the commands of `submissions` into sessions in turn, without using their numbers up.
   void Number(std::span<rsm::Submission> submissions) const {
-    if (sessions_.empty()) {
+    if (ids_.empty()) {
       return;
     }
     std::size_t at = at_;
-    std::uint64_t round = 0;
+    std::uint64_t round = round_;
     for (rsm::Submission& submission : submissions) {
-      submission.session = {sessions_[at].session, sessions_[at].sequence + round};
-      if (++at == sessions_.size()) {
+      submission.session = {ids_[at], round};
+      if (++at == ids_.size()) {
         at = 0;
+        ++round;
       }
-      round += at == at_ ? 1U : 0U;
     }
   }
   // So many of those that were numbered last have been taken, the first of them.
   void Used(std::size_t count) {
-    for (std::size_t i = 0; i < count && !sessions_.empty(); ++i) {
-      ++sessions_[at_].sequence;
-      at_ = at_ + 1 == sessions_.size() ? 0 : at_ + 1;
+    if (!ids_.empty()) {
+      round_ += (at_ + count) / ids_.size();
+      at_ = (at_ + count) % ids_.size();
     }
   }
 
  private:
-  std::vector<rsm::SessionCommand> sessions_;
+  std::vector<std::uint64_t> ids_;
   std::size_t at_ = 0;
+  std::uint64_t round_ = 1;  // number of the next command of session at_, and of those after it
 };
 
 // What each block consists of.

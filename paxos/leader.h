@@ -43,6 +43,29 @@ struct Proposal {
   std::uint32_t index = 0;  // within the slot's batch
 };
 
+// Commands stand at multiples of so many bytes.
+inline constexpr std::uint32_t kCommandAlignment = 8;
+
+// The room that is left in the batch that is open, for commands to be written there one after another. Good
+// until the next call of anything else; what was placed becomes part of the batch by Leader::Fill.
+class BatchRoom {
+ public:
+  BatchRoom() = default;
+  BatchRoom(std::byte* at, std::uint32_t room_bytes, Proposal next)
+      : at_(at), room_bytes_(room_bytes), next_(next) {}
+
+  // Where a command of `bytes` goes, for the caller to write. Null when there is no room for it.
+  [[nodiscard]] std::byte* TryPlace(std::uint64_t bytes);
+  // What stands at the place of the next command.
+  [[nodiscard]] const Proposal& next() const { return next_; }
+  [[nodiscard]] const std::byte* end() const { return at_; }
+
+ private:
+  std::byte* at_ = nullptr;
+  std::uint64_t room_bytes_ = 0;
+  Proposal next_;
+};
+
 class Leader {
  public:
   explicit Leader(State& state)
@@ -78,6 +101,10 @@ class Leader {
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns);
   // The same in the usual case: nothing is open, and there is room. False in any other; nothing has changed.
   [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns);
+  // Room for more commands than one, none unless a batch is open; and what was placed there made part of the
+  // batch.
+  [[nodiscard]] BatchRoom Room() const;
+  void Fill(const BatchRoom& room);
   // Space for one command of `bytes` at the end of the open batch; kept until Publish, or given up by the
   // next Claim or Reserve.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
@@ -139,7 +166,6 @@ class Leader {
     TimeNs since_ns = 0;
     bool told = false;
   };
-  static constexpr std::uint32_t kCommandAlignment = 8;
   struct OpenBatch {
     std::byte* payload = nullptr;
     std::uint32_t payload_bytes = 0;
@@ -195,9 +221,6 @@ class Leader {
   void PostWord(FollowerLink& follower);
   void PostProbes();
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
-  [[nodiscard]] static constexpr std::uint64_t Aligned(std::uint64_t bytes) {
-    return (bytes + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
-  }
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) const;
   [[nodiscard]] bool TryOpen(std::uint64_t aligned);
   [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
@@ -232,7 +255,6 @@ class Leader {
   [[nodiscard]] TimeNs MajorityHeardNs() const;
   [[nodiscard]] bool CanStillReachMajority() const;
 
-  static constexpr std::size_t kAheadBytes = 1024;
   static_assert(kMaxEntryPayloadBytes / kCommandAlignment <= std::numeric_limits<std::uint16_t>::max(),
                 "a batch is full before its number of commands does not fit into the header");
 

@@ -14,6 +14,53 @@ namespace gaios::paxos {
 // ---- appending
 // ------------------------------------------------------------------------------------------------------
 
+[[nodiscard]] constexpr std::uint64_t Aligned(std::uint64_t bytes) {
+  return (bytes + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
+}
+
+// Makes a command's place ready: `aligned` bytes, of which the caller writes `bytes`. A lap later the lines
+// of a ring have left the caches: those of commands to come are asked for ahead. They may be past the end of
+// the ring, where nothing is fetched that matters.
+[[gnu::always_inline]] inline void Prepare(std::byte* command, std::uint64_t bytes, std::uint64_t aligned) {
+  constexpr std::size_t kAheadBytes = 1024;
+  base::PrefetchForWrite(command + kAheadBytes, aligned);
+  if (aligned != bytes) {
+    constexpr std::uint64_t kZeros = 0;  // the padding
+    std::memcpy(command + aligned - sizeof(kZeros), &kZeros, sizeof(kZeros));
+  }
+}
+
+[[gnu::always_inline]] inline std::byte* BatchRoom::TryPlace(std::uint64_t bytes) {
+  const std::uint64_t aligned = Aligned(bytes);
+  if (aligned > room_bytes_) [[unlikely]] {
+    return nullptr;
+  }
+  std::byte* const command = at_;
+  Prepare(command, bytes, aligned);
+  at_ += aligned;
+  room_bytes_ -= aligned;
+  ++next_.index;
+  return command;
+}
+
+inline BatchRoom Leader::Room() const {
+  if (open_.payload_bytes >= open_.limit_bytes || open_.claimed_bytes != 0 || open_.commands == 0) {
+    return {};
+  }
+  return {open_.payload + open_.payload_bytes,
+          open_.limit_bytes - open_.payload_bytes,
+          {Slot(state_.end.slot.value() + 1), open_.commands}};
+}
+
+inline void Leader::Fill(const BatchRoom& room) {
+  const std::ptrdiff_t payload_bytes = room.end() - open_.payload;
+  GAIOS_CHECK(payload_bytes >= open_.payload_bytes && payload_bytes <= open_.limit_bytes &&
+                  room.next().slot.value() == state_.end.slot.value() + 1,
+              "P3: commands are placed in the batch that is open");
+  open_.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
+  open_.commands = static_cast<std::uint16_t>(room.next().index);
+}
+
 [[gnu::always_inline]] inline std::byte* Leader::TryAppend(std::uint64_t bytes, Proposal& proposal) {
   const std::uint64_t aligned = Aligned(bytes);
   const std::uint64_t payload_bytes = open_.payload_bytes + aligned;
@@ -77,13 +124,7 @@ inline Proposal Leader::Publish() {
 [[gnu::always_inline]] inline std::byte* Leader::PlaceAtEnd(std::uint64_t bytes,
                                                             std::uint64_t aligned) const {
   std::byte* const command = open_.payload + open_.payload_bytes;
-  // A lap later its lines have left the caches: those of commands to come are asked for ahead. It may be past
-  // the end of the ring, where nothing is fetched that matters.
-  base::PrefetchForWrite(command + kAheadBytes, kCommandAlignment);
-  if (aligned != bytes) {
-    constexpr std::uint64_t kZeros = 0;  // the padding
-    std::memcpy(command + aligned - sizeof(kZeros), &kZeros, sizeof(kZeros));
-  }
+  Prepare(command, bytes, aligned);
   return command;
 }
 

@@ -111,6 +111,9 @@ class Replica {
   [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns) {
     return state_.role == Role::kLeader && leader_.TryReserve(bytes, time_ns);
   }
+  // Room for many commands in the batch that is open, and what was placed there made part of the log.
+  [[nodiscard]] BatchRoom Room() const { return leader_.Room(); }
+  void Fill(const BatchRoom& room) { leader_.Fill(room); }
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
     if (state_.role != Role::kLeader) [[unlikely]] {
       refusal = Refusal::kNotLeader;

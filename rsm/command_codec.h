@@ -65,18 +65,18 @@ class CommandReader {
 
   // The next command. False when the bytes are no command: then EncodeCommandPrefix has not written them.
   [[nodiscard, gnu::always_inline]] bool Next(DecodedCommand& command) {
-    CommandHeader header;
+    std::uint64_t header = 0;  // as one word
     if (rest_.size() < sizeof(header)) [[unlikely]] {
       return false;
     }
     std::memcpy(&header, rest_.data(), sizeof(header));
-    if (header.kind < static_cast<std::uint8_t>(CommandKind::kUser) ||
-        header.kind > static_cast<std::uint8_t>(CommandKind::kStateHash)) [[unlikely]] {
+    const auto kind = static_cast<CommandKind>(header >> 32 & 0xff);
+    if (kind < CommandKind::kUser || kind > CommandKind::kStateHash) [[unlikely]] {
       return false;
     }
-    const auto kind = static_cast<CommandKind>(header.kind);
+    const auto length = static_cast<std::uint32_t>(header);
     const std::size_t prefix = CommandPrefixBytes(kind);
-    const std::size_t padded = (prefix + header.length + 7) / 8 * 8;
+    const std::size_t padded = (prefix + length + 7) / 8 * 8;
     if (padded > rest_.size()) [[unlikely]] {
       return false;
     }
@@ -84,7 +84,7 @@ class CommandReader {
     if (kind == CommandKind::kSession) {
       std::memcpy(&session, rest_.data() + sizeof(header), sizeof(session));
     }
-    command = {kind, session, rest_.subspan(prefix, header.length)};
+    command = {kind, session, rest_.subspan(prefix, length)};
     rest_ = rest_.subspan(padded);
     return true;
   }

@@ -56,8 +56,12 @@ Applied FromVerdict(Sessions::Verdict verdict) {
 
 // The place of a command in the log, which no other command ever has. It also names the session that is
 // opened there.
+constexpr int kIndexBits = 16;
 constexpr std::uint64_t PlaceOf(paxos::Slot slot, std::uint32_t index) {
-  return (slot.value() << 16) | (index & 0xffff);
+  return (slot.value() << kIndexBits) + index;
+}
+constexpr std::uint64_t SlotOf(std::uint64_t place) {
+  return place >> kIndexBits;
 }
 
 }  // namespace
@@ -72,8 +76,7 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       sessions_(options.sessions),
       max_command_bytes_(engine_.core().log().MaxPayloadBytes() - CommandPrefixBytes(CommandKind::kSession) -
                          8),
-      pending_(std::bit_ceil(options.max_proposals)),
-      pending_mask_(pending_.size() - 1),
+      proposals_(options.max_proposals),
       reads_(options.max_reads),
       epoch_(engine_.core().leadership_epoch()),
       reply_memory_(kMaxReplyBytes),
@@ -85,7 +88,7 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
 }
 
 std::size_t Replica::reserved_bytes() const {
-  return pending_.size() * sizeof(Pending) + reads_.size() * sizeof(PendingRead) + reply_memory_.size() +
+  return proposals_.reserved_bytes() + reads_.size() * sizeof(PendingRead) + reply_memory_.size() +
          sessions_.reserved_bytes();
 }
 
@@ -113,7 +116,7 @@ inline Taken Replica::Ready(std::size_t bytes) {
   if (bytes > max_command_bytes_) [[unlikely]] {
     return Taken::kTooLarge;
   }
-  if (pending_count_ == options_.max_proposals) [[unlikely]] {
+  if (proposals_.size() == options_.max_proposals) [[unlikely]] {
     return Taken::kFull;
   }
   if (engine_.core().leadership_epoch() != epoch_) [[unlikely]] {
@@ -138,14 +141,7 @@ Taken Replica::ClaimCommand(CommandKind kind, std::size_t bytes, std::span<std::
 
 [[gnu::always_inline]] inline void Replica::AwaitAnswer(const paxos::Proposal& proposal,
                                                         ProposalListener& listener, std::uint64_t tag) {
-  if (pending_count_ == 0) {
-    pending_first_ = 0;  // the places at the beginning are in the cache
-  }
-  Pending& pending = PendingAt(pending_first_ + pending_count_);
-  pending.place = PlaceOf(proposal.slot, proposal.index);
-  pending.listener = &listener;
-  pending.tag = tag;
-  ++pending_count_;
+  proposals_.Add(PlaceOf(proposal.slot, proposal.index), 1, listener, tag);
 }
 
 Taken Replica::Claim(std::size_t bytes, std::span<std::byte>& command) {
@@ -172,7 +168,7 @@ template <CommandKind kKind>
                                                        std::span<const std::byte> command,
                                                        ProposalListener& listener, std::uint64_t tag) {
   const std::size_t size = CommandPrefixBytes(kKind) + command.size();
-  if (pending_count_ == options_.max_proposals || command.size() > base::kFewBytes) [[unlikely]] {
+  if (proposals_.size() == options_.max_proposals || command.size() > base::kFewBytes) [[unlikely]] {
     return ProposeSlowly<kKind>(session, command, listener, tag);
   }
   paxos::Proposal proposal;
@@ -221,16 +217,42 @@ Taken Replica::ProposeIn(SessionCommand session, std::span<const std::byte> comm
 std::size_t Replica::ProposeMany(std::span<const Submission> submissions, ProposalListener& listener,
                                  std::uint64_t first_tag, Taken& next) {
   next = Taken::kTaken;
-  std::size_t taken = 0;
-  for (const Submission& submission : submissions) {
-    const std::uint64_t tag = first_tag + taken;
-    next = submission.session.session == 0
-               ? ProposeAs<CommandKind::kUser>({}, submission.command, listener, tag)
-               : ProposeAs<CommandKind::kSession>(submission.session, submission.command, listener, tag);
+  std::size_t taken = ProposeRun(submissions, listener, first_tag);
+  while (taken < submissions.size()) {
+    // One that does not go into the batch that is open: it begins another, or is told why not.
+    const Submission& submission = submissions[taken];
+    next = ProposeIn(submission.session, submission.command, listener, first_tag + taken);
     if (next != Taken::kTaken) [[unlikely]] {
       break;
     }
     ++taken;
+    taken += ProposeRun(submissions.subspan(taken), listener, first_tag + taken);
+  }
+  return taken;
+}
+
+// The first of `submissions`, as many as go into the batch that is open and are quickly copied. Returns how
+// many.
+std::size_t Replica::ProposeRun(std::span<const Submission> submissions, ProposalListener& listener,
+                                std::uint64_t first_tag) {
+  paxos::BatchRoom room = engine_.core().Room();
+  const paxos::Proposal first = room.next();
+  const std::size_t most = std::min(submissions.size(), options_.max_proposals - proposals_.size());
+  std::size_t taken = 0;
+  for (; taken < most; ++taken) {
+    const auto& [command, session] = submissions[taken];
+    const CommandKind kind = session.session == 0 ? CommandKind::kUser : CommandKind::kSession;
+    const std::size_t size = CommandPrefixBytes(kind) + command.size();
+    std::byte* const place = command.size() <= base::kFewBytes ? room.TryPlace(size) : nullptr;
+    if (place == nullptr) [[unlikely]] {
+      break;
+    }
+    const std::span<std::byte> to = EncodeCommandPrefix(kind, session, command.size(), {place, size});
+    base::CopyFew(to.data(), command.data(), command.size());
+  }
+  if (taken != 0) {
+    engine_.core().Fill(room);
+    proposals_.Add(PlaceOf(first.slot, first.index), taken, listener, first_tag);
   }
   return taken;
 }
@@ -261,10 +283,9 @@ void Replica::ForgetProposals() {
   epoch_ = engine_.core().leadership_epoch();
   hash_due_ = 0;
   // A listener may propose again, to be refused, but not be called for what it proposes here.
-  for (std::size_t left = pending_count_; left > 0; --left) {
-    const Pending pending = PendingAt(pending_first_++);
-    --pending_count_;
-    pending.listener->OnUnknown(pending.tag);
+  for (std::size_t left = proposals_.size(); left > 0; --left) {
+    const Proposals::Asker asker = proposals_.TakeOldest();
+    asker.listener->OnUnknown(asker.tag);
   }
   ForgetReads();
 }
@@ -334,77 +355,66 @@ void Replica::ForgetReads() {
 // -------------------------------------------------------------------------------------------------------
 
 // Tells whoever proposed the command at the head of those under way, if it is this one.
-[[gnu::always_inline]] inline void Replica::Answer(paxos::Slot slot, std::uint32_t index, Applied how,
+[[gnu::always_inline]] inline void Replica::Answer(std::uint64_t place, Applied how,
                                                    std::span<const std::byte> reply) {
-  if (pending_count_ == 0) {
-    return;
+  if (Proposals::Asker asker; proposals_.TakeAt(place, asker)) {
+    asker.listener->OnCommitted(asker.tag, SlotOf(place), how, reply);
   }
-  const Pending& pending = PendingAt(pending_first_);
-  if (pending.place != PlaceOf(slot, index)) [[unlikely]] {
-    return;
-  }
-  ProposalListener& listener = *pending.listener;
-  const std::uint64_t tag = pending.tag;
-  ++pending_first_;
-  --pending_count_;
-  listener.OnCommitted(tag, slot.value(), how, reply);
 }
 
+// `command` knows its batch; the rest of it is filled in here.
 template <CommandKind kKind>
-[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot,
-                                                         std::uint32_t index) {
+[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, std::uint64_t place,
+                                                         Command& command, Reply& reply) {
   constexpr bool kInSession = kKind == CommandKind::kSession;
-  const Command command{.slot = slot.value(),
-                        .time_ns = last_time_ns_,
-                        .session = kInSession ? decoded.session.session : 0,
-                        .sequence = kInSession ? decoded.session.sequence : 0,
-                        .bytes = decoded.bytes};
+  command.session = kInSession ? decoded.session.session : 0;
+  command.sequence = kInSession ? decoded.session.sequence : 0;
+  command.bytes = decoded.bytes;
   if constexpr (kInSession) {
     std::span<const std::byte> earlier;
-    const Sessions::Verdict verdict = sessions_.Judge(decoded.session, last_time_ns_, earlier);
+    const Sessions::Verdict verdict = sessions_.Judge(decoded.session, command.time_ns, earlier);
     if (verdict != Sessions::Verdict::kRun) [[unlikely]] {
-      Refuse(command, verdict, earlier, index);
+      Refuse(command, verdict, earlier, place);
       return;
     }
   }
-  Reply reply(reply_memory_);
+  reply.Clear();
   state_machine_.Apply(command, reply);
   if (++applied_commands_ == next_hash_at_) [[unlikely]] {
     TakeHash();
   }
   if constexpr (kInSession) {
-    sessions_.Finish(decoded.session, reply.bytes());
+    sessions_.Finish(reply.bytes());
   }
   if (apply_observer_ != nullptr) [[unlikely]] {
     apply_observer_->OnApplied(command, Applied::kApplied, reply.bytes());
   }
-  Answer(slot, index, Applied::kApplied, reply.bytes());
+  Answer(place, Applied::kApplied, reply.bytes());
 }
 
 // A command that is not run: its session says that it has been, or may not be.
-void Replica::Refuse(Command command, Sessions::Verdict verdict, std::span<const std::byte> reply,
-                     std::uint32_t index) {
+void Replica::Refuse(const Command& command, Sessions::Verdict verdict, std::span<const std::byte> reply,
+                     std::uint64_t place) {
   const Applied how = FromVerdict(verdict);
   if (apply_observer_ != nullptr) {
     apply_observer_->OnApplied(command, how, reply);
   }
-  Answer(paxos::Slot(command.slot), index, how, reply);
+  Answer(place, how, reply);
 }
 
 // A command of the replica's own, which the state machine does not see.
-void Replica::ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, paxos::Slot slot,
-                       std::uint32_t index) {
+void Replica::ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, std::uint64_t place) {
   if (kind == CommandKind::kStateHash) {
     CompareHash(bytes);
     return;  // nobody's proposal
   }
-  std::uint64_t session_id = PlaceOf(slot, index);
+  std::uint64_t session_id = place;
   Applied how = Applied::kApplied;
   if (!sessions_.Open(session_id, last_time_ns_)) {
     session_id = 0;
     how = Applied::kExpired;
   }
-  Answer(slot, index, how, {reinterpret_cast<const std::byte*>(&session_id), sizeof(session_id)});
+  Answer(place, how, {reinterpret_cast<const std::byte*>(&session_id), sizeof(session_id)});
 }
 
 void Replica::Announce(CommandReader& ahead) {
@@ -417,27 +427,43 @@ void Replica::Announce(CommandReader& ahead) {
 void Replica::ApplyBatch(const paxos::Entry& entry) {
   // Time in the log never goes back, whatever the clocks of successive leaders say.
   last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
-  const std::uint32_t commands = entry.header.commands;
-  const paxos::Slot slot = entry.slot();
   // Alone, there is nothing to be ahead of.
-  const std::uint32_t distance = commands > 1 ? state_machine_.PrefetchDistance() : 0;
+  const std::uint32_t distance = entry.header.commands > 1 ? state_machine_.PrefetchDistance() : 0;
+  if (distance == 0) {
+    ApplyCommands<false>(entry, 0);
+  } else {
+    ApplyCommands<true>(entry, distance);
+  }
+}
+
+template <bool kAnnounced>
+[[gnu::always_inline]] inline void Replica::ApplyCommands(const paxos::Entry& entry, std::uint32_t distance) {
+  const std::uint32_t commands = entry.header.commands;
   CommandReader ahead(entry.payload);
-  for (std::uint32_t i = 0; i < std::min(distance, commands); ++i) {
+  for (std::uint32_t i = 0; kAnnounced && i < std::min(distance, commands); ++i) {
     Announce(ahead);
   }
   CommandReader reader(entry.payload);
-  for (std::uint32_t index = 0; index < commands && !divergence_.has_value(); ++index) {
-    if (distance != 0 && index + distance < commands) {
+  Command command;
+  command.slot = entry.slot().value();
+  command.time_ns = last_time_ns_;
+  Reply reply(reply_memory_);
+  for (std::uint32_t index = 0; index < commands; ++index) {
+    if (kAnnounced && index + distance < commands) {
       Announce(ahead);
     }
+    const std::uint64_t place = PlaceOf(entry.slot(), index);
     DecodedCommand decoded;
     GAIOS_CHECK(reader.Next(decoded), "a committed batch holds what its header says");
     if (decoded.kind == CommandKind::kUser) [[likely]] {
-      ApplyCommand<CommandKind::kUser>(decoded, slot, index);
+      ApplyCommand<CommandKind::kUser>(decoded, place, command, reply);
     } else if (decoded.kind == CommandKind::kSession) {
-      ApplyCommand<CommandKind::kSession>(decoded, slot, index);
+      ApplyCommand<CommandKind::kSession>(decoded, place, command, reply);
     } else {
-      ApplyOwn(decoded.kind, decoded.bytes, slot, index);
+      ApplyOwn(decoded.kind, decoded.bytes, place);
+      if (divergence_.has_value()) [[unlikely]] {
+        return;
+      }
     }
   }
 }

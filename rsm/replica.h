@@ -26,6 +26,7 @@
 #include "gaios/base/clock.h"
 #include "gaios/rsm/command_codec.h"
 #include "gaios/rsm/engine.h"
+#include "gaios/rsm/proposals.h"
 #include "gaios/rsm/sessions.h"
 #include "gaios/rsm/snapshot/facts.h"
 #include "gaios/rsm/state_machine.h"
@@ -185,7 +186,7 @@ class Replica {
   // Who leads, as far as this replica knows.
   [[nodiscard]] std::optional<paxos::ReplicaId> leader() const { return engine_.core().leader(); }
   [[nodiscard]] std::size_t max_command_bytes() const { return max_command_bytes_; }
-  [[nodiscard]] std::size_t proposals_under_way() const { return pending_count_; }
+  [[nodiscard]] std::size_t proposals_under_way() const { return proposals_.size(); }
   [[nodiscard]] std::uint64_t applied_commands() const { return applied_commands_; }
   [[nodiscard]] const std::optional<Divergence>& divergence() const { return divergence_; }
   [[nodiscard]] const paxos::Replica& core() const { return engine_.core(); }
@@ -198,12 +199,6 @@ class Replica {
   [[nodiscard]] std::size_t reserved_bytes() const;
 
  private:
-  // 32 bytes, so that a place in the ring is quickly found.
-  struct alignas(32) Pending {
-    std::uint64_t place = 0;  // in the log
-    ProposalListener* listener = nullptr;
-    std::uint64_t tag = 0;
-  };
   struct PendingRead {
     paxos::Replica::Read read;
     ReadListener* listener = nullptr;
@@ -223,17 +218,20 @@ class Replica {
   Taken ProposeSlowly(SessionCommand session, std::span<const std::byte> command, ProposalListener& listener,
                       std::uint64_t tag);
   Taken MakeRoom(std::size_t bytes, std::size_t size);
-  [[nodiscard]] Pending& PendingAt(std::size_t at) { return pending_[at & pending_mask_]; }
+  std::size_t ProposeRun(std::span<const Submission> submissions, ProposalListener& listener,
+                         std::uint64_t first_tag);
   void AwaitAnswer(const paxos::Proposal& proposal, ProposalListener& listener, std::uint64_t tag);
   void ApplyCommitted();
   void ApplyBatch(const paxos::Entry& entry);
+  template <bool kAnnounced>
+  void ApplyCommands(const paxos::Entry& entry, std::uint32_t distance);
   template <CommandKind kKind>
-  void ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index);
+  void ApplyCommand(const DecodedCommand& decoded, std::uint64_t place, Command& command, Reply& reply);
   void Announce(CommandReader& ahead);
-  void ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, paxos::Slot slot, std::uint32_t index);
-  void Refuse(Command command, Sessions::Verdict verdict, std::span<const std::byte> reply,
-              std::uint32_t index);
-  void Answer(paxos::Slot slot, std::uint32_t index, Applied how, std::span<const std::byte> reply);
+  void ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, std::uint64_t place);
+  void Refuse(const Command& command, Sessions::Verdict verdict, std::span<const std::byte> reply,
+              std::uint64_t place);
+  void Answer(std::uint64_t place, Applied how, std::span<const std::byte> reply);
   void AnswerReads();
   PendingRead TakeOldestRead();
   void ForgetProposals();
@@ -251,15 +249,12 @@ class Replica {
   Engine engine_;
   Sessions sessions_;
   std::size_t max_command_bytes_;
-  std::vector<Pending> pending_;  // a ring of 2^n places, see PendingAt
-  std::size_t pending_mask_;
-  std::size_t pending_first_ = 0;  // the oldest
-  std::size_t pending_count_ = 0;
+  Proposals proposals_;
   std::vector<PendingRead> reads_;  // a ring, oldest first
   std::size_t reads_first_ = 0;
   std::size_t reads_count_ = 0;
   std::size_t reads_confirmed_ = 0;  // so many of the oldest know their index and wait for it to be applied
-  std::uint64_t epoch_;              // leadership epoch that `pending_` and `reads_` belong to
+  std::uint64_t epoch_;              // leadership epoch that `proposals_` and `reads_` belong to
   std::vector<std::byte> reply_memory_;
   std::uint64_t applied_commands_ = 0;
   std::uint64_t last_time_ns_ = 0;    // stamp of the last command applied

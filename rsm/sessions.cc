@@ -11,25 +11,29 @@ namespace gaios::rsm {
 Sessions::Sessions(const SessionOptions& options)
     : options_(options),
       sessions_(options.max_sessions),
+      replies_(options.max_sessions * kWindow),
       memory_(options.max_sessions * options.reply_bytes),
-      index_(std::bit_ceil(options.max_sessions * 4)) {
+      index_(std::bit_ceil(options.max_sessions * 2)),
+      index_mask_(index_.size() - 1),
+      index_shift_(64 - std::countr_zero(index_.size())) {
   GAIOS_CHECK(options.max_sessions > 0 && options.reply_bytes > 0, "sessions need room");
 }
 
 std::size_t Sessions::reserved_bytes() const {
-  return sessions_.size() * sizeof(Session) + memory_.size() + index_.size() * sizeof(index_[0]);
+  return sessions_.size() * sizeof(Session) + replies_.size() * sizeof(KeptReply) + memory_.size() +
+         index_.size() * sizeof(index_[0]);
 }
 
 void Sessions::IndexInsert(std::uint64_t id, std::uint32_t at) {
   std::size_t place = IndexHome(id);
   while (index_[place] != 0) {
-    place = (place + 1) & (index_.size() - 1);
+    place = (place + 1) & index_mask_;
   }
   index_[place] = at + 1;
 }
 
 void Sessions::IndexErase(std::uint64_t id) {
-  const std::size_t mask = index_.size() - 1;
+  const std::size_t mask = index_mask_;
   std::size_t hole = IndexHome(id);
   while (sessions_[index_[hole] - 1].id != id) {
     hole = (hole + 1) & mask;
@@ -66,6 +70,9 @@ bool Sessions::Open(std::uint64_t id, std::uint64_t time_ns) {
     --open_;
   }
   sessions_[chosen] = Session();
+  for (std::size_t at = 0; at < kWindow; ++at) {
+    KeptAt(chosen, at) = {};
+  }
   sessions_[chosen].id = id;
   sessions_[chosen].used_ns = time_ns;
   IndexInsert(id, static_cast<std::uint32_t>(chosen));
@@ -78,7 +85,15 @@ Sessions::Verdict Sessions::JudgeRetry(const Session& session, std::uint64_t seq
   if (sequence > session.last_sequence || sequence == 0) {
     return Verdict::kOutOfOrder;
   }
-  const KeptReply& kept = session.replies[sequence % kWindow];
+  const std::uint64_t age = session.last_sequence - sequence;
+  if (age >= kWindow) {
+    return Verdict::kReplyForgotten;
+  }
+  if ((session.bare >> age & 1) != 0) {
+    reply = {};
+    return Verdict::kDuplicate;
+  }
+  const KeptReply& kept = KeptAt(PlaceOf(session), sequence);
   if (kept.sequence != sequence) {
     return Verdict::kReplyForgotten;
   }
@@ -86,33 +101,32 @@ Sessions::Verdict Sessions::JudgeRetry(const Session& session, std::uint64_t seq
   return Verdict::kDuplicate;
 }
 
-void Sessions::Keep(Session& session, KeptReply& kept, std::uint64_t sequence,
-                    std::span<const std::byte> reply) {
+// Keeps the reply to the last command, which is not empty.
+void Sessions::Keep(Session& session, std::span<const std::byte> reply) {
+  const std::uint64_t sequence = session.last_sequence;
+  KeptReply& kept = KeptAt(PlaceOf(session), sequence);
   kept = {};
   const auto size = static_cast<std::uint32_t>(reply.size());
   if (size > options_.reply_bytes) {
     return;  // its retry will hear that it was run and its reply is gone
   }
-  if (size > 0) {
-    const std::uint32_t from = session.next_offset + size > options_.reply_bytes ? 0 : session.next_offset;
-    // The memory is a ring, oldest first: only the oldest can be in the way.
-    for (; session.oldest_kept < sequence; ++session.oldest_kept) {
-      KeptReply& older = session.replies[session.oldest_kept % kWindow];
-      const bool kept_still = older.sequence == session.oldest_kept && older.length > 0;
-      if (kept_still && (older.offset >= from + size || from >= older.offset + older.length) &&
-          !(from == 0 && older.offset >= session.next_offset)) {
-        break;
-      }
-      if (kept_still) {
-        older = {};
-      }
+  const std::uint32_t from = session.next_offset + size > options_.reply_bytes ? 0 : session.next_offset;
+  session.oldest_kept = std::max(session.oldest_kept, sequence >= kWindow ? sequence - kWindow + 1 : 1);
+  // The memory is a ring, oldest first: only the oldest can be in the way.
+  for (; session.oldest_kept < sequence; ++session.oldest_kept) {
+    KeptReply& older = KeptAt(PlaceOf(session), session.oldest_kept);
+    const bool kept_still = older.sequence == session.oldest_kept;
+    if (kept_still && (older.offset >= from + size || from >= older.offset + older.length) &&
+        !(from == 0 && older.offset >= session.next_offset)) {
+      break;
     }
-    std::memcpy(memory_.data() + MemoryOf(session) + from, reply.data(), size);
-    kept.offset = from;
-    session.next_offset = from + size;
+    if (kept_still) {
+      older = {};
+    }
   }
-  kept.sequence = sequence;
-  kept.length = size;
+  std::memcpy(memory_.data() + MemoryOf(session) + from, reply.data(), size);
+  session.next_offset = from + size;
+  kept = {sequence, from, size};
 }
 
 }  // namespace gaios::rsm

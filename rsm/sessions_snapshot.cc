@@ -5,6 +5,7 @@
 //     SavedSession                         with the place of every reply that is kept
 //     the bytes of those replies           in the order of that list
 
+#include <array>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -60,13 +61,13 @@ std::span<std::byte> WritableBytesOf(T& record) {
 
 std::uint64_t Sessions::SavedBytes() const {
   std::uint64_t bytes = sizeof(SavedSessions);
-  for (const Session& session : sessions_) {
-    if (session.id == 0) {
+  for (std::size_t place = 0; place < sessions_.size(); ++place) {
+    if (sessions_[place].id == 0) {
       continue;
     }
     bytes += sizeof(SavedSession);
-    for (const KeptReply& reply : session.replies) {
-      bytes += reply.sequence != 0 ? reply.length : 0;
+    for (std::size_t at = 0; at < kWindow; ++at) {
+      bytes += Described(place, at).length;
     }
   }
   return bytes;
@@ -88,6 +89,17 @@ absl::Status Sessions::Save(SnapshotSink& sink) const {
   return absl::OkStatus();
 }
 
+// What is kept at a place of a session's window, empty replies included.
+Sessions::KeptReply Sessions::Described(std::size_t place, std::size_t at) const {
+  const Session& session = sessions_[place];
+  const std::uint64_t sequence = LatestAt(session, at);
+  if (sequence != 0 && (session.bare >> (session.last_sequence - sequence) & 1) != 0) {
+    return {sequence, 0, 0};
+  }
+  const KeptReply& kept = KeptAt(place, at);
+  return sequence != 0 && kept.sequence == sequence ? kept : KeptReply();
+}
+
 absl::Status Sessions::SaveOne(std::size_t place, SnapshotSink& sink) const {
   const Session& session = sessions_[place];
   SavedSession saved{.id = session.id,
@@ -98,10 +110,8 @@ absl::Status Sessions::SaveOne(std::size_t place, SnapshotSink& sink) const {
                      .place = static_cast<std::uint32_t>(place),
                      .replies = {}};
   for (std::size_t i = 0; i < kWindow; ++i) {
-    const KeptReply& reply = session.replies[i];
-    if (reply.sequence != 0) {
-      saved.replies[i] = {reply.sequence, reply.offset, reply.length};
-    }
+    const KeptReply reply = Described(place, i);
+    saved.replies[i] = {reply.sequence, reply.offset, reply.length};
   }
   absl::Status status = sink.Append(BytesOf(saved));
   for (std::size_t i = 0; status.ok() && i < kWindow; ++i) {
@@ -143,6 +153,7 @@ void Sessions::Swap(Sessions& other) {
                   options_.reply_bytes == other.options_.reply_bytes,
               "sessions of the same limits");
   std::swap(sessions_, other.sessions_);
+  std::swap(replies_, other.replies_);
   std::swap(memory_, other.memory_);
   std::swap(index_, other.index_);
   std::swap(open_, other.open_);
@@ -178,11 +189,15 @@ absl::Status Sessions::RestoreOne(SnapshotSource& source, std::size_t& first_fre
     if (reply.sequence == 0 && (reply.offset != 0 || reply.length != 0)) {
       return Impossible("a reply that is not kept has bytes");
     }
-    if (reply.sequence > saved.last_sequence || (reply.sequence != 0 && reply.sequence % kWindow != i) ||
+    if ((reply.sequence != 0 && reply.sequence != LatestAt(session, i)) ||
         reply.offset > options_.reply_bytes || reply.length > options_.reply_bytes - reply.offset) {
       return Impossible("a reply is where it cannot be");
     }
-    session.replies[i] = {reply.sequence, reply.offset, reply.length};
+    if (reply.sequence != 0 && reply.length == 0) {
+      session.bare |= std::uint64_t{1} << (saved.last_sequence - reply.sequence);
+    } else {
+      KeptAt(saved.place, i) = {reply.sequence, reply.offset, reply.length};
+    }
     const std::span<std::byte> bytes(memory_.data() + MemoryOf(session) + reply.offset, reply.length);
     if (absl::Status status = source.Read(bytes); !status.ok()) {
       return status;

@@ -34,7 +34,7 @@ TEST(Sessions, RunsOnlyTheNextNumber) {
   EXPECT_EQ(sessions.Judge({7, 2}, 1, reply), Verdict::kOutOfOrder);
   EXPECT_EQ(sessions.Judge({7, 0}, 1, reply), Verdict::kOutOfOrder);
   EXPECT_EQ(sessions.Judge({7, 1}, 1, reply), Verdict::kRun);
-  sessions.Finish({7, 1}, Bytes("one"));
+  sessions.Finish(Bytes("one"));
   EXPECT_EQ(sessions.Judge({7, 2}, 1, reply), Verdict::kRun);
 }
 
@@ -44,7 +44,7 @@ TEST(Sessions, ARetryGetsTheReplyItHad) {
   std::span<const std::byte> reply;
   for (std::uint64_t n = 1; n <= 5; ++n) {
     ASSERT_EQ(sessions.Judge({7, n}, 1, reply), Verdict::kRun);
-    sessions.Finish({7, n}, Bytes("reply " + std::to_string(n)));
+    sessions.Finish(Bytes("reply " + std::to_string(n)));
   }
   EXPECT_EQ(sessions.Judge({7, 3}, 1, reply), Verdict::kDuplicate);
   EXPECT_EQ(Text(reply), "reply 3");
@@ -56,14 +56,34 @@ TEST(Sessions, ForgetsRepliesBeyondItsMemoryButNotThatTheyWereRun) {
   std::span<const std::byte> reply;
   for (std::uint64_t n = 1; n <= 10; ++n) {
     ASSERT_EQ(sessions.Judge({7, n}, 1, reply), Verdict::kRun);
-    sessions.Finish({7, n}, Bytes(std::string(20, static_cast<char>('a' + n))));
+    sessions.Finish(Bytes(std::string(20, static_cast<char>('a' + n))));
   }
   EXPECT_EQ(sessions.Judge({7, 1}, 1, reply), Verdict::kReplyForgotten);
   EXPECT_EQ(sessions.Judge({7, 10}, 1, reply), Verdict::kDuplicate);
   EXPECT_EQ(Text(reply), std::string(20, 'k'));
   ASSERT_EQ(sessions.Judge({7, 11}, 1, reply), Verdict::kRun);
-  sessions.Finish({7, 11}, Bytes(std::string(65, 'x')));  // larger than all its memory
+  sessions.Finish(Bytes(std::string(65, 'x')));  // larger than all its memory
   EXPECT_EQ(sessions.Judge({7, 11}, 1, reply), Verdict::kReplyForgotten);
+}
+
+TEST(Sessions, KnowsOfItsWindowAndOfNothingBeforeWhetherRepliesAreEmptyOrNot) {
+  Sessions sessions(Small(2, 1024));
+  ASSERT_TRUE(sessions.Open(7, 1));
+  std::span<const std::byte> reply;
+  const std::uint64_t last = 3 * Sessions::kWindow / 2;
+  for (std::uint64_t n = 1; n <= last; ++n) {
+    ASSERT_EQ(sessions.Judge({7, n}, 1, reply), Verdict::kRun);
+    // In the place of those before the window there is something, or nothing.
+    sessions.Finish(n <= Sessions::kWindow && n % 2 == 0 ? Bytes("text") : Bytes(""));
+  }
+  for (std::uint64_t n = 1; n <= last; ++n) {
+    SCOPED_TRACE(n);
+    const bool in_window = n + Sessions::kWindow > last;
+    ASSERT_EQ(sessions.Judge({7, n}, 1, reply), in_window ? Verdict::kDuplicate : Verdict::kReplyForgotten);
+    if (in_window) {
+      EXPECT_EQ(Text(reply), n <= Sessions::kWindow && n % 2 == 0 ? "text" : "");
+    }
+  }
 }
 
 TEST(Sessions, AnUnknownSessionIsExpiredNeverRun) {
@@ -79,7 +99,7 @@ TEST(Sessions, TheLongestUnusedMakesRoomOnceItIsIdle) {
   ASSERT_TRUE(sessions.Open(2, 2 * kSecond));
   EXPECT_FALSE(sessions.Open(3, 10 * kSecond));  // nobody has been idle for long enough
   EXPECT_EQ(sessions.Judge({1, 1}, 10 * kSecond, reply), Verdict::kRun);
-  sessions.Finish({1, 1}, {});
+  sessions.Finish({});
   EXPECT_TRUE(sessions.Open(3, 13 * kSecond));
   EXPECT_EQ(sessions.Judge({2, 1}, 13 * kSecond, reply), Verdict::kExpired);
   EXPECT_EQ(sessions.Judge({1, 1}, 13 * kSecond, reply), Verdict::kDuplicate);

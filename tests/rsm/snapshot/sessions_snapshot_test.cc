@@ -43,8 +43,9 @@ std::string Step(Sessions& sessions, std::uint32_t chance, std::uint64_t now) {
   const Verdict verdict = sessions.Judge({id, sequence}, now, reply);
   std::string seen = std::to_string(static_cast<int>(verdict)) + ":";
   if (verdict == Verdict::kRun) {
-    const std::string answer((chance >> 16) % 120, static_cast<char>('a' + chance % 26));
-    sessions.Finish({id, sequence}, std::as_bytes(std::span(answer)));
+    const std::string answer((chance & 0x80) != 0 ? 0 : (chance >> 16) % 120,
+                             static_cast<char>('a' + chance % 26));
+    sessions.Finish(std::as_bytes(std::span(answer)));
   } else if (verdict == Verdict::kDuplicate) {
     seen.append(reinterpret_cast<const char*>(reply.data()), reply.size());
   }
@@ -59,8 +60,8 @@ void Live(Sessions& sessions, std::mt19937& random, int steps, std::uint64_t& no
       std::span<const std::byte> reply;
       const std::uint64_t id = 1 + random() % 12;
       if (sessions.Judge({id, sequence}, now, reply) == Verdict::kRun) {
-        const std::string answer(random() % 100, 'x');
-        sessions.Finish({id, sequence}, std::as_bytes(std::span(answer)));
+        const std::string answer(random() % 3 == 0 ? 0 : random() % 100, 'x');
+        sessions.Finish(std::as_bytes(std::span(answer)));
       }
     }
     Step(sessions, static_cast<std::uint32_t>(random()), now);
