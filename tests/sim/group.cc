@@ -324,7 +324,7 @@ std::size_t Group::CountWithinTheRing() const {
 bool Group::EnoughWithout(ReplicaId id) const {
   // While a vote passes from one incarnation to the next it is nobody's: a crash more could be one too many.
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (runs(IdOf(i)) && core(IdOf(i)).readmission_undecided()) {
+    if (runs(IdOf(i)) && core(IdOf(i)).change_undecided()) {
       return false;
     }
   }
