@@ -21,23 +21,25 @@ bool Election::Suspects() const {
 }
 
 bool Election::MajorityReachable() const {
-  std::size_t reachable = 0;
-  for (const Member& voter : state_.membership.voters()) {
-    const PeerView& peer = state_.peers[voter.id.value()];
-    const bool answers = voter.id == state_.self.id
-                             ? state_.membership.Counts(state_.self)
-                             : peer.link_up && state_.membership.Counts({voter.id, peer.incarnation});
-    reachable += answers ? 1U : 0U;
+  VoteCount reachable;
+  reachable.Add(state_.membership, state_.self);
+  for (const ReplicaId id : state_.membership.voting()) {
+    const PeerView& peer = state_.peers[id.value()];
+    if (id != state_.self.id && peer.link_up) {
+      reachable.Add(state_.membership, {id, peer.incarnation});
+    }
   }
-  return reachable >= state_.membership.majority();
+  return reachable.Decides(state_.membership);
 }
 
 bool Election::Tick(Ballot promised) {
   if (state_.now >= next_read_ns_) {
     next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
-    for (const Member& voter : state_.membership.voters()) {
-      if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
-        state_.ReadControl(voter.id);
+    // Of whoever can be reached: who leads may have come to the group later than this log tells.
+    for (std::size_t i = 0; i < kMaxReplicas; ++i) {
+      const ReplicaId id(static_cast<std::uint8_t>(i));
+      if (id != state_.self.id && state_.peers[i].link_up) {
+        state_.ReadControl(id);
       }
     }
   }
@@ -74,9 +76,9 @@ void Election::Ask(Ballot promised) {
   question.kind = MessageKind::kPreVote;
   question.grant = {asked_ballot_, 0};
   question.commit = state_.commit.position;
-  for (const Member& voter : state_.membership.voters()) {
-    if (voter.id != state_.self.id && state_.peers[voter.id.value()].link_up) {
-      state_.actions.PushMessage(voter.id, question);
+  for (const ReplicaId id : state_.membership.voting()) {
+    if (id != state_.self.id && state_.peers[id.value()].link_up) {
+      state_.actions.PushMessage(id, question);
     }
   }
 }
@@ -125,7 +127,7 @@ void Election::OnReject(ReplicaId from, const Message& reject) {
     return;
   }
   refusals_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
-  if (state_.membership.size() - refusals_.count() < state_.membership.majority()) {
+  if (!state_.membership.Decides(state_.membership.voting() - refusals_.voted())) {
     BackOff(0);
   }
 }

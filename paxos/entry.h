@@ -36,10 +36,11 @@ static_assert(std::endian::native == std::endian::little,
               "the log format is little-endian and written in place");
 
 enum class EntryKind : std::uint16_t {
-  kFiller = 1,        // takes the rest of the ring before a wrap; payload zero
-  kBallotRecord = 2,  // a new leader's first entry; no payload
-  kBatch = 3,         // commands
-  kReadmission = 4,   // a replica votes as another incarnation from here on, see readmission.h
+  kFiller = 1,               // takes the rest of the ring before a wrap; payload zero
+  kBallotRecord = 2,         // a new leader's first entry; no payload
+  kBatch = 3,                // commands
+  kReadmission = 4,          // a replica votes as another incarnation from here on, see readmission.h
+  kConfigurationChange = 5,  // who is in the group is another from here on, see configuration_change.h
 };
 
 struct EntryHeader {

@@ -44,9 +44,12 @@ struct FollowerLink {
   bool stalled = false;      // left the in-sync set, and has applied nothing since
   TimeNs acked_ns = 0;       // when an operation last completed
   TimeNs asked_ns = 0;
-  std::uint64_t probed = 0;  // latest probe round completed
-  TimeNs next_piece_ns = 0;  // filling: when the next piece may be posted, ...
-  Position filled_beside;    // ... and where the log ended when the last one was
+  std::uint64_t probed = 0;     // latest probe round completed
+  TimeNs next_piece_ns = 0;     // filling: when the next piece may be posted, ...
+  Position filled_beside;       // ... and where the log ended when the last one was
+  bool leaving = false;         // its removal is committed: written to until it knows, and then no more, ...
+  Position leaves_at;           // ... which it does when its commit has got here, ...
+  TimeNs leaving_since_ns = 0;  // ... for as long as suspicion takes
 
   // The replica has come back as another incarnation: nothing of the former one holds for it.
   void Become(Incarnation incarnation) {

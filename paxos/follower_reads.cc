@@ -1,7 +1,6 @@
 #include "gaios/paxos/follower_reads.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "gaios/base/check.h"
 
@@ -28,30 +27,31 @@ std::optional<std::uint64_t> FollowerReads::Start(Ballot promised) {
 void FollowerReads::Begin() {
   ++round_;
   under_way_ = true;
-  open_ = 0;
+  open_.Clear();
   leaders_commit_.reset();
   agree_.Reset();
   agree_.Add(state_.membership, state_.self);  // for as long as something waits
-  for (const Member& voter : state_.membership.voters()) {
-    const PeerView& peer = state_.peers[voter.id.value()];
-    const bool asked =
-        state_.membership.Counts({voter.id, peer.incarnation}) || voter.id == ballot_.replica();
-    if (voter.id == state_.self.id || !peer.link_up || !asked) {
+  ReplicaSet asked = state_.membership.voting();
+  asked.Add(ballot_.replica());  // it may lead though it has been removed
+  for (const ReplicaId id : asked) {
+    const PeerView& peer = state_.peers[id.value()];
+    if (id == state_.self.id || !peer.link_up ||
+        (id != ballot_.replica() && !state_.membership.Counts({id, peer.incarnation}))) {
       continue;
     }
-    state_.ReadControl(voter.id);
-    awaited_[voter.id.value()] = state_.control_reads[voter.id.value()].posted;
-    open_ |= Bit(voter.id);
+    state_.ReadControl(id);
+    awaited_[id.value()] = state_.control_reads[id.value()].posted;
+    open_.Add(id);
   }
   Judge();
 }
 
 bool FollowerReads::Takes(ReplicaId peer) {
-  if (!under_way_ || (open_ & Bit(peer)) == 0 ||
+  if (!under_way_ || !open_.Contains(peer) ||
       state_.control_reads[peer.value()].answered < awaited_[peer.value()]) {
     return false;  // of a read that was posted before the round began, or of nobody's
   }
-  open_ &= ~Bit(peer);
+  open_.Remove(peer);
   return true;
 }
 
@@ -75,24 +75,23 @@ void FollowerReads::OnControlFailed(ReplicaId peer) {
 }
 
 void FollowerReads::OnControlNotPosted(ReplicaId peer) {
-  if (under_way_ && (open_ & Bit(peer)) != 0 &&
+  if (under_way_ && open_.Contains(peer) &&
       awaited_[peer.value()] > state_.control_reads[peer.value()].posted) {
-    open_ &= ~Bit(peer);
+    open_.Remove(peer);
     Judge();
   }
 }
 
 void FollowerReads::Judge() {
-  const std::size_t majority = state_.membership.majority();
-  if (leaders_commit_.has_value() && agree_.count() >= majority) {
+  if (leaders_commit_.has_value() && agree_.Decides(state_.membership)) {
     under_way_ = false;
     confirmed_ = round_;
     index_ = std::max(*leaders_commit_, state_.commit.position);
     since_ns_ = state_.now;
     return;
   }
-  const bool leader_may_answer = leaders_commit_.has_value() || (open_ & Bit(ballot_.replica())) != 0;
-  if (!leader_may_answer || agree_.count() + static_cast<std::size_t>(std::popcount(open_)) < majority) {
+  const bool leader_may_answer = leaders_commit_.has_value() || open_.Contains(ballot_.replica());
+  if (!leader_may_answer || !state_.membership.Decides(agree_.voted() | open_)) {
     under_way_ = false;
     failed_ = true;
   }

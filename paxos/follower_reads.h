@@ -42,6 +42,7 @@
 
 #include "gaios/paxos/limits.h"
 #include "gaios/paxos/quorum.h"
+#include "gaios/paxos/replica_set.h"
 #include "gaios/paxos/state.h"
 #include "gaios/paxos/types.h"
 
@@ -86,9 +87,6 @@ class FollowerReads {
   // Whether the round is confirmed, or cannot be any more.
   void Judge();
 
-  static constexpr std::uint32_t Bit(ReplicaId id) { return std::uint32_t{1} << id.value(); }
-  static_assert(kMaxReplicas <= 32);
-
   State& state_;
   std::uint64_t asked_ = 0;      // latest round that a read waits for
   std::uint64_t confirmed_ = 0;  // latest round confirmed
@@ -102,7 +100,7 @@ class FollowerReads {
 
   // Of the round under way.
   VoteCount agree_;                                       // promise ballot_
-  std::uint32_t open_ = 0;                                // peers whose answer is to come, by bit
+  ReplicaSet open_;                                       // peers whose answer is to come
   std::array<std::uint64_t, kMaxReplicas> awaited_ = {};  // which answer of that peer it is, counted from 1
   std::optional<Position> leaders_commit_;
 };

@@ -10,9 +10,11 @@
 #include <span>
 
 #include "gaios/base/check.h"
+#include "gaios/paxos/configuration.h"
 #include "gaios/paxos/follower_link.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/paxos/quorum.h"
+#include "gaios/paxos/replica_set.h"
 #include "gaios/paxos/types.h"
 
 namespace gaios::paxos {
@@ -46,26 +48,35 @@ class FollowerSet {
     return place == 0 ? nullptr : &links_[place - 1];
   }
 
-  // How many satisfy `predicate`, the leader always being one of them.
+  // Those that count and satisfy `predicate`.
   template <typename Predicate>
-  [[nodiscard]] std::size_t CountWithLeader(Predicate predicate) const {
-    std::size_t count = 1;
+  [[nodiscard]] ReplicaSet Where(Predicate predicate) const {
+    ReplicaSet found;
     for (const FollowerLink& link : all()) {
-      count += predicate(link) ? 1U : 0U;
+      if (link.counts && predicate(link)) {
+        found.Add(link.member.id);
+      }
     }
-    return count;
+    return found;
   }
 
-  // The largest value that `majority` have reached: the leader `own`, each follower what `value` says of it.
+  // The largest value that a majority of `configuration` has reached: `leader` itself, if it votes there,
+  // `own`, and each follower that counts what `value` says of it. Value() when too few count.
   template <typename Value, typename Function>
-  [[nodiscard]] Value ReachedBy(std::size_t majority, Value own, Function value) const {
+  [[nodiscard]] Value ReachedBy(const Configuration& configuration, Member leader, Value own,
+                                Function value) const {
     std::array<Value, kMaxReplicas> values;
     std::size_t size = 0;
-    values[size++] = own;
-    for (const FollowerLink& link : all()) {
-      values[size++] = value(link);
+    if (configuration.IsVoter(leader)) {
+      values[size++] = own;
     }
-    return paxos::ReachedBy<Value>(majority, {values.data(), size});
+    for (const FollowerLink& link : all()) {
+      if (link.counts && configuration.voting().Contains(link.member.id)) {
+        values[size++] = value(link);
+      }
+    }
+    const std::size_t majority = configuration.majority();
+    return size < majority ? Value() : paxos::ReachedBy<Value>(majority, {values.data(), size});
   }
 
  private:

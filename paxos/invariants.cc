@@ -26,7 +26,11 @@ constexpr std::size_t kViolationsKept = 20;
 
 }  // namespace
 
-Invariants::Invariants(Configuration configuration) : configuration_(configuration) {}
+Invariants::Invariants(const Configuration& configuration) {
+  for (const Member& voter : configuration.voters()) {
+    initial_.votes_as[voter.id] = voter.incarnation;
+  }
+}
 
 void Invariants::Fail(const char* invariant, const std::string& what) {
   if (violations_.size() < kViolationsKept) {
@@ -63,20 +67,24 @@ void Invariants::OnPostedBytesChanged(Member poster, Range range) {
 
 void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> voters, const Cursor& end) {
   ++checks_;
-  const std::vector<std::uint64_t> readmissions = ReadmissionsBefore(end);
-  const std::set<Member> counts = WhoCounts(readmissions);
-  std::set<ReplicaId> counted;
+  const std::vector<std::uint64_t> changes = ChangesBefore(end);
+  const Electorates electorates = WhoCounts(changes, changes.size());
+  // It need not know that the last is chosen, and may count before and after that.
+  const Electorates as_it_may_know = changes.empty() ? electorates : WhoCounts(changes, changes.size() - 1);
+  const auto counts = [](const Electorates& among, Member voter) {
+    return std::ranges::any_of(
+        among, [voter](const Electorate& electorate) { return electorate.counts.contains(voter); });
+  };
   for (const Member& voter : voters) {
-    if (!counts.contains(voter)) {
+    if (!counts(electorates, voter) && !counts(as_it_may_know, voter)) {
       Fail("P7", Name(leader) + " counts the promise of " + Name(voter));
     }
     if (promised_[voter].ballot < ballot) {
       Fail("P1",
            Name(leader) + " counts a promise of " + Name(ballot) + " that " + Name(voter) + " did not give");
     }
-    counted.insert(voter.id);
   }
-  if (counted.size() < configuration_.majority()) {
+  if (!Decide(voters, electorates)) {
     Fail("P4", Name(leader) + " leads " + Name(ballot) + " on the promises of a minority");
   }
   if (ballots_.contains(ballot)) {
@@ -110,45 +118,8 @@ void Invariants::OnLead(Member leader, Ballot ballot, std::span<const Member> vo
   BallotLog& log = ballots_[ballot];
   log.leader = leader;
   log.start = end;
-  log.readmissions = readmissions;
-}
-
-// The chain that ends at `end`, walked to its beginning.
-std::vector<std::uint64_t> Invariants::ReadmissionsBefore(const Cursor& end) const {
-  std::vector<std::uint64_t> found;
-  if (readmissions_.empty()) {
-    return found;
-  }
-  std::uint64_t checksum = end.checksum;
-  for (auto before = previous_.find(checksum); before != previous_.end(); before = previous_.find(checksum)) {
-    if (readmissions_.contains(checksum)) {
-      found.insert(found.begin(), checksum);
-    }
-    checksum = before->second.second;
-  }
-  return found;
-}
-
-std::set<Member> Invariants::WhoCounts(const std::vector<std::uint64_t>& readmissions) const {
-  std::map<ReplicaId, Incarnation> votes_as;
-  for (const Member& voter : configuration_.voters()) {
-    votes_as[voter.id] = voter.incarnation;
-  }
-  for (const std::uint64_t checksum : readmissions) {
-    const Readmission& readmission = readmissions_.at(checksum);
-    Incarnation& incarnation = votes_as[readmission.replica];
-    if (incarnation != readmission.old) {
-      continue;  // overtaken by a later one
-    }
-    incarnation = chosen_readmissions_.contains(checksum) ? readmission.fresh : Incarnation();
-  }
-  std::set<Member> counts;
-  for (const auto& [id, incarnation] : votes_as) {
-    if (incarnation != Incarnation()) {
-      counts.insert({id, incarnation});
-    }
-  }
-  return counts;
+  log.changes = changes;
+  log.changes_at_start = changes.size();
 }
 
 void Invariants::OnAppend(Member leader, Ballot ballot, const Entry& entry) {
@@ -177,19 +148,8 @@ void Invariants::OnAppend(Member leader, Ballot ballot, const Entry& entry) {
   }
   by_checksum_[value.checksum] = value;
   previous_[value.checksum] = {entry.slot(), before};
-  if (entry.kind() == EntryKind::kReadmission) {
-    const std::optional<Readmission> readmission = DecodeReadmission(entry.payload);
-    if (!readmission.has_value()) {
-      Fail("P7", Name(leader) + " appends a readmission of nobody");
-      return;
-    }
-    for (const std::uint64_t earlier : log.readmissions) {
-      if (!chosen_readmissions_.contains(earlier)) {
-        Fail("P7", Name(leader) + " appends a readmission while another is not chosen");
-      }
-    }
-    readmissions_[value.checksum] = *readmission;
-    log.readmissions.push_back(value.checksum);
+  if (entry.kind() == EntryKind::kReadmission || entry.kind() == EntryKind::kConfigurationChange) {
+    AppendChange(leader, ballot, log, entry);
   }
   log.accepted[leader] = entry.range.to;
   Choose(ballot, log);
@@ -207,26 +167,29 @@ void Invariants::OnAccept(Member leader, Ballot ballot, Member acceptor, Positio
   Choose(ballot, found->second);
 }
 
-// When a readmission becomes chosen, more may be.
+// When a change becomes chosen, more may be.
 void Invariants::Choose(Ballot ballot, BallotLog& log) {
   while (ChooseOnce(ballot, log)) {
   }
 }
 
-// Returns whether a readmission has become chosen.
+// Returns whether a change has become chosen.
 bool Invariants::ChooseOnce(Ballot ballot, BallotLog& log) {
-  std::vector<Position> reached;
-  for (const Member& member : WhoCounts(log.readmissions)) {
-    const auto accepted = log.accepted.find(member);
-    if (accepted != log.accepted.end()) {
-      reached.push_back(accepted->second);
+  Position majority(~std::uint64_t{0});
+  for (const Electorate& electorate : WhoCounts(log)) {
+    std::vector<Position> reached;
+    for (const Member& member : electorate.counts) {
+      const auto accepted = log.accepted.find(member);
+      if (accepted != log.accepted.end()) {
+        reached.push_back(accepted->second);
+      }
     }
+    if (reached.size() < electorate.majority) {
+      return false;
+    }
+    std::ranges::sort(reached, std::greater<>());
+    majority = std::min(majority, reached[electorate.majority - 1]);
   }
-  if (reached.size() < configuration_.majority()) {
-    return false;
-  }
-  std::ranges::sort(reached, std::greater<>());
-  const Position majority = reached[configuration_.majority() - 1];
   if (log.record_end == Position() || majority < log.record_end) {
     return false;  // nothing counts before the ballot record
   }
@@ -246,7 +209,7 @@ bool Invariants::ChooseOnce(Ballot ballot, BallotLog& log) {
     }
     return false;
   }
-  bool readmitted = false;
+  bool changed = false;
   std::uint64_t checksum = log.appended.at(last).checksum;
   for (Slot slot = last; slot > chosen_to_; slot = Slot(slot.value() - 1)) {
     const auto before = previous_.find(checksum);
@@ -255,9 +218,9 @@ bool Invariants::ChooseOnce(Ballot ballot, BallotLog& log) {
       break;
     }
     chosen_[slot] = by_checksum_[checksum];
-    if (readmissions_.contains(checksum)) {
-      chosen_readmissions_.insert(checksum);
-      readmitted = true;
+    if (changes_.contains(checksum)) {
+      chosen_changes_.insert(checksum);
+      changed = true;
     }
     checksum = before->second.second;
   }
@@ -266,7 +229,7 @@ bool Invariants::ChooseOnce(Ballot ballot, BallotLog& log) {
                    Name(chosen_to_));
   }
   chosen_to_ = last;
-  return readmitted;
+  return changed;
 }
 
 Slot Invariants::ChosenBelow(Ballot ballot) const {
@@ -325,7 +288,19 @@ void Invariants::OnInstall(Member replica, const Cursor& cursor) {
 
 void Invariants::OnReuse(Member leader, Position limit, std::span<const Member> in_sync) {
   ++checks_;
-  if (in_sync.size() < configuration_.majority()) {
+  // By the log as it stood when that was its in-sync set: perhaps before a change or more of its own.
+  const auto led = std::find_if(ballots_.rbegin(), ballots_.rend(),
+                                [leader](const auto& each) { return each.second.leader == leader; });
+  bool enough = false;
+  for (std::size_t known = led == ballots_.rend() ? 0 : led->second.changes.size() + 1; !enough && known > 0;
+       --known) {
+    const std::span<const std::uint64_t> changes(led->second.changes.data(), known - 1);
+    enough = Decide(in_sync, WhoCounts(changes, changes.size()));
+    if (known - 1 == led->second.changes_at_start) {
+      break;
+    }
+  }
+  if (!enough) {
     Fail("P8", "the in-sync set of " + Name(leader) + " is below a majority");
   }
   for (const Member& voter : in_sync) {

@@ -12,9 +12,11 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "gaios/paxos/configuration.h"
+#include "gaios/paxos/configuration_change.h"
 #include "gaios/paxos/observer.h"
 #include "gaios/paxos/readmission.h"
 #include "gaios/paxos/types.h"
@@ -23,7 +25,7 @@ namespace gaios::paxos {
 
 class Invariants final : public Observer {
  public:
-  explicit Invariants(Configuration configuration);
+  explicit Invariants(const Configuration& configuration);
 
   void OnPromise(Member acceptor, Grant grant) override;
   void OnLead(Member leader, Ballot ballot, std::span<const Member> voters, const Cursor& end) override;
@@ -58,6 +60,21 @@ class Invariants final : public Observer {
     Ballot ballot;
     friend bool operator==(const Value&, const Value&) = default;
   };
+  // Who is in the group, as far as it matters here.
+  struct Group {
+    std::map<ReplicaId, Incarnation> votes_as;
+    std::set<ReplicaId> joining;  // learners that are to vote
+    std::set<ReplicaId> learners;
+    std::map<ReplicaId, Incarnation> gone;  // as what it was removed
+  };
+  using Change = std::variant<Readmission, ConfigurationChange>;
+  // Those of whom a majority is needed.
+  struct Electorate {
+    std::set<Member> counts;
+    std::size_t majority = 0;
+  };
+  using Electorates = std::vector<Electorate>;
+
   // The log of one ballot as its leader has it: what it started from, and what it appended.
   struct BallotLog {
     Member leader;
@@ -65,27 +82,37 @@ class Invariants final : public Observer {
     std::map<Slot, Value> appended;
     std::map<Member, Position> accepted;
     Position record_end;
-    std::vector<std::uint64_t> readmissions;  // checksums of those that stand in it, in order
+    std::vector<std::uint64_t> changes;  // checksums of those that stand in it, in order
+    std::size_t changes_at_start = 0;    // how many of them stood in what it started from
+    Electorates electorates;  // by `changes`, when so many changes were chosen: else to be found again
+    std::size_t changes_counted = 0;
+    std::size_t chosen_counted = 0;
   };
 
   void Fail(const char* invariant, const std::string& what);
   void Choose(Ballot ballot, BallotLog& log);
   [[nodiscard]] bool ChooseOnce(Ballot ballot, BallotLog& log);
-  // Who counts by a log with these readmissions: those that are chosen have taken place, the others have
-  // taken a vote away and given none.
-  [[nodiscard]] std::set<Member> WhoCounts(const std::vector<std::uint64_t>& readmissions) const;
-  [[nodiscard]] std::vector<std::uint64_t> ReadmissionsBefore(const Cursor& end) const;
+  void AppendChange(Member leader, Ballot ballot, BallotLog& log, const Entry& entry);
+  // What `change` makes of `group`; false, and nothing, when that makes no difference.
+  [[nodiscard]] static bool Follow(const Change& change, Group& group);
+  // Who must agree by a log with these changes: those that are chosen have taken place; of one that is not, a
+  // majority before and one after it must, and an incarnation that is replaced, or replaces, is in neither.
+  // `known`: how many of them whoever counts knows to be chosen, if it does not know of all.
+  [[nodiscard]] Electorates WhoCounts(std::span<const std::uint64_t> changes, std::size_t known) const;
+  [[nodiscard]] const Electorates& WhoCounts(BallotLog& log) const;
+  [[nodiscard]] static bool Decide(std::span<const Member> members, const Electorates& electorates);
+  [[nodiscard]] std::vector<std::uint64_t> ChangesBefore(const Cursor& end) const;
   // The last slot that was chosen under a ballot below `ballot`, 0 when there is none.
   [[nodiscard]] Slot ChosenBelow(Ballot ballot) const;
 
-  const Configuration configuration_;
+  Group initial_;
   std::map<Member, Grant> promised_;
   std::map<Ballot, BallotLog> ballots_;
   std::map<std::uint64_t, Value> by_checksum_;  // every entry ever proposed
   std::map<std::uint64_t, std::pair<Slot, std::uint64_t>>
-      previous_;                                       // checksum -> (slot, checksum of the one before)
-  std::map<std::uint64_t, Readmission> readmissions_;  // by checksum
-  std::set<std::uint64_t> chosen_readmissions_;        // of readmissions that are chosen
+      previous_;                             // checksum -> (slot, checksum of the one before)
+  std::map<std::uint64_t, Change> changes_;  // by checksum
+  std::set<std::uint64_t> chosen_changes_;   // checksums of those that are chosen
   std::map<Slot, Value> chosen_;
   std::map<Ballot, Slot>
       chosen_under_;  // the last slot that a majority is known to have accepted under the ballot

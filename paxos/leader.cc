@@ -23,22 +23,26 @@ bool Leader::Start(const Recovery& recovery) {
   std::size_t promised_size = 0;
   reuse_limit_ = Position();
   membership_changes_ = state_.membership.changes();
+  retired_since_ns_ = 0;
   GAIOS_CHECK(state_.membership.Counts(state_.self), "P7: a leader counts itself");
-  for (const Member& voter : state_.membership.voters()) {
-    const Member promiser{voter.id, recovery.promised_as(voter.id)};
+  for (const ReplicaId id : recovery.promisers()) {
+    const Member promiser{id, recovery.promised_as(id)};
     if (state_.membership.Counts(promiser)) {
       promised[promised_size++] = promiser;
     }
-    if (voter.id == state_.self.id) {
+    if (!state_.membership.everybody().Contains(id)) {
+      static_cast<void>(state_.actions.Add(ActionKind::kAbandon, id));  // it has been removed
+    }
+  }
+  for (const ReplicaId id : state_.membership.everybody()) {
+    if (id == state_.self.id) {
       continue;
     }
-    const PeerView& peer = state_.peers[voter.id.value()];
-    FollowerLink& follower = followers_.Add({voter.id, std::max(voter.incarnation, peer.incarnation)});
-    follower.counts = state_.membership.Counts(follower.member);
-    follower.grant = {ballot_, 1};
+    const Member promiser{id, recovery.promised_as(id)};
+    const PeerView& peer = state_.peers[id.value()];
+    FollowerLink& follower = AddFollower(id);
     follower.stage = FollowerLink::Stage::kAsked;
     follower.asked_ns = state_.now;
-    follower.NumberFrom(static_cast<std::uint64_t>(ballot_.round()) << 32);
     if (promiser.incarnation.value() != 0) {
       if (!peer.link_up || promiser.incarnation != follower.member.incarnation ||
           peer.incarnation != follower.member.incarnation) {
@@ -47,13 +51,14 @@ bool Leader::Start(const Recovery& recovery) {
         follower.stage = FollowerLink::Stage::kAbsent;
         continue;
       }
-      Activate(follower, recovery.promise(voter.id));
+      Activate(follower, recovery.promise(id));
       follower.in_sync = follower.stage == FollowerLink::Stage::kActive &&
                          follower.applied + state_.log.capacity() >= record_end_;
     }
   }
+  CountAgain();
   LimitReuse(ReuseLimit());
-  if (in_sync_count() < state_.membership.majority() || record_end_ > reuse_limit_) {
+  if (!state_.membership.Decides(InSync()) || record_end_ > reuse_limit_) {
     Stop();
     return false;
   }
@@ -62,7 +67,7 @@ bool Leader::Start(const Recovery& recovery) {
     state_.observer->OnLead(state_.self, ballot_, {promised.data(), promised_size}, state_.end);
   }
   state_.heartbeat_ballot = ballot_;
-  if (followers_.size() == 0) {
+  if (alone_) {
     AppendRecord();
     AdvanceCommit();
     return true;
@@ -95,6 +100,7 @@ void Leader::Stop() {
   proving_ = false;
   closed_ = Refusal::kNone;
   hand_over_.reset();
+  retired_since_ns_ = 0;
   ballot_ = Ballot();
   state_.heartbeat_ballot = Ballot();
 }
@@ -105,7 +111,7 @@ void Leader::Stop() {
 bool Leader::HandOver(ReplicaId to) {
   const FollowerLink* const follower = followers_.Find(to);
   if (!record_committed() || follower == nullptr || !follower->counts ||
-      follower->stage != FollowerLink::Stage::kActive) {
+      !state_.membership.next().voting().Contains(to) || follower->stage != FollowerLink::Stage::kActive) {
     return false;
   }
   Seal();
@@ -123,7 +129,7 @@ void Leader::GoOnHandingOver() {
                                      : follower->stage != FollowerLink::Stage::kActive;
   if (!follower->counts || lost || state_.now - hand_over_->since_ns > state_.options.suspect_timeout_ns) {
     hand_over_.reset();
-    closed_ = Refusal::kNone;
+    closed_ = retired() ? Refusal::kFull : Refusal::kNone;
     return;
   }
   const Position end = state_.end.position;
@@ -142,33 +148,27 @@ void Leader::GoOnHandingOver() {
 // -----------------------------------------------------------------------------------------------------------
 
 TimeNs Leader::MajorityHeardNs() const {
-  return followers_.ReachedBy<TimeNs>(
-      state_.membership.majority(), state_.now,
-      [](const FollowerLink& follower) { return follower.counts ? follower.acked_ns : 0; });
+  return Reached<TimeNs>(state_.now, [](const FollowerLink& follower) { return follower.acked_ns; });
 }
 
 bool Leader::has_quorum() const {
-  const std::size_t reachable = followers_.CountWithLeader([](const FollowerLink& follower) {
-    return follower.counts && follower.stage == FollowerLink::Stage::kActive;
-  });
-  return reachable >= state_.membership.majority() &&
+  return Decide(
+             [](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; }) &&
          state_.now - MajorityHeardNs() <= state_.options.suspect_timeout_ns / 4;
 }
 
 bool Leader::CanStillReachMajority() const {
-  const std::size_t possible = followers_.CountWithLeader([](const FollowerLink& follower) {
-    return follower.counts && follower.stage != FollowerLink::Stage::kFenced;
-  });
-  return possible >= state_.membership.majority();
+  return Decide([](const FollowerLink& follower) { return follower.stage != FollowerLink::Stage::kFenced; });
 }
 
 bool Leader::wants_takeback() const {
-  if (!record_committed() || !has_quorum() ||
+  if (!record_committed() || retired() || !has_quorum() ||
       state_.now - fenced_since_ns_ < state_.options.suspect_timeout_ns) {
     return false;
   }
   return std::ranges::any_of(followers_.all(), [this](const FollowerLink& follower) {
-    return follower.stage == FollowerLink::Stage::kFenced && state_.peers[follower.member.id.value()].link_up;
+    return follower.stage == FollowerLink::Stage::kFenced && !follower.leaving &&
+           state_.peers[follower.member.id.value()].link_up;
   });
 }
 
@@ -183,8 +183,8 @@ bool Leader::Tick() {
       if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() == 0) {
         PostWord(follower);  // its completion says that the grant still holds
       }
-      const bool ask =
-          follower.stage == FollowerLink::Stage::kAsked || follower.stage == FollowerLink::Stage::kAbsent;
+      const bool ask = !follower.leaving && (follower.stage == FollowerLink::Stage::kAsked ||
+                                             follower.stage == FollowerLink::Stage::kAbsent);
       // One that was dropped may hang again: it is tried now and then, until it is seen to apply.
       const TimeNs pause_ns =
           follower.stalled ? 5 * state_.options.drop_timeout_ns : 2 * state_.options.heartbeat_interval_ns;
@@ -212,7 +212,14 @@ bool Leader::Tick() {
     }
   }
   DropLaggards();
+  PartFromRemoved();
   Readmit();
+  if (retired() && !handing_over()) {
+    if (state_.now - retired_since_ns_ > state_.options.suspect_timeout_ns) {
+      return false;
+    }
+    Retire();
+  }
   return state_.now - MajorityHeardNs() <= state_.options.suspect_timeout_ns && CanStillReachMajority();
 }
 
@@ -225,9 +232,7 @@ std::optional<Leader::Read> Leader::StartRead() {
 }
 
 std::uint64_t Leader::ReadConfirmed() const {
-  return followers_.ReachedBy<std::uint64_t>(
-      state_.membership.majority(), read_round_,
-      [](const FollowerLink& follower) { return follower.counts ? follower.probed : 0; });
+  return Reached<std::uint64_t>(read_round_, [](const FollowerLink& follower) { return follower.probed; });
 }
 
 }  // namespace gaios::paxos

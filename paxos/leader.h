@@ -7,7 +7,8 @@
 // reuse, heartbeats, probes for linearizable reads, and knowing when the leadership is lost.
 //
 // Files: leader.cc (beginning, end, time, reads), leader_followers.cc (grants, the in-sync set, ring space),
-// leader_datapath.h and .cc (everything between Claim and the commit).
+// leader_membership.cc (who is in the group), leader_datapath.h and .cc (everything between Claim and the
+// commit).
 
 #include <algorithm>
 #include <array>
@@ -18,11 +19,13 @@
 #include <span>
 
 #include "gaios/base/check.h"
+#include "gaios/paxos/configuration_change.h"
 #include "gaios/paxos/follower_link.h"
 #include "gaios/paxos/follower_set.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/paxos/message.h"
 #include "gaios/paxos/recovery.h"
+#include "gaios/paxos/replica_set.h"
 #include "gaios/paxos/state.h"
 #include "gaios/paxos/types.h"
 
@@ -34,6 +37,20 @@ enum class Refusal : std::uint8_t {
   kNotLeader,
   kFull,      // the ring has no space that every in-sync replica has applied, or writers are too far ahead
   kTooLarge,  // larger than an entry may be
+};
+
+// Why a configuration change was not taken. Nothing of it is in the log.
+enum class ChangeRefusal : std::uint8_t {
+  kNone,
+  kNotLeader,   // or not yet: the ballot record is not committed
+  kUnderWay,    // another change is not settled, or the leadership is being handed over: try again
+  kNoQuorum,    // no majority answers now: nothing could be committed
+  kNoSuchId,    // ids are below kMaxReplicas
+  kNoMember,    // the replica is not in the group
+  kAlreadySo,   // it would change nothing
+  kLastVoter,   // a group has a voter
+  kTooFewLeft,  // of those that would be left to vote no majority keeps up: commits would stop
+  kFull,        // the ring has no room: try again
 };
 
 // Where a proposal stands in the log. Committed when the slot is, unless the leadership epoch has changed
@@ -73,8 +90,7 @@ class Leader {
         reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
         max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())),
         fill_piece_bytes_(std::min(kFillPieceBytes, state.log.capacity() / 8)),
-        pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)),
-        majority_(state.options.configuration.majority()) {}
+        pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)) {}
 
   // Phase 1 is won: starts writing the adopted log. The ballot record is appended when a majority has
   // completed a probe posted behind that: one that wins elections and cannot write does not fill its log with
@@ -157,8 +173,18 @@ class Leader {
   [[nodiscard]] bool has_quorum() const;
   // A follower was fenced by a higher ballot that did not win: a campaign with a higher one takes it back.
   [[nodiscard]] bool wants_takeback() const;
-  [[nodiscard]] const FollowerLink* follower(ReplicaId id) const { return followers_.Find(id); }
-  [[nodiscard]] std::size_t in_sync_count() const;
+  // Not one that has been removed.
+  [[nodiscard]] const FollowerLink* follower(ReplicaId id) const {
+    const FollowerLink* const link = followers_.Find(id);
+    return link == nullptr || link->leaving ? nullptr : link;
+  }
+
+  // Puts the change into the log. From there on quorums are majorities both before and after it, and once it
+  // is committed after it alone. A leader that is removed leads until that is committed, and then hands over.
+  [[nodiscard]] ChangeRefusal ChangeMembership(const ConfigurationChange& change);
+  // No change is undecided, and a majority of those that vote now is known to know it: they can go on by
+  // themselves, without the leader and without whom the last change has removed.
+  [[nodiscard]] bool change_settled() const;
 
  private:
   struct PlannedHandOver {
@@ -234,9 +260,8 @@ class Leader {
   void ShowAppend(const Cursor& before) const;
   void AdvanceCommit();
   void CommitTo(Position reached);
-  void Recount();
-  // A follower and the leader itself are a majority.
-  [[nodiscard]] bool OneDecides() const { return majority_ == 2; }
+  // A follower that counts and the leader itself are a quorum.
+  [[nodiscard]] bool OneDecides() const { return one_decides_; }
   // Nothing counts as accepted under our ballot before the ballot record itself is.
   [[nodiscard]] bool AcceptsRecord(Position reached) const { return reached >= record_end_; }
   void CompleteWrites(FollowerLink& follower);
@@ -248,12 +273,45 @@ class Leader {
   void Ask(FollowerLink& follower);
   void Leave(FollowerLink& follower, FollowerLink::Stage stage);
   void DropLaggards();
+  [[nodiscard]] ReplicaSet InSync() const;
+
+  // leader_membership.cc
+  FollowerLink& AddFollower(ReplicaId id);
+  [[nodiscard]] ChangeRefusal Judge(const ConfigurationChange& change) const;
+  [[nodiscard]] bool AppendChange(EntryKind kind, std::span<const std::byte> payload);
   void Readmit();
+  void Recount();
+  void CountAgain();
+  void PartFromRemoved();
+  void Retire();
+  // Its own removal is committed.
+  [[nodiscard]] bool retired() const { return retired_since_ns_ != 0; }
 
   // leader.cc
   void AppendRecord();
   [[nodiscard]] TimeNs MajorityHeardNs() const;
   [[nodiscard]] bool CanStillReachMajority() const;
+  // Whether the followers that count and satisfy `predicate`, and the leader as far as it counts, decide.
+  template <typename Predicate>
+  [[nodiscard]] bool Decide(Predicate predicate) const {
+    return state_.membership.Decides(WithSelf(followers_.Where(predicate)));
+  }
+  [[nodiscard]] ReplicaSet WithSelf(ReplicaSet followers) const {
+    if (state_.membership.Counts(state_.self)) {
+      followers.Add(state_.self.id);
+    }
+    return followers;
+  }
+  // The largest value that a quorum has reached.
+  template <typename Value, typename Function>
+  [[nodiscard]] Value Reached(Value own, Function value) const {
+    const Value reached =
+        followers_.ReachedBy<Value>(state_.membership.configuration(), state_.self, own, value);
+    return !state_.membership.undecided()
+               ? reached
+               : std::min(reached,
+                          followers_.ReachedBy<Value>(state_.membership.next(), state_.self, own, value));
+  }
 
   static_assert(kMaxEntryPayloadBytes / kCommandAlignment <= std::numeric_limits<std::uint16_t>::max(),
                 "a batch is full before its number of commands does not fit into the header");
@@ -274,7 +332,6 @@ class Leader {
   const std::uint32_t max_batch_bytes_;  // of payload
   const std::uint64_t fill_piece_bytes_;
   const std::size_t pipeline_depth_;
-  const std::size_t majority_;
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
@@ -294,7 +351,10 @@ class Leader {
   bool proving_ = false;  // the ballot record waits for the probes of proof_round_
   std::uint64_t proof_round_ = 0;
   std::uint64_t membership_changes_ = 0;  // that `counts` of every follower rests on
-  std::uint64_t refused_bytes_ = 0;       // what a claim needed that was refused and would be still; 0: none
+  bool one_decides_ = false;
+  bool alone_ = false;               // the leader itself is a quorum
+  TimeNs retired_since_ns_ = 0;      // 0: it is not
+  std::uint64_t refused_bytes_ = 0;  // what a claim needed that was refused and would be still; 0: none
 };
 
 }  // namespace gaios::paxos

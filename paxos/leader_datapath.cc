@@ -61,7 +61,7 @@ void Leader::Extend(std::uint64_t aligned) {
     ShowReuse(before.position + EntryBytes(length));
   }
   state_.end = state_.log.Seal(before, ballot_, header);
-  if (kind == EntryKind::kReadmission) [[unlikely]] {
+  if (Membership::IsChange(kind)) [[unlikely]] {
     state_.NoteEntry(state_.log.Known(before));
   }
   if (state_.observer != nullptr) [[unlikely]] {
@@ -131,7 +131,7 @@ void Leader::FlushRest() {
   if (read_asked_) {
     PostProbes();
   }
-  if (followers_.size() == 0) {
+  if (alone_) {
     AdvanceCommit();  // nobody else to wait for
   }
 }
@@ -181,21 +181,9 @@ void Leader::CompleteAndShow(FollowerLink& follower) {
 }
 
 void Leader::AdvanceCommit() {
-  GAIOS_CHECK(followers_.size() + 1 == state_.membership.size(), "P7: quorums are over the configuration");
-  CommitTo(followers_.ReachedBy<Position>(
-      state_.membership.majority(), state_.end.position, [](const FollowerLink& follower) {
-        return follower.counts && follower.stage == FollowerLink::Stage::kActive ? follower.acked
-                                                                                 : Position();
-      }));
-}
-
-// A readmission is committed, or has been appended: who counts is another.
-void Leader::Recount() {
-  membership_changes_ = state_.membership.changes();
-  for (FollowerLink& follower : followers_.all()) {
-    follower.counts = state_.membership.Counts(follower.member);
-  }
-  LimitReuse(ReuseLimit());
+  CommitTo(Reached<Position>(state_.end.position, [](const FollowerLink& follower) {
+    return follower.stage == FollowerLink::Stage::kActive ? follower.acked : Position();
+  }));
 }
 
 }  // namespace gaios::paxos

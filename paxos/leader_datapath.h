@@ -170,7 +170,7 @@ inline Proposal Leader::Publish() {
       PostWord(follower);  // idle: the commit would otherwise travel with the next entry
     }
   }
-  if (read_asked_ || followers_.size() == 0) [[unlikely]] {
+  if (read_asked_ || alone_) [[unlikely]] {
     FlushRest();
   }
 }
@@ -183,7 +183,7 @@ inline Proposal Leader::Publish() {
       return true;
     }
   }
-  return followers_.size() == 0;
+  return alone_;
 }
 
 [[gnu::always_inline]] inline void Leader::PostRange(FollowerLink& follower, Position holds, Position end) {
@@ -302,6 +302,7 @@ inline void Leader::CommitTo(Position reached) {
     state_.AdvanceCommit(reached);
     if (state_.membership.changes() != membership_changes_) [[unlikely]] {
       Recount();
+      AdvanceCommit();  // by those who count now it may be more
     }
     if (state_.failover.first_commit_ns == 0) [[unlikely]] {
       state_.failover.first_commit_ns = state_.now;

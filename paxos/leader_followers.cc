@@ -2,7 +2,6 @@
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/leader.h"
-#include "gaios/paxos/readmission.h"
 
 // What a leader learns of its followers: promises and refusals, links that come and go, how far they have
 // applied. And what follows from it: who is written to, who is in sync, and which space of the ring may be
@@ -16,7 +15,7 @@ Position Leader::ReuseLimit() const {
   Position lowest = state_.applied;
   // When one that was in sync has lost its memory, those left may be less than a majority: until another has
   // caught up, nothing more is given up.
-  if (reuse_limit_ != Position() && in_sync_count() < state_.membership.majority()) {
+  if (reuse_limit_ != Position() && !state_.membership.Decides(InSync())) {
     lowest = std::min(lowest, Position(reuse_limit_.value() - state_.log.capacity()));
   }
   for (const FollowerLink& follower : followers_.all()) {
@@ -82,11 +81,10 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
 
 // Whether a majority keeps up with the log without this one: then it is not waited for.
 bool Leader::EnoughWithout(const FollowerLink& follower) const {
-  const std::size_t keep_up = followers_.CountWithLeader([&follower](const FollowerLink& other) {
-    return other.counts && !other.filling && other.stage == FollowerLink::Stage::kActive &&
+  return Decide([&follower](const FollowerLink& other) {
+    return !other.filling && other.stage == FollowerLink::Stage::kActive &&
            other.member.id != follower.member.id;
   });
-  return keep_up >= state_.membership.majority();
 }
 
 // One piece of what a follower lacks, when it is time for it.
@@ -131,7 +129,7 @@ void Leader::OnControl(ReplicaId peer, Incarnation incarnation, Position commit,
   if (follower->stage == FollowerLink::Stage::kBehind && commit >= Holds()) {
     follower->stage = FollowerLink::Stage::kAbsent;
   }
-  if (follower->stage == FollowerLink::Stage::kActive && !follower->in_sync &&
+  if (follower->stage == FollowerLink::Stage::kActive && !follower->in_sync && !follower->leaving &&
       state_.end.position - follower->applied <= state_.log.capacity() / 2) {
     follower->in_sync = true;
   }
@@ -149,35 +147,6 @@ void Leader::OnLinkUp(ReplicaId peer, Incarnation incarnation) {
   follower->Become(incarnation);
   follower->counts = state_.membership.Counts(follower->member);
   LimitReuse(ReuseLimit());
-}
-
-// One at a time: so that a log that holds a readmission shows that the one before it was committed.
-void Leader::Readmit() {
-  if (!record_committed() || state_.membership.undecided() || !has_quorum()) {
-    return;
-  }
-  const std::uint64_t slack = state_.log.capacity() / kCaughtUpFraction;
-  for (const FollowerLink& follower : followers_.all()) {
-    if (follower.counts || follower.stage != FollowerLink::Stage::kActive ||
-        state_.end.position - follower.acked > slack || state_.end.position - follower.applied > slack) {
-      continue;
-    }
-    Seal();
-    GiveUpClaim();
-    if (!MakeRoom(EntryBytes(kReadmissionBytes))) {
-      return;
-    }
-    open_ = {};
-    const Readmission readmission{follower.member.id,
-                                  state_.membership.configuration().IncarnationOf(follower.member.id),
-                                  follower.member.incarnation};
-    EncodeReadmission(readmission,
-                      std::span<std::byte, kReadmissionBytes>(
-                          state_.log.At(state_.end.position) + sizeof(EntryHeader), kReadmissionBytes));
-    Append(EntryKind::kReadmission, kReadmissionBytes, 0, 0);
-    Recount();
-    return;
-  }
 }
 
 void Leader::OnLinkDown(ReplicaId peer) {
@@ -213,9 +182,8 @@ void Leader::Ask(FollowerLink& follower) {
 // ---- the in-sync set
 // -----------------------------------------------------------------------------------------------
 
-std::size_t Leader::in_sync_count() const {
-  return followers_.CountWithLeader(
-      [](const FollowerLink& follower) { return follower.in_sync && follower.counts; });
+ReplicaSet Leader::InSync() const {
+  return WithSelf(followers_.Where([](const FollowerLink& follower) { return follower.in_sync; }));
 }
 
 void Leader::DropLaggards() {
@@ -238,8 +206,12 @@ void Leader::DropLaggards() {
     if (!gone && state_.now - follower.full_since_ns <= state_.options.drop_timeout_ns) {
       continue;
     }
-    if (follower.in_sync && follower.counts && in_sync_count() <= state_.membership.majority()) {
-      continue;  // the in-sync set never falls below a majority: proposals stay refused as full
+    if (follower.in_sync && follower.counts) {
+      ReplicaSet left = InSync();
+      left.Remove(follower.member.id);
+      if (!state_.membership.Decides(left)) {
+        continue;  // the in-sync set never falls below a majority: proposals stay refused as full
+      }
     }
     follower.in_sync = false;
     follower.stalled = true;

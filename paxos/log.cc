@@ -23,7 +23,7 @@ EntryHeader LoadHeader(const std::byte* from) {
 
 bool IsKnownKind(std::uint16_t kind) {
   return kind >= static_cast<std::uint16_t>(EntryKind::kFiller) &&
-         kind <= static_cast<std::uint16_t>(EntryKind::kReadmission);
+         kind <= static_cast<std::uint16_t>(EntryKind::kConfigurationChange);
 }
 
 }  // namespace

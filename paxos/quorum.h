@@ -12,6 +12,7 @@
 #include "gaios/base/check.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/paxos/membership.h"
+#include "gaios/paxos/replica_set.h"
 #include "gaios/paxos/types.h"
 
 namespace gaios::paxos {
@@ -38,21 +39,19 @@ template <typename Value>
 // Votes of distinct voters for one question.
 class VoteCount {
  public:
-  void Reset() { voted_ = 0; }
+  void Reset() { voted_.Clear(); }
   // Counts `member` if its vote counts (P7); again is once.
   void Add(const Membership& membership, Member member) {
     if (membership.Counts(member)) {
-      voted_ |= 1U << member.id.value();
+      voted_.Add(member.id);
     }
   }
-  [[nodiscard]] bool Has(ReplicaId id) const { return (voted_ & (1U << id.value())) != 0; }
-  [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(__builtin_popcount(voted_)); }
-  [[nodiscard]] bool Decides(const Membership& membership) const { return count() >= membership.majority(); }
+  [[nodiscard]] ReplicaSet voted() const { return voted_; }
+  [[nodiscard]] bool Decides(const Membership& membership) const { return membership.Decides(voted_); }
 
  private:
-  std::uint32_t voted_ = 0;
+  ReplicaSet voted_;
 };
-static_assert(kMaxReplicas <= 32);
 
 }  // namespace gaios::paxos
 

@@ -2,11 +2,12 @@
 #define GAIOS_PAXOS_READMISSION_H_
 
 // The command R of the log: from here on a replica votes as its new incarnation, which has been filled, and
-// no longer as the one that lost its memory. Payload of an entry of kind kReadmission:
+// no longer as the one that lost its memory. A learner that is to vote is admitted by it too. Payload of an
+// entry of kind kReadmission:
 //
 //   offset  size
 //        0     4  replica
-//        4     4  old    the incarnation that has voted until now
+//        4     4  old    the incarnation that has voted until now, 0 for none
 //        8     4  fresh  the incarnation that votes from now on
 //       12     4  zero
 //

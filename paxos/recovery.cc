@@ -12,6 +12,7 @@ Ballot Recovery::Start() {
   state_.Saw(ballot_);
   started_ns_ = state_.now;
   promised_as_.fill(Incarnation());
+  promisers_.Clear();
   source_ = state_.self.id;
   adopted_own_ = true;
   return ballot_;
@@ -41,16 +42,19 @@ Message Recovery::OwnPromise() const {
 }
 
 void Recovery::Take(Member acceptor, const Message& promise) {
+  promisers_.Add(acceptor.id);
   promised_as_[acceptor.id.value()] = acceptor.incarnation;
   promise_[acceptor.id.value()] = promise;
 }
 
-std::size_t Recovery::CountPromises() const {
-  std::size_t count = 0;
-  for (const Member& voter : state_.membership.voters()) {
-    count += Counts(voter.id) ? 1U : 0U;
+ReplicaSet Recovery::Promised() const {
+  ReplicaSet promised;
+  for (const ReplicaId id : promisers_) {
+    if (state_.membership.Counts({id, promised_as(id)})) {
+      promised.Add(id);
+    }
   }
-  return count;
+  return promised;
 }
 
 void Recovery::AskForPromises() {
@@ -58,10 +62,10 @@ void Recovery::AskForPromises() {
   Message prepare;
   prepare.kind = MessageKind::kPrepare;
   prepare.grant = {ballot_, 1};
-  for (const Member& voter : state_.membership.voters()) {
-    const PeerView& peer = state_.peers[voter.id.value()];
-    if (voter.id != state_.self.id && peer.link_up && promised_as(voter.id) != peer.incarnation) {
-      state_.actions.PushMessage(voter.id, prepare);
+  for (const ReplicaId id : state_.membership.voting()) {
+    const PeerView& peer = state_.peers[id.value()];
+    if (id != state_.self.id && peer.link_up && promised_as(id) != peer.incarnation) {
+      state_.actions.PushMessage(id, prepare);
     }
   }
 }
@@ -81,22 +85,20 @@ Recovery::Progress Recovery::OnReject(const Message& reject) {
 
 ReplicaId Recovery::Best() const {
   ReplicaId best = state_.self.id;
-  for (const Member& voter : state_.membership.voters()) {
-    if (!HasPromised(voter.id)) {
-      continue;
-    }
-    const Cursor& candidate = promise_[voter.id.value()].valid_end;
+  for (const ReplicaId id : promisers_) {
+    const Cursor& candidate = promise_[id.value()].valid_end;
     const Cursor& so_far = promise_[best.value()].valid_end;
     if (candidate.ballot > so_far.ballot ||
         (candidate.ballot == so_far.ballot && candidate.position > so_far.position)) {
-      best = voter.id;
+      best = id;
     }
   }
   return best;
 }
 
 bool Recovery::Enough() const {
-  if (CountPromises() < state_.membership.majority()) {
+  const ReplicaSet promised = Promised();
+  if (!state_.membership.Decides(promised)) {
     return false;
   }
   // Below this our ring will hold nothing once the ballot record is in it.
@@ -106,14 +108,15 @@ bool Recovery::Enough() const {
   // One that lacks what is below can follow when it ends on our chain. Of a log that has yet to be read only
   // its owner is known to: its end is the end of what is adopted.
   const ReplicaId best = Best();
-  std::size_t can_follow = 0;
-  for (const Member& voter : state_.membership.voters()) {
-    const Message& promise = promise_[voter.id.value()];
-    const bool within = promise.commit >= floor || voter.id == best || voter.id == state_.self.id ||
-                        (best == state_.self.id && state_.Contains(promise.valid_end, floor));
-    can_follow += Counts(voter.id) && within ? 1U : 0U;
+  ReplicaSet can_follow;
+  for (const ReplicaId id : promised) {
+    const Message& promise = promise_[id.value()];
+    if (promise.commit >= floor || id == best || id == state_.self.id ||
+        (best == state_.self.id && state_.Contains(promise.valid_end, floor))) {
+      can_follow.Add(id);
+    }
   }
-  return can_follow >= state_.membership.majority();
+  return state_.membership.Decides(can_follow);
 }
 
 Recovery::Progress Recovery::Choose() {
@@ -186,21 +189,21 @@ Recovery::Progress Recovery::Finish() {
   if (state_.end != adopted) {
     return Progress::kLost;  // not what was promised: a defect of the source, whose log must not be adopted
   }
-  for (const Member& voter : state_.membership.voters()) {
-    if (HasPromised(voter.id) && promise_[voter.id.value()].commit > state_.commit.position) {
-      GAIOS_CHECK(promise_[voter.id.value()].commit <= state_.end.position,
-                  "P4: the adopted log lacks chosen entries");
-      state_.AdvanceCommit(promise_[voter.id.value()].commit);
+  for (const ReplicaId id : promisers_) {
+    const Position commit = promise(id).commit;
+    if (commit > state_.commit.position) {
+      GAIOS_CHECK(commit <= state_.end.position, "P4: the adopted log lacks chosen entries");
+      state_.AdvanceCommit(commit);
     }
   }
   if (!state_.membership.Counts(state_.self)) {
-    return Progress::kLost;  // we are about to be replaced, or have been
+    return Progress::kLost;  // we are about to be replaced, or have been replaced or removed
   }
   // By the log that is ours now, who counts may be others than before. What was chosen under any lower ballot
   // is in it only if a majority of those has promised.
   Take(state_.self, OwnPromise());
   adopted_own_ = adopted_own_ && source_ == state_.self.id;
-  if (CountPromises() >= state_.membership.majority()) {
+  if (state_.membership.Decides(Promised())) {
     return Progress::kAdopted;
   }
   stage_ = Stage::kPreparing;

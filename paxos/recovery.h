@@ -8,15 +8,16 @@
 // its bytes are read from the candidate's commit on, over whatever suffix stands there, and must then chain
 // to exactly the end that was promised. A candidate that cannot obtain it gives up.
 //
-// Whose promises count is said by the log that is adopted: a readmission that stands in it, and is not known
-// to be chosen, takes a vote away. So they are counted again when it is had, and if they are a majority no
-// more, the candidate asks on. Everybody who may count is asked, and the best log is chosen among all who
-// promised: a replica whose readmission the candidate has yet to hear of is one of them.
+// Whose promises count is said by the log that is adopted: while a change that stands in it is not known to
+// be chosen, a majority before it and one after it are needed. So they are counted again when it is had, and
+// if they decide no more, the candidate asks on: those too of whom it has now heard. The best log is chosen
+// among all who promised, whether they count or not.
 
 #include <array>
 #include <cstdint>
 
 #include "gaios/paxos/message.h"
+#include "gaios/paxos/replica_set.h"
 #include "gaios/paxos/state.h"
 #include "gaios/paxos/types.h"
 
@@ -49,17 +50,17 @@ class Recovery {
   // The incarnation in which replica `id` has promised this ballot, none if it has not.
   [[nodiscard]] Incarnation promised_as(ReplicaId id) const { return promised_as_[id.value()]; }
   [[nodiscard]] const Message& promise(ReplicaId id) const { return promise_[id.value()]; }
+  // Everybody who has promised, whether that counts or not.
+  [[nodiscard]] ReplicaSet promisers() const { return promisers_; }
 
  private:
   enum class Stage : std::uint8_t { kIdle, kFencing, kPreparing, kReading };
 
   void AskForPromises();
   void Take(Member acceptor, const Message& promise);
-  [[nodiscard]] bool HasPromised(ReplicaId id) const { return promised_as(id).value() != 0; }
-  // Has promised, and its promise counts.
-  [[nodiscard]] bool Counts(ReplicaId id) const { return state_.membership.Counts({id, promised_as(id)}); }
   [[nodiscard]] Message OwnPromise() const;
-  [[nodiscard]] std::size_t CountPromises() const;
+  // Those whose promises count.
+  [[nodiscard]] ReplicaSet Promised() const;
   // The promise to adopt: of the highest ballot, the longest among equals.
   [[nodiscard]] ReplicaId Best() const;
   // A majority has promised, and a majority can follow with what our ring will hold. More promises may mend
@@ -74,6 +75,7 @@ class Recovery {
   Ballot ballot_;
   TimeNs started_ns_ = 0;
   TimeNs asked_ns_ = 0;
+  ReplicaSet promisers_;
   std::array<Incarnation, kMaxReplicas> promised_as_;
   std::array<Message, kMaxReplicas> promise_;
   ReplicaId source_;

@@ -82,9 +82,10 @@ void Replica::StepDown() {
     leader_.Stop();
     ++state_.leadership_epoch;
   } else if (state_.role == Role::kCandidate) {
-    for (const Member& voter : state_.membership.voters()) {
-      if (voter.id != state_.self.id) {
-        static_cast<void>(state_.actions.Add(ActionKind::kAbandon, voter.id));
+    for (std::size_t i = 0; i < kMaxReplicas; ++i) {
+      const ReplicaId id(static_cast<std::uint8_t>(i));
+      if (id != state_.self.id && state_.peers[i].incarnation.value() != 0) {  // it may have been asked
+        static_cast<void>(state_.actions.Add(ActionKind::kAbandon, id));
       }
     }
     if (taking_back_) {
@@ -102,12 +103,14 @@ void Replica::StepDown() {
 
 void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) {
   const bool known = from.value() < kMaxReplicas && from != state_.self.id &&
-                     state_.membership.MayCount({from, incarnation}) &&
                      state_.peers[from.value()].incarnation == incarnation;
   const std::optional<Message> message =
       known ? DecodeMessage(bytes, state_.options.group) : std::optional<Message>();
-  if (!message.has_value()) {
-    ++state_.dropped_messages;  // P7 among others: what a forgetful incarnation says counts nowhere
+  // P7 among others: what a forgetful incarnation says counts nowhere, nor what a removed one does. But a
+  // leader whose removal is committed hands over all the same.
+  if (!message.has_value() ||
+      (!state_.membership.MayCount({from, incarnation}) && message->kind != MessageKind::kTakeOver)) {
+    ++state_.dropped_messages;
     return;
   }
   switch (message->kind) {

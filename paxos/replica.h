@@ -83,6 +83,10 @@ class Replica {
     return state_.role == Role::kLeader && !leader_.handing_over() && leader_.HandOver(to);
   }
   [[nodiscard]] bool handing_over() const { return state_.role == Role::kLeader && leader_.handing_over(); }
+  // Leader: puts a change of who is in the group into the log. See Leader::ChangeMembership.
+  [[nodiscard]] ChangeRefusal ChangeMembership(const ConfigurationChange& change) {
+    return state_.role == Role::kLeader ? leader_.ChangeMembership(change) : ChangeRefusal::kNotLeader;
+  }
 
   // The state machine has been restored from a snapshot that another replica took at `point`, and goes on
   // from there. Entries behind it that are here already stay. False, and nothing is changed, when it tells
@@ -90,8 +94,7 @@ class Replica {
   [[nodiscard]] bool InstallSnapshot(const SnapshotPoint& point);
   // Where a snapshot of the state machine as it is now belongs.
   [[nodiscard]] SnapshotPoint snapshot_point() const {
-    return {apply_, state_.membership.configuration(),
-            std::max(acceptor_.promised().ballot, acceptor_.floor())};
+    return {apply_, state_.membership.applied(), std::max(acceptor_.promised().ballot, acceptor_.floor())};
   }
   // The bytes that a grant under way must carry over to new memory; `memory` is the log that is being fenced.
   [[nodiscard]] Range LiveRange(const std::byte* memory);
@@ -147,6 +150,9 @@ class Replica {
                 "P6: entries are applied in order, and only committed ones");
     apply_ = Log::After(entry);
     state_.applied = apply_.position;
+    if (Membership::IsChange(entry.kind())) [[unlikely]] {
+      state_.membership.OnApply(entry);
+    }
     if (state_.observer != nullptr) {
       state_.observer->OnApply(state_.self, entry);
     }
@@ -176,8 +182,13 @@ class Replica {
   // Who votes, as far as the log is known here to be committed; and whether this replica does.
   [[nodiscard]] const Configuration& configuration() const { return state_.membership.configuration(); }
   [[nodiscard]] bool voter() const { return state_.voter(); }
-  // A readmission stands in its log that is not known here to be chosen.
-  [[nodiscard]] bool readmission_undecided() const { return state_.membership.undecided(); }
+  // Leader: may change the group. See Leader::change_settled.
+  [[nodiscard]] bool change_settled() const {
+    return state_.role == Role::kLeader && leader_.change_settled();
+  }
+  // A change of that stands in its log and is not known here to be chosen; and who is in the group after it.
+  [[nodiscard]] bool change_undecided() const { return state_.membership.undecided(); }
+  [[nodiscard]] const Configuration& next_configuration() const { return state_.membership.next(); }
   [[nodiscard]] const Options& options() const { return state_.options; }
   [[nodiscard]] Position commit() const { return state_.commit.position; }
   [[nodiscard]] Slot commit_slot() const { return state_.commit.slot; }

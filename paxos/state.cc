@@ -51,13 +51,20 @@ void State::AdvanceCommitAlongChain(Position target) {
     return;
   }
   GAIOS_CHECK(cursor.position > commit.position, "P5: a commit position never decreases");
+  if (membership.last_end() > commit.position) {
+    for (Cursor at = commit; at.position < cursor.position;) {
+      const Entry entry = log.Known(at);
+      if (Membership::IsChange(entry.kind())) {
+        membership.OnCommit(entry);
+      }
+      at = Log::After(entry);
+    }
+    JoinIfReadmitted();
+  }
   commit = cursor;
   trail.Note(commit);
   if (observer != nullptr) {
     observer->OnCommit(self, commit);
-  }
-  if (membership.OnCommit(commit.position)) {
-    JoinIfReadmitted();
   }
 }
 
@@ -74,25 +81,25 @@ void State::InstallSnapshot(const SnapshotPoint& point) {
   applied = commit.position;
   kept_from = commit.position;
   trail = Trail(commit, log.capacity());
-  membership.Reset(point.configuration);
+  membership.Reset(point.configuration, commit.position);
   if (observer != nullptr) {
     observer->OnInstall(self, commit);
   }
   FollowChain(commit.position + log.capacity());
-  JoinIfReadmitted();
 }
 
 void State::FollowChain(Position limit) {
-  membership.ForgetUndecided();
+  membership.ForgetBehindCommit();
   end = log.ScanFrom(commit, limit, [this](const Entry& entry) { NoteEntry(entry); });
+  JoinIfReadmitted();
 }
 
 void State::Examine() {
   FollowChain(commit.position + log.capacity());
   Position wanted = applied;
-  for (const Member& other : membership.voters()) {
-    const PeerView& view = peers[other.id.value()];
-    if (other.id != self.id && (view.link_up || options.links_come_back)) {
+  for (const ReplicaId other : membership.everybody()) {
+    const PeerView& view = peers[other.value()];
+    if (other != self.id && (view.link_up || options.links_come_back)) {
       wanted = std::min(wanted, view.seen ? view.commit : Position());
     }
   }

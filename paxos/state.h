@@ -77,7 +77,7 @@ struct State {
   const Options options;
   const Member self;
   Log log;
-  Membership membership;  // as of this log: the readmissions up to the commit, and one behind it
+  Membership membership;  // as of this log: the changes up to the commit, and one behind it
   Cursor commit;          // end of the prefix known to be chosen
   Cursor end;             // end of the valid log; for a leader, where the next entry goes
   Position applied;       // end of what the state machine has applied; at most commit
@@ -115,8 +115,8 @@ struct State {
   // Moves the own commit forward along the chain to the last entry that ends at or before `target` (P5).
   void AdvanceCommit(Position target) {
     // Most often the commit reaches the end, whose cursor is at hand.
-    if (target == end.position && commit.position < target && observer == nullptr && !membership.undecided())
-        [[likely]] {
+    if (target == end.position && commit.position < target && observer == nullptr &&
+        membership.last_end() <= commit.position) [[likely]] {
       commit = end;
       trail.Note(commit);
     } else {
@@ -132,8 +132,8 @@ struct State {
   void InstallSnapshot(const SnapshotPoint& point);
   // `entry` stands at the end of the log now.
   void NoteEntry(const Entry& entry) {
-    if (entry.kind() == EntryKind::kReadmission) [[unlikely]] {
-      membership.OnReadmission(entry);
+    if (Membership::IsChange(entry.kind())) [[unlikely]] {
+      membership.OnEntry(entry);
       JoinIfReadmitted();
     }
   }

@@ -279,6 +279,12 @@ HandOverAnswer Replica::HandOver(paxos::ReplicaId to) {
   return begun ? HandOverAnswer::kBegun : HandOverAnswer::kNotAble;
 }
 
+paxos::ChangeRefusal Replica::ChangeMembership(const paxos::ConfigurationChange& change) {
+  const paxos::ChangeRefusal refusal = engine_.core().ChangeMembership(change);
+  engine_.CarryOut();
+  return refusal;
+}
+
 void Replica::ForgetProposals() {
   epoch_ = engine_.core().leadership_epoch();
   hash_due_ = 0;

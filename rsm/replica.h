@@ -179,6 +179,10 @@ class Replica {
   // it.
   HandOverAnswer HandOver(paxos::ReplicaId to);
 
+  // Leader: changes who is in the group, one replica at a time. Taken, it stands in the log, and is made when
+  // core().change_settled() says so. A leader that is removed hands over by itself once that is committed.
+  [[nodiscard]] paxos::ChangeRefusal ChangeMembership(const paxos::ConfigurationChange& change);
+
   // Answers everything that is under way as unknown, or lost: for a replica that will not be polled any more.
   void Close() { ForgetProposals(); }
 

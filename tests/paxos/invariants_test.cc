@@ -224,7 +224,7 @@ TEST_F(InvariantsTest, P7AForgetfulLifeMakesNoMajorityOfPromises) {
   }
   EXPECT_EQ(Names(), "");
   checker_.OnLead(Life(0), first_, voters, ring_.end);
-  EXPECT_EQ(Names(), "P7");
+  EXPECT_EQ(Names(), "P7 P4");
 }
 
 TEST_F(InvariantsTest, P7WhatAForgetfulLifeAcceptsChoosesNothing) {
@@ -275,13 +275,131 @@ TEST_F(ReadmissionInvariantsTest, OnceChosenTheFreshLifeCounts) {
   checker_.OnPromise(Life(1), {second_, 1});
   const std::vector<Member> voters = {Life(1), Life(2)};
   checker_.OnLead(Life(1), second_, voters, ring_.end);
-  EXPECT_EQ(Names(), "P7");  // the old one no more
+  EXPECT_EQ(Names(), "P7 P4");  // the old one no more
 }
 
 TEST_F(ReadmissionInvariantsTest, P7ASecondReadmissionWaitsForTheFirst) {
   Begin();
   AppendReadmission(1, 2);
   AppendReadmission(2, 3);
+  EXPECT_EQ(Names(), "P7");
+}
+
+class MembershipInvariantsTest : public InvariantsTest {
+ protected:
+  void AppendChange(ConfigurationChange::Kind kind, std::uint8_t id) {
+    std::array<std::byte, kConfigurationChangeBytes> bytes;
+    EncodeConfigurationChange({kind, ReplicaId(id), Address()}, bytes);
+    Append(0, first_, ring_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+           EntryKind::kConfigurationChange);
+  }
+  void AppendAdmission(std::uint8_t id, std::uint32_t incarnation) {
+    std::array<std::byte, kReadmissionBytes> bytes;
+    EncodeReadmission({ReplicaId(id), Incarnation(), Incarnation(incarnation)}, bytes);
+    Append(0, first_, ring_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+           EntryKind::kReadmission);
+  }
+  void Accept(std::uint8_t id) { checker_.OnAccept(Life(0), first_, Life(id), ring_.end.position); }
+  // Replica 3 is added, and its admission stands in the log.
+  void BeginToAdmit() {
+    Begin();
+    AppendChange(ConfigurationChange::Kind::kAdd, 3);
+    Accept(1);
+    AppendAdmission(3, 1);
+    ASSERT_EQ(Names(), "");
+  }
+};
+
+TEST_F(MembershipInvariantsTest, P5AnAdmissionWantsAMajorityOfFour) {
+  BeginToAdmit();
+  Accept(1);
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(MembershipInvariantsTest, P5AnAdmissionWantsAMajorityOfThree) {
+  BeginToAdmit();
+  Accept(3);
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(MembershipInvariantsTest, OnceChosenTheFourDecide) {
+  BeginToAdmit();
+  Accept(1);
+  Accept(3);
+  checker_.OnCommit(Life(0), ring_.end);
+  Append(0, first_, ring_, "b");
+  Accept(2);
+  Accept(3);
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "");
+}
+
+TEST_F(MembershipInvariantsTest, P4AMinorityOfTheFourDoesNotLead) {
+  BeginToAdmit();
+  Accept(1);
+  Accept(3);
+  Lead(1, 3, second_, ring_);
+  EXPECT_EQ(Names(), "P4");
+}
+
+TEST_F(MembershipInvariantsTest, P5ARemovedVoterChoosesNothing) {
+  Begin();
+  AppendChange(ConfigurationChange::Kind::kRemove, 2);
+  Accept(1);
+  checker_.OnCommit(Life(0), ring_.end);
+  Append(0, first_, ring_, "b");
+  Accept(2);
+  ASSERT_EQ(Names(), "");
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(MembershipInvariantsTest, P5ALeaderThatIsRemovedDoesNotCountItself) {
+  Begin();
+  AppendChange(ConfigurationChange::Kind::kRemove, 0);
+  Accept(1);
+  checker_.OnCommit(Life(0), ring_.end);
+  EXPECT_EQ(Names(), "P5");
+}
+
+TEST_F(MembershipInvariantsTest, P7ASecondChangeWaitsForTheFirst) {
+  Begin();
+  AppendChange(ConfigurationChange::Kind::kAdd, 3);
+  AppendChange(ConfigurationChange::Kind::kAdd, 4);
+  EXPECT_EQ(Names(), "P7");
+}
+
+TEST_F(MembershipInvariantsTest, P7AChangeWaitsForTheBallotRecord) {
+  Lead(0, 1, first_, ring_);
+  Append(0, first_, ring_, "", EntryKind::kBallotRecord);
+  AppendChange(ConfigurationChange::Kind::kAdd, 3);
+  EXPECT_EQ(Names(), "P7");
+}
+
+TEST_F(MembershipInvariantsTest, P7AChangeThatMakesNoDifference) {
+  Begin();
+  AppendChange(ConfigurationChange::Kind::kRemove, 5);
+  EXPECT_EQ(Names(), "P7");
+}
+
+TEST_F(MembershipInvariantsTest, P7ALearnerThatIsNotToVoteIsNotAdmitted) {
+  Begin();
+  AppendChange(ConfigurationChange::Kind::kAddLearner, 3);
+  Accept(1);
+  AppendAdmission(3, 1);
+  EXPECT_EQ(Names(), "P7");
+}
+
+TEST_F(MembershipInvariantsTest, P7AnIncarnationThatWasRemovedIsNotAdmitted) {
+  Begin();
+  AppendChange(ConfigurationChange::Kind::kRemove, 2);
+  Accept(1);
+  AppendChange(ConfigurationChange::Kind::kAdd, 2);
+  Accept(1);
+  ASSERT_EQ(Names(), "");
+  AppendAdmission(2, 1);
   EXPECT_EQ(Names(), "P7");
 }
 

@@ -32,16 +32,16 @@ TEST(Quorum, VotesOfStrangersAndOfOtherLivesCountForNothing) {
   VoteCount votes;
   votes.Add(three, {ReplicaId(3), Incarnation(1)});
   votes.Add(three, {ReplicaId(1), Incarnation(2)});  // P7
-  EXPECT_EQ(votes.count(), 0U);
+  EXPECT_EQ(votes.voted().size(), 0U);
   votes.Add(three, {ReplicaId(1), Incarnation(1)});
   votes.Add(three, {ReplicaId(1), Incarnation(1)});  // again is once
-  EXPECT_EQ(votes.count(), 1U);
+  EXPECT_EQ(votes.voted().size(), 1U);
   EXPECT_FALSE(votes.Decides(three));
   votes.Add(three, {ReplicaId(2), Incarnation(1)});
   EXPECT_TRUE(votes.Decides(three));
-  EXPECT_TRUE(votes.Has(ReplicaId(2)));
+  EXPECT_TRUE(votes.voted().Contains(ReplicaId(2)));
   votes.Reset();
-  EXPECT_EQ(votes.count(), 0U);
+  EXPECT_EQ(votes.voted().size(), 0U);
 }
 
 TEST(QuorumDeath, AMajorityOfNobodyIsImpossible) {

@@ -55,6 +55,21 @@ void Scene::Collect() {
   }
 }
 
+paxos::ChangeRefusal Scene::Change(std::span<const std::string> words) {
+  using Kind = paxos::ConfigurationChange::Kind;
+  static const std::map<std::string, Kind> kKinds = {{"add", Kind::kAdd},
+                                                     {"add-learner", Kind::kAddLearner},
+                                                     {"remove", Kind::kRemove},
+                                                     {"move", Kind::kMove}};
+  const auto kind = words.size() < 3 ? kKinds.end() : kKinds.find(words[1]);
+  const auto address = paxos::Address::Of(words.size() > 3 ? words[3] : "");
+  if (kind == kKinds.end() || !address.has_value()) {
+    malformed_ = true;
+    return paxos::ChangeRefusal::kNone;
+  }
+  return cluster_->ChangeMembership(Id(words[0]), {kind->second, Id(words[2]), *address});
+}
+
 bool Scene::StartRead(ReplicaId at, const std::string& name) {
   const std::optional<Cluster::Reading> reading = cluster_->StartRead(at);
   if (reading.has_value()) {

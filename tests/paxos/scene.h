@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ class Scene {
   paxos::Refusal Take(ReplicaId at, const std::string& command);
   // Asks for a read, and keeps its name; whether it was taken.
   bool StartRead(ReplicaId at, const std::string& name);
+  // A change of the group as a line has it: who is asked, the kind, whom it is about, the address if any.
+  paxos::ChangeRefusal Change(std::span<const std::string> words);
   // Settles the fate of pending commands and reads; to be called after every step.
   void Collect();
   // What has become of commands that were found committed: wrong, or nothing.

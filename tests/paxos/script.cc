@@ -8,6 +8,7 @@
 namespace gaios::sim {
 namespace {
 
+using paxos::ChangeRefusal;
 using paxos::Refusal;
 
 constexpr std::uint64_t kPatienceNs = 10'000 * kMs;
@@ -89,6 +90,10 @@ std::string Script::Line(Words words) {
   if (verb == "hand-over") {
     return faults_.HandOver(rest);
   }
+  if (verb == "member") {
+    const ChangeRefusal refusal = scene_.Change(rest);
+    return refusal == ChangeRefusal::kNone ? "" : "it is refused: " + RefusalName(refusal);
+  }
   if (verb == "install") {
     return faults_.Install(rest);
   }
@@ -122,6 +127,8 @@ std::string Script::MakeCluster(Words words) {
     ++i;
     if (word == "replicas") {
       options.world.replicas = *value;
+    } else if (word == "voters") {
+      options.voters = *value;
     } else if (word == "ring") {
       options.world.capacity_bytes = *value;
     } else if (word == "batch") {

@@ -8,8 +8,9 @@
 // Errors name file and line. One thread.
 //
 // clang-format off
-//   cluster replicas N ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place]
-//                                      the group; must come first. Writes and fences take up to `delay` and `fence`
+//   cluster replicas N [voters N] ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place]
+//                                      the group; must come first. Writes and fences take up to `delay` and `fence`.
+//                                      Of the replicas the first `voters` are in it, the others run and are not
 //
 // Time. Nothing happens but by these; the longest `until` may take is ten seconds of virtual time.
 //   run 20ms                           also us
@@ -22,6 +23,10 @@
 //   run until follower L N STAGE       leader L has follower N in absent, asked, active, fenced or behind
 //   run until in-sync L N yes|no
 //   run until counts L N yes|no        leader L counts what follower N accepts
+//   run until voters N LIST            N knows these to vote: 0,1,3
+//   run until standing N M none|learner|joining|voter    as N knows it
+//   run until settled N yes|no         N, which leads, may change the group: no change is under way
+//   run until undecided N yes|no       a change stands in N's log that N does not know to be committed
 //   run until read r confirmed|readable|waiting|lost
 //                                      readable: what it must see is applied where it was asked for
 //
@@ -31,6 +36,8 @@
 //   fill N with SIZE                   until one is refused as full; no time passes
 //   press N with SIZE for 20ms         all the while, one is refused as full
 //   read N r                           asks N, leader or follower, for a linearizable read, to be called r
+//   member N CHANGE M                  N, which leads, changes the group: add, add-learner, remove; it is taken
+//   member N move M ADDRESS
 //
 // Faults.
 //   kill N / restart N                 with all memory lost
@@ -55,6 +62,8 @@
 //   expect applied N|all a b           exactly these, in this order; all: every live voter
 //   expect holds N|all a b             among what it has applied
 //   expect lacks N|all a b
+//   expect member N CHANGE M REFUSAL   N does not take the change, and says why
+//   expect address N M ADDRESS
 //   expect equal                       every live voter has applied the same
 //   expect no read N                   it is refused
 //   expect promised N round R | number G | none

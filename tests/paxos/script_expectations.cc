@@ -52,6 +52,23 @@ std::optional<bool> ScriptExpectations::Holds(Words words) {
         scene_.cluster().core(scene_.Id(words[1])).follower(scene_.Id(words[2]));
     return follower != nullptr && follower->counts == (words[3] == "yes");
   }
+  if (what == "voters" && words.size() == 3) {
+    std::string voters;
+    for (const paxos::Member& voter : scene_.cluster().core(scene_.Id(words[1])).configuration().voters()) {
+      voters += (voters.empty() ? "" : ",") + std::to_string(voter.id.value());
+    }
+    return voters == words[2];
+  }
+  if (what == "standing" && words.size() == 4) {
+    const paxos::Configuration& known = scene_.cluster().core(scene_.Id(words[1])).configuration();
+    return StandingName(known.StandingOf(scene_.Id(words[2]))) == words[3];
+  }
+  if (what == "settled" && words.size() == 3) {
+    return scene_.cluster().core(scene_.Id(words[1])).change_settled() == (words[2] == "yes");
+  }
+  if (what == "undecided" && words.size() == 3) {
+    return scene_.cluster().core(scene_.Id(words[1])).change_undecided() == (words[2] == "yes");
+  }
   if (what == "in-sync" && words.size() == 4) {
     const FollowerLink* const follower =
         scene_.cluster().core(scene_.Id(words[1])).follower(scene_.Id(words[2]));
@@ -95,6 +112,15 @@ std::string ScriptExpectations::Expect(Words words) {
   if (what == "refused" && rest.size() == 3) {
     const Refusal refusal = scene_.Take(scene_.Id(rest[0]), rest[2]);
     return RefusalName(refusal) == rest[1] ? "" : "it is refused: " + RefusalName(refusal);
+  }
+  if (what == "member" && rest.size() >= 4) {
+    const std::string refusal = RefusalName(scene_.Change(rest.first(rest.size() - 1)));
+    return refusal == rest.back() ? "" : "it is refused: " + refusal;
+  }
+  if (what == "address" && rest.size() == 3) {
+    const paxos::Configuration& known = scene_.cluster().core(scene_.Id(rest[0])).configuration();
+    const std::string found(known.AddressOf(scene_.Id(rest[1])).text());
+    return found == rest[2] ? "" : "it is " + found;
   }
   if (what == "no" && rest.size() == 2 && rest[0] == "read") {
     return scene_.cluster().StartRead(scene_.Id(rest[1])).has_value() ? "a read is taken" : "";

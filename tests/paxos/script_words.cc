@@ -67,6 +67,47 @@ std::string RefusalName(Refusal refusal) {
   return "";
 }
 
+std::string RefusalName(paxos::ChangeRefusal refusal) {
+  using paxos::ChangeRefusal;
+  switch (refusal) {
+    case ChangeRefusal::kNone:
+      return "none";
+    case ChangeRefusal::kNotLeader:
+      return "not-leader";
+    case ChangeRefusal::kUnderWay:
+      return "under-way";
+    case ChangeRefusal::kNoQuorum:
+      return "no-quorum";
+    case ChangeRefusal::kNoSuchId:
+      return "no-such-id";
+    case ChangeRefusal::kNoMember:
+      return "no-member";
+    case ChangeRefusal::kAlreadySo:
+      return "already-so";
+    case ChangeRefusal::kLastVoter:
+      return "last-voter";
+    case ChangeRefusal::kTooFewLeft:
+      return "too-few-left";
+    case ChangeRefusal::kFull:
+      return "full";
+  }
+  return "";
+}
+
+std::string StandingName(paxos::Standing standing) {
+  switch (standing) {
+    case paxos::Standing::kNone:
+      return "none";
+    case paxos::Standing::kLearner:
+      return "learner";
+    case paxos::Standing::kJoining:
+      return "joining";
+    case paxos::Standing::kVoter:
+      return "voter";
+  }
+  return "";
+}
+
 std::string Joined(Words words) {
   std::string text;
   for (const std::string& word : words) {

@@ -30,6 +30,8 @@ inline constexpr const char* kNoSuchLine = "not understood";
 [[nodiscard]] std::optional<transport::sim::Traffic> TrafficNamed(const std::string& word);
 [[nodiscard]] std::string StageName(paxos::FollowerLink::Stage stage);
 [[nodiscard]] std::string RefusalName(paxos::Refusal refusal);
+[[nodiscard]] std::string RefusalName(paxos::ChangeRefusal refusal);
+[[nodiscard]] std::string StandingName(paxos::Standing standing);
 // For messages: the words with spaces between them, or "nothing".
 [[nodiscard]] std::string Joined(Words words);
 

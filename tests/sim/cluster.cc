@@ -9,14 +9,18 @@ namespace {
 constexpr std::uint64_t kMs = 1'000'000;
 
 // A candidate's wait is between id / 14 and id / 14 + 1 / 2 of its jitter: with these no two of them overlap.
-constexpr std::uint64_t kOrderlyJitterMs[] = {0, 14, 56, 168, 420};
+constexpr std::uint64_t kOrderlyJitterMs[] = {0, 14, 56, 168, 420, 980, 2'240};
+
+paxos::Configuration Bootstrapped(const ClusterOptions& options) {
+  return paxos::Configuration::Bootstrap(options.voters != 0 ? options.voters : options.world.replicas);
+}
 
 }  // namespace
 
 Cluster::Cluster(const ClusterOptions& options)
     : options_(options),
       world_(options.world),
-      watch_(world_, paxos::Configuration::Bootstrap(options.world.replicas),
+      watch_(world_, Bootstrapped(options),
              [this](ReplicaId id) -> const paxos::Replica& { return core(id); }),
       members_(options.world.replicas) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
@@ -29,7 +33,7 @@ void Cluster::Start(ReplicaId id) {
   options.self = id;
   options.incarnation = world_.incarnation(id);
   options.group = paxos::GroupId(42);
-  options.configuration = paxos::Configuration::Bootstrap(members_.size());
+  options.configuration = Bootstrapped(options_);
   options.capacity_bytes = options_.world.capacity_bytes;
   options.max_batch_bytes = options_.max_batch_bytes;
   options.pipeline_depth = options_.pipeline_depth;

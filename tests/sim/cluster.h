@@ -26,6 +26,7 @@ using paxos::ReplicaId;
 
 struct ClusterOptions {
   transport::sim::WorldOptions world;
+  std::size_t voters = 0;  // the first so many are the group, the others run and are not in it; 0: all
   std::uint32_t max_batch_bytes = 1024;
   std::size_t pipeline_depth = 4;
   bool links_come_back = false;
@@ -83,6 +84,12 @@ class Cluster {
     const bool begun = engine(from).core().HandOver(to);
     engine(from).CarryOut();
     return begun;
+  }
+  // Why the leader `at` does not put it into its log.
+  paxos::ChangeRefusal ChangeMembership(ReplicaId at, const paxos::ConfigurationChange& change) {
+    const paxos::ChangeRefusal refusal = engine(at).core().ChangeMembership(change);
+    engine(at).CarryOut();
+    return refusal;
   }
   // `to` goes on from the state of `from`, as from a snapshot of it. Returns whether it was of use.
   bool Install(ReplicaId from, ReplicaId to);

@@ -28,10 +28,11 @@ enum class Deed : std::uint8_t {
   kHandOver,     // planned, of a leader that works
   kBurst,
   kCutClient,
+  kChangeMembership,  // somebody is added, removed, moved, or made another kind of learner
 };
 
-inline constexpr std::size_t kDeeds = 18;
-static_assert(static_cast<std::size_t>(Deed::kCutClient) + 1 == kDeeds);
+inline constexpr std::size_t kDeeds = 19;
+static_assert(static_cast<std::size_t>(Deed::kChangeMembership) + 1 == kDeeds);
 
 }  // namespace gaios::sim
 

@@ -76,6 +76,16 @@ std::string_view FaultName(FaultKind kind) {
       return "hand_over";
     case FaultKind::kReadmitted:
       return "readmitted";
+    case FaultKind::kMemberAdded:
+      return "member_added";
+    case FaultKind::kLearnerAdded:
+      return "learner_added";
+    case FaultKind::kMemberRemoved:
+      return "member_removed";
+    case FaultKind::kLeaderRemoved:
+      return "leader_removed";
+    case FaultKind::kMemberMoved:
+      return "member_moved";
   }
   return "unknown";
 }

@@ -47,11 +47,18 @@ enum class FaultKind : std::uint8_t {
   kCommandRetried,     // and found to have been run before
   kSnapshotInstalled,  // of another replica, by one that the ring has passed by
   kHandOver,           // planned, begun while other things go wrong
-  kReadmitted,         // a replica that had forgotten everything votes again
+  kReadmitted,         // a replica that had forgotten everything votes again, or one that was added does
+  kMemberAdded,        // to the group, as one that is to vote
+  kLearnerAdded,       // or that never does
+  kMemberRemoved,      // voter or learner
+  kLeaderRemoved,      // voter, and it leads
+  kMemberMoved,        // to another address
 };
 
-inline constexpr std::size_t kFaultKinds = 36;
-static_assert(static_cast<std::size_t>(FaultKind::kReadmitted) + 1 == kFaultKinds);
+inline constexpr std::size_t kFaultKinds = 41;
+static_assert(static_cast<std::size_t>(FaultKind::kMemberMoved) + 1 == kFaultKinds);
+// Those from here on happen in the profile `membership` alone.
+inline constexpr std::size_t kFaultKindsOfAnyProfile = static_cast<std::size_t>(FaultKind::kMemberAdded);
 
 [[nodiscard]] std::string_view FaultName(FaultKind kind);
 

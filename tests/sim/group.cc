@@ -33,7 +33,7 @@ Group::Group(const GroupOptions& options, Agreed& agreed, Mail& mail, Trace& tra
       trace_(trace),
       world_(options.world),
       watch_(
-          world_, paxos::Configuration::Bootstrap(options.world.replicas),
+          world_, paxos::Configuration::Bootstrap(options.voters),
           [this](ReplicaId id) -> const paxos::Replica& { return core(id); }, trace.on() ? &trace : nullptr),
       members_(options.world.replicas),
       random_(options.world.seed ^ 0x2b992ddfa23249d6ULL) {
@@ -57,7 +57,7 @@ void Group::Start(ReplicaId id) {
   replica.protocol = options_.protocol;
   replica.protocol.self = id;
   replica.protocol.incarnation = world_.incarnation(id);
-  replica.protocol.configuration = paxos::Configuration::Bootstrap(members_.size());
+  replica.protocol.configuration = paxos::Configuration::Bootstrap(options_.voters);
   replica.protocol.capacity_bytes = options_.world.capacity_bytes;
   replica.protocol.seed = options_.world.seed;
   replica.max_proposals = 1024;
@@ -264,6 +264,12 @@ bool Group::HandOver(ReplicaId id, ReplicaId to) {
   return begun;
 }
 
+bool Group::ChangeMembership(ReplicaId id, const paxos::ConfigurationChange& change) {
+  const bool taken = member(id).replica->ChangeMembership(change) == paxos::ChangeRefusal::kNone;
+  Wake(member(id), world_.now_ns());
+  return taken;
+}
+
 void Group::Pause(ReplicaId id, bool paused) {
   Member& each = member(id);
   if (each.paused && !paused) {
@@ -313,18 +319,58 @@ bool Group::WithinTheRing(ReplicaId id) const {
   return core(id).commit() >= from.retained() && lacks_bytes + paxos::EntryBytes(0) <= from.log().capacity();
 }
 
-std::size_t Group::CountWithinTheRing() const {
-  std::size_t within = 0;
+bool Group::CanGoOn() const {
+  const std::optional<ReplicaId> led_by = leader();
+  const std::optional<ReplicaId> best = led_by.has_value() ? led_by : BestLog();
+  paxos::ReplicaSet within;
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    within += WithinTheRing(IdOf(i)) ? 1U : 0U;
+    if (WithinTheRing(IdOf(i))) {
+      within.Add(IdOf(i));
+    }
   }
-  return within;
+  return best.has_value() && core(*best).configuration().HasMajority(within) &&
+         core(*best).next_configuration().HasMajority(within);
+}
+
+paxos::Configuration Group::configuration() const {
+  const std::optional<ReplicaId> led_by = leader();
+  const std::optional<ReplicaId> best = led_by.has_value() ? led_by : BestLog();
+  return best.has_value() ? core(*best).configuration() : paxos::Configuration::Bootstrap(options_.voters);
+}
+
+bool Group::MembershipIsCalm() const {
+  const std::optional<ReplicaId> led_by = leader();
+  if (!led_by.has_value() || !core(*led_by).change_settled()) {
+    return false;
+  }
+  const paxos::Configuration& configuration = core(*led_by).configuration();
+  for (const ReplicaId id : configuration.everybody()) {
+    const paxos::Standing standing = configuration.StandingOf(id);
+    if (standing == paxos::Standing::kJoining || (standing == paxos::Standing::kVoter && !votes(id))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Group::DecideForAll(paxos::ReplicaSet ids) const {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (!runs(IdOf(i))) {
+      continue;
+    }
+    const paxos::Replica& each = core(IdOf(i));
+    if (!each.configuration().HasMajority(ids) || !each.next_configuration().HasMajority(ids)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool Group::EnoughWithout(ReplicaId id) const {
   // While a vote passes from one incarnation to the next it is nobody's: a crash more could be one too many.
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (runs(IdOf(i)) && core(IdOf(i)).readmission_undecided()) {
+    if (runs(IdOf(i)) && core(IdOf(i)).change_undecided() &&
+        core(IdOf(i)).configuration().everybody() == core(IdOf(i)).next_configuration().everybody()) {
       return false;
     }
   }
@@ -339,13 +385,15 @@ bool Group::EnoughWithout(ReplicaId id) const {
     const paxos::FollowerLink* const link = led_by.has_value() ? core(*led_by).follower(other) : nullptr;
     return !led_by.has_value() || other == *led_by || (link != nullptr && link->in_sync);
   };
-  std::size_t left = 0;
+  paxos::ReplicaSet left;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const bool close = IdOf(i) != id && WithinTheRing(IdOf(i)) && in_sync(IdOf(i)) &&
                        core(IdOf(i)).commit() + options_.world.capacity_bytes / 2 >= end;
-    left += close ? 1U : 0U;
+    if (close) {
+      left.Add(IdOf(i));
+    }
   }
-  return left >= majority();
+  return DecideForAll(left);
 }
 
 std::uint64_t Group::digest() const {

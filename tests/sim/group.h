@@ -31,6 +31,7 @@ using paxos::ReplicaId;
 
 struct GroupOptions {
   transport::sim::WorldOptions world;
+  std::size_t voters = 3;  // the first so many are the group that begins
   // What all replicas have in common; who they are is filled in.
   paxos::Options protocol;
   std::uint64_t hash_interval_commands = 100;
@@ -63,6 +64,8 @@ class Group {
   void Pause(ReplicaId id, bool paused);
   // Whether the leader `id` begins to hand over.
   bool HandOver(ReplicaId id, ReplicaId to);
+  // Whether the leader `id` puts it into its log.
+  bool ChangeMembership(ReplicaId id, const paxos::ConfigurationChange& change);
   // Takes a turn only every so often; 0: as usual.
   void SlowDown(ReplicaId id, std::uint64_t turn_ns) { member(id).slow_turn_ns = turn_ns; }
 
@@ -87,11 +90,15 @@ class Group {
   // Whether `id` votes and can be brought up to date from the ring of who leads, or of who would if nobody
   // does.
   [[nodiscard]] bool WithinTheRing(ReplicaId id) const;
-  [[nodiscard]] std::size_t CountWithinTheRing() const;
+  // Whether those that can be brought up to date are enough to go on.
+  [[nodiscard]] bool CanGoOn() const;
+  // Who is in the group, as whoever leads knows, or would if nobody does.
+  [[nodiscard]] paxos::Configuration configuration() const;
+  // Whether nothing is left to do for it: no change is undecided, and whoever is to vote does.
+  [[nodiscard]] bool MembershipIsCalm() const;
   // Whether a majority of voters would be left without `id`, each of them in sync with whoever leads and with
   // all but half a ring of what there is.
   [[nodiscard]] bool EnoughWithout(ReplicaId id) const;
-  [[nodiscard]] std::size_t majority() const { return members_.size() / 2 + 1; }
 
   [[nodiscard]] transport::sim::World& world() { return world_; }
   [[nodiscard]] const transport::sim::World& world() const { return world_; }
@@ -143,6 +150,8 @@ class Group {
   [[nodiscard]] bool Takes(const Member& member) const {
     return member.replica != nullptr && !member.paused && !member.stopped;
   }
+  // Whether these decide by what any replica that runs knows, and by what may follow from its log.
+  [[nodiscard]] bool DecideForAll(paxos::ReplicaSet ids) const;
   // The log that a candidate with everybody's promise would adopt.
   [[nodiscard]] std::optional<ReplicaId> BestLog() const;
 

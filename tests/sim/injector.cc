@@ -152,6 +152,9 @@ void Injector::Do(Deed deed) {
     case Deed::kCutClient:
       CutClient();
       return;
+    case Deed::kChangeMembership:
+      ChangeMembership();
+      return;
   }
 }
 
@@ -167,16 +170,16 @@ void Injector::Crash(bool host_alive) {
   const bool comes_back = random_.Chance(700);
   const std::uint64_t dead_ns = random_.Chance(300) ? 0 : random_.Below(300 * kMs);
   const auto die = [this, id, comes_back, dead_ns] {
+    if (!group_.exists(id)) {
+      return;
+    }
     group_.Crash(id);
     if (!comes_back) {
       Happened(FaultKind::kCrashForGood, Name(id) + " dies for good");
       return;
     }
     Happened(FaultKind::kCrashAmnesia, Name(id) + " dies and forgets everything");
-    Later(dead_ns, [this, id] {
-      trace_.Say("fault", Name(id) + " starts again");
-      group_.Restart(id);
-    });
+    Later(dead_ns, [this, id] { StartAgain(id); });
   };
   if (!host_alive) {
     die();

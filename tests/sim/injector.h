@@ -58,6 +58,11 @@ class Injector {
   void HandOver();
   void Burst();
   void CutClient();
+  void ChangeMembership();
+  [[nodiscard]] std::optional<paxos::ConfigurationChange::Kind> ChangeOf(paxos::Standing standing,
+                                                                         std::size_t voters);
+  // Unless it lives.
+  void StartAgain(ReplicaId id);
 
   void LookForPassedBy();
   [[nodiscard]] std::uint64_t now_ns() const { return group_.world().now_ns(); }

@@ -100,7 +100,12 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
   Random random(seed * 0x2545f4914f6cdd1dULL + 0x5851f42d4c957f2dULL);
   const std::uint64_t size = random.Below(10);
   const std::size_t drawn = size < 5 ? 3 : size < 8 ? 5 : 7;
-  plan.world.replicas = replicas != 0 ? replicas : drawn;
+  plan.voters = replicas != 0 ? replicas : drawn;
+  plan.world.replicas = plan.voters;
+  if (profile.spares) {
+    plan.voters = replicas != 0 ? replicas : random.Between(1, 5);
+    plan.world.replicas = std::min<std::size_t>(plan.voters + random.Between(1, 3), paxos::kMaxReplicas);
+  }
   DrawWorld(profile, plan, random);
   DrawProtocol(plan, random);
   DrawClocks(profile, plan, random);
@@ -116,9 +121,10 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
 
 std::string Plan::Describe() const {
   return absl::StrCat(
-      "seed ", seed, ": ", world.replicas, " replicas, rings of ", world.capacity_bytes, " bytes, ",
-      clients.size(), " clients; delays up to ", world.max_delay_ns, " ns, messages lost ",
-      world.drop_per_mille, " and doubled ", world.duplicate_per_mille, " in 1000, writes ",
+      "seed ", seed, ": ", world.replicas, " replicas, of which ", voters, " begin the group, rings of ",
+      world.capacity_bytes, " bytes, ", clients.size(), " clients; delays up to ", world.max_delay_ns,
+      " ns, messages lost ", world.drop_per_mille, " and doubled ", world.duplicate_per_mille,
+      " in 1000, writes ",
       world.torn_writes ? absl::StrCat("torn at multiples of ", world.tear_bytes, " bytes") : "whole",
       ", completed early ", world.early_completion_per_mille, ", late ", world.late_completion_per_mille,
       ", stray ", world.stray_per_mille, " in 1000, fences up to ", world.max_fence_ns,

@@ -23,6 +23,7 @@ namespace gaios::sim {
 struct Plan {
   std::uint64_t seed = 1;
   transport::sim::WorldOptions world;
+  std::size_t voters = 3;  // that the group begins with; the others of the world are spares
   paxos::Options protocol;
   std::uint64_t hash_interval_commands = 100;
   std::uint64_t turn_ns = 500;
@@ -35,7 +36,7 @@ struct Plan {
   std::uint64_t deed_gap_ns = 0;  // mean
   std::uint64_t commits = 1000;
 
-  // `replicas` 0: drawn too.
+  // `replicas`, those that the group begins with, 0: drawn too.
   [[nodiscard]] static Plan Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas);
   // In a line, for people.
   [[nodiscard]] std::string Describe() const;

@@ -97,6 +97,31 @@ std::vector<Profile> Make() {
                               {Deed::kLeaveBehind, 1}});
   profiles.push_back(replaced);
 
+  Profile membership;
+  membership.name = "membership";
+  membership.description =
+      "voters and learners are added, removed and moved, the leader too, while all else goes wrong";
+  membership.weights = Weights({{Deed::kChangeMembership, 30},
+                                {Deed::kCrash, 5},
+                                {Deed::kCrashHostAlive, 3},
+                                {Deed::kPause, 4},
+                                {Deed::kPauseBeforeWrite, 3},
+                                {Deed::kZombie, 2},
+                                {Deed::kPartition, 3},
+                                {Deed::kPartitionOneWay, 2},
+                                {Deed::kPartitionLeader, 3},
+                                {Deed::kHoldMessages, 4},
+                                {Deed::kHoldWrites, 6},
+                                {Deed::kBreakPath, 3},
+                                {Deed::kFlap, 2},
+                                {Deed::kSlowReplica, 2},
+                                {Deed::kLeaveBehind, 1},
+                                {Deed::kHandOver, 4},
+                                {Deed::kBurst, 2}});
+  membership.spares = true;
+  membership.commits = 1500;
+  profiles.push_back(membership);
+
   Profile torn;
   torn.name = "torn";
   torn.description =

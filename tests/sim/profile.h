@@ -30,6 +30,7 @@ struct Profile {
   Share clock_rates = Share::kSome;
   Share lossy_clients = Share::kSome;
   bool tiny_ring = false;
+  bool spares = false;           // there are replicas that are not in the group when it begins
   std::uint64_t commits = 1000;  // a run goes on until it has so many
 };
 

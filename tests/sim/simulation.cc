@@ -34,6 +34,7 @@ std::unique_ptr<rsm::StateMachine> MakeOrderBook(std::uint32_t instruments) {
 GroupOptions GroupOptionsOf(const Plan& plan, const Sabotage& sabotage) {
   GroupOptions options;
   options.world = plan.world;
+  options.voters = plan.voters;
   options.protocol = plan.protocol;
   options.hash_interval_commands = plan.hash_interval_commands;
   options.clock_gain_ppm = plan.clock_gain_ppm;
@@ -201,15 +202,15 @@ std::vector<ReplicaId> Simulation::Within() const {
 
 std::vector<ReplicaId> Simulation::All() const {
   std::vector<ReplicaId> all;
-  for (std::size_t i = 0; i < group_.size(); ++i) {
-    all.push_back(IdOf(i));
+  for (const ReplicaId id : group_.configuration().everybody()) {
+    all.push_back(id);
   }
   return all;
 }
 
-// Whoever had forgotten everything has been filled and readmitted.
+// Whoever had forgotten everything has been filled and readmitted, and whoever was to be admitted has been.
 bool Simulation::AllVote() const {
-  return std::ranges::all_of(All(), [this](ReplicaId id) { return group_.votes(id); });
+  return group_.MembershipIsCalm();
 }
 
 // Whether all of these have applied the same, and all there is.
@@ -240,7 +241,9 @@ std::string Simulation::WhatIs() const {
                     core.has_quorum() ? " (quorum)" : "", ", has promised ", NameOf(core.promised().ballot),
                     " number ", core.promised().number, ", holds bytes ", core.retained().value(), " to ",
                     core.end_cursor().position.value(), ", commit ", core.commit().value(), ", applied ",
-                    core.applied().value(), group_.WithinTheRing(id) ? "" : " (not within the ring)");
+                    core.applied().value(), group_.WithinTheRing(id) ? "" : " (not within the ring)",
+                    ", knows of ", core.configuration().size(), " voters",
+                    core.change_undecided() ? " and of an undecided change" : "");
   }
   for (const Client& client : clients_) {
     if (!client.idle()) {
@@ -254,7 +257,7 @@ void Simulation::RunLively() {
   injector_.Stop();
   SetAsking(false);
   static_cast<void>(RunUntil([] { return false; }, kSettleNs));
-  outcome_.stranded = group_.CountWithinTheRing() < group_.majority();
+  outcome_.stranded = !group_.CanGoOn();
   if (outcome_.stranded) {
     trace_.Say("run", "no majority of voters can be brought up to date:" + WhatIs());
     return;

@@ -70,6 +70,17 @@ TEST(Simulation, TheTinyRingWrapsHundredsOfTimes) {
   EXPECT_GE(RunOf("tiny-ring", 1).faults[FaultKind::kRingWrap], 200);
 }
 
+TEST(Simulation, GroupsChangeTheirMembersInEveryWay) {
+  Summary summary;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    summary.Add(seed, RunOf("membership", seed));
+  }
+  EXPECT_THAT(summary.failed_seeds(), IsEmpty());
+  for (std::size_t i = kFaultKindsOfAnyProfile; i < kFaultKinds; ++i) {
+    EXPECT_GE(summary.faults()[static_cast<FaultKind>(i)], 10U) << FaultName(static_cast<FaultKind>(i));
+  }
+}
+
 TEST(Simulation, ASeedGivesTheSameRunTwice) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     EXPECT_EQ(RunOf("default", seed).digest, RunOf("default", seed).digest) << seed;
@@ -134,10 +145,10 @@ TEST(Simulation, FindsAGroupThatDoesNotComeToAnEnd) {
 TEST(Summary, NamesTheKindsOfFaultThatDidNotHappen) {
   Summary summary;
   Outcome outcome;
-  EXPECT_EQ(summary.Missing().size(), kFaultKinds);
+  EXPECT_EQ(summary.Missing().size(), kFaultKindsOfAnyProfile);
   outcome.faults.Add(FaultKind::kPause);
   summary.Add(1, outcome);
-  EXPECT_EQ(summary.Missing().size(), kFaultKinds - 1);
+  EXPECT_EQ(summary.Missing().size(), kFaultKindsOfAnyProfile - 1);
   outcome.failures.emplace_back("P1: something");
   summary.Add(2, outcome);
   EXPECT_EQ(summary.passed(), 1);

@@ -39,7 +39,7 @@ double Summary::simulated_seconds() const {
 
 std::vector<FaultKind> Summary::Missing() const {
   std::vector<FaultKind> missing;
-  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+  for (std::size_t i = 0; i < kFaultKindsOfAnyProfile; ++i) {
     if (faults_[static_cast<FaultKind>(i)] == 0) {
       missing.push_back(static_cast<FaultKind>(i));
     }

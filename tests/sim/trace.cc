@@ -24,6 +24,8 @@ const char* KindName(paxos::EntryKind kind) {
       return "batch";
     case paxos::EntryKind::kReadmission:
       return "readmission";
+    case paxos::EntryKind::kConfigurationChange:
+      return "configuration change";
   }
   return "unknown";
 }
