@@ -89,7 +89,7 @@ class Both {
       for (std::size_t i = 0; i < reply.size(); ++i) {
         reply[i] = static_cast<std::byte>(command.session * 31 + command.sequence * 7 + i);
       }
-      sessions_.Finish(command, reply);
+      sessions_.Finish(reply);
       model.replies.push_back(std::move(reply));
     } else if (command.sequence == 0 || command.sequence > model.last()) {
       GAIOS_CHECK(verdict == Sessions::Verdict::kOutOfOrder, "a command out of order is not run");

@@ -60,7 +60,7 @@ Bytes SomeSessions(Choices& choices) {
     if (verdict == rsm::Sessions::Verdict::kExpired) {
       static_cast<void>(sessions.Open(id, 1));
     } else if (verdict == rsm::Sessions::Verdict::kRun) {
-      sessions.Finish({id, sequence}, choices.Bytes(choices.Below(70)));
+      sessions.Finish(choices.Bytes(choices.Below(70)));
     }
   }
   rsm::MemorySink sink;

@@ -20,6 +20,7 @@ class Summary {
   [[nodiscard]] std::uint64_t runs() const { return passed_ + failed_seeds_.size(); }
   [[nodiscard]] std::uint64_t passed() const { return passed_; }
   [[nodiscard]] const std::vector<std::uint64_t>& failed_seeds() const { return failed_seeds_; }
+  [[nodiscard]] const FaultCounts& faults() const { return faults_; }
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
   [[nodiscard]] double simulated_seconds() const;
   // Kinds of fault that no run has met with.
