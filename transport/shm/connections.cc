@@ -109,6 +109,14 @@ void ShmTransport::Maintain() {
       return;
     }
   }
+  for (Link& link : links_) {
+    if (!link.granted.empty() && !link.granted.ready()) {
+      if (!link.granted.PrepareStep().ok()) {
+        ++counters_.regions_failed;
+      }
+      return;
+    }
+  }
   if (!store_.Maintain().ok()) {
     ++counters_.regions_failed;
   }

@@ -1,5 +1,6 @@
 // Everything between Write and its completion. Nothing here allocates, locks or calls the system.
 
+#include <algorithm>
 #include <bit>
 
 #include "gaios/base/check.h"
@@ -17,6 +18,9 @@ constexpr std::uint32_t kBusyPollsPerClock = 16;
 // The lines that small writes to come will go to are asked for so far ahead: beyond the next entry, whose
 // first line the peer is looking at.
 constexpr std::uint64_t kAheadBytes = 256;
+
+// From here on a copy is worth a call of the system that makes its pages present.
+constexpr std::uint64_t kLongBytes = std::uint64_t{256} << 10;
 
 }  // namespace
 
@@ -40,11 +44,18 @@ inline void ShmTransport::Enqueue(Link& link, Operation operation, const Grant& 
 }
 
 // A write that is long, or goes on at the start of the ring, or is watched.
-void ShmTransport::CopyMany(std::byte* ring, Range range) const {
+void ShmTransport::CopyMany(Link& link, Range range) const {
   if (options_.pause_points != nullptr) {
     options_.pause_points->Reached(PausePoint::kBeforeStore);
   }
-  CopyRange(ring, store_.log(), options_.capacity, range);
+  if (range.size() >= kLongBytes && !link.granted.ready()) [[unlikely]] {
+    // Granted before its pages were present here: a peer that has just come, and is filled.
+    const std::size_t offset = range.from.value() & (options_.capacity - 1);
+    const std::size_t first = std::min<std::size_t>(range.size(), options_.capacity - offset);
+    link.granted.Expect(offset, first);
+    link.granted.Expect(0, range.size() - first);
+  }
+  CopyRange(link.path.ring, store_.log(), options_.capacity, range);
 }
 
 [[gnu::always_inline]] inline Post ShmTransport::WriteOne(const RangeWrite& write) {
@@ -60,7 +71,7 @@ void ShmTransport::CopyMany(std::byte* ring, Range range) const {
   }
   const std::size_t offset = write.range.from.value() & (capacity - 1);
   if (bytes > base::kFewBytes || offset + bytes > capacity || options_.pause_points != nullptr) [[unlikely]] {
-    CopyMany(link.path.ring, write.range);
+    CopyMany(link, write.range);
   } else {
     std::byte* const to = link.path.ring + offset;
     CopyShared(to, store_.log() + offset, bytes);

@@ -13,6 +13,8 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
+#include "gaios/transport/shm/layout.h"
+
 namespace gaios::transport::shm {
 namespace {
 
@@ -113,13 +115,21 @@ absl::Status Region::PrepareStep() {
   }
   if (::madvise(data_ + prepared_, step, MADV_POPULATE_WRITE) != 0) {
     // Kernels before 5.14 lack it: touch each page in a way that changes nothing, whoever else writes there.
-    for (std::size_t offset = 0; offset < step; offset += 4096) {
+    for (std::size_t offset = 0; offset < step; offset += kPageBytes) {
       __atomic_fetch_or(reinterpret_cast<std::uint8_t*>(data_ + prepared_ + offset), std::uint8_t{0},
                         __ATOMIC_RELAXED);
     }
   }
   prepared_ += step;
   return absl::OkStatus();
+}
+
+void Region::Expect(std::size_t offset, std::size_t bytes) {
+  const std::size_t from = std::max(offset & ~(kPageBytes - 1), prepared_);
+  const std::size_t to = std::min(offset + bytes, size_);
+  if (from < to) {
+    static_cast<void>(::madvise(data_ + from, to - from, MADV_POPULATE_WRITE));
+  }
 }
 
 void Region::ReleaseStep() {

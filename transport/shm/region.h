@@ -49,6 +49,9 @@ class Region {
   [[nodiscard]] bool ready() const { return data_ != nullptr && prepared_ == size_; }
   // Makes the next slice present.
   absl::Status PrepareStep();
+  // Makes pages present that a long copy is about to touch, many in one call of the system: a fault for each
+  // takes longer than the copy. A hint: what it cannot do is left to the faults.
+  void Expect(std::size_t offset, std::size_t bytes);
   // Unmaps the last slice that is left; when none is, closes the descriptor. Others that map it notice
   // nothing.
   void ReleaseStep();

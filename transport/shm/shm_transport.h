@@ -116,7 +116,7 @@ class ShmTransport final : public Transport {
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
   void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome);
   Post WriteOne(const RangeWrite& write);
-  void CopyMany(std::byte* ring, Range range) const;
+  void CopyMany(Link& link, Range range) const;
   std::size_t CompletePosted(EventHandler& handler);
   std::size_t CompleteOneByOne(Link& link, std::size_t count, Outcome judged, EventHandler& handler);
   std::size_t AnswerControlReads(Link& link, EventHandler& handler);
