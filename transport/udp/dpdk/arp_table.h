@@ -9,8 +9,8 @@
 // answer holds for fresh_ns. Then it is asked for again while it is still used, and forgotten after kMaxAsks
 // questions without an answer: whoever has left is not sent to for ever.
 //
-// ARP proves nothing. Whoever is on the link can answer for everybody, and so cut a Port off; what arrives is
-// proved by other means (authenticator.h).
+// ARP proves nothing. Whoever is on the link can answer for everybody, and so cut a Port off; what arrives
+// is proved by other means (authenticator.h).
 //
 // Not thread-safe; allocates nothing. All times in nanoseconds of one clock.
 
@@ -42,8 +42,8 @@ class ArpTable {
   // longest.
   [[nodiscard]] const MacAddress* Find(std::uint32_t address, std::uint64_t now_ns);
 
-  // Somebody has said that `address` is at `mac`. Kept when the address is asked for or known; else only with
-  // `may_add`, and only if that takes no other neighbour's place.
+  // Somebody has said that `address` is at `mac`. Kept when the address is asked for or known; else only
+  // with `may_add`, and only if that takes no other neighbour's place.
   void Learn(std::uint32_t address, const MacAddress& mac, std::uint64_t now_ns, bool may_add);
 
   // The next address to ask for now, if any. Counts as asked.

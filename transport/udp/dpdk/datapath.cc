@@ -18,8 +18,8 @@ constexpr std::size_t kSmallestFrameBytes = 60;
 // Neighbours asked for in one Receive.
 constexpr int kMaxAsksAtOnce = 4;
 
-// The payload starts where DPDK would let a frame start, the headers are in what it leaves free before: so it
-// lies on a cache line.
+// The payload starts where DPDK would let a frame start, the headers are in what it leaves free before: so
+// it lies on a cache line.
 static_assert(RTE_PKTMBUF_HEADROOM >= kHeaderBytes && RTE_PKTMBUF_HEADROOM % 64 == 0);
 constexpr std::size_t kFrameOffset = RTE_PKTMBUF_HEADROOM - kHeaderBytes;
 

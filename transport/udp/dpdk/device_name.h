@@ -31,8 +31,8 @@ struct DeviceName {
 // InvalidArgument when `text` is neither.
 [[nodiscard]] absl::StatusOr<DeviceName> ParseDeviceName(std::string_view text);
 
-// Adds what a device over an interface of the kernel needs, where it is not given. net_af_packet: the size of
-// a frame of `mtu` in its rings, of the block that holds it, how many there are, and that queueing
+// Adds what a device over an interface of the kernel needs, where it is not given. net_af_packet: the size
+// of a frame of `mtu` in its rings, of the block that holds it, how many there are, and that queueing
 // disciplines are passed by. net_af_xdp: that the kernel does not poll for it, which not every one can.
 void AddDriverArguments(DeviceName& device, std::size_t mtu);
 

@@ -28,8 +28,8 @@ struct Environment {
 
 // Starts EAL, or finds it started. Its memory, file prefix and log level are those of the first call.
 // FailedPrecondition: there are not enough hugepages, with `kRequire` or for a card; or EAL has been started
-// without this card; or it has failed before, and cannot be started twice. Unavailable: EAL failed, with what
-// it said. EAL itself writes its last message to stderr then.
+// without this card; or it has failed before, and cannot be started twice. Unavailable: EAL failed, with
+// what it said. EAL itself writes its last message to stderr then.
 [[nodiscard]] absl::StatusOr<Environment> StartEnvironment(const EnvironmentWish& wish);
 
 // What DPDK has said since the last call, in one line: the last of it when it was much.

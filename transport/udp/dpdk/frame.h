@@ -2,8 +2,8 @@
 #define GAIOS_TRANSPORT_UDP_DPDK_FRAME_H_
 
 // Frames as they are on the link: Ethernet, IPv4 and UDP headers around a datagram, and ARP. Addresses and
-// ports are in host byte order, in frames in network byte order. Only what a Port needs: no options are sent,
-// no VLAN tags are known, and nothing is fragmented. Pure functions; any thread; nothing allocates.
+// ports are in host byte order, in frames in network byte order. Only what a Port needs: no options are
+// sent, no VLAN tags are known, and nothing is fragmented. Pure functions; any thread; nothing allocates.
 
 #include <array>
 #include <cstddef>
@@ -48,8 +48,8 @@ struct ChecksumsByDevice {
 // ---- datagrams
 
 // Writes the headers of a datagram into the first kHeaderBytes of `frame`, which is the whole frame, payload
-// in place. A checksum of the device's is left as the device wants it: that of IPv4 zero, that of UDP the sum
-// of the pseudo header.
+// in place. A checksum of the device's is left as the device wants it: that of IPv4 zero, that of UDP the
+// sum of the pseudo header.
 void WriteHeaders(std::span<std::byte> frame, const LinkEndpoint& from, const LinkEndpoint& to,
                   ChecksumsByDevice by_device);
 

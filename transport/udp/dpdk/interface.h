@@ -1,8 +1,8 @@
 #ifndef GAIOS_TRANSPORT_UDP_DPDK_INTERFACE_H_
 #define GAIOS_TRANSPORT_UDP_DPDK_INTERFACE_H_
 
-// The kernel's network interface below a virtual device: whether a port can be opened on it, said better than
-// DPDK does, and whether it is still there. Each call is a system call. Not thread-safe.
+// The kernel's network interface below a virtual device: whether a port can be opened on it, said better
+// than DPDK does, and whether it is still there. Each call is a system call. Not thread-safe.
 
 #include <cstddef>
 #include <string>
@@ -22,8 +22,8 @@ class KernelInterface {
 
   // When it was opened.
   [[nodiscard]] std::size_t mtu() const { return mtu_; }
-  // Whether it is up and has a carrier. Never again true when it was removed, also if another one has got its
-  // name.
+  // Whether it is up and has a carrier. Never again true when it was removed, also if another one has got
+  // its name.
   [[nodiscard]] bool Up() const;
 
  private:

@@ -32,8 +32,8 @@ struct DpdkOptions {
   // all when that is 0.
   std::uint8_t prefix_bits = 24;
   std::uint32_t gateway = 0;
-  // Bytes of an IPv4 packet, headers included. 0: what the kernel's interface has, and 1,500 for a card. Both
-  // ends, and what is between them, must carry it.
+  // Bytes of an IPv4 packet, headers included. 0: what the kernel's interface has, and 1,500 for a card.
+  // Both ends, and what is between them, must carry it.
   std::uint16_t mtu = 0;
   // Names what this process keeps under the directory of DPDK's run-time files, so it must differ between
   // processes of a host: letters, digits, '-' and '_'. One for each group and replica.

@@ -1,8 +1,9 @@
 // One end of a link as a process: what the tests over veth drive, in a network namespace of its own.
 //
 //   gaios-dpdk-agent [device=DEVICE] address=A.B.C.D port=N [mtu=N] [gateway=A.B.C.D] [prefix=NAME]
-//                    [hugepages=if_free|require|never] [second=DEVICE second_address=A.B.C.D]
+//                    [hugepages=if_free|require|never] [second=DEVICE second_address=A.B.C.D] [spin=1]
 //
+// spin: it never yields, and looks at its input less often, as a replica that is measured would.
 // A second device is opened after the first, by the same process, and echoes what it gets. Without a device:
 // a UDP socket of the kernel. The first line of its output is "open" with what it has opened, or the status
 // that says why not, and then it ends with 1. After that it answers each line of its input by one line, and
@@ -14,7 +15,7 @@
 //   send ADDRESS PORT BYTES COUNT    sends, and waits for nothing
 //   exchange ADDRESS PORT FROM TO STEP   one datagram of each size there and back, repeated until it is, and
 //                                    compared: "ok" and their number
-//   round-trips ADDRESS PORT BYTES COUNT SPIN   one at a time; percentiles in ns. SPIN 1: never yields
+//   round-trips ADDRESS PORT BYTES COUNT   one at a time; percentiles in ns
 //   frame HEX                        sends that frame as it is, by a raw socket on the interface v0
 //   notices                          what the user should be told
 
@@ -101,8 +102,8 @@ class Echo final : public DatagramReceiver {
 class Agent final : public DatagramReceiver {
  public:
   // `dpdk`: the same port, if it is one. `second` may be null.
-  Agent(Port& port, DpdkPort* dpdk, Echo* second, const base::Clock& clock)
-      : port_(port), dpdk_(dpdk), second_(second), clock_(clock) {}
+  Agent(Port& port, DpdkPort* dpdk, Echo* second, const base::Clock& clock, bool spin)
+      : port_(port), dpdk_(dpdk), second_(second), clock_(clock), spin_(spin) {}
 
   void OnDatagram(Endpoint from, std::span<std::byte> payload) override {
     if (echo_) {
@@ -117,8 +118,11 @@ class Agent final : public DatagramReceiver {
   // Until the input ends.
   void Serve() {
     std::string input;
-    for (;;) {
-      Poll(false);
+    for (std::uint64_t turn = 0;; ++turn) {
+      Poll();
+      if (spin_ && turn % 1'024 != 0) {
+        continue;
+      }
       pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
       if (::poll(&ready, 1, 0) <= 0) {
         continue;
@@ -141,16 +145,15 @@ class Agent final : public DatagramReceiver {
   }
 
  private:
-  bool Poll(bool spin) {
+  void Poll() {
     const bool found = port_.Receive(*this, 64) > 0;
     port_.Flush();
     if (second_ != nullptr) {
       second_->Poll();
     }
-    if (!found && !spin) {
+    if (!found && !spin_) {
       ::sched_yield();
     }
-    return found;
   }
 
   // What `sent_` is next: other bytes each time, as far as the size allows.
@@ -163,7 +166,7 @@ class Agent final : public DatagramReceiver {
     std::memcpy(sent_.data(), &serial_, std::min(bytes, sizeof(serial_)));
   }
 
-  bool ExchangeOne(std::size_t bytes, Endpoint to, bool spin) {
+  bool ExchangeOne(std::size_t bytes, Endpoint to) {
     const std::uint64_t give_up_ns = clock_.NowNs() + kPatienceNs;
     for (std::uint64_t now_ns = clock_.NowNs(); now_ns < give_up_ns; now_ns = clock_.NowNs()) {
       Fill(bytes);
@@ -171,7 +174,7 @@ class Agent final : public DatagramReceiver {
       SendCopy(port_, sent_, to);
       port_.Flush();
       while (waiting_for_echo_ && clock_.NowNs() < now_ns + kRepeatNs) {
-        Poll(spin);
+        Poll();
       }
       if (!waiting_for_echo_) {
         return true;
@@ -184,7 +187,7 @@ class Agent final : public DatagramReceiver {
   std::string Exchange(Endpoint to, std::size_t from_bytes, std::size_t to_bytes, std::size_t step) {
     std::size_t done = 0;
     for (std::size_t bytes = from_bytes;; bytes = std::min(bytes + step, to_bytes)) {
-      if (!ExchangeOne(bytes, to, false)) {
+      if (!ExchangeOne(bytes, to)) {
         return "no echo of " + std::to_string(bytes) + " bytes";
       }
       ++done;
@@ -194,11 +197,11 @@ class Agent final : public DatagramReceiver {
     }
   }
 
-  std::string RoundTrips(Endpoint to, std::size_t bytes, std::uint64_t count, bool spin) {
+  std::string RoundTrips(Endpoint to, std::size_t bytes, std::uint64_t count) {
     base::Histogram histogram;
     for (std::uint64_t done = 0; done < count; ++done) {
       const std::uint64_t start_ns = clock_.NowNs();
-      if (!ExchangeOne(bytes, to, spin)) {
+      if (!ExchangeOne(bytes, to)) {
         return "no echo";
       }
       histogram.Record(clock_.NowNs() - start_ns);
@@ -246,7 +249,7 @@ class Agent final : public DatagramReceiver {
       if (clock_.NowNs() > give_up_ns) {
         return name + " is " + std::to_string(Counters().at(name));
       }
-      Poll(false);
+      Poll();
     }
     return "ok";
   }
@@ -314,7 +317,7 @@ class Agent final : public DatagramReceiver {
       return Exchange(to, Number(rest.at(2)), Number(rest.at(3)), Number(rest.at(4)));
     }
     if (verb == "round-trips") {
-      return RoundTrips(to, Number(rest.at(2)), Number(rest.at(3)), Number(rest.at(4)) != 0);
+      return RoundTrips(to, Number(rest.at(2)), Number(rest.at(3)));
     }
     return "no such question";
   }
@@ -323,6 +326,7 @@ class Agent final : public DatagramReceiver {
   DpdkPort* const dpdk_;
   Echo* const second_;
   const base::Clock& clock_;
+  const bool spin_;
   bool echo_ = false;
   bool waiting_for_echo_ = false;
   std::uint64_t serial_ = 0;
@@ -353,13 +357,14 @@ int Run(const std::vector<std::string>& arguments) {
     const std::size_t equals = argument.find('=');
     given[argument.substr(0, equals)] = argument.substr(equals + 1);
   }
+  const bool spin = given["spin"] == "1";
   const base::TscClock clock;
   const Endpoint local = {.address = Address(given["address"]),
                           .port = static_cast<std::uint16_t>(Number(given["port"]))};
   if (given["device"].empty()) {
     KernelPort port(local, MaxPayload(given["mtu"].empty() ? 1'500 : Number(given["mtu"])));
     Agent::Say("open max_payload=" + std::to_string(port.max_payload()));
-    Agent(port, nullptr, nullptr, clock).Serve();
+    Agent(port, nullptr, nullptr, clock, spin).Serve();
     return 0;
   }
   absl::StatusOr<std::unique_ptr<DpdkPort>> port = DpdkPort::Open(OptionsOf(given, local, clock));
@@ -387,7 +392,7 @@ int Run(const std::vector<std::string>& arguments) {
     mac += digits.data();
   }
   Agent::Say("open max_payload=" + std::to_string((*port)->max_payload()) + " mac=" + mac);
-  Agent(**port, port->get(), second_echo ? &*second_echo : nullptr, clock).Serve();
+  Agent(**port, port->get(), second_echo ? &*second_echo : nullptr, clock, spin).Serve();
   return 0;
 }
 

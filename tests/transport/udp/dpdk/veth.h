@@ -16,7 +16,8 @@ namespace gaios::transport::udp::dpdk {
 // A gaios-dpdk-agent in a namespace; killed when it goes.
 class AgentProcess {
  public:
-  // `arguments` as the agent has them, separated by spaces. `prefix`: a command in front of it, e.g. taskset.
+  // `arguments` as the agent has them, separated by spaces. `prefix`: a command in front of it, e.g.
+  // taskset.
   AgentProcess(const std::string& network_namespace, const std::string& arguments,
                const std::string& prefix = "");
   AgentProcess(const AgentProcess&) = delete;
