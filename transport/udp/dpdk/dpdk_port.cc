@@ -137,9 +137,11 @@ absl::Status DpdkPort::FindDevice(const std::string& device, bool pci) {
                                                    "next number"));
     }
   } else if (const int error = ::rte_dev_probe(device.c_str()); error != 0) {
-    return absl::UnavailableError(
-        absl::StrCat("DPDK cannot open ", device, ": ", TakeMessages(), " (", ErrorText(error),
-                     "). Is the driver installed (librte-net-*), and are its arguments right?"));
+    return absl::UnavailableError(absl::StrCat("DPDK cannot open ", device, ": ", TakeMessages(), " (",
+                                               ErrorText(error),
+                                               "). Is the driver installed (librte-net-*), are its arguments "
+                                               "right, and has the process the rights that "
+                                               "docs/dpdk.md names?"));
   } else if (::rte_eth_dev_get_port_by_name(name.c_str(), &port_id_) != 0) {
     return absl::UnavailableError(absl::StrCat("DPDK opened ", device, ", but it is no network device"));
   }

@@ -193,6 +193,16 @@ TEST_F(VethTest, NoRightToOpenRawSockets) {
   EXPECT_THAT(agent.opened(), HasSubstr("setcap"));
 }
 
+TEST_F(VethTest, ThreeCapabilitiesAreEnough) {
+  const Veth veth;
+  constexpr const char* kRights = "+net_raw,+net_admin,+ipc_lock";
+  AgentProcess agent(veth.Name('a'), "device=net_af_packet0,iface=v0 address=10.9.0.1 port=7000",
+                     std::string("setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=") + kRights +
+                         " --ambient-caps=" + kRights);
+  EXPECT_THAT(agent.opened(), StartsWith("open"));
+  EXPECT_EQ(agent.Ask("await up 1"), "ok");
+}
+
 TEST_F(VethTest, ADriverThatIsNotThere) {
   const Veth veth;
   const AgentProcess agent(veth.Name('a'), "device=net_absent0,iface=v0 address=10.9.0.1 port=7000");
