@@ -46,15 +46,12 @@ std::uint32_t MaskOf(std::uint8_t prefix_bits) {
   return ~std::uint32_t{0} << (32U - prefix_bits);
 }
 
-// What of the frame's place in a buffer the ring of a net_af_packet device may fill.
-std::size_t FrameRoom(const DeviceName& device, std::size_t mtu) {
-  std::size_t room = std::max(mtu + kFrameOverheadBytes, kSmallestFrameRoomBytes);
-  if (const std::string_view ring = device.Argument("framesz"); !ring.empty()) {
-    std::size_t bytes = 0;
-    std::from_chars(ring.data(), ring.data() + ring.size(), bytes);
-    room = std::max(room, bytes);
-  }
-  return room;
+// A number among the arguments of the device; 0 when it is not there.
+std::size_t NumberOf(const DeviceName& device, std::string_view argument) {
+  const std::string_view text = device.Argument(argument);
+  std::size_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
 
 }  // namespace
@@ -100,8 +97,16 @@ absl::Status DpdkPort::OpenDevice() {
     }
   }
   AddDriverArguments(*device, mtu);
-  max_payload_ = MaxPayload(mtu);
-  const std::size_t room = FrameRoom(*device, mtu);
+  if (options_.max_payload > MaxPayload(mtu)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "datagrams of ", options_.max_payload, " bytes do not go whole over a link with an MTU of ", mtu,
+        ", which leaves ", MaxPayload(mtu), ": make them smaller, or raise the MTU"));
+  }
+  max_payload_ = options_.max_payload != 0 ? options_.max_payload : MaxPayload(mtu);
+  // The driver of net_af_packet wants room for all that its ring's frames could hold.
+  const std::size_t room =
+      std::max({mtu + kFrameOverheadBytes, kSmallestFrameRoomBytes, NumberOf(*device, "framesz")});
+  receive_room_ = NumberOf(*device, "framecnt");
   const std::size_t buffers = BuffersOf(*device, options_.descriptors);
   const std::size_t memory_mib =
       kEnvironmentMib + ((buffers * (room + RTE_PKTMBUF_HEADROOM + 2 * sizeof(rte_mbuf))) >> 20U);
@@ -191,6 +196,9 @@ absl::Status DpdkPort::SetUpDevice(bool pci, std::size_t buffers, std::size_t fr
           ::rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &receive_descriptors, &transmit_descriptors);
       error != 0) {
     return DriverFailed("choose the size of the queues", error);
+  }
+  if (receive_room_ == 0) {
+    receive_room_ = receive_descriptors;
   }
   const std::string pool_name = absl::StrCat("gaios_", port_id_);
   pool_ = ::rte_pktmbuf_pool_create(pool_name.c_str(), static_cast<unsigned>(buffers) - 1, kBufferCache, 0,

@@ -50,6 +50,8 @@ class DpdkPort final : public Port {
 
   [[nodiscard]] Endpoint local() const override { return self_.endpoint; }
   [[nodiscard]] std::size_t max_payload() const override { return max_payload_; }
+  // Frames that the queue of the device holds, whoever they are for.
+  [[nodiscard]] std::size_t receive_room() const override { return receive_room_; }
   [[nodiscard]] bool up() const override { return up_; }
   [[nodiscard]] std::span<std::byte> Claim() override;
   void Send(std::size_t bytes, Endpoint to) override;
@@ -86,6 +88,7 @@ class DpdkPort final : public Port {
   LinkEndpoint self_;
   std::uint32_t network_mask_;
   std::size_t max_payload_ = 0;
+  std::size_t receive_room_ = 0;
 
   std::optional<KernelInterface> interface_;  // below a virtual device that has one
   std::uint16_t port_id_ = 0;

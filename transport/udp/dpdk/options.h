@@ -35,6 +35,8 @@ struct DpdkOptions {
   // Bytes of an IPv4 packet, headers included. 0: what the kernel's interface has, and 1,500 for a card.
   // Both ends, and what is between them, must carry it.
   std::uint16_t mtu = 0;
+  // Of a datagram, at most. 0: what the MTU leaves.
+  std::size_t max_payload = 0;
   // Names what this process keeps under the directory of DPDK's run-time files, so it must differ between
   // processes of a host: letters, digits, '-' and '_'. One for each group and replica.
   std::string file_prefix;

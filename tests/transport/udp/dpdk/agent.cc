@@ -1,6 +1,7 @@
 // One end of a link as a process: what the tests over veth drive, in a network namespace of its own.
 //
-//   gaios-dpdk-agent [device=DEVICE] address=A.B.C.D port=N [mtu=N] [gateway=A.B.C.D] [prefix=NAME]
+//   gaios-dpdk-agent [device=DEVICE] address=A.B.C.D port=N [mtu=N] [max_payload=N] [gateway=A.B.C.D]
+//   [prefix=NAME]
 //                    [hugepages=if_free|require|never] [second=DEVICE second_address=A.B.C.D] [spin=1]
 //
 // spin: it never yields, and looks at its input less often, as a replica that is measured would.
@@ -49,8 +50,7 @@
 #include "gaios/base/histogram.h"
 #include "gaios/base/unique_fd.h"
 #include "gaios/transport/udp/dpdk/dpdk_port.h"
-
-#include "tests/transport/udp/dpdk/kernel_port.h"
+#include "gaios/transport/udp/socket_port.h"
 
 namespace gaios::transport::udp::dpdk {
 namespace {
@@ -338,6 +338,7 @@ DpdkOptions OptionsOf(std::map<std::string, std::string>& given, Endpoint local,
   options.device = given["device"];
   options.local = local;
   options.mtu = static_cast<std::uint16_t>(given["mtu"].empty() ? 0 : Number(given["mtu"]));
+  options.max_payload = given["max_payload"].empty() ? 0 : Number(given["max_payload"]);
   options.gateway = given["gateway"].empty() ? 0 : Address(given["gateway"]);
   options.file_prefix =
       given["prefix"].empty() ? "gaios-test-" + std::to_string(::getpid()) : given["prefix"];
@@ -362,9 +363,15 @@ int Run(const std::vector<std::string>& arguments) {
   const Endpoint local = {.address = Address(given["address"]),
                           .port = static_cast<std::uint16_t>(Number(given["port"]))};
   if (given["device"].empty()) {
-    KernelPort port(local, MaxPayload(given["mtu"].empty() ? 1'500 : Number(given["mtu"])));
-    Agent::Say("open max_payload=" + std::to_string(port.max_payload()));
-    Agent(port, nullptr, nullptr, clock, spin).Serve();
+    const std::size_t mtu = given["mtu"].empty() ? 1'500 : Number(given["mtu"]);
+    const absl::StatusOr<std::unique_ptr<SocketPort>> socket =
+        SocketPort::Open({.address = given["address"], .port = local.port, .max_payload = MaxPayload(mtu)});
+    if (!socket.ok()) {
+      Agent::Say(socket.status().ToString());
+      return 1;
+    }
+    Agent::Say("open max_payload=" + std::to_string((*socket)->max_payload()));
+    Agent(**socket, nullptr, nullptr, clock, spin).Serve();
     return 0;
   }
   absl::StatusOr<std::unique_ptr<DpdkPort>> port = DpdkPort::Open(OptionsOf(given, local, clock));

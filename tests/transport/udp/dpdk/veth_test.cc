@@ -185,6 +185,13 @@ TEST_F(VethTest, AnMtuThatTheInterfaceDoesNotHave) {
                          "\"v0\", 1500: ip link set v0 mtu 9000"));
 }
 
+TEST_F(VethTest, DatagramsThatTheMtuDoesNotLeaveRoomFor) {
+  const Veth veth;
+  EXPECT_THAT(veth.Dpdk('a', "max_payload=1400")->opened(), StartsWith("open max_payload=1400 "));
+  EXPECT_THAT(veth.Dpdk('a', "max_payload=1473")->opened(),
+              StartsWith("FAILED_PRECONDITION: datagrams of 1473 bytes do not go whole"));
+}
+
 TEST_F(VethTest, NoRightToOpenRawSockets) {
   const Veth veth;
   const AgentProcess agent(veth.Name('a'), "device=net_af_packet0,iface=v0 address=10.9.0.1 port=7000",
