@@ -15,6 +15,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/check.h"
+#include "gaios/transport/udp/dpdk/card.h"
 #include "gaios/transport/udp/dpdk/device_name.h"
 #include "gaios/transport/udp/dpdk/environment.h"
 
@@ -62,11 +63,11 @@ DpdkPort::DpdkPort(const DpdkOptions& options)
       network_mask_(MaskOf(options.prefix_bits)) {}
 
 absl::StatusOr<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkOptions& options) {
-  if (const absl::Status valid = options.Validate(); !valid.ok()) {
+  if (absl::Status valid = options.Validate(); !valid.ok()) {
     return valid;
   }
   std::unique_ptr<DpdkPort> port(new DpdkPort(options));
-  if (const absl::Status opened = port->OpenDevice(); !opened.ok()) {
+  if (absl::Status opened = port->OpenDevice(); !opened.ok()) {
     return opened;
   }
   return port;
@@ -94,6 +95,11 @@ absl::Status DpdkPort::OpenDevice() {
     interface_ = *std::move(below);
     if (const absl::Status raw = CheckRawSockets(); !raw.ok()) {
       return raw;
+    }
+  }
+  if (device->pci) {
+    if (const absl::Status card = CheckCard(device->name); !card.ok()) {
+      return card;
     }
   }
   AddDriverArguments(*device, mtu);

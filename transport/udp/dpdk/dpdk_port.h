@@ -38,10 +38,11 @@ namespace gaios::transport::udp::dpdk {
 
 class DpdkPort final : public Port {
  public:
-  // InvalidArgument: the options are wrong. NotFound: no such interface or device. FailedPrecondition: the
-  // interface is down or its MTU too small, hugepages are missing, or DPDK runs in this process already and
-  // cannot take this device. PermissionDenied: raw sockets. AlreadyExists: this process has a port on that
-  // device. Unavailable: DPDK or its driver failed; what it said is in the message.
+  // InvalidArgument: the options are wrong. NotFound: no such interface or card. FailedPrecondition: the
+  // interface is down or its MTU too small, the card is the kernel's, hugepages are missing, or DPDK runs in
+  // this process already and cannot take this device. PermissionDenied: raw sockets. AlreadyExists: this
+  // process has a port on that device. Unavailable: DPDK or its driver failed; what it said is in the
+  // message.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<DpdkPort>> Open(const DpdkOptions& options);
 
   DpdkPort(const DpdkPort&) = delete;
