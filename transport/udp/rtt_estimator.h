@@ -21,10 +21,8 @@ class RttEstimator {
       return;
     }
     const std::uint64_t off = rtt_ns > smoothed_ns_ ? rtt_ns - smoothed_ns_ : smoothed_ns_ - rtt_ns;
-    deviation_ns_ += off / 4;
-    deviation_ns_ -= deviation_ns_ / 4;
-    smoothed_ns_ += rtt_ns / 8;
-    smoothed_ns_ = std::max<std::uint64_t>(smoothed_ns_ - smoothed_ns_ / 8, 1);
+    deviation_ns_ = deviation_ns_ - deviation_ns_ / 4 + off / 4;
+    smoothed_ns_ = std::max<std::uint64_t>(smoothed_ns_ - smoothed_ns_ / 8 + rtt_ns / 8, 1);
   }
   // Nothing has come back for a whole timeout, which is doubled; an answer that brings progress ends that.
   void BackOff() { doublings_ = std::min(doublings_ + 1, kMostDoublings); }

@@ -1,6 +1,6 @@
 #include "tests/transport/udp/memory_network.h"
 
-#include <algorithm>
+#include <deque>
 #include <utility>
 
 namespace gaios::transport::udp {
@@ -38,7 +38,9 @@ class MemoryNetwork::MemoryPort final : public Port {
     for (Sent& sent : std::exchange(out_, {})) {
       ++counters_.sent;
       counters_.sent_bytes += sent.bytes.size();
-      network_.Deliver(local_, sent.other, std::move(sent.bytes));
+      if (!network_.tap_ || network_.tap_(local_, sent.other, sent.bytes)) {
+        network_.Deliver(local_, sent.other, std::move(sent.bytes));
+      }
     }
   }
   std::size_t Receive(DatagramReceiver& receiver, std::size_t limit) override {

@@ -7,8 +7,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "gaios/transport/udp/port.h"
@@ -21,6 +22,9 @@ class MemoryNetwork {
 
   // A port with an endpoint of its own. The network must outlive it.
   [[nodiscard]] std::unique_ptr<Port> MakePort(std::size_t max_payload);
+  // Sees every datagram on its way, and says whether it passes. None: all pass.
+  using Tap = std::function<bool(Endpoint from, Endpoint to, const std::vector<std::byte>& bytes)>;
+  void SetTap(Tap tap) { tap_ = std::move(tap); }
   // Puts a datagram into the queue of a port, as if it came from `from`.
   void Deliver(Endpoint from, Endpoint to, std::vector<std::byte> bytes);
 
@@ -28,6 +32,7 @@ class MemoryNetwork {
   class MemoryPort;
   std::vector<MemoryPort*> ports_;
   std::uint16_t last_port_ = 0;
+  Tap tap_;
 };
 
 }  // namespace gaios::transport::udp
