@@ -15,8 +15,8 @@
 namespace gaios::bench {
 namespace {
 
+using base::Memory;
 using transport::verbs::LibverbsDevice;
-using transport::verbs::Memory;
 using transport::verbs::QueuePair;
 using transport::verbs::Registration;
 

@@ -26,9 +26,9 @@
 
 #include "gaios/base/align.h"
 #include "gaios/base/idle.h"
+#include "gaios/base/memory.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/transport/verbs/libverbs_device.h"
-#include "gaios/transport/verbs/memory.h"
 #include "gaios/transport/verbs/queue_pair.h"
 #include "gaios/transport/verbs/registration.h"
 
@@ -120,7 +120,7 @@ class VerbsFloor {
   SharedPage<Page> page_;
   std::vector<ChildProcess> children_;
   std::unique_ptr<transport::verbs::LibverbsDevice> device_;
-  transport::verbs::Memory source_;  // the entries, at their places
+  base::Memory source_;  // the entries, at their places
   transport::verbs::Registration registration_;
   CompletionQueue completions_;
   std::vector<Peer> peers_;

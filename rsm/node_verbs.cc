@@ -7,7 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/transport/bootstrap/bootstrap.h"
-#include "gaios/transport/verbs/bootstrap_channel.h"
+#include "gaios/transport/bootstrap/bootstrap_channel.h"
 #include "gaios/transport/verbs/fencing.h"
 #include "gaios/transport/verbs/libverbs_device.h"
 #include "gaios/transport/verbs/verbs_transport.h"
@@ -15,7 +15,7 @@
 namespace gaios::rsm {
 namespace {
 
-TransportCounters CountersOf(const transport::verbs::ChannelCounters& channel,
+TransportCounters CountersOf(const transport::bootstrap::ChannelCounters& channel,
                              const transport::verbs::VerbsCounters& verbs) {
   using enum TransportCounter;
   TransportCounters all;
@@ -169,7 +169,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   absl::StatusOr<std::unique_ptr<transport::verbs::VerbsTransport>> transport =
       transport::verbs::VerbsTransport::Reserve(
           verbs, *std::move(device),
-          std::make_unique<transport::verbs::BootstrapChannel>(*std::move(bootstrap)));
+          std::make_unique<transport::bootstrap::BootstrapChannel>(*std::move(bootstrap)));
   if (!transport.ok()) {
     return transport.status();
   }

@@ -24,6 +24,8 @@
 //     same grant;
 //   - the bytes of [from, to) are read from the poster's ring at any time between post and completion: they
 //     must not change in between (P8);
+//   - no write goes further than a capacity beyond what the acceptor has published as applied (P8); a backend
+//     that sees it before its bytes are placed does not let it;
 //   - reads return bytes held at some moment between post and completion, with no atomicity beyond 8 aligned
 //     bytes; reads of one peer's control region are each answered once, in posting order;
 //   - a read of the log that does not complete as kDone has changed nothing in the poster's ring: where it

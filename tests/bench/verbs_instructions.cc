@@ -24,7 +24,7 @@
 #include "bench/report.h"
 #include "bench/targets.h"
 #include "tests/bench/null_device.h"
-#include "tests/transport/verbs/channel_hub.h"
+#include "tests/transport/bootstrap/channel_hub.h"
 
 namespace gaios::bench {
 namespace {

@@ -50,6 +50,8 @@ class Port {
   [[nodiscard]] virtual Endpoint local() const = 0;
   // The largest payload of a datagram, in bytes, both ways; fixed when the port was opened.
   [[nodiscard]] virtual std::size_t max_payload() const = 0;
+  // Datagrams of any length that can wait to be received without one being lost; what peers are told.
+  [[nodiscard]] virtual std::size_t receive_room() const { return 256; }
   // Whether the link below is there, as far as the port can tell without asking. False: what is sent is lost.
   [[nodiscard]] virtual bool up() const = 0;
 

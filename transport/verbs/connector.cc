@@ -1,11 +1,6 @@
 #include "gaios/transport/verbs/connector.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -19,24 +14,18 @@ namespace gaios::transport::verbs {
 namespace {
 
 constexpr std::uint8_t kMostReads = 16;  // asked of a device that has more
-constexpr std::size_t kMaxNotices = 64;
-using ChannelNumbers = std::array<std::uint64_t, sizeof(ChannelCounters) / sizeof(std::uint64_t)>;
-// Nothing is waited for longer than this, whatever the channel says.
-constexpr std::uint64_t kLongestWaitNs = 100'000'000;
 
 }  // namespace
 
 Connector::Connector(const ConnectorOptions& options, RdmaDevice& device,
-                     std::unique_ptr<PeerChannel> channel)
-    : options_(options), device_(device), channel_(std::move(channel)) {}
-
-Connector::~Connector() {
-  if (thread_.joinable()) {
-    stop_.store(true, std::memory_order_release);
-    (void)::eventfd_write(wake_fd_.get(), 1);
-    thread_.join();
-  }
-}
+                     std::unique_ptr<bootstrap::PeerChannel> channel)
+    : options_(options),
+      device_(device),
+      channel_(std::move(channel)),
+      thread_(*channel_, *options.clock, [this] {
+        Step();
+        return retry_at_ns_;
+      }) {}
 
 absl::Status Connector::Prepare(bool own_thread) {
   if (const absl::Status made = MakeLoopback(); !made.ok()) {
@@ -45,20 +34,7 @@ absl::Status Connector::Prepare(bool own_thread) {
                                                   "could grant nothing. See whether others "
                                                   "use the device up, or take another"));
   }
-  wake_fd_ = base::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake_fd_.valid()) {
-    return absl::ResourceExhaustedError(
-        "the system has no descriptor left for the RDMA transport; raise the limit (ulimit -n)");
-  }
-  if (own_thread) {
-    try {
-      thread_ = std::thread([this] { Run(); });
-    } catch (const std::system_error&) {
-      return absl::ResourceExhaustedError(
-          "the system gives no thread for the RDMA transport; raise the limit (ulimit -u)");
-    }
-  }
-  return absl::OkStatus();
+  return thread_.Prepare(own_thread, "the RDMA transport");
 }
 
 void Connector::Lose(const std::string& why) {
@@ -66,49 +42,9 @@ void Connector::Lose(const std::string& why) {
   Tell(why);
 }
 
-void Connector::Begin() {
-  begun_.store(true, std::memory_order_release);
-  if (thread_.joinable()) {
-    (void)::eventfd_write(wake_fd_.get(), 1);
-  }
-}
-
-void Connector::Run() {
-  while (!stop_.load(std::memory_order_acquire)) {
-    if (begun_.load(std::memory_order_acquire)) {
-      Step();
-      Wait();
-    } else {
-      pollfd polled = {.fd = wake_fd_.get(), .events = POLLIN, .revents = 0};
-      eventfd_t ignored = 0;
-      if (::poll(&polled, 1, -1) > 0) {
-        (void)::eventfd_read(wake_fd_.get(), &ignored);
-      }
-    }
-  }
-}
-
-void Connector::Wait() const {
-  const std::uint64_t now_ns = options_.clock->NowNs();
-  std::uint64_t until_ns = std::min(channel_->NextTimeNs(), now_ns + kLongestWaitNs);
-  if (retry_at_ns_ != 0) {
-    until_ns = std::min(until_ns, retry_at_ns_);
-  }
-  const std::uint64_t wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-  std::array<pollfd, 2> polled = {pollfd{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0},
-                                  pollfd{.fd = channel_->poll_fd(), .events = POLLIN, .revents = 0}};
-  const timespec timeout = {.tv_sec = 0, .tv_nsec = static_cast<long>(wait_ns)};
-  if (::ppoll(polled.data(), polled.size(), &timeout, nullptr) > 0 && polled[0].revents != 0) {
-    eventfd_t ignored = 0;
-    (void)::eventfd_read(wake_fd_.get(), &ignored);
-  }
-}
-
 void Connector::Ask(Task task) {
   tasks_.Post(std::move(task));
-  if (thread_.joinable()) {
-    (void)::eventfd_write(wake_fd_.get(), 1);
-  }
+  thread_.Wake();
 }
 
 void Connector::Step() {
@@ -146,18 +82,7 @@ void Connector::Step() {
   for (std::string& notice : channel_->TakeNotices()) {
     Tell(std::move(notice));
   }
-  const auto counted = std::bit_cast<ChannelNumbers>(channel_->counters());
-  for (std::size_t i = 0; i < counted.size(); ++i) {
-    channel_counters_[i].store(counted[i], std::memory_order_relaxed);
-  }
-}
-
-ChannelCounters Connector::channel_counters() const {
-  ChannelNumbers counted;
-  for (std::size_t i = 0; i < counted.size(); ++i) {
-    counted[i] = channel_counters_[i].load(std::memory_order_relaxed);
-  }
-  return std::bit_cast<ChannelCounters>(counted);
+  thread_.Count();
 }
 
 void Connector::Perform(Task task) {
@@ -483,18 +408,6 @@ absl::Status Connector::MakeLoopback() {
     Give({.kind = News::Kind::kLoopback, .pair = *std::move(asking), .answering = *std::move(answering)});
   }
   return status;
-}
-
-void Connector::Tell(std::string text) {
-  const std::lock_guard lock(notices_mutex_);
-  if (notices_.size() < kMaxNotices && std::find(notices_.begin(), notices_.end(), text) == notices_.end()) {
-    notices_.push_back(std::move(text));
-  }
-}
-
-std::vector<std::string> Connector::TakeNotices() {
-  const std::lock_guard lock(notices_mutex_);
-  return std::exchange(notices_, {});
 }
 
 }  // namespace gaios::transport::verbs

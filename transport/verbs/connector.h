@@ -18,22 +18,21 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
 
 #include "gaios/base/clock.h"
-#include "gaios/base/unique_fd.h"
+#include "gaios/base/mailbox.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/transport/bootstrap/channel_thread.h"
+#include "gaios/transport/bootstrap/peer_channel.h"
 #include "gaios/transport/transport.h"
 #include "gaios/transport/verbs/device.h"
 #include "gaios/transport/verbs/local_memory.h"
-#include "gaios/transport/verbs/mailbox.h"
-#include "gaios/transport/verbs/peer_channel.h"
 #include "gaios/transport/verbs/queue_pair.h"
 #include "gaios/transport/verbs/registration.h"
 #include "gaios/transport/verbs/wire.h"
@@ -101,20 +100,21 @@ struct ConnectorOptions {
 // What a registration of the log allows its peers.
 inline constexpr int kLogAccess = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;
 
-class Connector final : private PeerChannelHandler {
+class Connector final : private bootstrap::PeerChannelHandler {
  public:
-  Connector(const ConnectorOptions& options, RdmaDevice& device, std::unique_ptr<PeerChannel> channel);
+  Connector(const ConnectorOptions& options, RdmaDevice& device,
+            std::unique_ptr<bootstrap::PeerChannel> channel);
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
   // Ends the thread.
-  ~Connector() override;
+  ~Connector() override { thread_.Stop(); }
 
   // Everything that may fail for want of something, the first pair of the device with itself included, which
   // is news then; with `own_thread`, makes the thread, which waits. Once. ResourceExhausted: the system has
   // no descriptor or no thread left. Unavailable: the device makes no queue pairs.
   [[nodiscard]] absl::Status Prepare(bool own_thread);
   // The thread, if there is one, steps from now on.
-  void Begin();
+  void Begin() { thread_.Begin(); }
   // Does what is to be done; returns when nothing is left that need not wait.
   void Step();
 
@@ -125,9 +125,9 @@ class Connector final : private PeerChannelHandler {
   [[nodiscard]] bool any_news() const { return news_.any(); }
   [[nodiscard]] std::vector<News> TakeNews() { return news_.TakeAll(); }
   // Sentences for the user.
-  [[nodiscard]] std::vector<std::string> TakeNotices();
+  [[nodiscard]] std::vector<std::string> TakeNotices() { return thread_.TakeNotices(); }
   // Of the channel, each as it was when the connector stepped last.
-  [[nodiscard]] ChannelCounters channel_counters() const;
+  [[nodiscard]] bootstrap::ChannelCounters channel_counters() const { return thread_.counters(); }
 
  private:
   struct Peer {
@@ -152,8 +152,6 @@ class Connector final : private PeerChannelHandler {
   void OnFrame(ReplicaId peer, std::span<const std::byte> bytes) override;
   void OnPeerDown(ReplicaId peer) override;
 
-  void Run();
-  void Wait() const;
   void Perform(Task task);
   void Connect(ReplicaId peer);
   void TakeHello(ReplicaId peer);
@@ -167,7 +165,7 @@ class Connector final : private PeerChannelHandler {
   // Ends the connection to a peer because something about it has failed; it is made again after a pause,
   // which grows from time to time until the peer is ready. Told once for each reason until then.
   void GiveUp(ReplicaId peer, const std::string& why);
-  void Tell(std::string text);
+  void Tell(std::string text) { thread_.Tell(std::move(text)); }
   void TryLater() { RetryAt(options_.clock->NowNs() + kRetryNs); }
   void RetryAt(std::uint64_t at_ns) {
     retry_at_ns_ = retry_at_ns_ == 0 ? at_ns : std::min(retry_at_ns_, at_ns);
@@ -180,23 +178,16 @@ class Connector final : private PeerChannelHandler {
 
   const ConnectorOptions options_;
   RdmaDevice& device_;
-  const std::unique_ptr<PeerChannel> channel_;
+  const std::unique_ptr<bootstrap::PeerChannel> channel_;
   std::array<Peer, paxos::kMaxReplicas> peers_;
   std::uint32_t registrations_wanted_ = 0;
   bool loopback_wanted_ = false;
   std::uint64_t retry_at_ns_ = 0;  // when something that failed is tried again; 0 when nothing is
 
-  Mailbox<Task> tasks_;
-  Mailbox<News> news_;
-  base::UniqueFd wake_fd_;
-  std::atomic<bool> begun_ = false;
+  base::Mailbox<Task> tasks_;
+  base::Mailbox<News> news_;
   std::atomic<bool> lost_ = false;
-  std::atomic<bool> stop_ = false;
-  std::array<std::atomic<std::uint64_t>, sizeof(ChannelCounters) / sizeof(std::uint64_t)> channel_counters_ =
-      {};
-  std::mutex notices_mutex_;
-  std::vector<std::string> notices_;
-  std::thread thread_;
+  bootstrap::ChannelThread thread_;
 };
 
 }  // namespace gaios::transport::verbs

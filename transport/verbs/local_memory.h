@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <utility>
 
+#include "gaios/base/memory.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/transport/verbs/layout.h"
-#include "gaios/transport/verbs/memory.h"
 #include "gaios/transport/verbs/wire.h"
 
 namespace gaios::transport::verbs {
@@ -35,13 +35,13 @@ static_assert(kMessageBytes <= kMessageSlotBytes);
 class LocalMemory {
  public:
   LocalMemory() = default;
-  LocalMemory(Memory memory, std::size_t staging_bytes)
+  LocalMemory(base::Memory memory, std::size_t staging_bytes)
       : memory_(std::move(memory)), staging_bytes_(staging_bytes) {}
 
   [[nodiscard]] static std::size_t Bytes(std::size_t staging_bytes) {
     return kHeadBytes + kPeerBytes * paxos::kMaxReplicas + staging_bytes;
   }
-  [[nodiscard]] const Memory& memory() const { return memory_; }
+  [[nodiscard]] const base::Memory& memory() const { return memory_; }
 
   // Where the read after a fence lands.
   [[nodiscard]] std::byte* flush() const { return memory_.data(); }
@@ -74,7 +74,7 @@ class LocalMemory {
     return memory_.data() + kHeadBytes + kPeerBytes * peer;
   }
 
-  Memory memory_;
+  base::Memory memory_;
   std::size_t staging_bytes_ = 0;
 };
 

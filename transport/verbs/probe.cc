@@ -19,8 +19,9 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/check.h"
+#include "gaios/base/memory.h"
 #include "gaios/transport/verbs/connector.h"
-#include "gaios/transport/verbs/memory.h"
+#include "gaios/transport/verbs/locked_memory.h"
 #include "gaios/transport/verbs/queue_pair.h"
 #include "gaios/transport/verbs/registration.h"
 #include "gaios/transport/verbs/work_status.h"
@@ -75,8 +76,8 @@ struct Window {
 // fence.
 class Round {
  public:
-  Round(LibverbsDevice& device, const ProbeOptions& options, FenceStrategy strategy, Memory& log,
-        Memory& source)
+  Round(LibverbsDevice& device, const ProbeOptions& options, FenceStrategy strategy, base::Memory& log,
+        base::Memory& source)
       : device_(device),
         options_(options),
         strategy_(strategy),
@@ -95,7 +96,7 @@ class Round {
  private:
   absl::Status Connect(QueuePair& asking, Queue& asking_queue, QueuePair& answering, Queue& answering_queue,
                        int access);
-  absl::StatusOr<Registration> Register(Memory& memory, int access);
+  absl::StatusOr<Registration> Register(base::Memory& memory, int access);
   absl::Status Bind();
   absl::Status Fence();
   absl::Status ReadBack();
@@ -106,8 +107,8 @@ class Round {
   LibverbsDevice& device_;
   const ProbeOptions& options_;
   const FenceStrategy strategy_;
-  Memory& log_;
-  Memory& source_;
+  base::Memory& log_;
+  base::Memory& source_;
   Queue writer_queue_;
   Queue owner_queue_;
   Registration log_region_;
@@ -151,7 +152,7 @@ absl::Status Round::Connect(QueuePair& asking, Queue& asking_queue, QueuePair& a
   return absl::OkStatus();
 }
 
-absl::StatusOr<Registration> Round::Register(Memory& memory, int access) {
+absl::StatusOr<Registration> Round::Register(base::Memory& memory, int access) {
   ibv_mr* const region = device_.RegisterMemory(memory.data(), memory.size(), access);
   if (region == nullptr) {
     return absl::ResourceExhaustedError(
@@ -170,7 +171,7 @@ absl::Status Round::Prepare() {
   const bool window = strategy_ == FenceStrategy::kMemoryWindow;
   struct Wanted {
     Registration* region;
-    Memory* memory;
+    base::Memory* memory;
     int access;
   };
   for (const Wanted& wanted : {Wanted{&log_region_, &log_, kLogAccess | (window ? IBV_ACCESS_MW_BIND : 0)},
@@ -404,11 +405,11 @@ std::uint32_t MaxInline(LibverbsDevice& device, ibv_cq* queue) {
 absl::StatusOr<ProbeReport> Probe(LibverbsDevice& device, const ProbeOptions& options) {
   GAIOS_CHECK(options.rounds > 0 && options.piece_bytes % sizeof(std::uint64_t) == 0,
               "at least one round, of whole words");
-  absl::StatusOr<Memory> log = Memory::Create(kPieces * options.piece_bytes);
+  absl::StatusOr<base::Memory> log = base::Memory::Create(kPieces * options.piece_bytes);
   if (!log.ok()) {
     return log.status();
   }
-  absl::StatusOr<Memory> source = Memory::Create(kPieces * options.piece_bytes + kPageBytes);
+  absl::StatusOr<base::Memory> source = base::Memory::Create(kPieces * options.piece_bytes + kPageBytes);
   if (!source.ok()) {
     return source.status();
   }

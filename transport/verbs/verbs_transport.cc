@@ -11,6 +11,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/align.h"
+#include "gaios/transport/verbs/locked_memory.h"
 
 namespace gaios::transport::verbs {
 namespace {
@@ -61,9 +62,9 @@ absl::Status CheckOptions(const VerbsOptions& options) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Open(const VerbsOptions& options,
-                                                                     std::unique_ptr<RdmaDevice> device,
-                                                                     std::unique_ptr<PeerChannel> channel) {
+absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Open(
+    const VerbsOptions& options, std::unique_ptr<RdmaDevice> device,
+    std::unique_ptr<bootstrap::PeerChannel> channel) {
   absl::StatusOr<std::unique_ptr<VerbsTransport>> transport =
       Reserve(options, std::move(device), std::move(channel));
   if (transport.ok()) {
@@ -73,7 +74,8 @@ absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Open(const Verbs
 }
 
 absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Reserve(
-    const VerbsOptions& options, std::unique_ptr<RdmaDevice> device, std::unique_ptr<PeerChannel> channel) {
+    const VerbsOptions& options, std::unique_ptr<RdmaDevice> device,
+    std::unique_ptr<bootstrap::PeerChannel> channel) {
   if (absl::Status status = CheckOptions(options); !status.ok()) {
     return status;
   }
@@ -109,7 +111,7 @@ absl::StatusOr<Registration> VerbsTransport::Register(void* at, std::size_t byte
   return Registration(*device_, region);
 }
 
-absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
+absl::Status VerbsTransport::Prepare(std::unique_ptr<bootstrap::PeerChannel> channel) {
   const DeviceFacts& facts = device_->facts();
   if (facts.max_queue_pair_depth < static_cast<int>(std::max(kPathSends, kControlSends))) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -117,13 +119,13 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
         " work requests, and ", std::max(kPathSends, kControlSends), " are needed; use another device"));
   }
   const std::size_t log_bytes = LogRegionBytes(options_.capacity);
-  absl::StatusOr<Memory> log = Memory::Create(log_bytes);
+  absl::StatusOr<base::Memory> log = base::Memory::Create(log_bytes);
   if (!log.ok()) {
     return log.status();
   }
   log_ = *std::move(log);
   ::new (log_.data() + options_.capacity) LogWords;
-  absl::StatusOr<Memory> control = Memory::Create(kPageBytes);
+  absl::StatusOr<base::Memory> control = base::Memory::Create(kPageBytes);
   if (!control.ok()) {
     return control.status();
   }
@@ -131,7 +133,7 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<PeerChannel> channel) {
   control_ = ::new (control_memory_.data()) ControlRegion;
   control_->incarnation.value.store(options_.incarnation.value(), std::memory_order_release);
   const std::size_t staging_bytes = std::min(options_.capacity, paxos::kMaxWriteBytes);
-  absl::StatusOr<Memory> local = Memory::Create(LocalMemory::Bytes(staging_bytes));
+  absl::StatusOr<base::Memory> local = base::Memory::Create(LocalMemory::Bytes(staging_bytes));
   if (!local.ok()) {
     return local.status();
   }

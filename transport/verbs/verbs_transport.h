@@ -32,15 +32,15 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/base/check.h"
+#include "gaios/base/memory.h"
+#include "gaios/transport/bootstrap/peer_channel.h"
 #include "gaios/transport/transport.h"
 #include "gaios/transport/verbs/connector.h"
 #include "gaios/transport/verbs/device.h"
 #include "gaios/transport/verbs/layout.h"
 #include "gaios/transport/verbs/link.h"
 #include "gaios/transport/verbs/local_memory.h"
-#include "gaios/transport/verbs/memory.h"
 #include "gaios/transport/verbs/options.h"
-#include "gaios/transport/verbs/peer_channel.h"
 #include "gaios/transport/verbs/registration.h"
 #include "gaios/transport/verbs/work_id.h"
 
@@ -52,15 +52,15 @@ class VerbsTransport final : public Transport {
   // since the channel is not polled yet. InvalidArgument: the options do not make sense. FailedPrecondition:
   // no fence is known to hold on this device. ResourceExhausted: too little memory, or the limit of locked
   // memory is too small. Unavailable: the device refuses.
-  static absl::StatusOr<std::unique_ptr<VerbsTransport>> Reserve(const VerbsOptions& options,
-                                                                 std::unique_ptr<RdmaDevice> device,
-                                                                 std::unique_ptr<PeerChannel> channel);
+  static absl::StatusOr<std::unique_ptr<VerbsTransport>> Reserve(
+      const VerbsOptions& options, std::unique_ptr<RdmaDevice> device,
+      std::unique_ptr<bootstrap::PeerChannel> channel);
   // Begins the life: peers come and go by the channel from now on. Called once, before the first Poll.
   void Begin();
   // The two in one.
-  static absl::StatusOr<std::unique_ptr<VerbsTransport>> Open(const VerbsOptions& options,
-                                                              std::unique_ptr<RdmaDevice> device,
-                                                              std::unique_ptr<PeerChannel> channel);
+  static absl::StatusOr<std::unique_ptr<VerbsTransport>> Open(
+      const VerbsOptions& options, std::unique_ptr<RdmaDevice> device,
+      std::unique_ptr<bootstrap::PeerChannel> channel);
 
   VerbsTransport(const VerbsTransport&) = delete;
   VerbsTransport& operator=(const VerbsTransport&) = delete;
@@ -92,7 +92,7 @@ class VerbsTransport final : public Transport {
   [[nodiscard]] const DeviceFacts& facts() const { return device_->facts(); }
   [[nodiscard]] FenceStrategy fence() const { return fence_; }
   [[nodiscard]] const VerbsCounters& counters() const { return counters_; }
-  [[nodiscard]] ChannelCounters channel_counters() const { return connector_->channel_counters(); }
+  [[nodiscard]] bootstrap::ChannelCounters channel_counters() const { return connector_->channel_counters(); }
   // Sentences for the user, since the last call.
   [[nodiscard]] std::vector<std::string> TakeNotices() { return connector_->TakeNotices(); }
 
@@ -136,7 +136,7 @@ class VerbsTransport final : public Transport {
   };
 
   VerbsTransport(const VerbsOptions& options, std::unique_ptr<RdmaDevice> device, FenceStrategy fence);
-  absl::Status Prepare(std::unique_ptr<PeerChannel> channel);
+  absl::Status Prepare(std::unique_ptr<bootstrap::PeerChannel> channel);
   [[nodiscard]] ConnectionTimes Times() const;
   absl::StatusOr<Registration> Register(void* at, std::size_t bytes, int access, const char* what);
 
@@ -193,8 +193,8 @@ class VerbsTransport final : public Transport {
   std::unique_ptr<RdmaDevice> device_;
   FenceStrategy fence_;
   VerbsCounters counters_;
-  Memory log_;
-  Memory control_memory_;
+  base::Memory log_;
+  base::Memory control_memory_;
   LocalMemory local_;
   CompletionQueue completions_;
   Registration own_log_;  // what the own writes are read from: no remote rights

@@ -64,6 +64,7 @@ void WriteClientSeeds(const Corpus& corpus);
 void WriteBookSeeds(const Corpus& corpus);
 void WriteBootstrapSeeds(const Corpus& corpus);
 void WriteFeedSeeds(const Corpus& corpus);
+void WriteUdpSeeds(const Corpus& corpus);
 
 }  // namespace gaios::fuzz
 

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   gaios::fuzz::WriteClientSeeds(corpus);
   gaios::fuzz::WriteBookSeeds(corpus);
   gaios::fuzz::WriteFeedSeeds(corpus);
+  gaios::fuzz::WriteUdpSeeds(corpus);
   gaios::fuzz::WriteBootstrapSeeds(corpus);
   return 0;
 }

@@ -1,7 +1,7 @@
 // The verbs transport with the peer channel of production: TLS over loopback, between two replicas on a
 // network that is made up.
 
-#include "gaios/transport/verbs/bootstrap_channel.h"
+#include "gaios/transport/bootstrap/bootstrap_channel.h"
 
 #include <sys/stat.h>
 
@@ -76,7 +76,7 @@ class BootstrapChannelTest : public testing::Test {
     verbs.replicas = 2;
     verbs.clock = &clock_;
     absl::StatusOr<std::unique_ptr<VerbsTransport>> transport = VerbsTransport::Open(
-        verbs, network_.MakeDevice(), std::make_unique<BootstrapChannel>(*std::move(opened)));
+        verbs, network_.MakeDevice(), std::make_unique<bootstrap::BootstrapChannel>(*std::move(opened)));
     ASSERT_TRUE(transport.ok()) << transport.status();
     transports_[id] = *std::move(transport);
   }

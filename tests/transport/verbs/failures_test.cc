@@ -326,7 +326,7 @@ class OpenTest : public testing::Test {
     options_.capacity = 4096;
   }
   absl::Status Open() {
-    ChannelHub hub;
+    bootstrap::ChannelHub hub;
     FakeNetwork network;
     std::unique_ptr<FakeDevice> device = network.MakeDevice();
     device->mutable_facts = facts_.name.empty() ? device->mutable_facts : facts_;

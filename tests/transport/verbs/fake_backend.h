@@ -14,7 +14,7 @@
 
 #include "tests/conformance/backend.h"
 #include "tests/conformance/recorder.h"
-#include "tests/transport/verbs/channel_hub.h"
+#include "tests/transport/bootstrap/channel_hub.h"
 #include "tests/transport/verbs/fake_network.h"
 
 namespace gaios::transport::verbs {
@@ -57,7 +57,7 @@ class FakeBackend final : public conformance::Backend {
   // Of transports without a thread of their own; stands still else.
   [[nodiscard]] base::ManualClock& clock() { return still_clock_; }
   [[nodiscard]] FakeNetwork& network() { return network_; }
-  [[nodiscard]] ChannelHub& hub() { return hub_; }
+  [[nodiscard]] bootstrap::ChannelHub& hub() { return hub_; }
   [[nodiscard]] FakeDevice& device(ReplicaId id) { return *lives_[id.value()].device; }
   [[nodiscard]] VerbsTransport& transport(ReplicaId id) { return *lives_[id.value()].transport; }
 
@@ -72,7 +72,7 @@ class FakeBackend final : public conformance::Backend {
   base::TscClock clock_{base::TscClock::Source::kKernel};
   base::ManualClock still_clock_{1};
   FakeNetwork network_;
-  ChannelHub hub_;
+  bootstrap::ChannelHub hub_;
   std::array<Life, paxos::kMaxReplicas> lives_;
 };
 

@@ -93,7 +93,7 @@ std::uint64_t SocketChannel::NextTimeNs() const {
   return std::any_of(lines_.begin(), lines_.end(), [](const Line& line) { return line.end; }) ? 0 : next;
 }
 
-std::size_t SocketChannel::Poll(PeerChannelHandler& handler) {
+std::size_t SocketChannel::Poll(bootstrap::PeerChannelHandler& handler) {
   std::size_t events = 0;
   if (options_.sever != nullptr && options_.sever->exchange(false)) {
     for (Line& line : lines_) {
@@ -136,7 +136,7 @@ void SocketChannel::Dial(ReplicaId peer) {
   lines_[peer.value()].socket = socket;
 }
 
-void SocketChannel::ReadStranger(std::size_t index, PeerChannelHandler& handler) {
+void SocketChannel::ReadStranger(std::size_t index, bootstrap::PeerChannelHandler& handler) {
   const int socket = strangers_[index];
   Greeting greeting;
   const ssize_t size = ::recv(socket, &greeting, sizeof(greeting), MSG_DONTWAIT);
@@ -156,7 +156,7 @@ void SocketChannel::ReadStranger(std::size_t index, PeerChannelHandler& handler)
   handler.OnPeerUp(ReplicaId(static_cast<std::uint8_t>(greeting.replica)), line.newest);
 }
 
-std::size_t SocketChannel::ReadLine(ReplicaId peer, PeerChannelHandler& handler) {
+std::size_t SocketChannel::ReadLine(ReplicaId peer, bootstrap::PeerChannelHandler& handler) {
   Line& line = lines_[peer.value()];
   std::size_t events = 0;
   while (line.socket >= 0) {
@@ -189,7 +189,7 @@ std::size_t SocketChannel::ReadLine(ReplicaId peer, PeerChannelHandler& handler)
   return events;
 }
 
-std::size_t SocketChannel::Close(ReplicaId peer, PeerChannelHandler& handler) {
+std::size_t SocketChannel::Close(ReplicaId peer, bootstrap::PeerChannelHandler& handler) {
   Line& line = lines_[peer.value()];
   ::close(std::exchange(line.socket, -1));
   line.end = false;

@@ -8,12 +8,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gaios/base/clock.h"
 #include "gaios/paxos/limits.h"
-#include "gaios/transport/verbs/peer_channel.h"
+#include "gaios/transport/bootstrap/peer_channel.h"
 
 namespace gaios::transport::verbs {
 
@@ -29,15 +31,20 @@ struct SocketChannelOptions {
   std::atomic<bool>* sever = nullptr;
 };
 
-class SocketChannel final : public PeerChannel {
+class SocketChannel final : public bootstrap::PeerChannel {
  public:
   explicit SocketChannel(const SocketChannelOptions& options);
   SocketChannel(const SocketChannel&) = delete;
   SocketChannel& operator=(const SocketChannel&) = delete;
   ~SocketChannel() override;
 
-  std::size_t Poll(PeerChannelHandler& handler) override;
+  std::size_t Poll(bootstrap::PeerChannelHandler& handler) override;
   [[nodiscard]] bool Send(ReplicaId peer, std::span<const std::byte> bytes) override;
+  // These connections have no keys.
+  [[nodiscard]] bool ExportKey(ReplicaId /*peer*/, std::string_view /*label*/,
+                               std::span<std::byte> /*key*/) const override {
+    return false;
+  }
   void Disconnect(ReplicaId peer) override;
   [[nodiscard]] int poll_fd() const override { return epoll_; }
   [[nodiscard]] std::uint64_t NextTimeNs() const override;
@@ -63,9 +70,9 @@ class SocketChannel final : public PeerChannel {
   [[nodiscard]] bool Fits(const Greeting& greeting) const;
   void Watch(int socket) const;
   void Dial(ReplicaId peer);
-  void ReadStranger(std::size_t index, PeerChannelHandler& handler);
-  std::size_t ReadLine(ReplicaId peer, PeerChannelHandler& handler);
-  std::size_t Close(ReplicaId peer, PeerChannelHandler& handler);
+  void ReadStranger(std::size_t index, bootstrap::PeerChannelHandler& handler);
+  std::size_t ReadLine(ReplicaId peer, bootstrap::PeerChannelHandler& handler);
+  std::size_t Close(ReplicaId peer, bootstrap::PeerChannelHandler& handler);
 
   const SocketChannelOptions options_;
   int epoll_ = -1;

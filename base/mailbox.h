@@ -1,5 +1,5 @@
-#ifndef GAIOS_TRANSPORT_VERBS_MAILBOX_H_
-#define GAIOS_TRANSPORT_VERBS_MAILBOX_H_
+#ifndef GAIOS_BASE_MAILBOX_H_
+#define GAIOS_BASE_MAILBOX_H_
 
 // Letters from one thread to another, in order. To look whether there are any costs one load. Posting and
 // taking lock and allocate: for what is off the fast path.
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace gaios::transport::verbs {
+namespace gaios::base {
 
 template <typename Letter>
 class Mailbox {
@@ -32,6 +32,6 @@ class Mailbox {
   std::atomic<bool> any_ = false;
 };
 
-}  // namespace gaios::transport::verbs
+}  // namespace gaios::base
 
-#endif  // GAIOS_TRANSPORT_VERBS_MAILBOX_H_
+#endif  // GAIOS_BASE_MAILBOX_H_

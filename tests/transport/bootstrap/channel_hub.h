@@ -1,5 +1,5 @@
-#ifndef GAIOS_TESTS_TRANSPORT_VERBS_CHANNEL_HUB_H_
-#define GAIOS_TESTS_TRANSPORT_VERBS_CHANNEL_HUB_H_
+#ifndef GAIOS_TESTS_TRANSPORT_BOOTSTRAP_CHANNEL_HUB_H_
+#define GAIOS_TESTS_TRANSPORT_BOOTSTRAP_CHANNEL_HUB_H_
 
 // Peer channels between replicas that are objects of one process. Safe on any thread.
 
@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "gaios/paxos/limits.h"
-#include "gaios/transport/verbs/peer_channel.h"
+#include "gaios/transport/bootstrap/peer_channel.h"
 
-namespace gaios::transport::verbs {
+namespace gaios::transport::bootstrap {
 
 struct HubMember {
   ReplicaId id;
@@ -56,6 +56,6 @@ class ChannelHub {
   std::array<std::array<Line, paxos::kMaxReplicas>, paxos::kMaxReplicas> lines_;
 };
 
-}  // namespace gaios::transport::verbs
+}  // namespace gaios::transport::bootstrap
 
-#endif  // GAIOS_TESTS_TRANSPORT_VERBS_CHANNEL_HUB_H_
+#endif  // GAIOS_TESTS_TRANSPORT_BOOTSTRAP_CHANNEL_HUB_H_

@@ -1,11 +1,11 @@
-#include "gaios/transport/verbs/bootstrap_channel.h"
+#include "gaios/transport/bootstrap/bootstrap_channel.h"
 
 #include <numeric>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
 
-namespace gaios::transport::verbs {
+namespace gaios::transport::bootstrap {
 namespace {
 
 class Adapter final : public bootstrap::BootstrapHandler {
@@ -68,4 +68,4 @@ ChannelCounters BootstrapChannel::counters() const {
           .strangers_unserved = counted.strangers_unserved};
 }
 
-}  // namespace gaios::transport::verbs
+}  // namespace gaios::transport::bootstrap

@@ -1,4 +1,4 @@
-#include "tests/transport/verbs/channel_hub.h"
+#include "tests/transport/bootstrap/channel_hub.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 
 #include "gaios/base/check.h"
 
-namespace gaios::transport::verbs {
+namespace gaios::transport::bootstrap {
 
 class ChannelHub::Channel final : public PeerChannel {
  public:
@@ -69,6 +69,21 @@ class ChannelHub::Channel final : public PeerChannel {
     return true;
   }
 
+  // As good as secret: another for each connection and label.
+  [[nodiscard]] bool ExportKey(ReplicaId peer, std::string_view label,
+                               std::span<std::byte> key) const override {
+    const std::uint64_t connection = seen_[peer.value()];
+    std::uint64_t state = (connection + 1) * 0x9e3779b97f4a7c15;
+    for (const char letter : label) {
+      state = (state ^ static_cast<unsigned char>(letter)) * 0xff51afd7ed558ccd;
+    }
+    for (std::byte& byte : key) {
+      state ^= state >> 29;
+      state *= 0xc4ceb9fe1a85ec53;
+      byte = static_cast<std::byte>(state >> 56);
+    }
+    return connection != 0;
+  }
   void Disconnect(ReplicaId peer) override { hub_.Reconnect(member_.id, peer); }
   [[nodiscard]] int poll_fd() const override { return fd_; }
   [[nodiscard]] std::uint64_t NextTimeNs() const override { return ~std::uint64_t{0}; }
@@ -175,4 +190,4 @@ void ChannelHub::Heal(ReplicaId a, ReplicaId b) {
   }
 }
 
-}  // namespace gaios::transport::verbs
+}  // namespace gaios::transport::bootstrap

@@ -1,7 +1,6 @@
-#include "gaios/transport/verbs/memory.h"
+#include "gaios/base/memory.h"
 
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #include <cerrno>
 #include <cstring>
@@ -11,24 +10,14 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/align.h"
-#include "gaios/transport/verbs/layout.h"
 
-namespace gaios::transport::verbs {
+namespace gaios::base {
 namespace {
 
+constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 }  // namespace
-
-std::string LockedMemoryAdvice() {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-    return "";
-  }
-  return absl::StrCat("; the limit of locked memory is ", limit.rlim_cur >> 10,
-                      " KiB: raise it (ulimit -l, LimitMEMLOCK= of a systemd unit, or memlock in "
-                      "/etc/security/limits.conf), or lower the log capacity");
-}
 
 Memory::~Memory() {
   if (data_ != nullptr) {
@@ -39,13 +28,13 @@ Memory::~Memory() {
 absl::StatusOr<Memory> Memory::Create(std::size_t bytes) {
   constexpr int kProtection = PROT_READ | PROT_WRITE;
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS;
-  std::size_t size = base::RoundUp(bytes, kHugePageBytes);
+  std::size_t size = RoundUp(bytes, kHugePageBytes);
   void* mapped = MAP_FAILED;
   if (bytes >= kHugePageBytes) {
     mapped = ::mmap(nullptr, size, kProtection, kFlags | MAP_HUGETLB | MAP_POPULATE, -1, 0);
   }
   if (mapped == MAP_FAILED) {
-    size = base::RoundUp(bytes, kPageBytes);
+    size = RoundUp(bytes, kPageBytes);
     mapped = ::mmap(nullptr, size, kProtection, kFlags, -1, 0);
   }
   if (mapped == MAP_FAILED) {
@@ -64,4 +53,4 @@ absl::StatusOr<Memory> Memory::Create(std::size_t bytes) {
   return memory;
 }
 
-}  // namespace gaios::transport::verbs
+}  // namespace gaios::base

@@ -1,19 +1,21 @@
-#ifndef GAIOS_TRANSPORT_VERBS_BOOTSTRAP_CHANNEL_H_
-#define GAIOS_TRANSPORT_VERBS_BOOTSTRAP_CHANNEL_H_
+#ifndef GAIOS_TRANSPORT_BOOTSTRAP_BOOTSTRAP_CHANNEL_H_
+#define GAIOS_TRANSPORT_BOOTSTRAP_BOOTSTRAP_CHANNEL_H_
 
 // The peer channel of production: frames over the authenticated connections of transport/bootstrap. Threads
 // are those of PeerChannel.
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gaios/transport/bootstrap/bootstrap.h"
+#include "gaios/transport/bootstrap/peer_channel.h"
 #include "gaios/transport/notices.h"
-#include "gaios/transport/verbs/peer_channel.h"
 
-namespace gaios::transport::verbs {
+namespace gaios::transport::bootstrap {
 
 class BootstrapChannel final : public PeerChannel {
  public:
@@ -22,6 +24,10 @@ class BootstrapChannel final : public PeerChannel {
 
   std::size_t Poll(PeerChannelHandler& handler) override;
   [[nodiscard]] bool Send(ReplicaId peer, std::span<const std::byte> bytes) override;
+  [[nodiscard]] bool ExportKey(ReplicaId peer, std::string_view label,
+                               std::span<std::byte> key) const override {
+    return connections_->ExportKey(peer, label, {}, key).ok();
+  }
   void Disconnect(ReplicaId peer) override { connections_->Disconnect(peer); }
   [[nodiscard]] int poll_fd() const override { return connections_->poll_fd(); }
   [[nodiscard]] std::uint64_t NextTimeNs() const override { return connections_->NextTimeNs(); }
@@ -35,6 +41,6 @@ class BootstrapChannel final : public PeerChannel {
 };
 static_assert(bootstrap::kRefusals <= Notices::kCauses);
 
-}  // namespace gaios::transport::verbs
+}  // namespace gaios::transport::bootstrap
 
-#endif  // GAIOS_TRANSPORT_VERBS_BOOTSTRAP_CHANNEL_H_
+#endif  // GAIOS_TRANSPORT_BOOTSTRAP_BOOTSTRAP_CHANNEL_H_

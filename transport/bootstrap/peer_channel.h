@@ -1,5 +1,5 @@
-#ifndef GAIOS_TRANSPORT_VERBS_PEER_CHANNEL_H_
-#define GAIOS_TRANSPORT_VERBS_PEER_CHANNEL_H_
+#ifndef GAIOS_TRANSPORT_BOOTSTRAP_PEER_CHANNEL_H_
+#define GAIOS_TRANSPORT_BOOTSTRAP_PEER_CHANNEL_H_
 
 // What the transport needs of the channel by which replicas meet before there are queue pairs between them:
 // peers that were checked (group, version, capacity, incarnation), frames in order, and the news of a death.
@@ -11,11 +11,12 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gaios/transport/transport.h"
 
-namespace gaios::transport::verbs {
+namespace gaios::transport::bootstrap {
 
 // What a channel counts, if it does: transport/bootstrap/bootstrap.h says what each is. Refusals are those
 // for every reason together. Each only grows.
@@ -55,6 +56,10 @@ class PeerChannel {
   virtual std::size_t Poll(PeerChannelHandler& handler) = 0;
   // A frame of at most 1024 bytes, copied. False when the peer is not up, or too much is under way to it.
   [[nodiscard]] virtual bool Send(ReplicaId peer, std::span<const std::byte> bytes) = 0;
+  // Fills `key` with secret bytes that only the two ends of the present connection to `peer` have: the same
+  // at both for one label, others for every connection. False when the peer is not up.
+  [[nodiscard]] virtual bool ExportKey(ReplicaId peer, std::string_view label,
+                                       std::span<std::byte> key) const = 0;
   // Ends the connection to a peer; OnPeerDown follows from Poll if it was up. It comes up again as after any
   // other loss.
   virtual void Disconnect(ReplicaId peer) = 0;
@@ -66,6 +71,6 @@ class PeerChannel {
   [[nodiscard]] virtual ChannelCounters counters() const { return {}; }
 };
 
-}  // namespace gaios::transport::verbs
+}  // namespace gaios::transport::bootstrap
 
-#endif  // GAIOS_TRANSPORT_VERBS_PEER_CHANNEL_H_
+#endif  // GAIOS_TRANSPORT_BOOTSTRAP_PEER_CHANNEL_H_

@@ -1,20 +1,15 @@
-#ifndef GAIOS_TRANSPORT_VERBS_MEMORY_H_
-#define GAIOS_TRANSPORT_VERBS_MEMORY_H_
+#ifndef GAIOS_BASE_MEMORY_H_
+#define GAIOS_BASE_MEMORY_H_
 
-// Memory for a device to read and write: page-aligned, zero, touched, on huge pages where the system has any
-// to give, and not shared with children that fork. Owned; may be moved. Any thread.
+// Memory for logs and for devices: page-aligned, zero, touched, on huge pages where the system has any to
+// give, and not shared with children that fork. Owned; may be moved. Any thread.
 
 #include <cstddef>
-#include <string>
 #include <utility>
 
 #include <absl/status/statusor.h>
 
-namespace gaios::transport::verbs {
-
-// What to tell the user when a device does not register memory: the limit of locked memory and how to raise
-// it; nothing when there is no limit.
-[[nodiscard]] std::string LockedMemoryAdvice();
+namespace gaios::base {
 
 class Memory {
  public:
@@ -39,6 +34,6 @@ class Memory {
   std::size_t size_ = 0;
 };
 
-}  // namespace gaios::transport::verbs
+}  // namespace gaios::base
 
-#endif  // GAIOS_TRANSPORT_VERBS_MEMORY_H_
+#endif  // GAIOS_BASE_MEMORY_H_

@@ -1,0 +1,62 @@
+// What it costs to seal a datagram and to open one, by the bytes of its payload.
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "gaios/base/check.h"
+#include "gaios/transport/udp/authenticator.h"
+
+namespace gaios::transport::udp {
+namespace {
+
+constexpr DirectionKey kForth = {.key = {1}, .salt = {2}};
+constexpr DirectionKey kBack = {.key = {3}, .salt = {4}};
+
+Authenticator Make(const DirectionKey& send, const DirectionKey& receive) {
+  absl::StatusOr<Authenticator> made = Authenticator::Create({.send = send, .receive = receive});
+  GAIOS_CHECK(made.ok(), "an authenticator can be made");
+  return *std::move(made);
+}
+
+std::size_t PayloadBytes(const benchmark::State& state) {
+  return static_cast<std::size_t>(state.range(0));
+}
+
+void Seal(benchmark::State& state) {
+  Authenticator sender = Make(kForth, kBack);
+  std::vector<std::byte> datagram(PayloadBytes(state) + kSealBytes);
+  for (auto _ : state) {
+    GAIOS_CHECK(sender.Seal(datagram), "the numbers do not run out");
+    benchmark::ClobberMemory();
+  }
+}
+
+void SealAndOpen(benchmark::State& state) {
+  Authenticator sender = Make(kForth, kBack);
+  Authenticator receiver = Make(kBack, kForth);
+  std::vector<std::byte> datagram(PayloadBytes(state) + kSealBytes);
+  for (auto _ : state) {
+    GAIOS_CHECK(sender.Seal(datagram), "the numbers do not run out");
+    GAIOS_CHECK(receiver.Open(datagram) == OpenVerdict::kGood, "what was sealed is good");
+  }
+}
+
+void RefuseForged(benchmark::State& state) {
+  Authenticator receiver = Make(kBack, kForth);
+  const std::vector<std::byte> datagram(PayloadBytes(state) + kSealBytes);
+  for (auto _ : state) {
+    GAIOS_CHECK(receiver.Open(datagram) == OpenVerdict::kForged, "a wrong tag is refused");
+  }
+}
+
+BENCHMARK(Seal)->Arg(64)->Arg(256)->Arg(1400)->Arg(8900);
+BENCHMARK(SealAndOpen)->Arg(64)->Arg(256)->Arg(1400)->Arg(8900);
+BENCHMARK(RefuseForged)->Arg(64)->Arg(1400);
+
+}  // namespace
+}  // namespace gaios::transport::udp
+
+BENCHMARK_MAIN();

@@ -1,0 +1,87 @@
+// The conformance suite on the UDP transport over DPDK: each replica with a device of its own on a bridge,
+// and groups in which some replicas have kernel sockets.
+
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "gaios/base/check.h"
+#include "gaios/base/clock.h"
+#include "gaios/transport/udp/dpdk/dpdk_port.h"
+#include "gaios/transport/udp/socket_port.h"
+
+#include "tests/conformance/suite.h"
+#include "tests/transport/udp/dpdk/bridge.h"
+#include "tests/transport/udp/udp_backend.h"
+
+namespace gaios::transport::conformance {
+namespace {
+
+using udp::Faults;
+using udp::Port;
+using udp::UdpBackendOptions;
+
+constexpr std::size_t kEnds = 4;
+constexpr std::uint16_t kUdpPort = 7000;
+
+std::unique_ptr<Port> OpenDpdk(ReplicaId id) {
+  static const base::TscClock clock(base::TscClock::Source::kKernel);
+  udp::dpdk::EnterBridge(kEnds);
+  const std::string number = std::to_string(id.value());
+  udp::dpdk::DpdkOptions options;
+  options.device = "net_af_packet" + number + ",iface=e" + number + ",framecnt=1024";
+  options.local = {.address = udp::dpdk::DpdkAddress(id.value()), .port = kUdpPort};
+  options.max_payload = 1'400;
+  options.file_prefix = "gaios-conformance-" + std::to_string(::getpid());
+  options.clock = &clock;
+  absl::StatusOr<std::unique_ptr<udp::dpdk::DpdkPort>> port = udp::dpdk::DpdkPort::Open(options);
+  GAIOS_CHECK(port.ok(), port.status().ToString().c_str());
+  return *std::move(port);
+}
+
+std::unique_ptr<Port> OpenSocket(ReplicaId id) {
+  udp::dpdk::EnterBridge(kEnds);
+  absl::StatusOr<std::unique_ptr<udp::SocketPort>> port =
+      udp::SocketPort::Open({.address = udp::dpdk::KernelAddress(id.value()), .port = kUdpPort});
+  GAIOS_CHECK(port.ok(), port.status().ToString().c_str());
+  return *std::move(port);
+}
+
+// Replica 0 by DPDK, the others by sockets; or the other way round.
+std::unique_ptr<Port> OpenMixed(ReplicaId id) {
+  return id.value() == 0 ? OpenDpdk(id) : OpenSocket(id);
+}
+std::unique_ptr<Port> OpenMixedOtherwise(ReplicaId id) {
+  return id.value() == 0 ? OpenSocket(id) : OpenDpdk(id);
+}
+
+void SkipWithoutBridge() {
+  if (const std::string missing = udp::dpdk::BridgeMissing(); !missing.empty()) {
+    GTEST_SKIP() << missing;
+  }
+}
+
+BackendFactory Dpdk(const std::string& name, const UdpBackendOptions& options) {
+  return {.name = name, .make = [=] {
+            SkipWithoutBridge();
+            return std::make_unique<udp::UdpBackend>(options);
+          }};
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Dpdk, ConformanceTest,
+                         testing::Values(Dpdk("all", {.make_port = OpenDpdk}),
+                                         Dpdk("first", {.make_port = OpenMixed}),
+                                         Dpdk("others", {.make_port = OpenMixedOtherwise}),
+                                         Dpdk("faults", {.make_port = OpenDpdk,
+                                                         .faults = {.seed = 5,
+                                                                    .lost = 100,
+                                                                    .doubled = 100,
+                                                                    .altered = 50,
+                                                                    .held = 200,
+                                                                    .most_flushes = 12}})),
+                         NameOf);
+
+}  // namespace gaios::transport::conformance

@@ -1,0 +1,147 @@
+// The port by a socket of the kernel: what it carries, and what it says when it cannot be had.
+
+#include "gaios/transport/udp/socket_port.h"
+
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gaios::transport::udp {
+namespace {
+
+using testing::HasSubstr;
+
+std::unique_ptr<SocketPort> Open(std::size_t max_payload = 1400) {
+  absl::StatusOr<std::unique_ptr<SocketPort>> port =
+      SocketPort::Open({.address = "127.0.0.1", .max_payload = max_payload});
+  EXPECT_TRUE(port.ok()) << port.status();
+  return *std::move(port);
+}
+
+class Collector final : public DatagramReceiver {
+ public:
+  void OnDatagram(Endpoint from, std::span<std::byte> payload) override {
+    from_ = from;
+    datagrams_.emplace_back(payload.begin(), payload.end());
+  }
+  // Until so many have come, or a time that is plenty has passed.
+  void Await(Port& port, std::size_t count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (datagrams_.size() < count && std::chrono::steady_clock::now() < deadline) {
+      port.Receive(*this, 64);
+    }
+  }
+  Endpoint from_;
+  std::vector<std::vector<std::byte>> datagrams_;
+};
+
+void Send(Port& port, Endpoint to, std::size_t bytes, std::byte fill) {
+  const std::span<std::byte> buffer = port.Claim();
+  ASSERT_EQ(buffer.size(), port.max_payload());
+  std::memset(buffer.data(), static_cast<int>(fill), bytes);
+  port.Send(bytes, to);
+}
+
+TEST(SocketPortTest, DatagramsGoWholeAndSayWhereTheyAreFrom) {
+  const std::unique_ptr<SocketPort> one = Open();
+  const std::unique_ptr<SocketPort> other = Open();
+  EXPECT_NE(one->local().port, 0);
+  EXPECT_GT(one->receive_room(), 8U);
+  for (std::size_t bytes : {std::size_t{1}, std::size_t{700}, std::size_t{1400}}) {
+    Send(*one, other->local(), bytes, std::byte{7});
+  }
+  one->Flush();
+  Collector collector;
+  collector.Await(*other, 3);
+  ASSERT_EQ(collector.datagrams_.size(), 3U);
+  EXPECT_EQ(collector.datagrams_[2], std::vector<std::byte>(1400, std::byte{7}));
+  EXPECT_EQ(collector.from_, one->local());
+  EXPECT_EQ(one->counters().sent, 3U);
+  EXPECT_EQ(one->counters().sent_bytes, 2101U);
+  EXPECT_EQ(other->counters().received, 3U);
+  EXPECT_EQ(other->counters().received_bytes, 2101U);
+}
+
+TEST(SocketPortTest, AFullQueueHasNoBufferUntilItIsFlushed) {
+  const std::unique_ptr<SocketPort> port = Open();
+  std::size_t queued = 0;
+  while (!port->Claim().empty()) {
+    Send(*port, port->local(), 8, std::byte{1});
+    ASSERT_LT(++queued, 10'000U);
+  }
+  port->Flush();
+  EXPECT_FALSE(port->Claim().empty());
+  Collector collector;
+  collector.Await(*port, queued);
+  EXPECT_EQ(collector.datagrams_.size(), queued);
+}
+
+TEST(SocketPortTest, ADatagramThatIsTooLongIsDroppedAndCounted) {
+  const std::unique_ptr<SocketPort> small = Open(512);
+  const std::unique_ptr<SocketPort> large = Open(1400);
+  Send(*large, small->local(), 513, std::byte{1});
+  Send(*large, small->local(), 512, std::byte{2});
+  large->Flush();
+  Collector collector;
+  collector.Await(*small, 1);
+  ASSERT_EQ(collector.datagrams_.size(), 1U);
+  EXPECT_EQ(collector.datagrams_[0][0], std::byte{2});
+  EXPECT_EQ(small->counters().malformed, 1U);
+}
+
+TEST(SocketPortTest, WhatTheQueueOfTheKernelDoesNotHoldIsCountedAsMissed) {
+  absl::StatusOr<std::unique_ptr<SocketPort>> port =
+      SocketPort::Open({.address = "127.0.0.1", .receive_buffer_bytes = 4096});
+  ASSERT_TRUE(port.ok()) << port.status();
+  const std::unique_ptr<SocketPort> sender = Open();
+  for (int i = 0; i < 200; ++i) {
+    Send(*sender, (*port)->local(), 1000, std::byte{1});
+    sender->Flush();
+  }
+  Collector collector;
+  collector.Await(**port, 1);
+  while ((*port)->Receive(collector, 64) != 0) {
+  }
+  // The count comes with a datagram that was taken into the queue after the loss.
+  Send(*sender, (*port)->local(), 1000, std::byte{1});
+  sender->Flush();
+  collector.Await(**port, collector.datagrams_.size() + 1);
+  EXPECT_EQ((*port)->counters().missed + collector.datagrams_.size(), 201U);
+  EXPECT_GT((*port)->counters().missed, 0U);
+}
+
+TEST(SocketPortTest, APortInUseIsSaidToBe) {
+  const std::unique_ptr<SocketPort> port = Open();
+  const absl::Status status = SocketPort::Open({.address = "127.0.0.1", .port = port->local().port}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("127.0.0.1 port " + std::to_string(port->local().port)));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("ss -ulpn"));
+}
+
+TEST(SocketPortTest, AnAddressOfAnotherHostIsSaidToBe) {
+  const absl::Status status = SocketPort::Open({.address = "192.0.2.1", .port = 7400}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no interface of this host has that address"));
+}
+
+TEST(SocketPortTest, WhatIsNoAddressIsSaidToBe) {
+  for (const char* const address : {"", "localhost", "::1", "0.0.0.0", "239.1.2.3"}) {
+    const absl::Status status = SocketPort::Open({.address = address}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << address;
+  }
+}
+
+TEST(SocketPortTest, DatagramsThatTheInterfaceDoesNotTakeWholeAreRefusedWithWhatItTakes) {
+  const absl::Status status = SocketPort::Open({.address = "127.0.0.1", .max_payload = 65'509}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("payload_bytes = "));
+}
+
+}  // namespace
+}  // namespace gaios::transport::udp

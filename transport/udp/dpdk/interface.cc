@@ -1,0 +1,79 @@
+#include "gaios/transport/udp/dpdk/interface.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <optional>
+#include <system_error>
+
+#include <absl/strings/str_cat.h>
+
+namespace gaios::transport::udp::dpdk {
+namespace {
+
+// The answer to one question about an interface; nothing when there is none of that name.
+std::optional<ifreq> Ask(int socket, const std::string& name, unsigned long question) {
+  ifreq request = {};
+  if (name.size() >= sizeof(request.ifr_name)) {
+    return std::nullopt;
+  }
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  if (::ioctl(socket, question, &request) != 0) {
+    return std::nullopt;
+  }
+  return request;
+}
+
+}  // namespace
+
+absl::StatusOr<KernelInterface> KernelInterface::Open(const std::string& name) {
+  base::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot ask the kernel for its interfaces: ", std::generic_category().message(errno)));
+  }
+  const std::optional<ifreq> index = Ask(socket.get(), name, SIOCGIFINDEX);
+  const std::optional<ifreq> flags = Ask(socket.get(), name, SIOCGIFFLAGS);
+  const std::optional<ifreq> mtu = Ask(socket.get(), name, SIOCGIFMTU);
+  const std::optional<ifreq> hardware = Ask(socket.get(), name, SIOCGIFHWADDR);
+  if (!index || !flags || !mtu || !hardware) {
+    return absl::NotFoundError(absl::StrCat("there is no network interface \"", name,
+                                            "\" here: `ip link` lists those of this network namespace"));
+  }
+  if (hardware->ifr_hwaddr.sa_family != ARPHRD_ETHER) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the network interface \"", name, "\" is not of Ethernet: choose another one, or kernel sockets"));
+  }
+  if ((flags->ifr_flags & IFF_UP) == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the network interface \"", name, "\" is down: ip link set ", name, " up"));
+  }
+  return KernelInterface(std::move(socket), name, index->ifr_ifindex, static_cast<std::size_t>(mtu->ifr_mtu));
+}
+
+bool KernelInterface::Up() const {
+  const std::optional<ifreq> index = Ask(socket_.get(), name_, SIOCGIFINDEX);
+  const std::optional<ifreq> flags = Ask(socket_.get(), name_, SIOCGIFFLAGS);
+  return index && index->ifr_ifindex == index_ && flags && (flags->ifr_flags & IFF_UP) != 0 &&
+         (flags->ifr_flags & IFF_RUNNING) != 0;
+}
+
+absl::Status CheckRawSockets() {
+  const base::UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (socket.valid()) {
+    return absl::OkStatus();
+  }
+  if (errno == EPERM || errno == EACCES) {
+    return absl::PermissionDeniedError(
+        "this process may not open raw sockets, which DPDK needs on a kernel's interface: run it as root, or "
+        "give the program what it needs: setcap cap_net_raw,cap_net_admin,cap_ipc_lock+ep PROGRAM");
+  }
+  return absl::UnavailableError(
+      absl::StrCat("cannot open a raw socket: ", std::generic_category().message(errno)));
+}
+
+}  // namespace gaios::transport::udp::dpdk

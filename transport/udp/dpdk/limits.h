@@ -1,0 +1,35 @@
+#ifndef GAIOS_TRANSPORT_UDP_DPDK_LIMITS_H_
+#define GAIOS_TRANSPORT_UDP_DPDK_LIMITS_H_
+
+// The bounds of a DpdkPort.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "gaios/transport/udp/dpdk/frame.h"
+
+namespace gaios::transport::udp::dpdk {
+
+// What every IPv4 host takes, and the largest frames that cards carry.
+inline constexpr std::uint16_t kMinMtu = 576;
+inline constexpr std::uint16_t kMaxMtu = 9'216;
+
+inline constexpr std::size_t kMaxFilePrefixBytes = 64;
+
+inline constexpr std::uint16_t kMinDescriptors = 64;
+inline constexpr std::uint16_t kMaxDescriptors = 4'096;
+
+// Datagrams that are queued until Flush, and frames taken from the device at a time.
+inline constexpr std::size_t kBurst = 64;
+static_assert(kBurst <= kMinDescriptors);
+
+// Buffers of a port besides those in a card's queues: bursts both ways, and what the threads' caches keep.
+inline constexpr std::size_t kSpareBuffers = 1'024;
+inline constexpr std::size_t kBufferCache = 256;
+static_assert(kSpareBuffers >= 2 * kBurst + 2 * kBufferCache);
+
+static_assert(kMinMtu > kIpv4Bytes + kUdpBytes);
+
+}  // namespace gaios::transport::udp::dpdk
+
+#endif  // GAIOS_TRANSPORT_UDP_DPDK_LIMITS_H_

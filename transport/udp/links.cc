@@ -1,0 +1,157 @@
+// Peers that come and go.
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "gaios/transport/udp/udp_transport.h"
+
+namespace gaios::transport::udp {
+namespace {
+
+// Between the first two pings of a peer that is tried, and at most.
+constexpr std::uint64_t kFirstPingPauseNs = 1'000'000;
+constexpr std::uint64_t kLongestPingPauseNs = 100'000'000;
+// A peer that has not answered for so long is a matter for the user.
+constexpr std::uint64_t kPatienceNs = 2'000'000'000;
+
+std::string AddressText(const Endpoint& endpoint) {
+  return absl::StrCat(endpoint.address >> 24, ".", endpoint.address >> 16 & 0xff, ".",
+                      endpoint.address >> 8 & 0xff, ".", endpoint.address & 0xff, " port ", endpoint.port);
+}
+
+}  // namespace
+
+std::size_t UdpTransport::TakeNews(EventHandler& handler) {
+  std::size_t events = 0;
+  for (News& news : connector_->TakeNews()) {
+    Link& link = links_[news.peer.value()];
+    if (news.kind == News::Kind::kConnected) {
+      Connected(std::move(news));
+    } else if (link.state != LinkState::kClosed && link.life == news.life) {
+      events += CloseLink(link, handler);
+    }
+  }
+  return events;
+}
+
+void UdpTransport::Connected(News news) {
+  Link& link = links_[news.peer.value()];
+  GAIOS_CHECK(link.state == LinkState::kClosed, "the end of a connection is told before the next one");
+  if (link.incarnation != news.incarnation) {
+    link.last_grant = {};
+  }
+  link.state = LinkState::kTrying;
+  link.life = news.life;
+  link.incarnation = news.incarnation;
+  link.endpoint = {.address = news.hello.address, .port = news.hello.port};
+  link.payload_bytes = std::min<std::size_t>(port_->max_payload(), news.hello.payload_bytes);
+  link.tag_out = news.tag_out;
+  link.tag_in = news.tag_in;
+  link.seal = std::move(news.seal);
+  link.heard_ns = link.trying_ns = now_ns_;
+  link.ping.Start(kFirstPingPauseNs);
+  link.pings = 0;
+  link.short_pong = false;
+  link.told = false;
+  link.sender.Rewire(PieceBytes(link), news.hello.room, link.fresh_rtt);
+  next_timers_ns_ = 0;
+}
+
+void UdpTransport::BringUp(Link& link) {
+  link.state = LinkState::kUp;
+  link.ping.Stop();
+  ++counters_.links_up;
+  // What was granted while it was not there.
+  if (latest_to_ == link.peer && !latest_grant_.ballot.none() &&
+      HoldsLatest(link, latest_grant_.ballot.packed(), latest_grant_.number)) {
+    link.grant.Start(options_.min_timeout_ns);
+  }
+  ++events_;
+  handler_->OnLinkUp(link.peer, link.incarnation);
+}
+
+// Everything posted is answered before the end of the link is.
+std::size_t UdpTransport::CloseLink(Link& link, EventHandler& handler) {
+  const bool was_up = link.up();
+  link.state = LinkState::kClosed;
+  DropPath(link, Outcome::kDown, PathState::kNone);
+  link.grant.Stop();
+  link.ping.Stop();
+  link.fenced_due = link.ack_due = false;
+  std::size_t events = Report(link, handler);
+  for (std::uint64_t open = link.controls.GiveUp(); open != 0; --open) {
+    handler.OnControl(link.peer, Outcome::kDown, ControlView{});
+    ++events;
+  }
+  if (was_up) {
+    ++counters_.links_down;
+    handler.OnLinkDown(link.peer);
+    ++events;
+  }
+  return events;
+}
+
+std::size_t UdpTransport::RunTimers(EventHandler& handler) {
+  std::size_t events = 0;
+  for (Link& link : links_) {
+    if (link.state == LinkState::kClosed) {
+      continue;
+    }
+    link.sender.RunTimer(now_ns_);
+    if (link.state == LinkState::kTrying) {
+      if (link.ping.Ring(now_ns_, kLongestPingPauseNs)) {
+        // Now and then a short one: it tells a path that takes no long datagrams from none.
+        const bool brief = link.pings++ % 4 == 3;
+        SendPing(link, Kind::kPing, now_ns_, brief ? kMinPayloadBytes : link.payload_bytes);
+        TellTrouble(link);
+      }
+      continue;
+    }
+    const bool silent = now_ns_ - link.heard_ns >= options_.silence_timeout_ns;
+    const bool stalled =
+        link.sender.busy() && now_ns_ - link.sender.stalled_since_ns() >= options_.silence_timeout_ns;
+    if (silent || stalled) {
+      ++counters_.links_silent;
+      connector_->Tell(absl::StrCat("the link to replica ", int{link.peer.value()}, " at ",
+                                    AddressText(link.endpoint), " is given up, and tried again: ",
+                                    silent ? "nothing has come from it for " : "it has taken nothing for ",
+                                    options_.silence_timeout_ns / 1'000'000, " ms"));
+      connector_->Disconnect(link.peer, link.life);
+      events += CloseLink(link, handler);
+      continue;
+    }
+    if (now_ns_ - link.heard_ns < options_.silence_timeout_ns / 4) {
+      link.ping.Stop();
+      continue;
+    }
+    if (!link.ping.due) {
+      link.ping.Start(options_.silence_timeout_ns / 16);
+    }
+    if (link.ping.Ring(now_ns_, options_.silence_timeout_ns / 8)) {
+      SendPing(link, Kind::kPing, now_ns_, kMinPayloadBytes);
+    }
+  }
+  return events;
+}
+
+// The user hears once of a peer that is there and does not answer datagrams.
+void UdpTransport::TellTrouble(Link& link) {
+  if (link.told || now_ns_ - link.trying_ns < kPatienceNs) {
+    return;
+  }
+  link.told = true;
+  const std::string who =
+      absl::StrCat("replica ", int{link.peer.value()}, " at ", AddressText(link.endpoint));
+  if (link.short_pong) {
+    connector_->Tell(
+        absl::StrCat("datagrams of ", link.payload_bytes, " bytes do not reach ", who,
+                     " and come back, shorter ones do: lower payload_bytes in the [udp] section, or "
+                     "raise the MTU on the way"));
+  } else {
+    connector_->Tell(absl::StrCat("no datagram reaches ", who,
+                                  " and comes back: see that UDP between the two is not filtered"));
+  }
+}
+
+}  // namespace gaios::transport::udp

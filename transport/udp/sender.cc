@@ -1,0 +1,210 @@
+#include "gaios/transport/udp/sender.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace gaios::transport::udp {
+
+void Sender::Restart() {
+  for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_; ++sequence) {
+    At(sequence).state = Piece::State::kNone;
+  }
+  cumulative_ = last_ = offered_ = 0;
+  orders_ = newest_ = 0;
+  in_flight_ = lost_ = 0;
+  rtt_.Progress();
+}
+
+void Sender::Rewire(std::size_t piece_bytes, std::uint32_t room, const RttEstimator& fresh) {
+  Restart();
+  piece_bytes_ = piece_bytes;
+  rtt_ = fresh;
+  window_ = SendWindow(room);
+}
+
+// Makes the next piece of what is posted, as much as fits. False when nothing is.
+bool Sender::Cut(PostedQueue& posted) {
+  PostedOperation* operation = posted.ToCut();
+  if (operation == nullptr || operation->completion.operation == Operation::kReadLog) {
+    return false;
+  }
+  Piece& piece = At(last_ + 1);
+  piece.bytes = 0;
+  piece.word_set = 0;
+  piece.order = 0;
+  bool placed = false;  // whether the piece has a position
+  for (; operation != nullptr; operation = posted.ToCut()) {
+    if (operation->completion.operation == Operation::kWriteWord) {
+      const auto word = static_cast<std::size_t>(operation->word);
+      piece.words[word] = operation->value;
+      piece.word_set = static_cast<std::uint8_t>(piece.word_set | (1U << word));
+    } else if (operation->completion.operation == Operation::kWrite) {
+      if (placed && operation->range.from != piece.position + piece.bytes) {
+        break;
+      }
+      if (!placed) {
+        piece.position = operation->range.from;
+        placed = true;
+      }
+      const auto bytes = static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(operation->range.size(), piece_bytes_ - piece.bytes));
+      piece.bytes += bytes;
+      operation->range.from = operation->range.from + bytes;
+      if (!operation->range.empty()) {
+        break;  // the piece is full
+      }
+    } else {
+      break;  // a read: it begins behind what was posted before it
+    }
+    operation->last_sequence = last_ + 1;
+    operation->cut = true;
+  }
+  ++last_;
+  piece.state = Piece::State::kLost;
+  ++lost_;
+  return true;
+}
+
+const Piece* Sender::Next(PostedQueue& posted, std::uint64_t now_ns) {
+  if (offered_ != 0) {
+    return &At(offered_);
+  }
+  if (in_flight_ >= window_.size() || !window_.Paced(now_ns, rtt_.smoothed_ns())) {
+    return nullptr;
+  }
+  if (lost_ == 0) {
+    if (last_ - cumulative_ >= kWindow - 1 || !Cut(posted)) {
+      return nullptr;
+    }
+    offered_ = last_;
+    return &At(offered_);
+  }
+  for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_; ++sequence) {
+    if (At(sequence).state == Piece::State::kLost) {
+      offered_ = sequence;
+      return &At(offered_);
+    }
+  }
+  return nullptr;
+}
+
+void Sender::Sent(std::uint64_t now_ns) {
+  Piece& piece = At(offered_);
+  if (in_flight_ == 0) {
+    timer_ns_ = now_ns + rtt_.timeout_ns();
+    if (cumulative_ + 1 == offered_ && piece.order == 0) {
+      progress_ns_ = now_ns;
+    }
+  }
+  piece.order = ++orders_;
+  piece.state = Piece::State::kInFlight;
+  --lost_;
+  ++in_flight_;
+  offered_ = 0;
+  window_.OnSent();
+  ++counters_.sent;
+}
+
+void Sender::Take(std::uint64_t sequence) {
+  Piece& piece = At(sequence);
+  if (piece.state == Piece::State::kInFlight) {
+    --in_flight_;
+  } else if (piece.state == Piece::State::kLost) {
+    --lost_;
+    if (offered_ == sequence) {
+      offered_ = 0;
+    }
+  }
+  newest_ = std::max(newest_, piece.order);
+  piece.state = Piece::State::kTaken;
+}
+
+bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::uint64_t now_ns) {
+  if (ack.cumulative > last_) {
+    ++counters_.acks_refused;
+    return false;
+  }
+  std::uint32_t taken = 0;
+  while (cumulative_ < ack.cumulative) {
+    const std::uint64_t sequence = ++cumulative_;
+    if (At(sequence).state != Piece::State::kTaken) {
+      Take(sequence);
+      ++taken;
+    }
+    At(sequence).state = Piece::State::kNone;
+  }
+  std::uint64_t highest = 0;
+  for (std::uint32_t word = 0; word < ack.bitmap_words; ++word) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, bitmap.data() + word * sizeof(bits), sizeof(bits));
+    for (; bits != 0; bits &= bits - 1) {
+      const std::uint64_t sequence =
+          ack.cumulative + 1 + 64 * word + static_cast<std::uint64_t>(std::countr_zero(bits));
+      if (sequence > last_) {
+        ++counters_.acks_refused;
+        return taken != 0;
+      }
+      if (sequence > cumulative_) {
+        highest = std::max(highest, sequence);
+        if (At(sequence).state != Piece::State::kTaken) {
+          Take(sequence);
+          ++taken;
+        }
+      }
+    }
+  }
+  if (highest != 0) {
+    FindLost(last_);
+  }
+  if (taken == 0) {
+    return false;
+  }
+  ++counters_.acks;
+  if (ack.stamp_ns != 0 && ack.stamp_ns <= now_ns && now_ns - ack.stamp_ns >= ack.held_ns) {
+    rtt_.Sample(now_ns - ack.stamp_ns - ack.held_ns);
+  }
+  rtt_.Progress();
+  window_.OnAcked(taken);
+  progress_ns_ = now_ns;
+  timer_ns_ = now_ns + rtt_.timeout_ns();
+  return true;
+}
+
+// What was sent well before something that arrived, and has not, is lost.
+void Sender::FindLost(std::uint64_t highest) {
+  std::uint32_t found = 0;
+  for (std::uint64_t sequence = cumulative_ + 1; sequence <= highest; ++sequence) {
+    Piece& piece = At(sequence);
+    if (piece.state == Piece::State::kInFlight && piece.order + kReordering <= newest_) {
+      piece.state = Piece::State::kLost;
+      --in_flight_;
+      ++lost_;
+      ++found;
+    }
+  }
+  counters_.lost += found;
+  window_.OnLost(found);
+}
+
+void Sender::RunTimer(std::uint64_t now_ns) {
+  if (in_flight_ == 0 || now_ns < timer_ns_) {
+    return;
+  }
+  ++counters_.timeouts;
+  rtt_.BackOff();
+  window_.OnTimeout();
+  timer_ns_ = now_ns + rtt_.timeout_ns();
+  std::uint32_t probes = 0;
+  for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_ && probes < kProbes; ++sequence) {
+    Piece& piece = At(sequence);
+    if (piece.state == Piece::State::kInFlight) {
+      piece.state = Piece::State::kLost;
+      --in_flight_;
+      ++lost_;
+      ++probes;
+    }
+  }
+}
+
+}  // namespace gaios::transport::udp
