@@ -351,7 +351,7 @@ INSTANTIATE_TEST_SUITE_P(
               {"replica 2 has the udp_address of another", "each needs its own"}},
         Wrong{"UdpAddressWithVerbs",
               With(kVerbs, "10.0.0.2:7400\"\n", "10.0.0.2:7400\"\nudp_address = \"10.0.0.2:1\"\n"),
-              {":12: replica.udp_address does not go with"}},
+              {":13: replica.udp_address does not go with"}},
         Wrong{"RdmaAddressWithUdp",
               With(kUdp, "10.0.0.2:7400\"\n", "10.0.0.2:7400\"\nrdma_address = \"10.0.0.2\"\n"),
               {":13: replica.rdma_address does not go with"}},
