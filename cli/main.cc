@@ -43,7 +43,8 @@ void AddDemo(CLI::App& app, int& exit_code) {
                       "order flow from a recording, ITCH 5.0 or Bitstamp L3 CSV, plain or compressed");
   command->add_option("--seed", flags->seed, "of the generated order flow")->capture_default_str();
   command
-      ->add_option("--transport", flags->transport, "shm, or verbs for processes that share an RDMA device")
+      ->add_option("--transport", flags->transport,
+                   "shm, verbs for processes that share an RDMA device, or udp over the loopback")
       ->capture_default_str();
   command->add_option(
       "--inject-fault", flags->fault,

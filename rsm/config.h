@@ -27,7 +27,9 @@ enum class StateMachineKind : std::uint8_t { kOrderBook, kCounter };
 [[nodiscard]] std::string_view StateMachineKindName(StateMachineKind kind);  // as in the file
 
 // How replicas reach each other's memory.
-enum class TransportKind : std::uint8_t { kShm, kVerbs };
+enum class TransportKind : std::uint8_t { kShm, kVerbs, kUdp };
+inline constexpr TransportKind kTransportKinds[] = {TransportKind::kShm, TransportKind::kVerbs,
+                                                    TransportKind::kUdp};
 [[nodiscard]] std::string_view TransportKindName(TransportKind kind);  // as in the file
 
 struct ReplicaConfig {
@@ -38,6 +40,9 @@ struct ReplicaConfig {
   std::uint16_t port = 0;
   // Which RoCEv2 address its RDMA device uses, numeric; empty: the first that suits.
   std::string rdma_address;
+  // Where its datagrams go, IPv4 and numeric; empty: the same as `address` and `port`.
+  std::string udp_address;
+  std::uint16_t udp_port = 0;
 };
 
 // [verbs], for all replicas alike. Defaults are those of the transport (transport/verbs/options.h).
@@ -49,6 +54,12 @@ struct VerbsConfig {
   std::uint8_t retries = 6;
   std::uint8_t traffic_class = 0;
   std::uint8_t service_level = 0;
+};
+
+// [udp], for all replicas alike.
+struct UdpConfig {
+  std::size_t payload_bytes = 1400;  // of a datagram, at most; 28 less than the MTU is the most that helps
+  bool authenticate = true;          // false: for a network segment that nobody else can send to
 };
 
 // [credentials]: paths. Either `key_file` or the other three, see transport/bootstrap/options.h.
@@ -91,6 +102,7 @@ struct Config {
 
   TransportKind transport = TransportKind::kShm;
   VerbsConfig verbs;
+  UdpConfig udp;
   CredentialsConfig credentials;
 
   std::vector<ReplicaConfig> replicas;  // [[replica]], in the order of their ids, which are 0, 1, ...

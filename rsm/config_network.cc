@@ -17,25 +17,34 @@ namespace {
 
 constexpr auto kVerbsKeys = std::to_array<std::string_view>(
     {"device", "port", "fence", "ack_timeout", "retries", "traffic_class", "service_level"});
+constexpr auto kUdpKeys = std::to_array<std::string_view>({"payload_bytes", "authenticate"});
 constexpr auto kFences = std::to_array<std::string_view>({"qp_error", "mr_deregistration"});
 constexpr auto kCredentialKeys =
     std::to_array<std::string_view>({"key_file", "ca_file", "certificate_file", "private_key_file"});
 constexpr const char* kAddressForm =
     "an address in numbers and a port, such as \"10.0.0.1:7400\" or \"[fd00::1]:7400\"";
 
-// Whether the section may be there.
-bool Belongs(Section& top, const char* section, const Config& config) {
-  if (config.transport == TransportKind::kShm && top.Find(section) != nullptr) {
-    top.FailAt(section, "does not go with transport = \"shm\", which stays on one host: leave it out");
+std::string DoesNotGo(TransportKind transport) {
+  return absl::StrCat("does not go with transport = \"", std::string(TransportKindName(transport)), "\"",
+                      transport == TransportKind::kShm ? ", which stays on one host" : "", ": leave it out");
+}
+
+// Whether a section that goes with `kind` alone is to be read.
+bool Belongs(Section& top, const char* section, const Config& config, TransportKind kind) {
+  if (config.transport != kind && top.Find(section) != nullptr) {
+    top.FailAt(section, DoesNotGo(config.transport));
     return false;
   }
-  return config.transport != TransportKind::kShm;
+  return config.transport == kind;
+}
+
+bool IsNumeric(const std::string& address, int family) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes;
+  return inet_pton(family, address.c_str(), bytes.data()) == 1;
 }
 
 bool IsNumeric(const std::string& address) {
-  std::array<unsigned char, sizeof(in6_addr)> bytes;
-  return inet_pton(AF_INET, address.c_str(), bytes.data()) == 1 ||
-         inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
+  return IsNumeric(address, AF_INET) || IsNumeric(address, AF_INET6);
 }
 
 // "10.0.0.1:7400" or "[fd00::1]:7400" taken apart; port 0 when it is neither.
@@ -63,24 +72,33 @@ std::pair<std::string, std::uint16_t> AddressAndPort(std::string_view text) {
 }  // namespace
 
 std::string_view TransportKindName(TransportKind kind) {
-  return kind == TransportKind::kShm ? "shm" : "verbs";
+  switch (kind) {
+    case TransportKind::kShm:
+      return "shm";
+    case TransportKind::kVerbs:
+      return "verbs";
+    case TransportKind::kUdp:
+      return "udp";
+  }
+  return "unknown";
 }
 
 TransportKind ReadTransport(Section& top) {
   const std::string name = top.RequiredText("transport");
-  for (const TransportKind kind : {TransportKind::kShm, TransportKind::kVerbs}) {
+  for (const TransportKind kind : kTransportKinds) {
     if (name == TransportKindName(kind)) {
       return kind;
     }
   }
-  top.FailAt("transport", absl::StrCat("is \"", name,
-                                       "\"; known are \"shm\", for replicas on one host, and \"verbs\", for "
-                                       "hosts with RDMA devices"));
+  top.FailAt("transport",
+             absl::StrCat("is \"", name,
+                          "\"; known are \"shm\", for replicas on one host, \"verbs\", for hosts with RDMA "
+                          "devices, and \"udp\", for hosts without"));
   return TransportKind::kShm;
 }
 
 void ReadVerbs(Section& top, Section& verbs, Config& config) {
-  if (!Belongs(top, "verbs", config)) {
+  if (!Belongs(top, "verbs", config, TransportKind::kVerbs)) {
     return;
   }
   verbs.AllowOnly(kVerbsKeys);
@@ -101,8 +119,20 @@ void ReadVerbs(Section& top, Section& verbs, Config& config) {
   verbs.Read("service_level", {0, 15}, 1, config.verbs.service_level);
 }
 
+void ReadUdp(Section& top, Section& udp, Config& config) {
+  if (!Belongs(top, "udp", config, TransportKind::kUdp)) {
+    return;
+  }
+  udp.AllowOnly(kUdpKeys);
+  udp.Read("payload_bytes", {512, 8900}, 1, config.udp.payload_bytes);
+  udp.ReadFlag("authenticate", config.udp.authenticate);
+}
+
 void ReadCredentials(Section& top, Section& credentials, Config& config) {
-  if (!Belongs(top, "credentials", config)) {
+  if (config.transport == TransportKind::kShm) {
+    if (top.Find("credentials") != nullptr) {
+      top.FailAt("credentials", DoesNotGo(config.transport));
+    }
     return;
   }
   if (top.Find("credentials") == nullptr) {
@@ -131,12 +161,49 @@ void ReadCredentials(Section& top, Section& credentials, Config& config) {
   }
 }
 
+namespace {
+
+void ReadRdmaAddress(Section& section, ReplicaConfig& replica) {
+  replica.rdma_address = section.RequiredText("rdma_address");
+  if (!IsNumeric(replica.rdma_address)) {
+    section.FailAt("rdma_address",
+                   absl::StrCat("is \"", replica.rdma_address,
+                                "\"; it must be an address in numbers, without a port: one that the network "
+                                "interface of the RDMA device has, such as \"10.0.0.1\" or \"fd00::1\""));
+  }
+}
+
+void ReadUdpAddress(Section& section, ReplicaConfig& replica) {
+  replica.udp_address = replica.address;
+  replica.udp_port = replica.port;
+  if (section.Find("udp_address") != nullptr) {
+    const std::string text = section.RequiredText("udp_address");
+    std::tie(replica.udp_address, replica.udp_port) = AddressAndPort(text);
+    if (replica.udp_port == 0 || !IsNumeric(replica.udp_address, AF_INET)) {
+      section.FailAt("udp_address",
+                     absl::StrCat("is \"", text,
+                                  "\"; it must be an IPv4 address in numbers and a port, such as "
+                                  "\"10.0.0.1:7400\""));
+    }
+  } else if (!IsNumeric(replica.udp_address, AF_INET)) {
+    section.FailAt("udp_address",
+                   "is missing: datagrams go over IPv4, and `address` is not of it. Add one, such "
+                   "as \"10.0.0.1:7400\"");
+  }
+}
+
+}  // namespace
+
 void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& replica) {
+  for (const auto& [key, kind] :
+       {std::pair("rdma_address", TransportKind::kVerbs), std::pair("udp_address", TransportKind::kUdp)}) {
+    if (transport != kind && section.Find(key) != nullptr) {
+      section.FailAt(key, DoesNotGo(transport));
+    }
+  }
   if (transport == TransportKind::kShm) {
-    for (const char* const key : {"address", "rdma_address"}) {
-      if (section.Find(key) != nullptr) {
-        section.FailAt(key, "does not go with transport = \"shm\", which stays on one host: leave it out");
-      }
+    if (section.Find("address") != nullptr) {
+      section.FailAt("address", DoesNotGo(transport));
     }
     return;
   }
@@ -148,16 +215,12 @@ void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& repli
   std::tie(replica.address, replica.port) = AddressAndPort(text);
   if (replica.port == 0) {
     section.FailAt("address", absl::StrCat("is \"", text, "\"; it must be ", kAddressForm));
+    return;
   }
-  if (section.Find("rdma_address") != nullptr) {
-    replica.rdma_address = section.RequiredText("rdma_address");
-    if (!IsNumeric(replica.rdma_address)) {
-      section.FailAt(
-          "rdma_address",
-          absl::StrCat("is \"", replica.rdma_address,
-                       "\"; it must be an address in numbers, without a port: one that the network "
-                       "interface of the RDMA device has, such as \"10.0.0.1\" or \"fd00::1\""));
-    }
+  if (transport == TransportKind::kUdp) {
+    ReadUdpAddress(section, replica);
+  } else if (section.Find("rdma_address") != nullptr) {
+    ReadRdmaAddress(section, replica);
   }
 }
 
@@ -170,6 +233,15 @@ void CheckAddresses(Section& top, const Config& config) {
     if (!taken.insert({replica.address, replica.port}).second) {
       top.FailAt("replica", absl::StrCat(replica.id.value(), " has the address of another, ", replica.address,
                                          " port ", replica.port, "; each needs its own"));
+    }
+  }
+  taken.clear();
+  for (const ReplicaConfig& replica : config.replicas) {
+    if (config.transport == TransportKind::kUdp &&
+        !taken.insert({replica.udp_address, replica.udp_port}).second) {
+      top.FailAt("replica",
+                 absl::StrCat(replica.id.value(), " has the udp_address of another, ", replica.udp_address,
+                              " port ", replica.udp_port, "; each needs its own"));
     }
   }
 }

@@ -10,6 +10,7 @@ namespace gaios::rsm {
 
 [[nodiscard]] TransportKind ReadTransport(Section& top);
 void ReadVerbs(Section& top, Section& verbs, Config& config);
+void ReadUdp(Section& top, Section& udp, Config& config);
 void ReadCredentials(Section& top, Section& credentials, Config& config);
 void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& replica);
 // Once all replicas are known.

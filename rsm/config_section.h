@@ -91,6 +91,20 @@ class Section {
     }
   }
 
+  // True or false, stored in `value`, which keeps its default when the key is absent.
+  void ReadFlag(std::string_view key, bool& value) {
+    const toml::node* const node = Find(key);
+    if (node == nullptr) {
+      return;
+    }
+    const std::optional<bool> read = node->value_exact<bool>();
+    if (!read.has_value()) {
+      Fail(LineOf(*node), key, "must be true or false, without quotes");
+      return;
+    }
+    value = *read;
+  }
+
   [[nodiscard]] const toml::node* Find(std::string_view key) const {
     return table_ == nullptr ? nullptr : table_->get(key);
   }

@@ -51,7 +51,7 @@ struct LinkCounters {
   std::uint64_t applied = 0;    // position it has applied, as last read
   std::uint64_t lag_bytes = 0;  // from what it has applied to the end of our log
   std::uint64_t rtt_ns = 0;     // 0: this path does not measure it
-  std::uint64_t loss = 0;       // packets lost; 0 on shared memory
+  std::uint64_t loss = 0;       // packets known to be lost; 0 where this path does not count them
   std::uint64_t switches = 0;   // changes of path; 0 with one path
 };
 

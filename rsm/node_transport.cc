@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "gaios/rsm/node_udp.h"
 #include "gaios/rsm/node_verbs.h"
 #include "gaios/transport/shm/shm_transport.h"
 
@@ -53,12 +54,22 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(const Config& c
       return OpenShm(config, options, std::move(lock));
     case TransportKind::kVerbs:
       return OpenVerbs(config, options, std::move(lock));
+    case TransportKind::kUdp:
+      return OpenUdp(config, options, std::move(lock));
   }
   return absl::InternalError("a config of no transport");
 }
 
 absl::StatusOr<std::string> DescribeDevice(const Config& config) {
-  return config.transport == TransportKind::kVerbs ? DescribeVerbs(config) : std::string();
+  switch (config.transport) {
+    case TransportKind::kShm:
+      return std::string();
+    case TransportKind::kVerbs:
+      return DescribeVerbs(config);
+    case TransportKind::kUdp:
+      return DescribeUdp(config);
+  }
+  return absl::InternalError("a config of no transport");
 }
 
 }  // namespace gaios::rsm

@@ -4,6 +4,7 @@
 // The transport that a config asks for, with what a node needs of it beside the contract.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,12 @@
 
 namespace gaios::rsm {
 
+// What a transport has measured of the path to one peer.
+struct PathFacts {
+  std::uint64_t rtt_ns = 0;  // 0: not measured
+  std::uint64_t loss = 0;    // packets known to be lost, since the transport was opened
+};
+
 // One thread, but for what the backend says of its own.
 class NodeTransport {
  public:
@@ -33,6 +40,7 @@ class NodeTransport {
   [[nodiscard]] virtual std::size_t reserved_bytes() const = 0;
   // Nothing where replicas share a host.
   [[nodiscard]] virtual std::optional<TransportCounters> counters() const = 0;
+  [[nodiscard]] virtual PathFacts path(paxos::ReplicaId /*peer*/) const { return {}; }
 };
 
 struct NodeTransportOptions {
@@ -48,8 +56,8 @@ struct NodeTransportOptions {
 [[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(
     const Config& config, const NodeTransportOptions& options, transport::shm::IdLock lock);
 
-// The device that the config asks for, and how writers are fenced on it, in a sentence; empty where the
-// transport has no device. Opens the device. Errors as above.
+// The device or port that the config asks for, in a sentence; empty where the transport has none. Opens it.
+// Errors as above.
 [[nodiscard]] absl::StatusOr<std::string> DescribeDevice(const Config& config);
 
 // Whether this build has it.

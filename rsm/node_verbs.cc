@@ -6,8 +6,8 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "gaios/transport/bootstrap/bootstrap.h"
-#include "gaios/transport/bootstrap/bootstrap_channel.h"
+#include "gaios/rsm/node_bootstrap.h"
+#include "gaios/transport/bootstrap/peer_channel.h"
 #include "gaios/transport/verbs/fencing.h"
 #include "gaios/transport/verbs/libverbs_device.h"
 #include "gaios/transport/verbs/verbs_transport.h"
@@ -19,22 +19,7 @@ TransportCounters CountersOf(const transport::bootstrap::ChannelCounters& channe
                              const transport::verbs::VerbsCounters& verbs) {
   using enum TransportCounter;
   TransportCounters all;
-  all[kConnectionsDialled] = channel.connections_dialled;
-  all[kDialsFailed] = channel.dials_failed;
-  all[kConnectionsAccepted] = channel.connections_accepted;
-  all[kPeersUp] = channel.peers_up;
-  all[kPeersDown] = channel.peers_down;
-  all[kFramesSent] = channel.frames_sent;
-  all[kFramesReceived] = channel.frames_received;
-  all[kFramesMalformed] = channel.frames_malformed;
-  all[kRefusedByUs] = channel.refused_by_us;
-  all[kRefusedByPeer] = channel.refused_by_peer;
-  all[kStrangersGarbage] = channel.strangers_garbage;
-  all[kStrangersOversized] = channel.strangers_oversized;
-  all[kStrangersSlow] = channel.strangers_slow;
-  all[kStrangersCrowded] = channel.strangers_crowded;
-  all[kStrangersGone] = channel.strangers_gone;
-  all[kStrangersUnserved] = channel.strangers_unserved;
+  CountChannel(channel, all);
   all[kMessagesSent] = verbs.messages_sent;
   all[kMessagesDropped] = verbs.messages_dropped;
   all[kMessagesMalformed] = verbs.messages_malformed;
@@ -76,31 +61,6 @@ class VerbsNodeTransport final : public NodeTransport {
   const transport::shm::IdLock lock_;
   const std::unique_ptr<transport::verbs::VerbsTransport> transport_;
 };
-
-transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
-                                                   const NodeTransportOptions& options) {
-  transport::bootstrap::BootstrapOptions bootstrap;
-  for (const ReplicaConfig& replica : config.replicas) {
-    if (replica.id == options.self) {
-      bootstrap.listen_address = replica.address;
-      bootstrap.listen_port = replica.port;
-    } else {
-      bootstrap.peers.push_back({replica.id, replica.address, replica.port});
-    }
-  }
-  bootstrap.credentials = {.key_file = config.credentials.key_file,
-                           .ca_file = config.credentials.ca_file,
-                           .certificate_file = config.credentials.certificate_file,
-                           .private_key_file = config.credentials.private_key_file};
-  bootstrap.cluster = config.group;
-  bootstrap.group = options.group;
-  bootstrap.group_name = options.group_name;
-  bootstrap.capacity_bytes = config.capacity_bytes;
-  bootstrap.self = options.self;
-  bootstrap.incarnation = options.incarnation;
-  bootstrap.clock = options.clock;
-  return bootstrap;
-}
 
 std::string RdmaAddressOf(const Config& config, paxos::ReplicaId self) {
   for (const ReplicaConfig& replica : config.replicas) {
@@ -149,10 +109,10 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   if (!device.ok()) {
     return device.status();
   }
-  absl::StatusOr<std::unique_ptr<transport::bootstrap::Bootstrap>> bootstrap =
-      transport::bootstrap::Bootstrap::Open(BootstrapOf(config, options));
-  if (!bootstrap.ok()) {
-    return bootstrap.status();
+  absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> channel =
+      OpenPeerChannel(config, options);
+  if (!channel.ok()) {
+    return channel.status();
   }
 
   transport::verbs::VerbsOptions verbs;
@@ -167,9 +127,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   verbs.service_level = config.verbs.service_level;
   verbs.fence = NamedFence(config);
   absl::StatusOr<std::unique_ptr<transport::verbs::VerbsTransport>> transport =
-      transport::verbs::VerbsTransport::Reserve(
-          verbs, *std::move(device),
-          std::make_unique<transport::bootstrap::BootstrapChannel>(*std::move(bootstrap)));
+      transport::verbs::VerbsTransport::Reserve(verbs, *std::move(device), *std::move(channel));
   if (!transport.ok()) {
     return transport.status();
   }

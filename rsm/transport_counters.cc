@@ -74,6 +74,58 @@ std::string_view TransportCounterName(TransportCounter counter) {
       return "devices_lost";
     case TransportCounter::kFailedWork:
       return "failed_work";
+    case TransportCounter::kDroppedTruncated:
+      return "dropped_truncated";
+    case TransportCounter::kDroppedOversized:
+      return "dropped_oversized";
+    case TransportCounter::kDroppedForeign:
+      return "dropped_foreign";
+    case TransportCounter::kDroppedOtherVersion:
+      return "dropped_other_version";
+    case TransportCounter::kDroppedReflected:
+      return "dropped_reflected";
+    case TransportCounter::kDroppedMisdirected:
+      return "dropped_misdirected";
+    case TransportCounter::kDroppedMalformed:
+      return "dropped_malformed";
+    case TransportCounter::kDroppedStranger:
+      return "dropped_stranger";
+    case TransportCounter::kDroppedStale:
+      return "dropped_stale";
+    case TransportCounter::kDroppedForged:
+      return "dropped_forged";
+    case TransportCounter::kDroppedReplayed:
+      return "dropped_replayed";
+    case TransportCounter::kWritesTaken:
+      return "writes_taken";
+    case TransportCounter::kWritesAgain:
+      return "writes_again";
+    case TransportCounter::kWritesFenced:
+      return "writes_fenced";
+    case TransportCounter::kWritesOutside:
+      return "writes_outside";
+    case TransportCounter::kWritesUngranted:
+      return "writes_ungranted";
+    case TransportCounter::kPiecesSent:
+      return "pieces_sent";
+    case TransportCounter::kPiecesLost:
+      return "pieces_lost";
+    case TransportCounter::kTimeouts:
+      return "timeouts";
+    case TransportCounter::kAcksSent:
+      return "acks_sent";
+    case TransportCounter::kAnswersLate:
+      return "answers_late";
+    case TransportCounter::kLinksSilent:
+      return "links_silent";
+    case TransportCounter::kDatagramsSent:
+      return "datagrams_sent";
+    case TransportCounter::kDatagramsNotSent:
+      return "datagrams_not_sent";
+    case TransportCounter::kDatagramsReceived:
+      return "datagrams_received";
+    case TransportCounter::kDatagramsMissed:
+      return "datagrams_missed";
   }
   GAIOS_CHECK(false, "no such counter");
   return "";
@@ -97,6 +149,12 @@ bool TellsOfTrouble(TransportCounter counter) {
     case TransportCounter::kPathsBroken:
     case TransportCounter::kPostsFailed:
     case TransportCounter::kDevicesLost:
+    case TransportCounter::kDroppedForeign:
+    case TransportCounter::kDroppedOtherVersion:
+    case TransportCounter::kDroppedReflected:
+    case TransportCounter::kDroppedForged:
+    case TransportCounter::kLinksSilent:
+    case TransportCounter::kDatagramsNotSent:
       return true;
     default:
       return false;

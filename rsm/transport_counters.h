@@ -2,7 +2,8 @@
 #define GAIOS_RSM_TRANSPORT_COUNTERS_H_
 
 // What a transport over a network counts, as `gaios status` shows it: events since the replica was started,
-// each number only grows. Of connections between hosts, then of what travels by RDMA. Plain values; any
+// each number only grows. Of connections between hosts, then of what travels by RDMA, then of
+// datagrams. Plain values; any
 // thread.
 //
 // The numbers of the enumerators are places in the file of counters (counters.h): new ones go to the end.
@@ -51,8 +52,38 @@ enum class TransportCounter : std::uint8_t {
   kLateCompletions,
   kDevicesLost,
   kFailedWork,  // of every status together
+  // transport/udp/wire.h: why datagrams that came in were dropped, in the order of Drop
+  kDroppedTruncated,
+  kDroppedOversized,
+  kDroppedForeign,
+  kDroppedOtherVersion,
+  kDroppedReflected,
+  kDroppedMisdirected,
+  kDroppedMalformed,
+  kDroppedStranger,
+  kDroppedStale,
+  kDroppedForged,
+  kDroppedReplayed,
+  // transport/udp/options.h
+  kWritesTaken,
+  kWritesAgain,
+  kWritesFenced,
+  kWritesOutside,
+  kWritesUngranted,
+  kPiecesSent,
+  kPiecesLost,
+  kTimeouts,
+  kAcksSent,
+  kAnswersLate,
+  kLinksSilent,
+  // transport/udp/port.h
+  kDatagramsSent,
+  kDatagramsNotSent,
+  kDatagramsReceived,
+  kDatagramsMissed,
 };
-inline constexpr std::size_t kTransportCounters = static_cast<std::size_t>(TransportCounter::kFailedWork) + 1;
+inline constexpr std::size_t kTransportCounters =
+    static_cast<std::size_t>(TransportCounter::kDatagramsMissed) + 1;
 
 // "strangers_garbage"
 [[nodiscard]] std::string_view TransportCounterName(TransportCounter counter);

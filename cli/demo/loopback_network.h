@@ -13,7 +13,7 @@
 
 namespace gaios::cli {
 
-// Timing for these: a replica that answers by a network takes longer, and in a virtual machine much longer.
+// Timing for these over RDMA: an emulated device takes longer, and in a virtual machine much longer.
 inline constexpr const char* kPatientTiming =
     "[timing]\nheartbeat_interval_ms = 20\nsuspect_timeout_ms = 1000\nelection_jitter_ms = 50\n"
     "election_timeout_ms = 2000\ndrop_timeout_ms = 1000\n";

@@ -82,7 +82,8 @@ absl::Status ReplicaGroup::WriteConfig() {
       return made.status();
     }
     network = *std::move(made);
-    absl::StrAppend(&text, kPatientTiming, network.Credentials());
+    absl::StrAppend(&text, options_.transport == rsm::TransportKind::kVerbs ? kPatientTiming : "",
+                    network.Credentials());
   }
   for (std::size_t i = 0; i < options_.replicas; ++i) {
     absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n", networked ? network.Address(i) : "");

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,15 +66,24 @@ struct Plan {
   double kill_at_s = 0;  // 0: never
 };
 
+const char* MediumText(rsm::TransportKind transport) {
+  switch (transport) {
+    case rsm::TransportKind::kShm:
+      return "shared memory";
+    case rsm::TransportKind::kVerbs:
+      return "RDMA, on one host";
+    case rsm::TransportKind::kUdp:
+      return "UDP, on one host";
+  }
+  return "an unknown medium";
+}
+
 absl::StatusOr<Plan> MakePlan(const DemoFlags& flags) {
   Plan plan;
-  const auto kinds = {rsm::TransportKind::kShm, rsm::TransportKind::kVerbs};
-  const auto* const kind = std::ranges::find(kinds, flags.transport, rsm::TransportKindName);
-  if (kind == kinds.end()) {
+  const auto* const kind = std::ranges::find(rsm::kTransportKinds, flags.transport, rsm::TransportKindName);
+  if (kind == std::end(rsm::kTransportKinds)) {
     return absl::InvalidArgumentError(
-        flags.transport == "udp"
-            ? std::string("--transport udp: not there yet; say shm or verbs")
-            : absl::StrCat("--transport is \"", flags.transport, "\": say shm, verbs or udp"));
+        absl::StrCat("--transport is \"", flags.transport, "\": say shm, verbs or udp"));
   }
   if (!rsm::BuiltWith(*kind)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -179,14 +189,13 @@ class Demo {
       return group.status();
     }
     group_ = *std::move(group);
-    live_.Event(
-        absl::StrFormat("gaios demo: %d replicas of an order book over %s", flags_.replicas,
-                        plan_.transport == rsm::TransportKind::kShm ? "shared memory" : "RDMA, on one host"));
+    live_.Event(absl::StrFormat("gaios demo: %d replicas of an order book over %s", flags_.replicas,
+                                MediumText(plan_.transport)));
     if (const absl::Status launched = group_->Launch(); !launched.ok()) {
       return launched;
     }
     // Over RDMA a host may be an emulated one, where the processes alone take tens of seconds to come up.
-    const seconds patience(plan_.transport == rsm::TransportKind::kShm ? 20 : 120);
+    const seconds patience(plan_.transport == rsm::TransportKind::kVerbs ? 120 : 20);
     if (const absl::Status led = group_->AwaitLeader(patience); !led.ok()) {
       return led;
     }

@@ -207,8 +207,11 @@ std::optional<std::size_t> LeaderOf(const GroupStatus& status, std::optional<std
 }
 
 GroupStatus ReadGroupStatus(const rsm::Config& config) {
-  GroupStatus status{
-      .group = config.group, .replicas = {}, .path = std::string(rsm::TransportKindName(config.transport))};
+  // Datagrams are carried by one port or another.
+  const std::string path = config.transport == rsm::TransportKind::kUdp
+                               ? "udp-socket"
+                               : std::string(rsm::TransportKindName(config.transport));
+  GroupStatus status{.group = config.group, .replicas = {}, .path = path};
   for (const rsm::ReplicaConfig& member : config.replicas) {
     ReplicaStatus replica{.id = member.id, .counters = std::nullopt, .problem = {}};
     absl::StatusOr<rsm::CounterSnapshot> counters =

@@ -13,9 +13,11 @@ gaios_layer_sees(transport_udp base paxos_types transport transport_bootstrap tr
 if(GAIOS_DPDK)
   gaios_layer_sees(transport_udp_dpdk base transport_udp_port)
 endif()
+set(network transport_bootstrap transport_udp transport_udp_authenticator transport_udp_port
+            transport_udp_socket_port)
 if(GAIOS_VERBS)
   gaios_layer_sees(transport_verbs base paxos_types transport transport_bootstrap)
-  set(network transport_bootstrap transport_verbs)
+  list(APPEND network transport_verbs)
 endif()
 gaios_layer_sees(engine base paxos_types paxos transport)
 gaios_layer_sees(state_machine base)

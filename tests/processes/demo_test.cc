@@ -145,7 +145,6 @@ TEST(Demo, SaysWhatIsWrongWithItsFlags) {
     const char* told;
   };
   const std::vector<Wrong> wrongs = {
-      {{"--transport", "udp"}, "not there yet; say shm or verbs"},
       {{"--transport", "pigeon"}, "say shm, verbs or udp"},
       {{"--replicas", "0"}, "--replicas is 0"},
       {{"--replicas", "8"}, "give it 1 to 7"},

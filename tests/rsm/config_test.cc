@@ -40,6 +40,22 @@ id = 2
 address = "[fd00::3]:7401"
 )";
 
+const std::string kUdp = R"(group = "book"
+transport = "udp"
+directory = "/tmp/book"
+state_machine = "counter"
+)" + kCredentials + R"([[replica]]
+id = 0
+address = "10.0.0.1:7400"
+[[replica]]
+id = 1
+address = "10.0.0.2:7400"
+[[replica]]
+id = 2
+address = "[fd00::3]:7401"
+udp_address = "10.0.0.3:7402"
+)";
+
 // `text` with the first `from` replaced.
 std::string With(std::string text, const std::string& from, const std::string& to) {
   text.replace(text.find(from), from.size(), to);
@@ -119,6 +135,27 @@ service_level = 5
   EXPECT_EQ(config->verbs.retries, 3);
   EXPECT_EQ(config->verbs.traffic_class, 106);
   EXPECT_EQ(config->verbs.service_level, 5);
+}
+
+TEST(Config, DatagramsGoToTheAddressUnlessToldOtherwise) {
+  const absl::StatusOr<Config> config = ParseConfig(kUdp, "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->transport, TransportKind::kUdp);
+  EXPECT_EQ(config->udp.payload_bytes, 1400U);
+  EXPECT_TRUE(config->udp.authenticate);
+  EXPECT_EQ(config->replicas[1].udp_address, "10.0.0.2");
+  EXPECT_EQ(config->replicas[1].udp_port, 7400);
+  EXPECT_EQ(config->replicas[2].address, "fd00::3");
+  EXPECT_EQ(config->replicas[2].udp_address, "10.0.0.3");
+  EXPECT_EQ(config->replicas[2].udp_port, 7402);
+}
+
+TEST(Config, EveryKeyOfUdpIsRead) {
+  const absl::StatusOr<Config> config =
+      ParseConfig(kUdp + "[udp]\npayload_bytes = 8900\nauthenticate = false\n", "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->udp.payload_bytes, 8900U);
+  EXPECT_FALSE(config->udp.authenticate);
 }
 
 TEST(Config, EveryKeyIsRead) {
@@ -240,7 +277,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"EpochZero", "epoch = 0\n" + kMinimal, {":1: epoch is 0; it must be between 1 and"}},
         Wrong{"OtherTransport",
               With(kMinimal, "\"shm\"", "\"pigeon\""),
-              {":2: transport is \"pigeon\"", "\"shm\"", "\"verbs\""}},
+              {":2: transport is \"pigeon\"", "\"shm\"", "\"verbs\"", "\"udp\""}},
         Wrong{"VerbsWithSharedMemory",
               kMinimal + "[verbs]\nport = 1\n",
               {":11: verbs does not go with", "leave it out"}},
@@ -291,6 +328,33 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"OtherFence",
               kVerbs + "[verbs]\nfence = \"hope\"\n",
               {":17: verbs.fence is \"hope\"", "qp_error, mr_deregistration"}},
+        Wrong{"UdpWithVerbs",
+              kVerbs + "[udp]\npayload_bytes = 1400\n",
+              {":16: udp does not go with", "leave it"}},
+        Wrong{"VerbsWithUdp", kUdp + "[verbs]\nport = 1\n", {":17: verbs does not go with", "leave it"}},
+        Wrong{"UnknownUdpKey", kUdp + "[udp]\nmtu = 1\n", {":18: udp.mtu is not a key", "payload_bytes"}},
+        Wrong{"LongDatagrams",
+              kUdp + "[udp]\npayload_bytes = 9000\n",
+              {":18: udp.payload_bytes is 9000; it must be between 512 and 8900"}},
+        Wrong{"AuthenticateIsNoNumber",
+              kUdp + "[udp]\nauthenticate = 1\n",
+              {":18: udp.authenticate must be true or false"}},
+        Wrong{"UdpWithoutCredentials", With(kUdp, kCredentials, ""), {"credentials is missing"}},
+        Wrong{"SixForDatagrams",
+              With(kUdp, "udp_address = \"10.0.0.3:7402\"\n", ""),
+              {":13: replica.udp_address is missing", "IPv4"}},
+        Wrong{"UdpAddressWithoutPort",
+              With(kUdp, "10.0.0.3:7402", "10.0.0.3"),
+              {":16: replica.udp_address is \"10.0.0.3\"", "IPv4 address in numbers and a port"}},
+        Wrong{"UdpAddressTwice",
+              With(kUdp, "10.0.0.3:7402", "10.0.0.2:7400"),
+              {"replica 2 has the udp_address of another", "each needs its own"}},
+        Wrong{"UdpAddressWithVerbs",
+              With(kVerbs, "10.0.0.2:7400\"\n", "10.0.0.2:7400\"\nudp_address = \"10.0.0.2:1\"\n"),
+              {":13: replica.udp_address does not go with"}},
+        Wrong{"RdmaAddressWithUdp",
+              With(kUdp, "10.0.0.2:7400\"\n", "10.0.0.2:7400\"\nrdma_address = \"10.0.0.2\"\n"),
+              {":13: replica.rdma_address does not go with"}},
         Wrong{
             "OtherMachine", With(kMinimal, "\"counter\"", "\"abacus\""), {":4: state_machine", "order-book"}},
         Wrong{"OtherIdle", "idle = \"nap\"\n" + kMinimal, {":1: idle", "back_off"}},

@@ -92,6 +92,16 @@ std::size_t UdpTransport::CloseLink(Link& link, EventHandler& handler) {
   return events;
 }
 
+// Whether the peer answers, and yet takes nothing of what is written, or gives nothing of what is read.
+bool UdpTransport::Stalled(const Link& link) const {
+  const auto too_long = [this](std::uint64_t since_ns) {
+    return now_ns_ - since_ns >= options_.silence_timeout_ns;
+  };
+  const bool reading = read_.active() && read_.peer() == link.peer && read_.begun() && !read_.complete();
+  return (link.sender.busy() && too_long(link.sender.stalled_since_ns())) ||
+         (reading && too_long(read_.stalled_since_ns()));
+}
+
 std::size_t UdpTransport::RunTimers(EventHandler& handler) {
   std::size_t events = 0;
   for (Link& link : links_) {
@@ -109,14 +119,14 @@ std::size_t UdpTransport::RunTimers(EventHandler& handler) {
       continue;
     }
     const bool silent = now_ns_ - link.heard_ns >= options_.silence_timeout_ns;
-    const bool stalled =
-        link.sender.busy() && now_ns_ - link.sender.stalled_since_ns() >= options_.silence_timeout_ns;
+    const bool stalled = Stalled(link);
     if (silent || stalled) {
       ++counters_.links_silent;
-      connector_->Tell(absl::StrCat("the link to replica ", int{link.peer.value()}, " at ",
-                                    AddressText(link.endpoint), " is given up, and tried again: ",
-                                    silent ? "nothing has come from it for " : "it has taken nothing for ",
-                                    options_.silence_timeout_ns / 1'000'000, " ms"));
+      connector_->Tell(
+          absl::StrCat("the link to replica ", int{link.peer.value()}, " at ", AddressText(link.endpoint),
+                       " is given up, and tried again: ",
+                       silent ? "nothing has come from it for " : "it has taken and given nothing for ",
+                       options_.silence_timeout_ns / 1'000'000, " ms"));
       connector_->Disconnect(link.peer, link.life);
       events += CloseLink(link, handler);
       continue;

@@ -23,7 +23,7 @@ void LogRead::Reserve(ReplicaId peer, const Grant& grant, Range range) {
 void LogRead::Begin(std::size_t piece_bytes) {
   piece_bytes_ = piece_bytes;
   missing_ = Pieces();
-  awaited_ = first_missing_ = 0;
+  awaited_ = first_missing_ = missing_when_asked_ = 0;
   std::fill_n(come_.begin(), missing_, false);
 }
 
@@ -40,6 +40,10 @@ std::optional<Range> LogRead::ToAsk(std::uint64_t now_ns, std::uint64_t timeout_
     ++end;
   }
   awaited_ = end - first_missing_;
+  if (missing_ != missing_when_asked_) {
+    missing_when_asked_ = missing_;
+    progress_ns_ = now_ns;
+  }
   asked_ns_ = now_ns;
   const Position to = std::min(range_.from + end * piece_bytes_, range_.to);
   return Range{.from = range_.from + first_missing_ * piece_bytes_, .to = to};

@@ -39,6 +39,8 @@ class LogRead {
   [[nodiscard]] std::optional<Range> ToAsk(std::uint64_t now_ns, std::uint64_t timeout_ns);
   // Bytes that have come. False when they are none that were asked for. A piece may come again.
   bool Take(Position at, std::span<const std::byte> bytes);
+  // Once it has begun and been asked for: since when nothing of it has come.
+  [[nodiscard]] std::uint64_t stalled_since_ns() const { return progress_ns_; }
   [[nodiscard]] bool complete() const { return begun() && missing_ == 0; }
   void Land(const LogMemory& log) const;
 
@@ -56,7 +58,9 @@ class LogRead {
   std::size_t missing_ = 0;  // pieces
   std::size_t awaited_ = 0;  // of those that were asked for last
   std::size_t first_missing_ = 0;
+  std::size_t missing_when_asked_ = 0;
   std::uint64_t asked_ns_ = 0;
+  std::uint64_t progress_ns_ = 0;
 };
 
 }  // namespace gaios::transport::udp

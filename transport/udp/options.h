@@ -29,7 +29,7 @@ struct UdpOptions {
   // Whether each datagram carries a MAC. Without, a checksum: whoever can send to the port can then write
   // into the log.
   bool authenticate = true;
-  // Of how long is waited for an answer before something is sent again: at least, and at most.
+  // How long an answer is waited for before something is sent again, at least and at most.
   std::uint64_t min_timeout_ns = 1'000'000;
   std::uint64_t max_timeout_ns = 100'000'000;
   // A peer that has not been heard of for so long, or does not take what is sent, has no link.
@@ -66,8 +66,8 @@ struct UdpLinkState {
   Endpoint endpoint;
   std::size_t payload_bytes = 0;  // of a datagram
   std::uint64_t rtt_ns = 0;       // smoothed; 0 when not measured yet
-  std::uint64_t pieces_sent = 0;  // on the present connection
-  std::uint64_t pieces_lost = 0;  // of these
+  std::uint64_t pieces_sent = 0;  // datagrams of writes to it, since the transport was opened
+  std::uint64_t pieces_lost = 0;  // of these, known to be lost
 };
 
 }  // namespace gaios::transport::udp

@@ -74,8 +74,12 @@ const Piece* Sender::Next(PostedQueue& posted, std::uint64_t now_ns) {
     return nullptr;
   }
   if (lost_ == 0) {
+    const bool idle = !busy();
     if (last_ - cumulative_ >= kWindow - 1 || !Cut(posted)) {
       return nullptr;
+    }
+    if (idle) {
+      progress_ns_ = now_ns;
     }
     offered_ = last_;
     return &At(offered_);
@@ -93,9 +97,6 @@ void Sender::Sent(std::uint64_t now_ns) {
   Piece& piece = At(offered_);
   if (in_flight_ == 0) {
     timer_ns_ = now_ns + rtt_.timeout_ns();
-    if (cumulative_ + 1 == offered_ && piece.order == 0) {
-      progress_ns_ = now_ns;
-    }
   }
   piece.order = ++orders_;
   piece.state = Piece::State::kInFlight;

@@ -69,7 +69,7 @@ class Sender {
   [[nodiscard]] std::uint64_t last() const { return last_; }
   // Whether there are pieces that have not been taken.
   [[nodiscard]] bool busy() const { return cumulative_ != last_; }
-  // Since when nothing has been taken, while busy.
+  // While busy: since when nothing has been taken.
   [[nodiscard]] std::uint64_t stalled_since_ns() const { return progress_ns_; }
   [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
   [[nodiscard]] const SenderCounters& counters() const { return counters_; }

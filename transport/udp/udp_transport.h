@@ -137,6 +137,7 @@ class UdpTransport final : public Transport, private DatagramReceiver {
   void Connected(News news);
   void BringUp(Link& link);
   std::size_t CloseLink(Link& link, EventHandler& handler);
+  [[nodiscard]] bool Stalled(const Link& link) const;
   std::size_t RunTimers(EventHandler& handler);
   void TellTrouble(Link& link);
 

@@ -1,0 +1,149 @@
+#include "gaios/rsm/node_udp.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "gaios/rsm/node_bootstrap.h"
+#include "gaios/transport/udp/socket_port.h"
+#include "gaios/transport/udp/udp_transport.h"
+
+namespace gaios::rsm {
+namespace {
+
+TransportCounters CountersOf(const transport::udp::UdpTransport& transport) {
+  using enum TransportCounter;
+  TransportCounters all;
+  CountChannel(transport.channel_counters(), all);
+  const transport::udp::UdpCounters udp = transport.counters();
+  static_assert(static_cast<std::size_t>(kDroppedReplayed) - static_cast<std::size_t>(kDroppedTruncated) +
+                    1 ==
+                transport::udp::kDrops);
+  std::copy(udp.dropped.begin(), udp.dropped.end(),
+            all.values.begin() + static_cast<std::ptrdiff_t>(kDroppedTruncated));
+  all[kMessagesSent] = udp.messages_sent;
+  all[kMessagesDropped] = udp.messages_dropped;
+  all[kLinksUp] = udp.links_up;
+  all[kLinksDown] = udp.links_down;
+  all[kGrants] = udp.grants;
+  all[kPathsFenced] = udp.paths_fenced;
+  all[kWritesTaken] = udp.writes_taken;
+  all[kWritesAgain] = udp.writes_again;
+  all[kWritesFenced] = udp.writes_fenced;
+  all[kWritesOutside] = udp.writes_outside;
+  all[kWritesUngranted] = udp.writes_ungranted;
+  all[kPiecesSent] = udp.pieces_sent;
+  all[kPiecesLost] = udp.pieces_lost;
+  all[kTimeouts] = udp.timeouts;
+  all[kAcksSent] = udp.acks_sent;
+  all[kAnswersLate] = udp.answers_late;
+  all[kLinksSilent] = udp.links_silent;
+  const transport::udp::PortCounters& port = transport.port_counters();
+  all[kDatagramsSent] = port.sent;
+  all[kDatagramsNotSent] = port.not_sent + port.unreachable;
+  all[kDatagramsReceived] = port.received;
+  all[kDatagramsMissed] = port.missed;
+  return all;
+}
+
+class UdpNodeTransport final : public NodeTransport {
+ public:
+  UdpNodeTransport(std::unique_ptr<transport::udp::UdpTransport> transport, transport::shm::IdLock lock,
+                   bool authenticate)
+      : lock_(std::move(lock)), transport_(std::move(transport)) {
+    if (!authenticate) {
+      notices_.emplace_back(
+          "datagrams are not authenticated (authenticate = false in the [udp] section): whoever can send to "
+          "the UDP ports of the group can change its log");
+    }
+  }
+
+  transport::Transport& contract() override { return *transport_; }
+  absl::Status Begin() override {
+    transport_->Begin();
+    return absl::OkStatus();
+  }
+  std::vector<std::string> TakeNotices() override {
+    std::vector<std::string> taken = std::exchange(notices_, {});
+    for (std::string& notice : transport_->TakeNotices()) {
+      taken.push_back(std::move(notice));
+    }
+    return taken;
+  }
+  [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->reserved_bytes(); }
+  [[nodiscard]] std::optional<TransportCounters> counters() const override { return CountersOf(*transport_); }
+  [[nodiscard]] PathFacts path(paxos::ReplicaId peer) const override {
+    const transport::udp::UdpLinkState link = transport_->link_state(peer);
+    return {.rtt_ns = link.rtt_ns, .loss = link.pieces_lost};
+  }
+
+ private:
+  const transport::shm::IdLock lock_;
+  const std::unique_ptr<transport::udp::UdpTransport> transport_;
+  std::vector<std::string> notices_;
+};
+
+absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> OpenPort(const Config& config,
+                                                                     const ReplicaConfig& replica,
+                                                                     std::uint16_t port) {
+  return transport::udp::SocketPort::Open(
+      {.address = replica.udp_address, .port = port, .max_payload = config.udp.payload_bytes});
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> DescribeUdp(const Config& config) {
+  std::vector<std::string> here;
+  for (const ReplicaConfig& replica : config.replicas) {
+    // Any port: that of a replica that runs is in use.
+    const absl::Status opened = OpenPort(config, replica, 0).status();
+    if (opened.ok()) {
+      here.push_back(absl::StrCat(replica.udp_address, " port ", replica.udp_port));
+    } else if (!absl::IsFailedPrecondition(opened)) {
+      return opened;
+    }
+  }
+  if (here.empty()) {
+    return absl::FailedPreconditionError(
+        "this host has none of the addresses to which the config sends datagrams; see `ip addr`, and the "
+        "replicas' address or udp_address");
+  }
+  return absl::StrCat("UDP over kernel sockets at ", absl::StrJoin(here, ", "), ", datagrams of up to ",
+                      config.udp.payload_bytes, " bytes, ",
+                      config.udp.authenticate ? "authenticated" : "not authenticated");
+}
+
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config,
+                                                       const NodeTransportOptions& options,
+                                                       transport::shm::IdLock lock) {
+  const ReplicaConfig& own = config.replicas[options.self.value()];
+  absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port = OpenPort(config, own, own.udp_port);
+  if (!port.ok()) {
+    return port.status();
+  }
+  absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> channel =
+      OpenPeerChannel(config, options);
+  if (!channel.ok()) {
+    return channel.status();
+  }
+  transport::udp::UdpOptions udp;
+  udp.self = options.self;
+  udp.incarnation = options.incarnation;
+  udp.group = options.group;
+  udp.capacity = config.capacity_bytes;
+  udp.replicas = config.replicas.size();
+  udp.clock = options.clock;
+  udp.authenticate = config.udp.authenticate;
+  absl::StatusOr<std::unique_ptr<transport::udp::UdpTransport>> transport =
+      transport::udp::UdpTransport::Reserve(udp, *std::move(port), *std::move(channel));
+  if (!transport.ok()) {
+    return transport.status();
+  }
+  return std::make_unique<UdpNodeTransport>(*std::move(transport), std::move(lock), config.udp.authenticate);
+}
+
+}  // namespace gaios::rsm

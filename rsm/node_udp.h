@@ -1,0 +1,25 @@
+#ifndef GAIOS_RSM_NODE_UDP_H_
+#define GAIOS_RSM_NODE_UDP_H_
+
+// The transport of a node over UDP. For node_transport.cc alone.
+
+#include <memory>
+
+#include <absl/status/statusor.h>
+
+#include "gaios/rsm/node_transport.h"
+
+namespace gaios::rsm {
+
+// As OpenNodeTransport.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config,
+                                                                     const NodeTransportOptions& options,
+                                                                     transport::shm::IdLock lock);
+
+// As DescribeDevice: the addresses of the config that this host has, and whether datagrams of the configured
+// length fit. FailedPrecondition: it has none of them. Other errors are those of SocketPort::Open.
+[[nodiscard]] absl::StatusOr<std::string> DescribeUdp(const Config& config);
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_NODE_UDP_H_
