@@ -18,5 +18,8 @@ int main(int argc, char** argv) {
   gaios::fuzz::WriteFeedSeeds(corpus);
   gaios::fuzz::WriteUdpSeeds(corpus);
   gaios::fuzz::WriteBootstrapSeeds(corpus);
+#ifdef GAIOS_WITH_DPDK
+  gaios::fuzz::WriteFrameSeeds(corpus);
+#endif
   return 0;
 }

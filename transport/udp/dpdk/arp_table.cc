@@ -56,11 +56,11 @@ const MacAddress* ArpTable::Find(std::uint32_t address, std::uint64_t now_ns) {
   return neighbour.known ? &neighbour.mac : nullptr;
 }
 
-void ArpTable::Learn(std::uint32_t address, const MacAddress& mac, std::uint64_t now_ns, bool may_add) {
+bool ArpTable::Learn(std::uint32_t address, const MacAddress& mac, std::uint64_t now_ns, bool may_add) {
   std::size_t index = IndexOf(address);
   if (index == kMaxNeighbours) {
     if (!may_add || size_ == kMaxNeighbours) {
-      return;
+      return false;
     }
     index = Add(address, now_ns);
   }
@@ -69,6 +69,7 @@ void ArpTable::Learn(std::uint32_t address, const MacAddress& mac, std::uint64_t
   neighbour.known = true;
   neighbour.asks = 0;
   neighbour.due_ns = now_ns + timing_.fresh_ns;
+  return true;
 }
 
 std::optional<std::uint32_t> ArpTable::NextToAsk(std::uint64_t now_ns) {

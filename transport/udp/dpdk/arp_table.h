@@ -44,7 +44,8 @@ class ArpTable {
 
   // Somebody has said that `address` is at `mac`. Kept when the address is asked for or known; else only
   // with `may_add`, and only if that takes no other neighbour's place.
-  void Learn(std::uint32_t address, const MacAddress& mac, std::uint64_t now_ns, bool may_add);
+  // Whether it was kept.
+  bool Learn(std::uint32_t address, const MacAddress& mac, std::uint64_t now_ns, bool may_add);
 
   // The next address to ask for now, if any. Counts as asked.
   [[nodiscard]] std::optional<std::uint32_t> NextToAsk(std::uint64_t now_ns);

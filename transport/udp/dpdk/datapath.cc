@@ -190,8 +190,8 @@ void DpdkPort::HandleArp(std::span<const std::byte> frame) {
   const bool for_us = message->target == self_.endpoint.address;
   // Whoever asks for this address is about to send here, and will be answered. An address of another network
   // is never sent to directly.
-  if (message->sender != 0 && NextHop(message->sender) == message->sender) {
-    neighbours_.Learn(message->sender, message->sender_mac, now_ns_, for_us);
+  if (message->sender != 0 && NextHop(message->sender) == message->sender &&
+      neighbours_.Learn(message->sender, message->sender_mac, now_ns_, for_us)) {
     ++dpdk_counters_.arp_learned;
   }
   if (message->request && for_us) {

@@ -87,9 +87,9 @@ TEST_F(ArpTableTest, AKnownAddressThatIsNotUsedIsNotAskedFor) {
 }
 
 TEST_F(ArpTableTest, WhatNobodyAskedForIsLearnedOnlyWhenItMayBeAdded) {
-  table_.Learn(7, kMac, 0, false);
+  EXPECT_FALSE(table_.Learn(7, kMac, 0, false));
   EXPECT_EQ(table_.size(), 0U);
-  table_.Learn(7, kMac, 0, true);
+  EXPECT_TRUE(table_.Learn(7, kMac, 0, true));
   EXPECT_EQ(table_.size(), 1U);
   EXPECT_NE(table_.Find(7, 1), nullptr);
 }
@@ -100,7 +100,7 @@ TEST_F(ArpTableTest, AFullTableGivesUpTheOneNotUsedForLongestButNotForAStranger)
     table_.Learn(address, kMac, address, false);
   }
   EXPECT_NE(table_.Find(1, 900), nullptr);
-  table_.Learn(1'000, kMac, 901, true);
+  EXPECT_FALSE(table_.Learn(1'000, kMac, 901, true));
   EXPECT_EQ(table_.size(), kMaxNeighbours);
   EXPECT_NE(table_.Find(2, 1), nullptr);  // still the one not used for longest
   EXPECT_EQ(table_.Find(2'000, 902), nullptr);

@@ -50,7 +50,8 @@ void EnterBridge(std::size_t ends) {
   Run("ip link add b0 type bridge forward_delay 0");
   for (std::size_t end = 0; end < ends; ++end) {
     const std::string number = std::to_string(end);
-    Run("ip link add e" + number + " type veth peer name p" + number);
+    std::string add = "ip link add e";
+    Run(add.append(number).append(" type veth peer name p").append(number));
     Run("ip link set p" + number + " master b0 up");
     Run("ip link set e" + number + " up");
     Quiet("e" + number);

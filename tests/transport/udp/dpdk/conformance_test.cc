@@ -18,7 +18,6 @@
 namespace gaios::transport::conformance {
 namespace {
 
-using udp::Faults;
 using udp::Port;
 using udp::UdpBackendOptions;
 

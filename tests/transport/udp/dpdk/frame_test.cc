@@ -265,12 +265,12 @@ TEST(Arp, WhatIsWrittenIsFound) {
              {.request = request, .sender_mac = kFrom.mac, .sender = 0x0a000001, .target = 0x0a000002},
              kTo.mac);
     EXPECT_EQ(Parse(frame), FrameFound::kArp);
-    const std::optional<ArpMessage> found = ParseArp(frame);
-    ASSERT_TRUE(found.has_value());
-    EXPECT_EQ(found->request, request);
-    EXPECT_EQ(found->sender_mac, kFrom.mac);
-    EXPECT_EQ(found->sender, 0x0a000001U);
-    EXPECT_EQ(found->target, 0x0a000002U);
+    ASSERT_TRUE(ParseArp(frame).has_value());
+    const ArpMessage found = ParseArp(frame).value_or(ArpMessage());
+    EXPECT_EQ(found.request, request);
+    EXPECT_EQ(found.sender_mac, kFrom.mac);
+    EXPECT_EQ(found.sender, 0x0a000001U);
+    EXPECT_EQ(found.target, 0x0a000002U);
   }
 }
 

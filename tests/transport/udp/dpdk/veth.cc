@@ -68,6 +68,7 @@ AgentProcess::AgentProcess(const std::string& network_namespace, const std::stri
     words.push_back(word);
   }
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) {
     pointers.push_back(word.data());
   }
