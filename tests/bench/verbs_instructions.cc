@@ -112,7 +112,7 @@ class GroupOnNothing {
 
   base::TscClock clock_;
   NullFabric fabric_;
-  transport::verbs::ChannelHub hub_;
+  transport::bootstrap::ChannelHub hub_;
   std::array<Member, kReplicas> members_;
 };
 

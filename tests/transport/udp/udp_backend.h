@@ -23,7 +23,7 @@ namespace gaios::transport::udp {
 struct UdpBackendOptions {
   bool sockets = false;
   // Where there are real devices: makes their ports, and time is real. Takes the place of `sockets`.
-  std::function<std::unique_ptr<Port>(ReplicaId)> make_port;
+  std::function<std::unique_ptr<Port>(ReplicaId)> make_port = {};
   bool authenticate = true;
   bool own_thread = false;
   std::size_t payload_bytes = kDefaultPayloadBytes;
