@@ -106,7 +106,7 @@ struct CounterData {
   std::uint64_t learners = 0;          // those that are to vote included
   std::uint64_t joining = 0;           // of the learners, those that are to vote
   std::uint64_t change_undecided = 0;  // a change of that stands in its log
-  std::uint64_t change_settled = 0;    // leader: none is under way, and a majority of the voters knows the last
+  std::uint64_t change_settled = 0;  // leader: none is under way, and a majority of the voters knows the last
 };
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
