@@ -255,9 +255,12 @@ TEST_F(SnapshotFile, WhatIsNoSnapshotOrOfAnotherVersionIsToldApart) {
   ExpectRefused(absl::StatusCode::kInvalidArgument, "no snapshot");
   Write(Facts(), Content(100));
   std::string newer = ReadWhole(path_);
-  newer[8] = 2;
+  newer[8] = kSnapshotVersion + 1;
   WriteWhole(path_, newer);
-  ExpectRefused(absl::StatusCode::kFailedPrecondition, "version 2");
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, "version 3");
+  newer[8] = 1;
+  WriteWhole(path_, newer);
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, "version 1");
   std::filesystem::remove(path_);
   ExpectRefused(absl::StatusCode::kNotFound, "cannot read");
   std::filesystem::create_directory(path_);
