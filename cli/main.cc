@@ -11,6 +11,7 @@
 #include "gaios/cli/demo/run_demo.h"
 #include "gaios/cli/doctor_command.h"
 #include "gaios/cli/load/run_load.h"
+#include "gaios/cli/member/run_member.h"
 #include "gaios/cli/rdma_probe/run_rdma_probe.h"
 #include "gaios/cli/replica/run_replica.h"
 #include "gaios/cli/snapshot/run_snapshot.h"
@@ -21,6 +22,7 @@ namespace {
 
 using gaios::cli::DemoFlags;
 using gaios::cli::LoadFlags;
+using gaios::cli::MemberFlags;
 using gaios::cli::RdmaProbeFlags;
 using gaios::cli::ReplicaFlags;
 using gaios::cli::SnapshotSaveFlags;
@@ -148,6 +150,38 @@ void AddTransferLeader(CLI::App& app, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = gaios::cli::RunTransferLeader(*flags); });
 }
 
+void AddMemberCommand(CLI::App& app, const char* name, const char* what, int& exit_code,
+                      int (*run)(const MemberFlags&), bool changes) {
+  auto* command = app.add_subcommand(name, what);
+  auto flags = std::make_shared<MemberFlags>();
+  command->add_option("--config", flags->config, kConfigHelp)->required();
+  command->add_option("--json", flags->json, kJsonHelp)->expected(0, 1)->default_str("-");
+  if (changes) {
+    command->add_option("--id", flags->id, "which replica")->required();
+    command->add_option("--wait-s", flags->wait_s, "how long it may take")->capture_default_str();
+  }
+  if (std::string(name) == "add") {
+    command->add_flag("--learner", flags->learner, "it follows and never votes");
+  }
+  if (std::string(name) == "replace") {
+    command->add_option("--with", flags->with, "the replica that is to vote in its place")->required();
+  }
+  command->callback([flags, run, &exit_code] { exit_code = run(*flags); });
+}
+
+void AddMember(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("member", "who is in a running group, and changing that");
+  command->require_subcommand(1);
+  AddMemberCommand(*command, "list", "who votes, and who learns", exit_code, gaios::cli::RunMemberList,
+                   false);
+  AddMemberCommand(*command, "add", "a replica more; it votes when it runs and has been filled", exit_code,
+                   gaios::cli::RunMemberAdd, true);
+  AddMemberCommand(*command, "remove", "a replica less, also the one that leads", exit_code,
+                   gaios::cli::RunMemberRemove, true);
+  AddMemberCommand(*command, "replace", "one replica by another: that is added, then the first removed",
+                   exit_code, gaios::cli::RunMemberReplace, true);
+}
+
 void AddRdmaProbe(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("rdma-probe", "what an RDMA device can do, tried out");
   auto flags = std::make_shared<RdmaProbeFlags>();
@@ -172,6 +206,7 @@ int Run(int argc, char** argv) {
   AddSnapshot(app, exit_code);
   AddStatus(app, exit_code);
   AddTransferLeader(app, exit_code);
+  AddMember(app, exit_code);
   AddLoad(app, exit_code);
   AddDoctor(app, exit_code);
   AddRdmaProbe(app, exit_code);

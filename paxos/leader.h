@@ -51,6 +51,7 @@ enum class ChangeRefusal : std::uint8_t {
   kLastVoter,   // a group has a voter
   kTooFewLeft,  // of those that would be left to vote no majority keeps up: commits would stop
   kFull,        // the ring has no room: try again
+  kFixed,       // this group cannot change: see Options::fixed_members
 };
 
 // Where a proposal stands in the log. Committed when the slot is, unless the leadership epoch has changed

@@ -38,6 +38,9 @@ ChangeRefusal Leader::Judge(const ConfigurationChange& change) const {
   if (!record_committed()) {
     return ChangeRefusal::kNotLeader;
   }
+  if (state_.options.fixed_members) {
+    return ChangeRefusal::kFixed;
+  }
   if (!has_quorum()) {
     return ChangeRefusal::kNoQuorum;
   }

@@ -57,6 +57,10 @@ struct Options {
   // the log. Where a link ends with the process alone there is nobody to retain it for.
   bool links_come_back = false;
 
+  // Whether the group stays as it was bootstrapped: the transport reaches those of the configuration alone,
+  // or the bootstrap is not known well enough. Then configuration changes are refused.
+  bool fixed_members = false;
+
   // Source of the jitter. The core draws from nothing else, so a run is repeated by its inputs and this.
   std::uint64_t seed = 1;
 };

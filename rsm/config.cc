@@ -291,7 +291,7 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
 
 paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group, paxos::ReplicaId self,
                                paxos::Incarnation incarnation) {
-  GAIOS_CHECK(self.value() < config.replicas.size(), "a replica of the config");
+  GAIOS_CHECK(self.value() < paxos::kMaxReplicas, "replica id out of bounds");
   paxos::Options options;
   options.self = self;
   options.incarnation = incarnation;

@@ -115,8 +115,8 @@ struct Config {
 // NotFound when there is no such file.
 [[nodiscard]] absl::StatusOr<Config> LoadConfig(const std::string& path);
 
-// `self` must be a replica of `config`; `group` is the id of the group that was bootstrapped by it
-// (group_identity.h).
+// The configuration is as if the group had been bootstrapped by this config. `group` is the id of the group
+// that was bootstrapped by it (group_identity.h).
 [[nodiscard]] paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group,
                                              paxos::ReplicaId self, paxos::Incarnation incarnation);
 

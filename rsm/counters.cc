@@ -179,7 +179,6 @@ Counters::~Counters() {
 void Counters::Write(const Replica& replica, const NodeTransport& transport, std::uint64_t now_ns) {
   next_ns_ = now_ns + kIntervalNs;
   const paxos::Replica& core = replica.core();
-  const paxos::Options& options = core.options();
   const std::uint64_t end = core.end_cursor().position.value();
   data_.incarnation = core.self().incarnation.value();
   // Until its ballot record is committed a leader cannot commit anything else: to the outside it is a
@@ -199,17 +198,28 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
   data_.updated_ns = now_ns;
 
   data_.in_sync = core.role() == paxos::Role::kLeader ? std::uint64_t{1} << core.self().id.value() : 0;
-  std::size_t reachable = 1;
+  const paxos::Configuration& configuration = core.configuration();
+  paxos::ReplicaSet reachable;
+  reachable.Add(core.self().id);
   data_.links_count = 0;
-  for (const paxos::Member& voter : core.configuration().voters()) {
-    if (voter.id == core.self().id) {
+  data_.voters = data_.learners = data_.joining = 0;
+  data_.change_undecided = core.change_undecided() ? 1 : 0;
+  data_.change_settled = core.change_settled() ? 1 : 0;
+  for (const paxos::ReplicaId id : configuration.everybody()) {
+    const paxos::Standing standing = configuration.StandingOf(id);
+    const std::uint64_t bit = std::uint64_t{1} << id.value();
+    (standing == paxos::Standing::kVoter ? data_.voters : data_.learners) |= bit;
+    data_.joining |= standing == paxos::Standing::kJoining ? bit : 0;
+    if (id == core.self().id) {
       continue;
     }
-    const paxos::PeerView& peer = core.peer(voter.id);
-    const paxos::FollowerLink* follower = core.follower(voter.id);
-    reachable += peer.link_up && peer.incarnation == voter.incarnation ? 1U : 0U;
+    const paxos::PeerView& peer = core.peer(id);
+    const paxos::FollowerLink* follower = core.follower(id);
+    if (peer.link_up && configuration.IsVoter({id, peer.incarnation})) {
+      reachable.Add(id);
+    }
     LinkCounters& link = data_.links[data_.links_count++];
-    link.peer = voter.id.value();
+    link.peer = id.value();
     link.state = static_cast<std::uint64_t>(StateOf(follower, peer.link_up));
     link.acked = follower != nullptr ? follower->acked.value() : 0;
     link.applied = peer.applied.value();
@@ -218,11 +228,11 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
     link.loss = path.loss;
     link.lag_bytes = end > link.applied ? end - link.applied : 0;
     if (follower != nullptr && follower->in_sync) {
-      data_.in_sync |= std::uint64_t{1} << voter.id.value();
+      data_.in_sync |= bit;
     }
   }
   data_.no_quorum =
-      reachable < options.configuration.majority() || (core.established() && !core.has_quorum()) ? 1 : 0;
+      !configuration.HasMajority(reachable) || (core.established() && !core.has_quorum()) ? 1 : 0;
   if (const std::optional<Divergence>& divergence = replica.divergence(); divergence.has_value()) {
     data_.diverged = 1;
     data_.divergence_commands = divergence->commands;

@@ -71,8 +71,9 @@ struct CounterData {
   static constexpr std::size_t kTransportPlaces = 63;
 
   std::uint64_t incarnation = 0;
-  std::uint64_t role = 0;             // a paxos::Role; kLeader once it can commit
-  std::uint64_t voter = 0;            // 0: this incarnation has forgotten what it promised and counts nowhere
+  std::uint64_t role = 0;  // a paxos::Role; kLeader once it can commit
+  std::uint64_t voter =
+      0;  // 0: this incarnation counts nowhere: it has forgotten what it promised, or is no voter
   std::uint64_t ballot = 0;           // packed; the highest promised
   std::uint64_t leader_plus_one = 0;  // 0: not known
   std::uint64_t commit = 0;           // position
@@ -100,6 +101,12 @@ struct CounterData {
       0;                              // of the last: from the first refusal until the other was to take over
   std::uint64_t transport_count = 0;  // of `transport`; 0 where replicas share a host
   std::array<std::uint64_t, kTransportPlaces> transport = {};  // by TransportCounter
+  // Who is in the group, as this replica knows it to be committed; a bit per replica.
+  std::uint64_t voters = 0;
+  std::uint64_t learners = 0;          // those that are to vote included
+  std::uint64_t joining = 0;           // of the learners, those that are to vote
+  std::uint64_t change_undecided = 0;  // a change of that stands in its log
+  std::uint64_t change_settled = 0;  // leader: none is under way, and a majority of the voters knows the last
 };
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
@@ -125,7 +132,7 @@ struct CounterSnapshot {
 
 class Counters {
  public:
-  static constexpr std::uint32_t kVersion = 2;
+  static constexpr std::uint32_t kVersion = 3;
   static constexpr std::uint64_t kIntervalNs = 1'000'000;
   static constexpr std::size_t kMaxGroupBytes = 63;
 

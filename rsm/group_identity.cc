@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <xxhash.h>
 
+#include "gaios/paxos/limits.h"
 #include "gaios/rsm/durable_file.h"
 #include "gaios/rsm/marker.h"
 
@@ -91,6 +92,7 @@ std::string GroupFileText(const Config& config, const GroupUuid& uuid, const std
   file["group"] = config.group;
   file["epoch"] = config.epoch;
   file["uuid"] = GroupUuidText(uuid);
+  file["replicas"] = config.replicas.size();
   if (!seed.empty()) {
     file["seed"] = seed;
   }
@@ -103,6 +105,7 @@ namespace {
 struct GroupFile {
   GroupUuid uuid;
   std::string seed;
+  std::size_t replicas = 0;
 };
 
 absl::StatusOr<GroupFile> ReadGroupFile(const Config& config) {
@@ -138,7 +141,12 @@ absl::StatusOr<GroupFile> ReadGroupFile(const Config& config) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, " does not say with what the group begins; restore it"));
   }
-  return GroupFile{*uuid, seed.get<std::string>()};
+  const nlohmann::json replicas = file.value("replicas", nlohmann::json(0U));
+  if (!replicas.is_number_unsigned() || replicas.get<std::uint64_t>() > paxos::kMaxReplicas) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " does not say with how many replicas the group begins; restore it"));
+  }
+  return GroupFile{*uuid, seed.get<std::string>(), replicas.get<std::size_t>()};
 }
 
 }  // namespace
@@ -157,6 +165,14 @@ absl::StatusOr<std::string> FindGroupSeed(const Config& config) {
     return file.status();
   }
   return std::move(file->seed);
+}
+
+absl::StatusOr<std::optional<std::size_t>> FindGroupReplicas(const Config& config) {
+  const absl::StatusOr<GroupFile> file = ReadGroupFile(config);
+  if (!file.ok()) {
+    return file.status();
+  }
+  return file->replicas != 0 ? std::optional(file->replicas) : std::nullopt;
 }
 
 absl::StatusOr<paxos::GroupId> FindGroup(const Config& config) {

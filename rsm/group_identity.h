@@ -13,6 +13,7 @@
 // Reading blocks on the disk. Stateless and thread-safe.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -49,6 +50,10 @@ inline constexpr const char* kGroupFile = "group.id";
 [[nodiscard]] absl::StatusOr<GroupUuid> FindGroupUuid(const Config& config);
 // The snapshot that it begins with (snapshot/seed.h); empty for none. Errors as above.
 [[nodiscard]] absl::StatusOr<std::string> FindGroupSeed(const Config& config);
+// With how many replicas it began, 0 to that less one, each of them a voter. Nothing when it was bootstrapped
+// by a release that did not write that down: then it is as many as its config says, and must stay so. Errors
+// as above.
+[[nodiscard]] absl::StatusOr<std::optional<std::size_t>> FindGroupReplicas(const Config& config);
 // Its id, for ClientOptions::group. Errors as above.
 [[nodiscard]] absl::StatusOr<paxos::GroupId> FindGroup(const Config& config);
 

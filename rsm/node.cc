@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "gaios/paxos/limits.h"
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/durable_file.h"
 #include "gaios/rsm/group_identity.h"
@@ -62,13 +63,16 @@ Node::~Node() = default;
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Open(const Config& config, paxos::ReplicaId self,
                                                  StateMachine& state_machine, const NodeOptions& options) {
-  if (self.value() >= config.replicas.size()) {
-    return absl::InvalidArgumentError("the config of group '" + config.group + "' has no replica " +
-                                      std::to_string(self.value()) + ": its ids are 0 to " +
-                                      std::to_string(config.replicas.size() - 1));
+  const absl::StatusOr<std::optional<std::size_t>> replicas = FindGroupReplicas(config);
+  if (!replicas.ok()) {
+    return replicas.status();
   }
-  if (const absl::Status found = FindGroupUuid(config).status(); !found.ok()) {
-    return found;
+  // One that is not in the config may be added to the group, where the transport can find it.
+  const bool fixed = config.transport != TransportKind::kShm || !replicas->has_value();
+  if (self.value() >= (fixed ? config.replicas.size() : paxos::kMaxReplicas)) {
+    return absl::InvalidArgumentError(
+        "the config of group '" + config.group + "' has no replica " + std::to_string(self.value()) +
+        ": its ids are 0 to " + std::to_string((fixed ? config.replicas.size() : paxos::kMaxReplicas) - 1));
   }
   // From here on no other process of this id does anything, so what the marker says stays true.
   absl::StatusOr<transport::shm::IdLock> lock = transport::shm::IdLock::Take(config.directory, self);
@@ -80,6 +84,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Open(const Config& config, paxos::Re
     return start.status();
   }
   std::unique_ptr<Node> node(new Node());
+  node->began_with_ = replicas->value_or(config.replicas.size());
+  node->fixed_members_ = fixed;
   if (absl::Status status = node->Reserve(config, self, *start, *std::move(lock), state_machine, options);
       !status.ok()) {
     return status;
@@ -101,7 +107,12 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
     return status;
   }
   notices_ = config.warnings;
-  if (!start.notice.empty()) {
+  if (self.value() >= began_with_) {
+    notices_.push_back("replica " + std::to_string(self.value()) + " is not one of the " +
+                       std::to_string(began_with_) +
+                       " that the group began with: it is filled, and votes, once `gaios member add` has "
+                       "added it");
+  } else if (!start.notice.empty()) {
     notices_.push_back(start.notice);
   }
   group_name_ = GroupName(config, start.uuid);
@@ -113,6 +124,7 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   options_of_transport.incarnation = start.incarnation;
   options_of_transport.group = group;
   options_of_transport.group_name = group_name_;
+  options_of_transport.replicas = began_with_;
   options_of_transport.clock = clock_.get();
   absl::StatusOr<std::unique_ptr<NodeTransport>> transport =
       OpenNodeTransport(config, options_of_transport, std::move(lock));
@@ -123,6 +135,8 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
 
   ReplicaOptions replica;
   replica.protocol = ProtocolOptions(config, group, self, start.incarnation);
+  replica.protocol.configuration = paxos::Configuration::Bootstrap(began_with_);
+  replica.protocol.fixed_members = fixed_members_;
   replica.sessions.max_sessions = config.max_sessions;
   replica.sessions.reply_bytes = config.reply_bytes;
   replica.sessions.idle_timeout_ns = config.session_idle_timeout_ns;
@@ -167,7 +181,6 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   snapshots.snapshot_directory =
       config.snapshot_directory.empty() ? config.directory : config.snapshot_directory;
   snapshots.self = self;
-  snapshots.replicas = config.replicas.size();
   snapshots.origin = OriginOf(config, group);
   snapshots.interval_commands = config.snapshot_interval_commands;
   snapshots.fill_bytes_per_second = config.snapshot_fill_bytes_per_second;

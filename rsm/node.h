@@ -6,6 +6,7 @@
 // what a program starts with; Replica is for those who bring a transport of their own. One thread; Poll never
 // blocks.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,7 +34,8 @@ struct NodeOptions {
 class Node {
  public:
   // Opens replica `self` of the group that `config` describes. The group must have been bootstrapped, else
-  // NotFound. A replica that has lost its marker, or has been started before, has no memory of what it
+  // NotFound. On one host `self` need not be in the config: then it waits to be added to the group. A replica
+  // that has lost its marker, or has been started before, has no memory of what it
   // promised and does not vote; a notice says so. A start that fails does not count as one. `state_machine`
   // must outlive the node. Errors name what is wrong and what to do.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> Open(const Config& config, paxos::ReplicaId self,
@@ -72,6 +74,8 @@ class Node {
   std::unique_ptr<Counters> counters_;
   std::string group_name_;
   std::vector<std::string> notices_;
+  std::size_t began_with_ = 0;  // replicas
+  bool fixed_members_ = false;
   bool divergence_told_ = false;
 };
 

@@ -34,7 +34,8 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenShm(const Config& config,
   shm.group_id = options.group;
   shm.group_name = options.group_name;
   shm.capacity = config.capacity_bytes;
-  shm.replicas = config.replicas.size();
+  shm.replicas = options.replicas;
+  shm.max_replicas = paxos::kMaxReplicas;
   shm.clock = options.clock;
   absl::StatusOr<std::unique_ptr<transport::shm::ShmTransport>> transport =
       transport::shm::ShmTransport::Reserve(shm, std::move(lock));

@@ -48,6 +48,7 @@ struct NodeTransportOptions {
   paxos::Incarnation incarnation;
   paxos::GroupId group;
   std::string group_name;              // for messages to users
+  std::size_t replicas = 0;            // that the group began with
   const base::Clock* clock = nullptr;  // must outlive the transport
 };
 

@@ -191,9 +191,12 @@ int RunReplica(const ReplicaFlags& flags) {
   }
   const auto replica = std::ranges::find_if(
       config->replicas, [&flags](const rsm::ReplicaConfig& each) { return each.id.value() == flags.id; });
-  if (replica == config->replicas.end()) {
+  const bool listed = replica != config->replicas.end();
+  const std::size_t ids =
+      config->transport == rsm::TransportKind::kShm ? paxos::kMaxReplicas : config->replicas.size();
+  if (!listed && flags.id >= ids) {
     return Complain(absl::StrCat("--id ", flags.id, " is not a replica of ", flags.config,
-                                 ", which has 0 to ", config->replicas.size() - 1),
+                                 ", whose ids are 0 to ", ids - 1),
                     kExitUsage);
   }
   // A group that nobody has made is a slip of the operator's.
@@ -203,7 +206,7 @@ int RunReplica(const ReplicaFlags& flags) {
                      ": run `gaios bootstrap --config ", flags.config, "` once, then start its replicas"),
         kExitUsage);
   }
-  if (const std::optional<int> cpu = replica->cpu; cpu.has_value()) {
+  if (const std::optional<int> cpu = listed ? replica->cpu : std::nullopt; cpu.has_value()) {
     if (const absl::Status pinned = base::PinThisThread(*cpu); !pinned.ok()) {
       return Complain(std::string(pinned.message()), kExitUsage);
     }
@@ -223,7 +226,8 @@ int RunReplica(const ReplicaFlags& flags) {
     wakeup = *std::move(created);
   }
   // Last of all that may fail, for it counts as a start.
-  absl::StatusOr<std::unique_ptr<rsm::Node>> node = rsm::Node::Open(*config, replica->id, *work->machine);
+  absl::StatusOr<std::unique_ptr<rsm::Node>> node =
+      rsm::Node::Open(*config, paxos::ReplicaId(static_cast<std::uint8_t>(flags.id)), *work->machine);
   if (!node.ok()) {
     return Complain(node.status());
   }

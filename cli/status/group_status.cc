@@ -96,6 +96,10 @@ json ReplicaJson(const std::string& group, const std::string& path, const Replic
   object["applied_commands"] = data.applied_commands;
   object["durable"] = data.durable;
   object["in_sync"] = Members(data.in_sync);
+  object["voters"] = Members(data.voters);
+  object["learners"] = Members(data.learners);
+  object["joining"] = Members(data.joining);
+  object["change_undecided"] = data.change_undecided != 0;
   object["no_quorum"] = data.no_quorum != 0;
   object["reserved_bytes"] = data.reserved_bytes;
   object["state_hash"] = absl::StrFormat("%016x", data.state_hash);
@@ -129,7 +133,14 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
     return remarks;
   }
   const CounterData& data = *replica.Live();
-  if (data.voter == 0) {
+  const std::uint64_t self = std::uint64_t{1} << replica.id.value();
+  if ((data.joining & self) != 0) {
+    remarks.emplace_back("has been added: it is being filled, and votes when it has been admitted");
+  } else if ((data.learners & self) != 0) {
+    remarks.emplace_back("a learner: it follows, and never votes");
+  } else if ((data.voters & self) == 0) {
+    remarks.emplace_back("is not in the group, as far as it knows: `gaios member add` adds it");
+  } else if (data.voter == 0) {
     remarks.emplace_back(
         "has forgotten what it promised: it is being filled, and votes when it has been readmitted");
   }
@@ -212,10 +223,14 @@ GroupStatus ReadGroupStatus(const rsm::Config& config) {
                                ? "udp-socket"
                                : std::string(rsm::TransportKindName(config.transport));
   GroupStatus status{.group = config.group, .replicas = {}, .path = path};
-  for (const rsm::ReplicaConfig& member : config.replicas) {
-    ReplicaStatus replica{.id = member.id, .counters = std::nullopt, .problem = {}};
+  for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {
+    const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
+    ReplicaStatus replica{.id = id, .counters = std::nullopt, .problem = {}};
     absl::StatusOr<rsm::CounterSnapshot> counters =
-        rsm::ReadCounters(rsm::Counters::Path(config.directory, member.id));
+        rsm::ReadCounters(rsm::Counters::Path(config.directory, id));
+    if (i >= config.replicas.size() && absl::IsNotFound(counters.status())) {
+      continue;  // it may be added some day
+    }
     if (counters.ok()) {
       replica.counters = *std::move(counters);
     } else {
@@ -224,6 +239,15 @@ GroupStatus ReadGroupStatus(const rsm::Config& config) {
     status.replicas.push_back(std::move(replica));
   }
   return status;
+}
+
+const rsm::CounterData* LiveData(const GroupStatus& status, std::size_t id) {
+  for (const ReplicaStatus& replica : status.replicas) {
+    if (replica.id.value() == id) {
+      return replica.Live();
+    }
+  }
+  return nullptr;
 }
 
 json FailoverJson(const rsm::FailoverCounters& failover) {
@@ -244,6 +268,14 @@ json StatusJson(const GroupStatus& status) {
 
 std::string StatusTable(const GroupStatus& status) {
   std::string text = absl::StrCat("group ", status.group, "\n");
+  if (const std::optional<std::size_t> leader = LeaderOf(status); leader.has_value()) {
+    const CounterData& data = *LiveData(status, *leader);
+    absl::StrAppend(
+        &text, "voters ", absl::StrJoin(Members(data.voters), ", "),
+        data.learners == 0 ? "" : absl::StrCat("; learners ", absl::StrJoin(Members(data.learners), ", ")),
+        data.joining == 0 ? "" : absl::StrCat("; to vote soon ", absl::StrJoin(Members(data.joining), ", ")),
+        data.change_undecided == 0 ? "" : "; a change is under way", "\n");
+  }
   absl::StrAppendFormat(&text, "%7s  %-11s  %4s  %9s  %6s  %14s  %14s  %12s  %10s  %s\n", "replica", "role",
                         "life", "ballot", "leader", "commit", "applied", "commands", "lag_bytes", "in_sync");
   for (const ReplicaStatus& replica : status.replicas) {

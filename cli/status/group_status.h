@@ -38,7 +38,10 @@ struct GroupStatus {
   std::string path = "shm";  // of all its links
 };
 
+// Of the replicas of the config, and of others that have been started in its directory.
 [[nodiscard]] GroupStatus ReadGroupStatus(const rsm::Config& config);
+// What replica `id` tells while it runs; null when it does not.
+[[nodiscard]] const rsm::CounterData* LiveData(const GroupStatus& status, std::size_t id);
 
 // Whether a replica says of itself that it leads with a majority.
 [[nodiscard]] bool Leads(const rsm::CounterData& data);

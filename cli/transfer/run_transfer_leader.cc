@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -11,60 +10,31 @@
 #include <absl/strings/str_format.h>
 #include <nlohmann/json.hpp>
 
-#include "gaios/base/clock.h"
-#include "gaios/base/idle.h"
+#include "gaios/cli/ask/ask_replica.h"
 #include "gaios/cli/complain.h"
 #include "gaios/cli/status/group_status.h"
 #include "gaios/cli/write_json.h"
-#include "gaios/rsm/client/shm_connection.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/rsm/client/wire.h"
 #include "gaios/rsm/group_identity.h"
 
 namespace gaios::cli {
 namespace {
 
-constexpr std::uint64_t kPatienceNs = 5'000'000'000;
-
-// Polls until `holds`: what is waited for shows in memory of other processes, which wake nobody here. False
-// when it does not come about.
-bool WaitFor(const std::function<bool()>& holds) {
-  const base::TscClock clock(base::TscClock::Source::kKernel);
-  base::Idle idle(base::IdleStrategy::kBackOff);
-  const std::uint64_t deadline_ns = clock.NowNs() + kPatienceNs;
-  while (!holds()) {
-    if (clock.NowNs() > deadline_ns) {
-      return false;
-    }
-    idle.OnIdle();
-  }
-  return true;
-}
-
 rsm::CounterData Read(const rsm::Config& config, std::size_t replica) {
   const GroupStatus status = ReadGroupStatus(config);
-  const rsm::CounterData* const data = status.replicas[replica].Live();
+  const rsm::CounterData* const data = LiveData(status, replica);
   return data != nullptr ? *data : rsm::CounterData();
 }
 
 // What the leader says to it; nothing when it does not answer.
 std::optional<rsm::ResponseHeader> Ask(const rsm::Config& config, paxos::GroupId group, std::size_t leader,
                                        std::size_t to) {
-  rsm::ShmConnection connection(config.directory, paxos::ReplicaId(static_cast<std::uint8_t>(leader)), group);
   rsm::RequestHeader request;
-  request.request = 1;
   request.sequence = to;
   request.kind = rsm::RequestKind::kHandOver;
-  bool sent = false;
-  std::optional<rsm::ResponseHeader> answer;
-  static_cast<void>(WaitFor([&] {
-    connection.Advance();
-    sent = sent || (connection.ready() && connection.Send(request, {}));
-    if (const auto response = connection.FrontResponse(); response.has_value()) {
-      answer = response->header;
-    }
-    return answer.has_value() || connection.state() == rsm::ShmConnection::State::kLost;
-  }));
-  return answer;
+  const std::optional<Answer> answer = AskReplica(config, group, leader, request);
+  return answer.has_value() ? std::optional(answer->header) : std::nullopt;
 }
 
 absl::Status NotAble(std::size_t to) {
@@ -77,9 +47,9 @@ absl::Status NotAble(std::size_t to) {
 }  // namespace
 
 absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t to) {
-  if (to >= config.replicas.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("the config of group '", config.group, "' has no replica ",
-                                                   to, ": its ids are 0 to ", config.replicas.size() - 1));
+  if (to >= paxos::kMaxReplicas) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no replica ", to, ": ids are 0 to ", paxos::kMaxReplicas - 1));
   }
   const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(config);
   if (!group.ok()) {

@@ -77,10 +77,13 @@ Client::Client(const ClientOptions& options, const base::Clock& clock)
       memory_(options.window * options.max_command_bytes),
       max_command_bytes_(options.max_command_bytes),
       heard_ns_(clock.NowNs()) {
-  connections_.reserve(options.replicas);
-  for (std::size_t i = 0; i < options.replicas; ++i) {
-    connections_.emplace_back(options.directory, paxos::ReplicaId(static_cast<std::uint8_t>(i)),
-                              options.group);
+  connections_.reserve(paxos::kMaxReplicas);
+  for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {
+    const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
+    connections_.emplace_back(options.directory, id, options.group);
+    if (i < options.replicas) {
+      known_.Add(id);
+    }
   }
 }
 
@@ -178,7 +181,7 @@ bool Client::Poll(ClientListener& listener) {
   }
   if (count_ == 0 && !waiting() && ready()) {
     heard_ns_ = now_ns;
-  } else if (now_ns - heard_ns_ >= options_.answer_timeout_ns && connections_.size() > 1) {
+  } else if (now_ns - heard_ns_ >= options_.answer_timeout_ns && known_.size() > 1) {
     ++counters_.silences;
     AskNext(now_ns);
   }
@@ -192,10 +195,18 @@ void Client::CheckConnection(std::uint64_t now_ns) {
   ShmConnection& connection = connections_[target_];
   const bool was_ready = connection.ready();
   connection.Advance();
+  if (connection.ready()) {
+    failed_in_a_row_ = 0;
+  }
   if (connection.ready() && !was_ready) {
     max_command_bytes_ = std::min(options_.max_command_bytes, connection.max_command_bytes());
   }
   if (connection.state() == ShmConnection::State::kDown) {
+    if (++failed_in_a_row_ >= kFailuresBeforeOthers) {
+      for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {  // the group may be other replicas by now
+        known_.Add(paxos::ReplicaId(static_cast<std::uint8_t>(i)));
+      }
+    }
     AskNext(now_ns);
     next_check_ns_ = now_ns + options_.connect_interval_ns;
   }
@@ -249,6 +260,8 @@ void Client::Answered(const ShmConnection::Response& response, ClientListener& l
     case ResponseStatus::kUnknown:
     case ResponseStatus::kBegun:  // an operator's; no client asks for it
     case ResponseStatus::kNotAble:
+    case ResponseStatus::kAnswered:
+    case ResponseStatus::kRefused:
       break;
   }
   RestartStream();
@@ -299,6 +312,9 @@ void Client::Redirected(std::uint8_t leader, std::uint64_t now_ns) {
   RestartStream();
   next_check_ns_ = 0;
   const bool elsewhere = leader < connections_.size() && leader != target_;
+  if (elsewhere) {
+    known_.Add(paxos::ReplicaId(leader));
+  }
   if (elsewhere && !redirected_) {
     redirected_ = true;
     target_ = leader;
@@ -310,7 +326,7 @@ void Client::Redirected(std::uint8_t leader, std::uint64_t now_ns) {
   if (elsewhere) {
     target_ = leader;
   } else if (leader != target_) {
-    target_ = (target_ + 1) % connections_.size();
+    TurnToNext();
   }
 }
 
@@ -323,9 +339,15 @@ void Client::RestartStream() {
   opening_ = false;
 }
 
+void Client::TurnToNext() {
+  do {
+    target_ = (target_ + 1) % connections_.size();
+  } while (!known_.Contains(target()));
+}
+
 void Client::AskNext(std::uint64_t now_ns) {
   RestartStream();
-  target_ = (target_ + 1) % connections_.size();
+  TurnToNext();
   redirected_ = false;
   heard_ns_ = now_ns;
   next_check_ns_ = 0;

@@ -28,6 +28,8 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/base/clock.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/paxos/replica_set.h"
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/client/shm_connection.h"
 #include "gaios/rsm/client/wire.h"
@@ -37,9 +39,11 @@
 namespace gaios::rsm {
 
 struct ClientOptions {
-  std::string directory;     // of the group
-  std::size_t replicas = 0;  // in the group
-  paxos::GroupId group;      // FindGroup(config) of group_identity.h. The client keeps it for its life
+  std::string directory;  // of the group
+  // Those that it looks for first are 0 to this less one. Others are found when they lead, or when none of
+  // these is there.
+  std::size_t replicas = 0;
+  paxos::GroupId group;  // FindGroup(config) of group_identity.h. The client keeps it for its life
 
   // Commands under way at once, at most Sessions::kWindow.
   std::size_t window = Sessions::kWindow;
@@ -137,7 +141,11 @@ class Client {
 
   // What was sent and not answered will be sent again; answers that still come to it mean nothing.
   void RestartStream();
+  // When so many attempts to connect have failed in a row, those of other ids are asked too.
+  static constexpr std::size_t kFailuresBeforeOthers = 100;
+
   void AskNext(std::uint64_t now_ns);
+  void TurnToNext();
   void Pause(std::uint64_t now_ns) { resume_ns_ = now_ns + options_.connect_interval_ns; }
   // Gives the session up. What was under way in it is unknown.
   void Abandon(ClientListener& listener);
@@ -146,7 +154,9 @@ class Client {
 
   const ClientOptions options_;
   const base::Clock& clock_;
-  std::vector<ShmConnection> connections_;  // one per replica; only the target's is advanced
+  std::vector<ShmConnection> connections_;  // by id; only the target's is advanced
+  paxos::ReplicaSet known_;                 // whom it asks in turn
+  std::size_t failed_in_a_row_ = 0;         // of them that could not be connected to
   std::size_t target_ = 0;
 
   // Commands under way, a ring, oldest first; place i has the bytes at i * max_command_bytes. The first

@@ -10,6 +10,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/check.h"
+#include "gaios/paxos/configuration_change.h"
 #include "gaios/transport/shm/socket.h"
 #include "gaios/transport/shm/wire.h"
 
@@ -160,12 +161,12 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
     }
     std::memcpy(&header, record.data(), sizeof(header));
     const std::span<const std::byte> command = record.subspan(sizeof(header));
-    if (header.kind == RequestKind::kHandOver && command.empty() && header.sequence < paxos::kMaxReplicas) {
+    if (IsOperators(header, command)) {
       if (under_way_ > 0) {
         break;  // answers come in the order of the requests
       }
+      RespondToOperator(replica, header, command);
       requests_.Pop();
-      RespondToHandOver(replica, header);
       continue;
     }
     Taken how = Taken::kNotLeader;
@@ -205,6 +206,62 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
     Respond(response, {});
   }
   return taken > 0;
+}
+
+bool PortConnection::IsOperators(const RequestHeader& header, std::span<const std::byte> command) {
+  switch (header.kind) {
+    case RequestKind::kHandOver:
+      return command.empty() && header.sequence < paxos::kMaxReplicas;
+    case RequestKind::kChangeMembership:
+      return paxos::DecodeConfigurationChange(command).has_value();
+    case RequestKind::kMembers:
+      return command.empty();
+    case RequestKind::kOpenSession:
+    case RequestKind::kCommand:
+      break;
+  }
+  return false;
+}
+
+void PortConnection::RespondToOperator(Replica& replica, const RequestHeader& header,
+                                       std::span<const std::byte> command) {
+  if (header.kind == RequestKind::kHandOver) {
+    RespondToHandOver(replica, header);
+  } else if (header.kind == RequestKind::kChangeMembership) {
+    RespondToChange(replica, header, command);
+  } else {
+    RespondWithMembers(replica, header);
+  }
+}
+
+void PortConnection::RespondToChange(Replica& replica, const RequestHeader& header,
+                                     std::span<const std::byte> command) {
+  ResponseHeader response;
+  response.request = header.request;
+  const paxos::ChangeRefusal refusal = replica.ChangeMembership(*paxos::DecodeConfigurationChange(command));
+  response.status = refusal == paxos::ChangeRefusal::kNone        ? ResponseStatus::kBegun
+                    : refusal == paxos::ChangeRefusal::kNotLeader ? ResponseStatus::kNotLeader
+                                                                  : ResponseStatus::kRefused;
+  response.refusal = static_cast<std::uint8_t>(refusal);
+  const std::optional<paxos::ReplicaId> leader = replica.leader();
+  response.leader = leader.has_value() ? leader->value() : kNoLeader;
+  Respond(response, {});
+}
+
+void PortConnection::RespondWithMembers(const Replica& replica, const RequestHeader& header) {
+  ResponseHeader response;
+  response.request = header.request;
+  response.status = ResponseStatus::kAnswered;
+  const paxos::Configuration& configuration = replica.core().configuration();
+  MembersReply reply;
+  reply.leads = replica.leading() ? 1 : 0;
+  reply.settled = replica.core().change_settled() ? 1 : 0;
+  for (std::size_t i = 0; i < reply.members.size(); ++i) {
+    const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
+    reply.members[i] = {static_cast<std::uint32_t>(configuration.StandingOf(id)),
+                        configuration.IncarnationOf(id).value(), configuration.AddressOf(id)};
+  }
+  Respond(response, std::as_bytes(std::span(&reply, 1)));
 }
 
 void PortConnection::RespondToHandOver(Replica& replica, const RequestHeader& header) {

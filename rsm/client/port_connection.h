@@ -71,7 +71,12 @@ class PortConnection final : public ProposalListener {
   // Gives everything up but what the replica still has to answer.
   void Close(End why);
   bool HasRoomForResponse();
+  // Whether the request was an operator's, and has been answered or waits for those before it.
+  [[nodiscard]] static bool IsOperators(const RequestHeader& header, std::span<const std::byte> command);
+  void RespondToOperator(Replica& replica, const RequestHeader& header, std::span<const std::byte> command);
   void RespondToHandOver(Replica& replica, const RequestHeader& header);
+  void RespondToChange(Replica& replica, const RequestHeader& header, std::span<const std::byte> command);
+  void RespondWithMembers(const Replica& replica, const RequestHeader& header);
   void Respond(const ResponseHeader& header, std::span<const std::byte> reply);
 
   const PortIdentity identity_;

@@ -26,6 +26,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "gaios/paxos/address.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/client/byte_ring.h"
 #include "gaios/rsm/state_machine.h"
@@ -38,9 +40,14 @@ inline constexpr std::uint32_t kClientMagic = 0x6f696167;  // "gaio"
 // ---- records of the rings
 // ---------------------------------------------------------------------------------------------
 
-// kHandOver, an operator's: `sequence` is the replica that is to lead. Answered at once; what came of it is
-// seen by who leads.
-enum class RequestKind : std::uint32_t { kOpenSession = 1, kCommand = 2, kHandOver = 3 };
+// The last three are an operator's, and answered at once.
+enum class RequestKind : std::uint32_t {
+  kOpenSession = 1,
+  kCommand = 2,
+  kHandOver = 3,          // `sequence` is the replica that is to lead; what came of it is seen by who leads
+  kChangeMembership = 4,  // an encoded paxos::ConfigurationChange; what came of it kMembers tells
+  kMembers = 5,           // who is in the group, as the replica knows: the reply is MembersReply
+};
 
 struct RequestHeader {
   std::uint64_t request = 0;  // the client's number for it, echoed
@@ -56,8 +63,10 @@ enum class ResponseStatus : std::uint8_t {
   kUnknown = 2,    // the replica lost the leadership before it could tell
   kNotLeader = 3,  // nothing was proposed; `leader` is whom it takes for the leader
   kTooLarge = 4,   // nothing was proposed, and never will be
-  kBegun = 5,      // kHandOver: begun, or under way already
+  kBegun = 5,      // kHandOver: begun, or under way already; kChangeMembership: it stands in the log
   kNotAble = 6,    // kHandOver: the other could not lead now
+  kAnswered = 7,   // kMembers
+  kRefused = 8,    // kChangeMembership: not taken, `refusal` says why
 };
 inline constexpr std::uint8_t kNoLeader = 0xff;
 
@@ -67,9 +76,22 @@ struct ResponseHeader {
   ResponseStatus status = ResponseStatus::kUnknown;
   std::uint8_t applied = 0;  // kCommitted: an Applied
   std::uint8_t leader = kNoLeader;
-  std::array<std::uint8_t, 5> reserved = {};
+  std::uint8_t refusal = 0;  // kRefused: a paxos::ChangeRefusal
+  std::array<std::uint8_t, 4> reserved = {};
 };
 static_assert(sizeof(ResponseHeader) == 24);
+
+struct MembersReply {
+  struct Member {
+    std::uint32_t standing = 0;     // a paxos::Standing
+    std::uint32_t incarnation = 0;  // that votes; 0 when none does
+    paxos::Address address;         // none unless a change has said
+  };
+  std::uint32_t leads = 0;                               // the replica that answers leads, ...
+  std::uint32_t settled = 0;                             // ... and no change is under way
+  std::array<Member, paxos::kMaxReplicas> members = {};  // by id
+};
+static_assert(sizeof(MembersReply) == 8 + 72 * paxos::kMaxReplicas && sizeof(MembersReply) <= kMaxReplyBytes);
 
 // What the largest response takes of the ring.
 inline constexpr std::size_t kMaxResponseRecordBytes = RecordBytes(sizeof(ResponseHeader) + kMaxReplyBytes);

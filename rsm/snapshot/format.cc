@@ -45,24 +45,43 @@ std::uint64_t ContentChecksum(std::uint64_t header_checksum, std::uint32_t index
   return XXH3_64bits_withSeed(content.data(), content.size(), header_checksum + (index + 1) * kOdd);
 }
 
+void PutConfiguration(const paxos::Configuration& configuration, FileHeader& header) {
+  header.voters = static_cast<std::uint32_t>(configuration.size());
+  for (std::size_t i = 0; i < header.configuration.size(); ++i) {
+    const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
+    FileMember& member = header.configuration[i];
+    member.standing = static_cast<std::uint32_t>(configuration.StandingOf(id));
+    member.incarnation = configuration.IncarnationOf(id).value();
+    member.gone = configuration.GoneAs(id).value();
+    const std::string_view address = configuration.AddressOf(id).text();
+    std::memcpy(member.address.data(), address.data(), address.size());
+  }
+}
+
 // The configuration, or nothing when it is none that a group can have.
 std::optional<paxos::Configuration> GetConfiguration(const FileHeader& header) {
-  if (header.members > paxos::kMaxReplicas) {
-    return std::nullopt;
-  }
   paxos::Configuration configuration;
-  std::uint32_t seen = 0;
-  for (std::uint32_t i = 0; i < header.members; ++i) {
+  for (std::size_t i = 0; i < header.configuration.size(); ++i) {
+    const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
     const FileMember& member = header.configuration[i];
-    if (member.replica >= paxos::kMaxReplicas || (seen >> member.replica & 1) != 0 ||
-        member.incarnation == 0 || member.incarnation > paxos::Ballot::kMaxIncarnation) {
+    const std::optional<std::string> text = GetText(member.address);
+    const auto standing = static_cast<paxos::Standing>(member.standing);
+    const bool votes = standing == paxos::Standing::kVoter;
+    if (member.standing > static_cast<std::uint32_t>(paxos::Standing::kVoter) || !text.has_value() ||
+        member.zero != 0 || member.incarnation > paxos::Ballot::kMaxIncarnation ||
+        member.gone > paxos::Ballot::kMaxIncarnation || votes != (member.incarnation > member.gone) ||
+        (!votes && member.incarnation != 0) || (standing == paxos::Standing::kNone && !text->empty())) {
       return std::nullopt;
     }
-    seen |= std::uint32_t{1} << member.replica;
-    configuration.Add({paxos::ReplicaId(static_cast<std::uint8_t>(member.replica)),
-                       paxos::Incarnation(member.incarnation)});
+    configuration.SetGone(id, paxos::Incarnation(member.gone));
+    if (votes) {
+      configuration.Add({id, paxos::Incarnation(member.incarnation)});
+    } else if (standing != paxos::Standing::kNone) {
+      configuration.AddLearner(id, standing == paxos::Standing::kJoining);
+    }
+    configuration.SetAddress(id, *paxos::Address::Of(*text));
   }
-  return configuration;
+  return configuration.size() == header.voters ? std::optional(configuration) : std::nullopt;
 }
 
 std::string Described(const SnapshotOrigin& origin) {
@@ -92,9 +111,7 @@ FileHeader EncodeHeader(const SnapshotFacts& facts) {
   header.time_ns = facts.time_ns;
   header.state_hash = facts.state_hash;
   header.sessions_bytes = facts.sessions_bytes;
-  for (const paxos::Member& member : facts.configuration.voters()) {
-    header.configuration[header.members++] = {member.id.value(), member.incarnation.value()};
-  }
+  PutConfiguration(facts.configuration, header);
   PutText(facts.origin.group_name, header.group_name);
   PutText(facts.origin.state_machine, header.state_machine);
   header.checksum = HeaderChecksum(header);

@@ -32,13 +32,17 @@ namespace gaios::rsm {
 
 inline constexpr std::uint64_t kSnapshotMagic = 0x50414e534f494147U;        // "GAIOSNAP" in the file
 inline constexpr std::uint64_t kSnapshotFooterMagic = 0x444e45534f494147U;  // "GAIOSEND"
-inline constexpr std::uint32_t kSnapshotVersion = 1;
+inline constexpr std::uint32_t kSnapshotVersion = 2;
 inline constexpr std::size_t kChunkBytes = std::size_t{256} << 10;  // content of a chunk that is not the last
 inline constexpr std::uint64_t kMaxChunks = std::uint64_t{1} << 32;
 
+// What the configuration says of one replica.
 struct FileMember {
-  std::uint32_t replica = 0;
-  std::uint32_t incarnation = 0;
+  std::uint32_t standing = 0;     // a paxos::Standing
+  std::uint32_t incarnation = 0;  // that votes; 0 when none does
+  std::uint32_t gone = 0;         // the last that voted and was removed; 0 when none was
+  std::uint32_t zero = 0;
+  std::array<char, paxos::Address::kMaxBytes + 1> address = {};  // filled up with zeros
 };
 
 struct FileHeader {
@@ -47,7 +51,7 @@ struct FileHeader {
   std::uint32_t chunk_bytes = 0;  // kChunkBytes
   std::uint64_t group = 0;
   std::uint32_t epoch = 0;
-  std::uint32_t members = 0;  // of the configuration
+  std::uint32_t voters = 0;  // of the configuration
   std::uint64_t position = 0;
   std::uint64_t slot = 0;
   std::uint64_t ballot = 0;
@@ -57,17 +61,17 @@ struct FileHeader {
   std::uint64_t time_ns = 0;
   std::uint64_t state_hash = 0;
   std::uint64_t sessions_bytes = 0;
-  std::array<FileMember, paxos::kMaxReplicas> configuration = {};  // the rest is zero
+  std::array<FileMember, paxos::kMaxReplicas> configuration = {};  // by id
   std::array<char, kMaxGroupNameBytes + 1> group_name = {};        // filled up with zeros
   std::array<char, kMaxStateMachineNameBytes + 1> state_machine = {};
   std::uint64_t checksum = 0;  // XXH3 over all of the above
 };
-static_assert(sizeof(FileHeader) == 264 && std::is_trivially_copyable_v<FileHeader> &&
+static_assert(sizeof(FileHeader) == 768 && std::is_trivially_copyable_v<FileHeader> &&
               std::has_unique_object_representations_v<FileHeader>);
 static_assert(offsetof(FileHeader, version) == 8 && offsetof(FileHeader, group) == 16 &&
               offsetof(FileHeader, position) == 32 && offsetof(FileHeader, applied_commands) == 72 &&
-              offsetof(FileHeader, configuration) == 104 && offsetof(FileHeader, group_name) == 160 &&
-              offsetof(FileHeader, state_machine) == 224 && offsetof(FileHeader, checksum) == 256);
+              offsetof(FileHeader, configuration) == 104 && offsetof(FileHeader, group_name) == 664 &&
+              offsetof(FileHeader, state_machine) == 728 && offsetof(FileHeader, checksum) == 760);
 
 struct ChunkHeader {
   std::uint32_t index = 0;   // from 0

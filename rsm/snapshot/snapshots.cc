@@ -114,7 +114,7 @@ bool Snapshots::StartCapture(const Replica& replica) {
   }
   const std::uint64_t asked = donor_->asked();
   const std::uint64_t commands = replica.applied_commands();
-  const bool may_by_itself = !replica.leading() || options_.replicas == 1;
+  const bool may_by_itself = !replica.leading() || replica.core().configuration().size() == 1;
   const bool due = options_.interval_commands != 0 && may_by_itself &&
                    commands >= taken_at_commands_ + options_.interval_commands;
   if (asked == answered_ && !due) {
@@ -159,7 +159,7 @@ bool Snapshots::StartFetch(const Replica& replica) {
     }
   };
   // The leader has better things to do than to fork.
-  for (std::size_t i = 0; i < options_.replicas; ++i) {
+  for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {
     const ReplicaId id(static_cast<std::uint8_t>(i));
     if (id != options_.self && id != leader) {
       add(id);
@@ -198,7 +198,7 @@ bool Snapshots::FinishFetch(Replica& replica) {
     return true;
   }
   ++counters_.installed;
-  for (std::size_t i = 0; i < options_.replicas; ++i) {
+  for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {
     notices_.Forget(i);
   }
   Tell(options_.self, Cause::kInstalled,

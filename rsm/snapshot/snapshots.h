@@ -33,7 +33,6 @@ struct SnapshotsOptions {
   std::string group_directory;     // of the sockets
   std::string snapshot_directory;  // of the kept snapshot and the one that arrives; exists
   paxos::ReplicaId self;
-  std::size_t replicas = 0;
   SnapshotOrigin origin;
   // A follower takes one by itself after so many commands; 0 for never. A group of one takes them as leader.
   std::uint64_t interval_commands = 0;

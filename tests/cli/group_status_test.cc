@@ -35,6 +35,7 @@ GroupStatus Leading() {
   data.commit = 4096;
   data.applied = 4032;
   data.in_sync = 0b011;
+  data.voters = 0b111;
   data.state_hash = 0xabc;
   data.links_count = 2;
   data.links[0] = {.peer = 0, .state = static_cast<std::uint64_t>(rsm::LinkState::kActive), .acked = 4096};
@@ -91,6 +92,25 @@ TEST(GroupStatus, TableSaysWhatIsOutOfTheOrdinary) {
   EXPECT_THAT(StatusTable(status), HasSubstr("no quorum"));
   EXPECT_THAT(StatusTable(status), HasSubstr("has forgotten what it promised"));
   EXPECT_THAT(StatusTable(status), HasSubstr("has diverged"));
+}
+
+TEST(GroupStatus, ShowsWhoVotesAndWhoLearns) {
+  GroupStatus status = Leading();
+  EXPECT_THAT(StatusTable(status), HasSubstr("voters 0, 1, 2\n"));
+  rsm::CounterData& data = status.replicas[0].counters.value().data;
+  data.learners = 0b1010000;
+  data.joining = 0b0010000;
+  data.change_undecided = 1;
+  EXPECT_THAT(StatusTable(status),
+              HasSubstr("voters 0, 1, 2; learners 4, 6; to vote soon 4; a change is under way\n"));
+  const nlohmann::json json = StatusJson(status)[0];
+  EXPECT_EQ(json["voters"], nlohmann::json({0, 1, 2}));
+  EXPECT_EQ(json["learners"], nlohmann::json({4, 6}));
+  EXPECT_EQ(json["joining"], nlohmann::json({4}));
+  EXPECT_TRUE(json["change_undecided"]);
+  data.voters = 0b101;
+  data.learners = 0;
+  EXPECT_THAT(StatusTable(status), HasSubstr("is not in the group, as far as it knows"));
 }
 
 TEST(GroupStatus, ShowsWhatATransportOverANetworkCounts) {

@@ -90,6 +90,8 @@ std::string RefusalName(paxos::ChangeRefusal refusal) {
       return "too-few-left";
     case ChangeRefusal::kFull:
       return "full";
+    case ChangeRefusal::kFixed:
+      return "fixed";
   }
   return "";
 }

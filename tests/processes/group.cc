@@ -120,6 +120,9 @@ void Group::Start(std::size_t replica, const std::string& config_path, const std
                                         config_path.empty() ? config_path_ : config_path, "--id",
                                         std::to_string(replica)};
   arguments.insert(arguments.end(), more.begin(), more.end());
+  if (replica >= processes_.size()) {
+    processes_.resize(replica + 1);  // it is to be added to the group
+  }
   processes_[replica] = StartGaios(arguments, scratch_.Path(absl::StrCat(replica, ".log")));
 }
 
@@ -144,12 +147,21 @@ GroupStatus Group::Status() const {
 }
 
 rsm::CounterData Group::Counters(std::size_t replica) const {
-  const ReplicaStatus status = Status().replicas[replica];
-  return status.counters.has_value() ? status.counters->data : rsm::CounterData{};
+  for (const ReplicaStatus& status : Status().replicas) {
+    if (status.id.value() == replica && status.counters.has_value()) {
+      return status.counters->data;
+    }
+  }
+  return {};
 }
 
 nlohmann::json Group::Json(std::size_t replica) const {
-  return StatusJson(Status())[replica];
+  for (const nlohmann::json& status : StatusJson(Status())) {
+    if (status["replica"] == replica) {
+      return status;
+    }
+  }
+  return {};
 }
 
 std::optional<std::size_t> Group::Leader(std::optional<std::size_t> except) const {

@@ -53,7 +53,7 @@ TEST(TransferLeader, SaysWhyItCannot) {
   EXPECT_THAT(same.output, HasSubstr("leads already"));
   const Ran nobody = TransferTo(group, 7);
   EXPECT_EQ(nobody.exit_code, 2);
-  EXPECT_THAT(nobody.output, HasSubstr("has no replica 7: its ids are 0 to 2"));
+  EXPECT_THAT(nobody.output, HasSubstr("there is no replica 7: ids are 0 to 6"));
   const std::size_t dead = group.Followers(leader)[0];
   group.Kill(dead);
   EXPECT_TRUE(Await([&] { return group.Json(leader)["links"].dump().find("down") != std::string::npos; }));

@@ -319,6 +319,18 @@ bool Group::WithinTheRing(ReplicaId id) const {
   return core(id).commit() >= from.retained() && lacks_bytes + paxos::EntryBytes(0) <= from.log().capacity();
 }
 
+bool Group::CountsSomewhere(ReplicaId id) const {
+  if (!runs(id)) {
+    return false;
+  }
+  bool counts = votes(id);
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    counts = counts || (runs(IdOf(i)) && (core(IdOf(i)).configuration().IsVoter(core(id).self()) ||
+                                          core(IdOf(i)).next_configuration().IsVoter(core(id).self())));
+  }
+  return counts;
+}
+
 bool Group::CanGoOn() const {
   const std::optional<ReplicaId> led_by = leader();
   const std::optional<ReplicaId> best = led_by.has_value() ? led_by : BestLog();

@@ -82,6 +82,8 @@ class Group {
   [[nodiscard]] bool votes(ReplicaId id) const {
     return runs(id) && core(id).role() != paxos::Role::kLearner;
   }
+  // Runs, and counts by what it knows or somebody else does: it may have been admitted without its knowing.
+  [[nodiscard]] bool CountsSomewhere(ReplicaId id) const;
   [[nodiscard]] const rsm::Replica& replica(ReplicaId id) const { return *member(id).replica; }
   [[nodiscard]] const paxos::Replica& core(ReplicaId id) const { return member(id).replica->core(); }
   [[nodiscard]] const Desk& desk(ReplicaId id) const { return *member(id).desk; }

@@ -70,7 +70,7 @@ std::uint64_t Injector::Duration() {
 
 // Whether enough is left for the group without this one.
 bool Injector::MayLose(ReplicaId id) const {
-  return !group_.votes(id) || group_.EnoughWithout(id);
+  return !group_.CountsSomewhere(id) || group_.EnoughWithout(id);
 }
 
 void Injector::Step() {

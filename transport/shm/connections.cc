@@ -78,7 +78,7 @@ std::size_t ShmTransport::PollConnections(std::uint64_t now_ns, EventHandler& ha
     busy_until_ns_ = now_ns + kBusyTimeNs;
     AcceptConnections(now_ns);
   }
-  for (std::size_t id = 0; id < options_.replicas; ++id) {
+  for (std::size_t id = 0; id < ids(); ++id) {
     Link& link = links_[id];
     // The higher id connects to the lower.
     if (link.state == LinkState::kClosed && id < options_.self.value() && now_ns >= link.next_attempt_ns) {
@@ -218,7 +218,7 @@ void ShmTransport::ReadCandidate(Candidate& candidate, std::uint64_t now_ns) {
 
 bool ShmTransport::CheckHello(const Hello& hello, std::optional<ReplicaId> expected, int socket) {
   const std::string self = absl::StrCat("replica ", options_.self.value());
-  const bool known = hello.version == kWireVersion && hello.replica < options_.replicas;
+  const bool known = hello.version == kWireVersion && hello.replica < ids();
   const std::size_t peer = expected.has_value() ? expected->value()
                            : known              ? static_cast<std::size_t>(hello.replica)
                                                 : Notices::kUnknownPeer;
@@ -239,8 +239,8 @@ bool ShmTransport::CheckHello(const Hello& hello, std::optional<ReplicaId> expec
   }
   if (hello.replicas != options_.replicas) {
     return refuse(Refusal::kReplicas,
-                  absl::StrCat(self, " is configured for ", options_.replicas, " replicas, replica ",
-                               hello.replica, " for ", hello.replicas));
+                  absl::StrCat(self, " is of a group that began with ", options_.replicas,
+                               " replicas, replica ", hello.replica, " of one with ", hello.replicas));
   }
   if (hello.capacity != options_.capacity) {
     return refuse(Refusal::kCapacity,
@@ -248,11 +248,9 @@ bool ShmTransport::CheckHello(const Hello& hello, std::optional<ReplicaId> expec
                                hello.replica, " of ", hello.capacity));
   }
   const bool from_above = hello.replica > options_.self.value();
-  if (hello.replica >= options_.replicas ||
-      (expected.has_value() ? hello.replica != expected->value() : !from_above)) {
-    return refuse(Refusal::kIdentity,
-                  absl::StrCat("a peer of ", self, " calls itself replica ", hello.replica,
-                               "; ids must be unique and below ", options_.replicas));
+  if (hello.replica >= ids() || (expected.has_value() ? hello.replica != expected->value() : !from_above)) {
+    return refuse(Refusal::kIdentity, absl::StrCat("a peer of ", self, " calls itself replica ",
+                                                   hello.replica, "; ids must be unique and below ", ids()));
   }
   const Incarnation newest = links_[hello.replica].newest_incarnation;
   if (hello.incarnation == 0 || Incarnation(hello.incarnation) < newest) {
@@ -377,6 +375,7 @@ std::size_t ShmTransport::BringUp(Link& link, Region control, Region doorbell, E
   link.state = LinkState::kUp;
   ++counters_.links_up;
   notices_.Forget(link.peer.value());
+  store_.Expect(link.peer, true);
   SendSpare(link);
   handler.OnLinkUp(link.peer, link.incarnation);
   return 1;
@@ -418,6 +417,9 @@ std::size_t ShmTransport::CloseLink(Link& link, std::uint64_t retry_at_ns, Event
   DropPath(link, Outcome::kDown);
   left_paths_.Add(std::exchange(link.spare, Region()));
   store_.DropPassedSpare(link.peer);
+  if (link.peer.value() >= options_.replicas) {
+    store_.Expect(link.peer, false);  // it may never come again
+  }
   if (!was_up) {
     return 0;
   }

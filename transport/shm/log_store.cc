@@ -10,27 +10,52 @@
 
 namespace gaios::transport::shm {
 
+namespace {
+
+absl::Status MakePresent(Region& region) {
+  while (!region.ready()) {
+    if (absl::Status status = region.PrepareStep(); !status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<LogStore> LogStore::Create(std::size_t capacity, std::size_t replicas, ReplicaId self) {
-  LogStore store(capacity, replicas, self);
+  LogStore store(capacity);
+  for (std::size_t id = 0; id < replicas; ++id) {
+    store.expected_.Add(ReplicaId(static_cast<std::uint8_t>(id)));
+  }
+  store.expected_.Add(self);
   absl::StatusOr<LogMemory> active = store.Make();
   if (!active.ok()) {
     return active.status();
   }
   store.active_ = *std::move(active);
-  for (std::size_t id = 0; id < replicas; ++id) {
-    if (absl::Status status = store.EnsureSpare(ReplicaId(static_cast<std::uint8_t>(id))); !status.ok()) {
+  for (const ReplicaId id : store.expected_) {
+    if (absl::Status status = store.EnsureSpare(id); !status.ok()) {
+      return status;
+    }
+    if (absl::Status status = MakePresent(store.spare(id).region); !status.ok()) {
       return status;
     }
   }
-  for (std::size_t id = 0; id <= replicas; ++id) {
-    Region& region = id == replicas ? store.active_.region : store.spares_[id].region;
-    while (!region.ready()) {
-      if (absl::Status status = region.PrepareStep(); !status.ok()) {
-        return status;
-      }
-    }
+  if (absl::Status status = MakePresent(store.active_.region); !status.ok()) {
+    return status;
   }
   return store;
+}
+
+void LogStore::Expect(ReplicaId peer, bool expected) {
+  if (expected) {
+    expected_.Add(peer);
+    return;
+  }
+  expected_.Remove(peer);
+  retired_.Add(std::move(spare(peer).region));
+  spare(peer) = {};
 }
 
 absl::StatusOr<LogMemory> LogStore::Make() {
@@ -86,8 +111,7 @@ absl::Status LogStore::Maintain() {
   if (retired_.Step()) {
     return absl::OkStatus();
   }
-  for (std::size_t id = 0; id < replicas_; ++id) {
-    const ReplicaId replica(static_cast<std::uint8_t>(id));
+  for (const ReplicaId replica : expected_) {
     if (spare(replica).region.empty()) {
       return EnsureSpare(replica);
     }

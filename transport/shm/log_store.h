@@ -16,6 +16,7 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/paxos/limits.h"
+#include "gaios/paxos/replica_set.h"
 #include "gaios/transport/shm/layout.h"
 #include "gaios/transport/shm/region.h"
 #include "gaios/transport/shm/retired_regions.h"
@@ -33,13 +34,17 @@ class LogStore {
   // Makes the log and all spares, present in memory. The replica's own slot holds the spare for grants to
   // itself.
   static absl::StatusOr<LogStore> Create(std::size_t capacity, std::size_t replicas, ReplicaId self);
+  // From now on there is to be a spare for `peer`, or need not be. Made by Maintain.
+  void Expect(ReplicaId peer, bool expected);
 
   [[nodiscard]] std::byte* log() const { return active_.region.data(); }
   [[nodiscard]] LogWords& words() const { return WordsOf(active_.region, capacity_); }
   [[nodiscard]] LogMemory& active() { return active_; }
   [[nodiscard]] LogMemory& spare(ReplicaId to) { return spares_[to.value()]; }
   // What is mapped at most, spares included.
-  [[nodiscard]] std::size_t reserved_bytes() const { return (replicas_ + 1) * LogRegionBytes(capacity_); }
+  [[nodiscard]] std::size_t reserved_bytes() const {
+    return (expected_.size() + 1) * LogRegionBytes(capacity_);
+  }
 
   // Makes sure that there is memory for a grant to `to`, present or not.
   absl::Status EnsureSpare(ReplicaId to);
@@ -55,13 +60,11 @@ class LogStore {
   }
 
  private:
-  LogStore(std::size_t capacity, std::size_t replicas, ReplicaId self)
-      : capacity_(capacity), replicas_(replicas), self_(self) {}
+  explicit LogStore(std::size_t capacity) : capacity_(capacity) {}
   absl::StatusOr<LogMemory> Make();
 
   std::size_t capacity_;
-  std::size_t replicas_;
-  ReplicaId self_;
+  paxos::ReplicaSet expected_;  // for whom there is to be a spare
   std::uint64_t next_id_ = 1;
   LogMemory active_;
   std::array<LogMemory, paxos::kMaxReplicas> spares_;

@@ -38,10 +38,15 @@ struct ShmOptions {
   // How the group is called where a peer of another one is refused. Its id when left empty.
   std::string group_name;
   // Bytes of the ring, a power of two, the same on all replicas. Memory reserved is about capacity *
-  // (replicas + 1): the log, a spare for each peer and one for grants to oneself.
+  // (replicas + 1): the log, a spare for each peer and one for grants to oneself; and once more for each peer
+  // that comes later.
   std::size_t capacity = std::size_t{16} << 20;
-  // Replicas of the group, this one included.
+  // Replicas that the group begins with, ids from 0. All replicas must say the same. Spares for these are
+  // made at the start.
   std::size_t replicas = 3;
+  // Ids that may come later are below this; a spare for one of them is made when it has been heard of. 0:
+  // none, there are `replicas`.
+  std::size_t max_replicas = 0;
   // Must outlive the transport.
   const base::Clock* clock = nullptr;
   // How often sockets are looked at when nothing rings: the bound on how long the death of a peer goes

@@ -23,7 +23,11 @@ absl::Status CheckOptions(const ShmOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("a group has 1 to ", paxos::kMaxReplicas, " replicas, not ", options.replicas));
   }
-  if (options.self.value() >= options.replicas) {
+  if (options.max_replicas > paxos::kMaxReplicas) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ids are below ", paxos::kMaxReplicas, ", not ", options.max_replicas));
+  }
+  if (options.self.value() >= std::max(options.replicas, options.max_replicas)) {
     return absl::InvalidArgumentError(absl::StrCat("replica id ", options.self.value(),
                                                    " is not one of a group of ", options.replicas,
                                                    "; ids count from 0"));
@@ -108,7 +112,7 @@ void ShmTransport::Publish(ControlWord which, std::uint64_t value) {
 }
 
 void ShmTransport::GrantTo(ReplicaId to, Grant grant) {
-  GAIOS_CHECK(to.value() < options_.replicas, "a grant goes to a replica of the group");
+  GAIOS_CHECK(to.value() < ids(), "a grant goes to a replica of the group");
   GAIOS_CHECK(!grant.ballot.none(), "a grant has a ballot");
   GAIOS_CHECK(claim_.begun(), "P7: nothing is promised by a life that has not begun");
   if (grant == latest_grant_) {

@@ -23,6 +23,7 @@
 // completion), connections.cc (sockets, handshake, packets). Thread safety, ownership and errors are the
 // contract's, in gaios/transport/transport.h. README.md in this folder has the argument at length.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -107,10 +108,12 @@ class ShmTransport final : public Transport {
   bool SendGrant(Link& link);
   void SendSpare(Link& link);
 
+  // Ids of replicas are below this.
+  [[nodiscard]] std::size_t ids() const { return std::max(options_.replicas, options_.max_replicas); }
+
   // datapath.cc
   Link& LinkTo(ReplicaId peer) {
-    GAIOS_CHECK(peer.value() < options_.replicas && peer != options_.self,
-                "operations go to another replica");
+    GAIOS_CHECK(peer.value() < ids() && peer != options_.self, "operations go to another replica");
     return links_[peer.value()];
   }
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);

@@ -14,6 +14,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include "tests/support/scratch_directory.h"
 
@@ -116,6 +117,37 @@ TEST_F(SnapshotFile, KeepsAllFacts) {
   EXPECT_EQ(facts.promised, Facts().promised);
   EXPECT_EQ(facts.configuration.size(), 3U);
   EXPECT_TRUE(facts.configuration.IsVoter({paxos::ReplicaId(2), paxos::Incarnation(1)}));
+}
+
+TEST_F(SnapshotFile, KeepsWhoIsInTheGroupAndWhoWasRemoved) {
+  SnapshotFacts facts = Facts();
+  facts.configuration.Remove(paxos::ReplicaId(1));
+  facts.configuration.AddLearner(paxos::ReplicaId(4), true);
+  facts.configuration.AddLearner(paxos::ReplicaId(6), false);
+  facts.configuration.SetAddress(paxos::ReplicaId(4), *paxos::Address::Of("ten.example:7000"));
+  facts.configuration.Readmit(paxos::ReplicaId(2), paxos::Incarnation(9));
+  Write(facts, Content(10));
+  const auto reader = SnapshotReader::Open(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ((*reader)->facts().configuration, facts.configuration);
+  EXPECT_EQ((*reader)->facts().configuration.GoneAs(paxos::ReplicaId(1)), paxos::Incarnation(1));
+}
+
+TEST_F(SnapshotFile, AConfigurationThatNoGroupCanHaveIsDamage) {
+  const auto decoded = [](auto edit) {
+    FileHeader header = EncodeHeader(Facts());
+    edit(header);
+    header.checksum = XXH3_64bits(&header, offsetof(FileHeader, checksum));
+    return DecodeHeader(header, "it").status();
+  };
+  EXPECT_TRUE(decoded([](FileHeader&) {}).ok());
+  EXPECT_TRUE(absl::IsDataLoss(decoded([](FileHeader& h) { h.configuration[0].standing = 9; })));
+  EXPECT_TRUE(absl::IsDataLoss(decoded([](FileHeader& h) { h.configuration[0].incarnation = 0; })));
+  EXPECT_TRUE(absl::IsDataLoss(decoded([](FileHeader& h) { h.configuration[0].gone = 1; })));
+  EXPECT_TRUE(absl::IsDataLoss(decoded([](FileHeader& h) { h.configuration[4].incarnation = 1; })));
+  EXPECT_TRUE(absl::IsDataLoss(decoded([](FileHeader& h) { h.configuration[4].address[0] = 'x'; })));
+  EXPECT_TRUE(absl::IsDataLoss(decoded([](FileHeader& h) { h.configuration[0].address[63] = 'x'; })));
+  EXPECT_TRUE(absl::IsDataLoss(decoded([](FileHeader& h) { h.voters = 2; })));
 }
 
 TEST_F(SnapshotFile, EqualContentsHaveEqualIdsAndOthersHaveNot) {
@@ -223,9 +255,12 @@ TEST_F(SnapshotFile, WhatIsNoSnapshotOrOfAnotherVersionIsToldApart) {
   ExpectRefused(absl::StatusCode::kInvalidArgument, "no snapshot");
   Write(Facts(), Content(100));
   std::string newer = ReadWhole(path_);
-  newer[8] = 2;
+  newer[8] = kSnapshotVersion + 1;
   WriteWhole(path_, newer);
-  ExpectRefused(absl::StatusCode::kFailedPrecondition, "version 2");
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, "version 3");
+  newer[8] = 1;
+  WriteWhole(path_, newer);
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, "version 1");
   std::filesystem::remove(path_);
   ExpectRefused(absl::StatusCode::kNotFound, "cannot read");
   std::filesystem::create_directory(path_);
