@@ -223,7 +223,7 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
     link.state = static_cast<std::uint64_t>(StateOf(follower, peer.link_up));
     link.acked = follower != nullptr ? follower->acked.value() : 0;
     link.applied = peer.applied.value();
-    const PathFacts path = transport.path(voter.id);
+    const PathFacts path = transport.path(id);
     link.rtt_ns = path.rtt_ns;
     link.loss = path.loss;
     link.lag_bytes = end > link.applied ? end - link.applied : 0;
