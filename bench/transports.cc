@@ -108,6 +108,7 @@ absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(const rsm::Con
                               .incarnation = incarnation,
                               .group = paxos::GroupId(1),
                               .group_name = config.group,
+                              .replicas = config.replicas.size(),
                               .clock = &clock},
                              *std::move(lock));
   if (!transport.ok()) {

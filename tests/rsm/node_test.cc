@@ -56,13 +56,24 @@ TEST(Node, AGroupOfOneLeadsAndCommits) {
   EXPECT_GT((*node)->reserved_bytes(), group.config.capacity_bytes);
 }
 
-TEST(Node, RefusesAReplicaThatTheConfigDoesNotHave) {
+TEST(Node, RefusesAReplicaThatNoGroupCanHave) {
   const ScratchGroup group(1);
   ASSERT_TRUE(Bootstrap(group.config).ok());
   CountingMachine machine;
-  const auto node = Node::Open(group.config, ReplicaId(3), machine);
+  const auto node = Node::Open(group.config, ReplicaId(paxos::kMaxReplicas), machine);
   EXPECT_EQ(node.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(node.status().message().find("replica 3"), absl::string_view::npos);
+  EXPECT_NE(node.status().message().find("replica 7"), absl::string_view::npos);
+}
+
+TEST(Node, OneThatTheConfigDoesNotHaveWaitsUntilItIsAdded) {
+  const ScratchGroup group(1);
+  ASSERT_TRUE(Bootstrap(group.config).ok());
+  CountingMachine machine;
+  auto node = Node::Open(group.config, ReplicaId(3), machine);
+  ASSERT_TRUE(node.ok()) << node.status();
+  (*node)->Poll();
+  EXPECT_EQ((*node)->replica().core().role(), paxos::Role::kLearner);
+  EXPECT_FALSE((*node)->replica().core().voter());
 }
 
 TEST(Node, OneThatIsStartedAgainDoesNotVoteAndSaysSo) {
