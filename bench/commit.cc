@@ -6,6 +6,7 @@
 #include "bench/group.h"
 #include "bench/placement.h"
 #include "bench/targets.h"
+#include "bench/udp.h"
 #include "bench/verbs.h"
 
 namespace gaios::bench {
@@ -13,6 +14,9 @@ namespace gaios::bench {
 absl::Status RunCommit(const Options& options) {
   if (options.transport == rsm::TransportKind::kVerbs) {
     return RunVerbsCommit(options);
+  }
+  if (options.transport == rsm::TransportKind::kUdp) {
+    return RunUdpCommit(options);
   }
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();

@@ -21,9 +21,12 @@ namespace {
 
 constexpr int kNotMeasured = 1;
 constexpr int kWrongUsage = 2;
-// Commands of a block over verbs, unless told otherwise.
+// Commands of a block, unless told otherwise: over verbs,
 constexpr std::uint64_t kVerbsBlockCommits = 1'000;
 constexpr std::uint64_t kVerbsBlockThroughput = 50'000;
+// And over UDP. Short: while the floor is measured the group is silent, and not for as long as ends a link.
+constexpr std::uint64_t kUdpBlockCommits = 4'000;
+constexpr std::uint64_t kUdpBlockThroughput = 200'000;
 
 struct CommandLine {
   Options options;
@@ -35,8 +38,12 @@ struct CommandLine {
 
 void AddFlags(CLI::App& command, CommandLine& line) {
   Options& options = line.options;
-  command.add_option("--transport", line.transport, "shm, or for commit and throughput verbs");
+  command.add_option("--transport", line.transport, "shm, or for commit and throughput verbs or udp-socket");
   command.add_option("--device", options.device, "verbs: the RDMA device, when there are several");
+  command.add_option("--payload", options.payload_bytes, "udp-socket: bytes of a datagram")
+      ->check(CLI::Range(512, 8900));
+  command.add_flag("--authenticate,!--no-authenticate", options.authenticate,
+                   "udp-socket: datagrams with a MAC, as users run it");
   command.add_option("--mode", options.mode, "closed: one command after another; open: at a fixed rate")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Mode>{{"closed", Mode::kClosed}, {"open", Mode::kOpen}}));
@@ -65,8 +72,9 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(1'000, 10'000'000));
   command.add_flag("--sessions,!--no-sessions", line.sessions, "throughput: commands in client sessions");
   command.add_option("--idle", line.idle, "what followers do while idle: spin, yield, back_off");
-  command.add_option("--leader-idle", line.leader_idle,
-                     "verbs: what the measuring loop does while it waits; yield unless given");
+  command.add_option(
+      "--leader-idle", line.leader_idle,
+      "what the measuring loop does while it waits; unless given yield over verbs, spin over UDP");
   command.add_option("--hgrm", options.hgrm_path, "write the latencies as an .hgrm file, in us");
   command.add_option("--json", options.json_path, "write the report there; - for stdout");
 }
@@ -83,29 +91,33 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   Options& options = line.options;
   if (line.transport == "shm") {
     if (!options.device.empty() || !line.leader_idle.empty()) {
-      return absl::InvalidArgumentError("--device and --leader-idle are for --transport verbs");
+      return absl::InvalidArgumentError("--device and --leader-idle are for the other transports");
     }
     return absl::OkStatus();
   }
-  if (line.transport != "verbs") {
-    return absl::InvalidArgumentError("--transport " + line.transport +
-                                      " is not in this version; those to measure are shm and verbs");
+  if (line.transport != "verbs" && line.transport != "udp-socket") {
+    return absl::InvalidArgumentError(
+        "--transport " + line.transport +
+        " is not in this version; those to measure are shm, verbs and udp-socket");
   }
   if (benchmark != "commit" && benchmark != "throughput") {
     return absl::InvalidArgumentError(benchmark + " is measured with --transport shm only");
   }
   if (options.replicas < 3) {
-    return absl::InvalidArgumentError("--transport verbs needs --replicas of at least 3");
+    return absl::InvalidArgumentError("--transport " + line.transport + " needs --replicas of at least 3");
   }
-  options.transport = rsm::TransportKind::kVerbs;
+  const bool udp = line.transport == "udp-socket";
+  options.transport = udp ? rsm::TransportKind::kUdp : rsm::TransportKind::kVerbs;
   // A loop that only spins keeps a device of software from its processor, where there is one processor alone.
-  const auto idle = ParseIdle("--leader-idle", line.leader_idle.empty() ? "yield" : line.leader_idle);
+  const std::string usual = udp ? "spin" : "yield";
+  const auto idle = ParseIdle("--leader-idle", line.leader_idle.empty() ? usual : line.leader_idle);
   if (!idle.ok()) {
     return idle.status();
   }
   options.leader_idle = *idle;
   if (options.block_commits == 0) {
-    options.block_commits = benchmark == "commit" ? kVerbsBlockCommits : kVerbsBlockThroughput;
+    options.block_commits = benchmark == "commit" ? (udp ? kUdpBlockCommits : kVerbsBlockCommits)
+                                                  : (udp ? kUdpBlockThroughput : kVerbsBlockThroughput);
   }
   return CheckTransport(options);
 }

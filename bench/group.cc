@@ -12,7 +12,7 @@ namespace {
 
 // To get in sync. Over verbs there are connections to make, and in a virtual machine that takes its time.
 std::uint64_t StartTimeoutNs(const GroupOptions& group) {
-  return group.transport == rsm::TransportKind::kShm ? 20'000'000'000 : 120'000'000'000;
+  return group.transport == rsm::TransportKind::kVerbs ? 120'000'000'000 : 20'000'000'000;
 }
 
 rsm::ReplicaOptions OptionsFor(const GroupOptions& group, std::uint8_t id, std::uint32_t life = 1) {
@@ -92,7 +92,9 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
   const auto config = MakeConfig({.replicas = options.replicas,
                                   .capacity_bytes = options.capacity_bytes,
                                   .transport = options.transport,
-                                  .device = options.device},
+                                  .device = options.device,
+                                  .payload_bytes = options.payload_bytes,
+                                  .authenticate = options.authenticate},
                                  group->directory_.path());
   if (!config.ok()) {
     return config.status();

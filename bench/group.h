@@ -41,6 +41,8 @@ struct GroupOptions {
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;
   rsm::TransportKind transport = rsm::TransportKind::kShm;
   std::string device = {};                                                       // verbs; empty: the only one
+  std::size_t payload_bytes = 1400;                                              // udp
+  bool authenticate = true;                                                      // udp
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
   MachineFactory make_machine;
 };

@@ -6,6 +6,7 @@
 #include "bench/placement.h"
 #include "bench/targets.h"
 #include "bench/throughput_run.h"
+#include "bench/udp.h"
 #include "bench/verbs.h"
 
 namespace gaios::bench {
@@ -32,6 +33,9 @@ double FloorBlock(Floor& floor, std::size_t entry_bytes, std::uint64_t bytes, co
 absl::Status RunThroughput(const Options& options) {
   if (options.transport == rsm::TransportKind::kVerbs) {
     return RunVerbsThroughput(options);
+  }
+  if (options.transport == rsm::TransportKind::kUdp) {
+    return RunUdpThroughput(options);
   }
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();

@@ -52,6 +52,8 @@ absl::Status GivePorts(rsm::Config& config) {
     }
     replica.address = "127.0.0.1";
     replica.port = ntohs(address.sin_port);
+    replica.udp_address = replica.address;
+    replica.udp_port = replica.port;
   }
   return absl::OkStatus();
 }
@@ -59,7 +61,7 @@ absl::Status GivePorts(rsm::Config& config) {
 }  // namespace
 
 absl::Status CheckTransport(const Options& options) {
-  if (options.transport == rsm::TransportKind::kShm) {
+  if (options.transport != rsm::TransportKind::kVerbs) {
     return absl::OkStatus();
   }
   if (!rsm::BuiltWith(options.transport)) {
@@ -84,6 +86,8 @@ absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string
     return config;
   }
   config.verbs.device = options.device;
+  config.udp.payload_bytes = options.payload_bytes;
+  config.udp.authenticate = options.authenticate;
   config.credentials.key_file = directory + "/cluster.key";
   if (absl::Status status = WriteKey(config.credentials.key_file); !status.ok()) {
     return status;

@@ -2,7 +2,8 @@
 #define GAIOS_BENCH_TRANSPORTS_H_
 
 // The transports that groups of a benchmark are opened with, as a node opens them from its config: the
-// replicas of verbs are processes of this host on one device, and meet at its loopback address. One thread.
+// replicas of verbs are processes of this host on one device, and those of udp send each other datagrams over
+// the loopback; both meet at its address. One thread.
 
 #include <cstddef>
 #include <cstdint>

@@ -7,10 +7,10 @@
 #include "bench/environment.h"
 #include "bench/group.h"
 #include "bench/placement.h"
+#include "bench/posted_targets.h"
 #include "bench/throughput_run.h"
 #include "bench/verbs.h"
 #include "bench/verbs_floor.h"
-#include "bench/verbs_targets.h"
 
 namespace gaios::bench {
 namespace {
@@ -105,9 +105,9 @@ absl::Status RunVerbsCommit(const Options& options) {
   if (!sides.ok()) {
     return sides.status();
   }
-  VerbsFloorTarget floor(*sides->floor, options.size_bytes);
+  PostedFloorTarget floor(*sides->floor, options.size_bytes);
   ProductTarget product(sides->group->leader(), options.size_bytes);
-  Idling<VerbsFloorTarget> idling_floor(floor, options.leader_idle);
+  Idling<PostedFloorTarget<VerbsFloor>> idling_floor(floor, options.leader_idle);
   Idling<ProductTarget> idling_product(product, options.leader_idle);
   Series floor_series;
   Series product_series;

@@ -1,7 +1,7 @@
-#ifndef GAIOS_BENCH_VERBS_TARGETS_H_
-#define GAIOS_BENCH_VERBS_TARGETS_H_
+#ifndef GAIOS_BENCH_POSTED_TARGETS_H_
+#define GAIOS_BENCH_POSTED_TARGETS_H_
 
-// What the latency loop drives over RDMA.
+// What the latency loop drives where a write is posted and completes later: over RDMA and over UDP.
 
 #include <cstddef>
 #include <deque>
@@ -11,15 +11,17 @@
 #include "gaios/paxos/entry.h"
 
 #include "bench/targets.h"
-#include "bench/verbs_floor.h"
 
 namespace gaios::bench {
 
-// Writes what was proposed since the last poll as one entry of the product's size.
-class VerbsFloorTarget {
+// Writes what was proposed since the last poll as one entry of the product's size. A floor has `bool
+// Write(bytes)`, false when there is no room, `std::size_t Poll()`, the entries that have completed, and
+// `bool failed()`.
+template <typename PostedFloor>
+class PostedFloorTarget {
  public:
   // `floor` must outlive the target.
-  VerbsFloorTarget(VerbsFloor& floor, std::size_t size_bytes)
+  PostedFloorTarget(PostedFloor& floor, std::size_t size_bytes)
       : floor_(floor), command_bytes_(CommandBytes(size_bytes)) {}
 
   bool Propose() {
@@ -53,7 +55,7 @@ class VerbsFloorTarget {
  private:
   static constexpr std::size_t kMaxBatchBytes = std::size_t{128} << 10;
 
-  VerbsFloor& floor_;
+  PostedFloor& floor_;
   std::size_t command_bytes_;
   std::size_t payload_bytes_ = 0;
   std::size_t proposed_ = 0;
@@ -85,4 +87,4 @@ class Idling {
 
 }  // namespace gaios::bench
 
-#endif  // GAIOS_BENCH_VERBS_TARGETS_H_
+#endif  // GAIOS_BENCH_POSTED_TARGETS_H_

@@ -1,0 +1,18 @@
+#ifndef GAIOS_BENCH_UDP_H_
+#define GAIOS_BENCH_UDP_H_
+
+// What the benchmarks have of their own for UDP over kernel sockets.
+
+#include <absl/status/status.h>
+
+#include "bench/options.h"
+
+namespace gaios::bench {
+
+// As RunCommit and RunThroughput, beside the floor of udp_floor.h.
+[[nodiscard]] absl::Status RunUdpCommit(const Options& options);
+[[nodiscard]] absl::Status RunUdpThroughput(const Options& options);
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_UDP_H_

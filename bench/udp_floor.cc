@@ -1,0 +1,191 @@
+#include "bench/udp_floor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "gaios/base/check.h"
+#include "gaios/transport/udp/wire.h"
+
+namespace gaios::bench {
+namespace {
+
+using transport::udp::Endpoint;
+using transport::udp::SocketPort;
+
+constexpr std::uint32_t kLoopback = 0x7f000001;
+constexpr std::uint64_t kPatienceNs = 10'000'000'000;
+// Datagrams under way to one peer: what the kernel's queue there holds.
+constexpr std::uint64_t kWindow = 512;
+constexpr std::size_t kReceiveBatch = 64;
+constexpr std::size_t kAnswerBytes =
+    sizeof(transport::udp::Header) + sizeof(transport::udp::AckBody) + transport::udp::kTrailerBytes;
+
+absl::StatusOr<std::unique_ptr<SocketPort>> OpenPort(std::size_t payload_bytes) {
+  return SocketPort::Open({.address = "127.0.0.1", .max_payload = payload_bytes});
+}
+
+// Queues a datagram of `bytes` that begins with `number`.
+void Queue(SocketPort& port, std::uint64_t number, std::size_t bytes, Endpoint to) {
+  std::span<std::byte> buffer = port.Claim();
+  if (buffer.empty()) {
+    port.Flush();
+    buffer = port.Claim();
+  }
+  std::memcpy(buffer.data(), &number, sizeof(number));
+  port.Send(bytes, to);
+}
+
+// Counts what comes in.
+class Counter final : public transport::udp::DatagramReceiver {
+ public:
+  void OnDatagram(Endpoint from, std::span<std::byte> /*payload*/) override {
+    from_ = from;
+    ++count_;
+  }
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] Endpoint from() const { return from_; }
+
+ private:
+  Endpoint from_;
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<UdpFloor>> UdpFloor::Fork(const UdpFloorOptions& options,
+                                                         const Placement& placement,
+                                                         const base::TscClock& clock) {
+  auto page = SharedPage<Page>::Create();
+  if (!page.ok()) {
+    return page.status();
+  }
+  std::unique_ptr<UdpFloor> floor(new UdpFloor(options, *std::move(page), clock));
+  for (std::size_t i = 0; i < options.peers; ++i) {
+    auto child = ChildProcess::Fork(placement.follower_cpu, [&floor, i] {
+      return RunPeer(floor->options_, floor->page_->ports[i], floor->page_->stop);
+    });
+    if (!child.ok()) {
+      return child.status();
+    }
+    floor->children_.push_back(*std::move(child));
+  }
+  return floor;
+}
+
+UdpFloor::~UdpFloor() {
+  page_->stop.store(true, std::memory_order_relaxed);
+  for (ChildProcess& child : children_) {
+    child.Join();
+  }
+}
+
+absl::Status UdpFloor::RunPeer(const UdpFloorOptions& options, std::atomic<std::uint32_t>& port,
+                               const std::atomic<bool>& stop) {
+  auto opened = OpenPort(options.payload_bytes);
+  if (!opened.ok()) {
+    return opened.status();
+  }
+  port.store((*opened)->local().port, std::memory_order_release);
+  base::Idle idle(options.idle);
+  Counter counter;
+  while (!stop.load(std::memory_order_relaxed)) {
+    if ((*opened)->Receive(counter, kReceiveBatch) == 0) {
+      idle.OnIdle();
+      continue;
+    }
+    Queue(**opened, counter.count(), kAnswerBytes, counter.from());
+    (*opened)->Flush();
+    idle.OnWork();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status UdpFloor::Connect() {
+  auto opened = OpenPort(options_.payload_bytes);
+  if (!opened.ok()) {
+    return opened.status();
+  }
+  port_ = *std::move(opened);
+  const std::uint64_t deadline_ns = clock_.NowNs() + kPatienceNs;
+  for (std::size_t i = 0; i < options_.peers; ++i) {
+    std::uint32_t port = 0;
+    while ((port = page_->ports[i].load(std::memory_order_acquire)) == 0) {
+      if (clock_.NowNs() > deadline_ns || children_[i].Ended()) {
+        return absl::UnavailableError("a peer of the floor has no port");
+      }
+    }
+    peers_.push_back({.address = kLoopback, .port = static_cast<std::uint16_t>(port)});
+  }
+  taken_.resize(peers_.size());
+  return absl::OkStatus();
+}
+
+bool UdpFloor::Write(std::size_t bytes) {
+  const std::size_t piece_bytes = options_.payload_bytes - transport::udp::kOverheadBytes;
+  const std::uint64_t pieces = (bytes + piece_bytes - 1) / piece_bytes;
+  GAIOS_CHECK(pieces < kWindow, "an entry of the floor fits into the window");
+  if (sent_ + pieces - *std::ranges::min_element(taken_) > kWindow) {
+    return false;
+  }
+  if (entries_.empty()) {
+    progress_ns_ = clock_.NowNs();
+  }
+  for (std::size_t done = 0; done < bytes; done += piece_bytes) {
+    ++sent_;
+    for (const Endpoint& peer : peers_) {
+      Queue(*port_, sent_, transport::udp::kOverheadBytes + std::min(piece_bytes, bytes - done), peer);
+    }
+  }
+  port_->Flush();
+  entries_.push_back(sent_);
+  return true;
+}
+
+void UdpFloor::OnDatagram(Endpoint from, std::span<std::byte> payload) {
+  std::uint64_t count = 0;
+  const auto peer = std::ranges::find(peers_, from);
+  if (peer == peers_.end() || payload.size() < sizeof(count)) {
+    return;
+  }
+  std::memcpy(&count, payload.data(), sizeof(count));
+  std::uint64_t& taken = taken_[static_cast<std::size_t>(peer - peers_.begin())];
+  taken = std::max(taken, count);
+}
+
+std::size_t UdpFloor::Poll() {
+  const std::size_t came = port_->Receive(*this, kReceiveBatch);
+  if (came == 0) {
+    failed_ = failed_ || (!TakenByAll() && clock_.NowNs() - progress_ns_ > kPatienceNs);
+    return 0;
+  }
+  progress_ns_ = clock_.NowNs();
+  // With the sender's own, a majority: what so many of the peers have taken.
+  const auto needed = static_cast<std::ptrdiff_t>((taken_.size() + 1) / 2);
+  std::uint64_t complete = 0;
+  for (const std::uint64_t taken : taken_) {
+    if (std::ranges::count_if(taken_, [taken](std::uint64_t other) { return other >= taken; }) >= needed) {
+      complete = std::max(complete, taken);
+    }
+  }
+  std::size_t completed = 0;
+  for (; !entries_.empty() && entries_.front() <= complete; entries_.pop_front()) {
+    ++completed;
+  }
+  return completed;
+}
+
+bool UdpFloor::TakenByAll() const {
+  return std::ranges::all_of(taken_, [this](std::uint64_t taken) { return taken == sent_; });
+}
+
+absl::Status UdpFloor::Check() const {
+  if (failed_) {
+    return absl::AbortedError(
+        "a datagram of the floor was lost, or its peer has ended: the machine is overloaded, or the receive "
+        "buffers are too small (net.core.rmem_max)");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gaios::bench

@@ -1,0 +1,90 @@
+#ifndef GAIOS_BENCH_UDP_FLOOR_H_
+#define GAIOS_BENCH_UDP_FLOOR_H_
+
+// What the product is measured against over UDP: the same datagrams with no protocol. A sender sends the
+// datagrams of each entry, of the product's lengths, to every peer, all in one system call where they fit; a
+// peer answers all that came in at a look by one datagram of the length of the product's acknowledgement; the
+// first answers complete the entry. Peers are processes with the idle strategy and on the cpu of the
+// product's followers. There is no log, no checksum, no MAC, and nothing is sent again: a lost datagram fails
+// the run.
+//
+// One thread.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "gaios/base/clock.h"
+#include "gaios/base/idle.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/transport/udp/socket_port.h"
+
+#include "bench/child_process.h"
+#include "bench/placement.h"
+#include "bench/shared_page.h"
+
+namespace gaios::bench {
+
+struct UdpFloorOptions {
+  std::size_t peers = 2;
+  std::size_t payload_bytes = 1400;
+  base::IdleStrategy idle = base::IdleStrategy::kBackOff;
+};
+
+class UdpFloor final : private transport::udp::DatagramReceiver {
+ public:
+  // Forks the peers. To be called while the process holds no sockets.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<UdpFloor>> Fork(const UdpFloorOptions& options,
+                                                                      const Placement& placement,
+                                                                      const base::TscClock& clock);
+  UdpFloor(const UdpFloor&) = delete;
+  UdpFloor& operator=(const UdpFloor&) = delete;
+  ~UdpFloor() override;
+  // Finds the peers. Before the first Write.
+  [[nodiscard]] absl::Status Connect();
+
+  // Sends an entry of `bytes` to all peers; false when too much is under way.
+  [[nodiscard]] bool Write(std::size_t bytes);
+  // Takes answers. Returns how many entries have been completed by them.
+  std::size_t Poll();
+  // Whether every peer has taken all that was written.
+  [[nodiscard]] bool TakenByAll() const;
+  // Nothing has come back for too long: a datagram was lost, or a peer has ended.
+  [[nodiscard]] bool failed() const { return failed_; }
+  [[nodiscard]] absl::Status Check() const;
+
+ private:
+  struct Page {
+    std::atomic<bool> stop{false};
+    std::array<std::atomic<std::uint32_t>, paxos::kMaxReplicas> ports{};
+  };
+
+  UdpFloor(const UdpFloorOptions& options, SharedPage<Page> page, const base::TscClock& clock)
+      : options_(options), page_(std::move(page)), clock_(clock) {}
+  static absl::Status RunPeer(const UdpFloorOptions& options, std::atomic<std::uint32_t>& port,
+                              const std::atomic<bool>& stop);
+  void OnDatagram(transport::udp::Endpoint from, std::span<std::byte> payload) override;
+
+  const UdpFloorOptions options_;
+  SharedPage<Page> page_;
+  const base::TscClock& clock_;
+  std::vector<ChildProcess> children_;
+  std::unique_ptr<transport::udp::SocketPort> port_;
+  std::vector<transport::udp::Endpoint> peers_;
+  std::vector<std::uint64_t> taken_;   // datagrams, by each peer
+  std::uint64_t sent_ = 0;             // datagrams, to each peer
+  std::deque<std::uint64_t> entries_;  // under way: the last datagram of each
+  std::uint64_t progress_ns_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace gaios::bench
+
+#endif  // GAIOS_BENCH_UDP_FLOOR_H_
