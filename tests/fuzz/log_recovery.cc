@@ -60,7 +60,7 @@ std::optional<Cursor> NextByTheFormat(std::span<const std::byte> ring, const Cur
   const auto kind = FieldAt<std::uint16_t>(entry, 44);
   const std::optional<std::uint64_t> checksum = ChecksumAt(ring, at);
   if (!checksum.has_value() || *checksum != FieldAt<std::uint64_t>(entry, 0) ||
-      FieldAt<std::uint64_t>(entry, 8) != at.slot.value() + 1 || kind < 1 || kind > 4) {
+      FieldAt<std::uint64_t>(entry, 8) != at.slot.value() + 1 || kind < 1 || kind > 5) {
     return std::nullopt;
   }
   return Cursor{at.position + Padded(FieldAt<std::uint32_t>(entry, 40)), paxos::Slot(at.slot.value() + 1),

@@ -68,7 +68,7 @@ void WriteLogSeeds(const Corpus& corpus) {
   corpus.Add(target, "largest-length",
              Scan(9, 0, 0, 4096).Then(Unsealed(~std::uint32_t{0}, EntryKind::kBatch, 1)));
   corpus.Add(target, "whole-ring", Scan(9, 0, 0, 4096).Then(Unsealed(4048, EntryKind::kBatch, 1)));
-  corpus.Add(target, "unknown-kind", Scan(9, 0, 0, 4096).Then(Unsealed(5, static_cast<EntryKind>(5), 1)));
+  corpus.Add(target, "unknown-kind", Scan(9, 0, 0, 4096).Then(Unsealed(5, static_cast<EntryKind>(6), 1)));
   corpus.Add(target, "as-written", Scan(0, 0, 0, 4096).Then(Sealed({0, 8, 200, 64, 16, 17})));
   corpus.Add(target, "as-written-limited", Scan(0, 0, 0, 130).Then(Sealed({0, 8, 200})));
   corpus.AddRandom("log_damage", 10, 120, 11);
