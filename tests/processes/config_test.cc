@@ -50,7 +50,7 @@ TEST_F(Config, AFileThatIsNotThereIsNamed) {
 TEST_F(Config, AnIdOutsideOfTheGroupIsNamed) {
   const Ran ran = Replica(Good(), "7");
   EXPECT_EQ(ran.exit_code, 2);
-  EXPECT_THAT(ran.output, AllOf(HasSubstr("--id 7"), HasSubstr("0 to 2")));
+  EXPECT_THAT(ran.output, AllOf(HasSubstr("--id 7"), HasSubstr("0 to 6")));
 }
 
 TEST_F(Config, AGroupThatWasNotMadeIsToBeMade) {
