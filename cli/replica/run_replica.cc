@@ -86,8 +86,7 @@ class Teller {
     const std::optional<paxos::ReplicaId> leader = core.leader();
     switch (core.role()) {
       case paxos::Role::kLearner:
-        // A notice of the node's says why.
-        return "learner; it is being filled";
+        return Waiting(core);
       case paxos::Role::kFollower:
         return leader.has_value() ? absl::StrCat("follower of replica ", leader->value())
                                   : "follower, no leader known";
@@ -102,6 +101,23 @@ class Teller {
                             core.has_quorum() ? "" : ", but no majority answers: nothing is committed");
     }
     return "unknown";
+  }
+
+  // A notice of the node's says why it does not vote.
+  [[nodiscard]] static std::string Waiting(const paxos::Replica& core) {
+    const paxos::Configuration& configuration = core.configuration();
+    switch (configuration.StandingOf(core.self().id)) {
+      case paxos::Standing::kNone:
+        return configuration.GoneAs(core.self().id) == core.self().incarnation
+                   ? "removed from the group; it may be stopped"
+                   : "not in the group, as far as it knows";
+      case paxos::Standing::kLearner:
+        return "learner; it never votes";
+      case paxos::Standing::kJoining:
+      case paxos::Standing::kVoter:
+        break;
+    }
+    return "learner; it is being filled";
   }
 
   rsm::Node& node_;
