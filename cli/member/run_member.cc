@@ -166,10 +166,27 @@ std::optional<ChangeRefusal> AskForChange(const rsm::Config& config, paxos::Grou
                             : std::nullopt;
 }
 
-// Worth asking again: it may go away by itself.
-bool Passes(ChangeRefusal refusal) {
-  return refusal == ChangeRefusal::kNotLeader || refusal == ChangeRefusal::kUnderWay ||
-         refusal == ChangeRefusal::kNoQuorum || refusal == ChangeRefusal::kFull;
+// Worth asking again: it may go away by itself, or be the effect of what was asked for before, of which the
+// counters, where the replica is `standing`, do not tell yet.
+bool Passes(ChangeRefusal refusal, const paxos::ConfigurationChange& change, Standing standing) {
+  switch (refusal) {
+    case ChangeRefusal::kNotLeader:
+    case ChangeRefusal::kUnderWay:
+    case ChangeRefusal::kNoQuorum:
+    case ChangeRefusal::kFull:
+      return true;
+    case ChangeRefusal::kAlreadySo:
+      return change.kind == Kind::kAdd || standing != Standing::kVoter;
+    case ChangeRefusal::kNoMember:
+      return standing != Standing::kNone;
+    case ChangeRefusal::kNone:
+    case ChangeRefusal::kNoSuchId:
+    case ChangeRefusal::kLastVoter:
+    case ChangeRefusal::kTooFewLeft:
+    case ChangeRefusal::kFixed:
+      return false;
+  }
+  return false;
 }
 
 absl::Status NobodyLeads(const rsm::Config& config) {
@@ -240,7 +257,7 @@ absl::StatusOr<rsm::MembersReply> ChangeMember(const rsm::Config& config,
         }
         next_ask_ns = clock.NowNs() + kAskAgainNs;
         const std::optional<ChangeRefusal> answer = AskForChange(config, *group, *leader, change);
-        if (answer.has_value() && *answer != ChangeRefusal::kNone && !Passes(*answer)) {
+        if (answer.has_value() && *answer != ChangeRefusal::kNone && !Passes(*answer, change, standing)) {
           refused = Refused(*answer, change);
         }
         return !refused.ok();
