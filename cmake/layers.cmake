@@ -94,9 +94,11 @@ function(gaios_test name)
   gaios_compile_settings(${name})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${TEST_DEPENDS} gaios_test_paths GTest::gtest GTest::gmock GTest::gtest_main)
-  target_precompile_headers(${name} REUSE_FROM gaios_test_headers)
-  # g++ 12 cries wolf inside std::string, of headers that were precompiled too.
-  target_compile_options(${name} PRIVATE -Wno-array-bounds -Wno-restrict)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_precompile_headers(${name} REUSE_FROM gaios_test_headers)
+    # g++ 12 cries wolf inside std::string, of headers that were precompiled too.
+    target_compile_options(${name} PRIVATE -Wno-array-bounds -Wno-restrict)
+  endif()
   # gtest_discover_tests of CMake 3.25 keeps only the first of several labels: they are joined into one.
   string(REPLACE ";" "." TEST_LABELS "${TEST_LABELS}")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
