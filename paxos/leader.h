@@ -65,7 +65,7 @@ struct Proposal {
 inline constexpr std::uint32_t kCommandAlignment = 8;
 
 // The room that is left in the batch that is open, for commands to be written there one after another. Good
-// until the next call of anything else; what was placed becomes part of the batch by Leader::Fill.
+// until the next call of anything else; what was placed becomes part of the batch by Leader::Add.
 class BatchRoom {
  public:
   BatchRoom() = default;
@@ -121,7 +121,7 @@ class Leader {
   // Room for more commands than one, none unless a batch is open; and what was placed there made part of the
   // batch.
   [[nodiscard]] BatchRoom Room() const;
-  void Fill(const BatchRoom& room);
+  void Add(const BatchRoom& room);
   // Space for one command of `bytes` at the end of the open batch; kept until Publish, or given up by the
   // next Claim or Reserve.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);

@@ -52,7 +52,7 @@ inline BatchRoom Leader::Room() const {
           {Slot(state_.end.slot.value() + 1), open_.commands}};
 }
 
-inline void Leader::Fill(const BatchRoom& room) {
+inline void Leader::Add(const BatchRoom& room) {
   const std::ptrdiff_t payload_bytes = room.end() - open_.payload;
   GAIOS_CHECK(payload_bytes >= open_.payload_bytes && payload_bytes <= open_.limit_bytes &&
                   room.next().slot.value() == state_.end.slot.value() + 1,

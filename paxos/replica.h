@@ -116,7 +116,7 @@ class Replica {
   }
   // Room for many commands in the batch that is open, and what was placed there made part of the log.
   [[nodiscard]] BatchRoom Room() const { return leader_.Room(); }
-  void Fill(const BatchRoom& room) { leader_.Fill(room); }
+  void Add(const BatchRoom& room) { leader_.Add(room); }
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
     if (state_.role != Role::kLeader) [[unlikely]] {
       refusal = Refusal::kNotLeader;

@@ -5,7 +5,6 @@
 // tags that do too and one listener, are kept as one run: a batch costs as much as a command. One thread;
 // allocates at construction only.
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -25,7 +24,7 @@ class Proposals {
   };
 
   // Room for `most`, at least one.
-  explicit Proposals(std::size_t most) : runs_(std::bit_ceil(most)), oldest_(runs_.data()) {}
+  explicit Proposals(std::size_t most) : runs_(most), oldest_(runs_.data()) {}
   Proposals(const Proposals&) = delete;
   Proposals& operator=(const Proposals&) = delete;
 

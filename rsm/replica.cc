@@ -1,8 +1,6 @@
 #include "gaios/rsm/replica.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstring>
 
 #include "gaios/base/check.h"
@@ -251,7 +249,7 @@ std::size_t Replica::ProposeRun(std::span<const Submission> submissions, Proposa
     base::CopyFew(to.data(), command.data(), command.size());
   }
   if (taken != 0) {
-    engine_.core().Fill(room);
+    engine_.core().Add(room);
     proposals_.Add(PlaceOf(first.slot, first.index), taken, listener, first_tag);
   }
   return taken;
