@@ -1,6 +1,7 @@
 #include "gaios/paxos/election.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gaios::paxos {
 
@@ -17,7 +18,17 @@ bool Election::Suspects() const {
   if (state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up) {
     return true;  // its process is gone
   }
-  return state_.now - state_.leader_alive_ns > state_.options.suspect_timeout_ns;
+  return state_.now - state_.leader_alive_ns > silence_.limit();
+}
+
+// One that did not run could not hear: beyond a heartbeat, time between two ticks counts for nobody's
+// silence.
+void Election::LeaveOutOwnPause() {
+  const TimeNs since = state_.now - std::exchange(ticked_ns_, state_.now);
+  if (since > state_.options.heartbeat_interval_ns && state_.leader_alive_ns != 0) {
+    state_.leader_alive_ns =
+        std::min(state_.now, state_.leader_alive_ns + since - state_.options.heartbeat_interval_ns);
+  }
 }
 
 bool Election::MajorityReachable() const {
@@ -33,6 +44,7 @@ bool Election::MajorityReachable() const {
 }
 
 bool Election::Tick(Ballot promised) {
+  LeaveOutOwnPause();
   if (state_.now >= next_read_ns_) {
     next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
     // Of whoever can be reached: who leads may have come to the group later than this log tells.
@@ -67,6 +79,7 @@ bool Election::Tick(Ballot promised) {
 void Election::Ask(Ballot promised) {
   state_.Saw(promised);
   asking_ = true;
+  ++state_.elections.asked;
   asked_ns_ = state_.now;
   asked_ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
   votes_.Reset();
@@ -93,6 +106,9 @@ void Election::OnControl(ReplicaId peer, Ballot heartbeat_ballot, std::uint64_t 
   view.heartbeat_counter = heartbeat_counter;
   view.seen = true;
   if (beat && state_.role != Role::kLeader) {
+    if (state_.has_leader && state_.leader == peer && state_.leader_alive_ns != 0) {
+      silence_.OnGap(state_.now - state_.leader_alive_ns);
+    }
     state_.leader = peer;
     state_.has_leader = true;
     state_.leader_alive_ns = state_.now;

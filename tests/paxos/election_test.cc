@@ -1,0 +1,89 @@
+// When a follower suspects its leader: silence that it has seen, and no other.
+
+#include "gaios/paxos/election.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/paxos/ring.h"
+
+namespace gaios::paxos {
+namespace {
+
+constexpr ReplicaId kLeader{0};
+constexpr ReplicaId kSelf{1};
+constexpr TimeNs kMs = 1'000'000;
+
+class ElectionTest : public ::testing::Test {
+ protected:
+  ElectionTest() : state_(MakeOptions(), ring_.memory.data(), nullptr), election_(state_) {
+    state_.now = 1000 * kMs;
+    for (std::size_t i = 0; i < 3; ++i) {
+      state_.peers[i].link_up = i != kSelf.value();
+      state_.peers[i].incarnation = Incarnation(1);
+    }
+    Beat();  // the first look at its control region tells nothing yet
+    Beat();
+  }
+  static Options MakeOptions() {
+    Options options;
+    options.self = kSelf;
+    options.group = kGroup;
+    options.configuration = Configuration::Bootstrap(3);
+    options.capacity_bytes = kRingBytes;
+    return options;
+  }
+  void Beat() { election_.OnControl(kLeader, MakeBallot(1, kLeader.value()), ++beats_); }
+  // Time goes by, in turns of a millisecond.
+  void Run(TimeNs ns) {
+    for (const TimeNs end = state_.now + ns; state_.now < end; state_.now += kMs) {
+      static_cast<void>(election_.Tick(Ballot()));
+      state_.actions.Clear();
+    }
+  }
+  // Whether it has begun to ask for votes.
+  [[nodiscard]] bool Asked() const { return state_.elections.asked > 0; }
+
+  Ring ring_;
+  State state_;
+  Election election_;
+  std::uint64_t beats_ = 0;
+};
+
+TEST_F(ElectionTest, ASilentLeaderIsSuspected) {
+  Run(90 * kMs);
+  EXPECT_FALSE(Asked());
+  Run(40 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, OneThatHasBeenSeenToPauseIsGivenLonger) {
+  Run(80 * kMs);
+  Beat();
+  EXPECT_EQ(election_.silence_limit(), 240 * kMs);
+  Run(230 * kMs);
+  EXPECT_FALSE(Asked());
+  Run(40 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, AnotherLeadersBeatTellsNothingOfThePausesOfThisOne) {
+  Run(80 * kMs);
+  state_.peers[2].seen = true;
+  election_.OnControl(ReplicaId(2), MakeBallot(2, 2), 1);
+  EXPECT_EQ(election_.silence_limit(), 100 * kMs);
+}
+
+TEST_F(ElectionTest, TheOwnPauseIsNobodysSilence) {
+  Run(50 * kMs);
+  state_.now += 400 * kMs;
+  Run(30 * kMs);  // to look once more
+  EXPECT_FALSE(Asked());
+  Beat();
+  EXPECT_EQ(election_.silence_limit(), 3 * 84 * kMs)
+      << "of 480 ms that went by it saw 79, and a heartbeat's length";
+  Run(300 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+}  // namespace
+}  // namespace gaios::paxos
