@@ -10,6 +10,11 @@
 // (silence_limit.h), and time in which the follower itself was not running is no silence of the leader. Each
 // agrees only if it sees no leader either, and if the candidate is not so far behind that it could not obtain
 // the log. A majority of yes starts phase 1.
+//
+// So that two seldom start it together, a voter that says yes to one gives way to it: for as long as the
+// jitter it says no to others and does not ask itself; and of two that ask each other, the lower id goes
+// first. Each is given way once while there is no leader, so that one that cannot win holds nobody up for
+// long.
 
 #include "gaios/paxos/message.h"
 #include "gaios/paxos/silence_limit.h"
@@ -55,6 +60,9 @@ class Election {
   [[nodiscard]] TimeNs Jitter();
   void LeaveOutOwnPause();
   void Ask(Ballot promised);
+  // Whether that candidate is told yes.
+  [[nodiscard]] bool Favours(ReplicaId candidate, Position its_commit) const;
+  void GiveWayTo(ReplicaId candidate);
 
   State& state_;
   SilenceLimit silence_;
@@ -67,6 +75,10 @@ class Election {
   Ballot asked_ballot_;
   VoteCount votes_;
   VoteCount refusals_;
+  bool has_failed_ = false;  // an election of its own, since there was a leader
+  ReplicaSet given_way_;     // to whom, since there was a leader
+  ReplicaId favoured_;       // alone is told yes until then
+  TimeNs favoured_until_ns_ = 0;
 };
 
 }  // namespace gaios::paxos

@@ -11,6 +11,7 @@ namespace {
 
 constexpr ReplicaId kLeader{0};
 constexpr ReplicaId kSelf{1};
+constexpr ReplicaId kOther{2};
 constexpr TimeNs kMs = 1'000'000;
 
 class ElectionTest : public ::testing::Test {
@@ -40,6 +41,17 @@ class ElectionTest : public ::testing::Test {
       state_.actions.Clear();
     }
   }
+  bool SaysYesTo(ReplicaId candidate) {
+    Message question;
+    question.kind = MessageKind::kPreVote;
+    question.grant = {MakeBallot(2, candidate.value()), 0};
+    question.commit = state_.commit.position;
+    state_.actions.Clear();
+    election_.OnPreVote(candidate, question, Ballot());
+    const bool yes = state_.actions.message(state_.actions.list().front()).kind == MessageKind::kPreVoteReply;
+    state_.actions.Clear();
+    return yes;
+  }
   // Whether it has begun to ask for votes.
   [[nodiscard]] bool Asked() const { return state_.elections.asked > 0; }
 
@@ -68,8 +80,8 @@ TEST_F(ElectionTest, OneThatHasBeenSeenToPauseIsGivenLonger) {
 
 TEST_F(ElectionTest, AnotherLeadersBeatTellsNothingOfThePausesOfThisOne) {
   Run(80 * kMs);
-  state_.peers[2].seen = true;
-  election_.OnControl(ReplicaId(2), MakeBallot(2, 2), 1);
+  state_.peers[kOther.value()].seen = true;
+  election_.OnControl(kOther, MakeBallot(2, kOther.value()), 1);
   EXPECT_EQ(election_.silence_limit(), 100 * kMs);
 }
 
@@ -83,6 +95,48 @@ TEST_F(ElectionTest, TheOwnPauseIsNobodysSilence) {
       << "of 480 ms that went by it saw 79, and a heartbeat's length";
   Run(300 * kMs);
   EXPECT_TRUE(Asked());
+}
+
+// ---- who goes first
+
+TEST_F(ElectionTest, OneThatHasSaidYesGivesWay) {
+  Run(99 * kMs);
+  ASSERT_FALSE(Asked());
+  state_.now += 3 * kMs;
+  EXPECT_TRUE(SaysYesTo(kOther));
+  EXPECT_FALSE(SaysYesTo(kLeader)) << "to one at a time";
+  EXPECT_TRUE(SaysYesTo(kOther)) << "that asks again";
+  Run(8 * kMs);
+  EXPECT_FALSE(Asked());
+  Run(20 * kMs);
+  EXPECT_TRUE(Asked()) << "when the other did not get on";
+}
+
+TEST_F(ElectionTest, OneThatDoesNotGetOnIsGivenWayOnce) {
+  Run(102 * kMs);
+  EXPECT_TRUE(SaysYesTo(kOther));
+  for (int i = 0; i < 8; ++i) {
+    Run(4 * kMs);
+    static_cast<void>(SaysYesTo(kOther));
+  }
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, OfTwoThatAskEachOtherTheLowerIdGoesFirst) {
+  Run(130 * kMs);
+  ASSERT_TRUE(Asked());
+  EXPECT_FALSE(SaysYesTo(kOther));
+  EXPECT_TRUE(SaysYesTo(kLeader));
+  Message late;
+  late.kind = MessageKind::kPreVoteReply;
+  late.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
+  EXPECT_FALSE(election_.OnPreVoteReply(kOther, late)) << "it has given way";
+}
+
+TEST_F(ElectionTest, ACandidateSaysNo) {
+  Run(130 * kMs);
+  state_.role = Role::kCandidate;
+  EXPECT_FALSE(SaysYesTo(kLeader));
 }
 
 }  // namespace
