@@ -113,6 +113,12 @@ TEST(Simulation, AWriteThatEndsInAnEntryWhichTheLeaderHasOverwritten) {
   EXPECT_THAT(RunOf("default", 11517).failures, testing::IsEmpty());
 }
 
+// Seed 13640: a write that was to be seen after its completion failed with a link that was cut, and what was
+// left of it read the leader's ring when the link was whole again. A defect of the simulated network.
+TEST(Simulation, AWriteThatFailedIsReadNoMore) {
+  EXPECT_THAT(RunOf("default", 13640).failures, testing::IsEmpty());
+}
+
 // ---- what is broken is found
 // ------------------------------------------------------------------------------------------
 

@@ -533,6 +533,8 @@ void World::Finish(const OperationPtr& operation) {
           std::erase_if(target.settled, [](const OperationPtr& other) { return other->pieces.empty(); });
           target.settled.push_back(operation);
         }
+        // What has failed is not read any more, though the path be whole again before the rest was to land.
+        operation->abandoned = operation->outcome != Outcome::kDone;
       }
       break;
   }
