@@ -1,10 +1,15 @@
 #ifndef GAIOS_BASE_COPY_H_
 #define GAIOS_BASE_COPY_H_
 
-// Copying a few bytes in place, for which a call of memcpy takes longer than the copy. Any thread.
+// Copying where memcpy is not the quickest: a few bytes, for which the call takes longer than the copy, and
+// many that another processor reads next. Any thread.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace gaios::base {
 
@@ -54,6 +59,42 @@ template <std::size_t kPiece>
     std::memcpy(to + done, from + done, kStep);
   }
   std::memcpy(to + last, from + last, kStep);
+}
+
+// From here on it pays to go past the caches.
+inline constexpr std::size_t kManyBytes = 4096;
+
+// memcpy, quick when `size` is at least kManyBytes and another processor reads what was written, and this one
+// does not: the stores go past this one's caches, so that no line is fetched only to be overwritten. What is
+// stored later is seen after the copy, and so is what is loaded after a full fence, as with memcpy. Aligned 8
+// bytes are never torn.
+inline void CopyPastCaches(std::byte* to, const std::byte* from, std::size_t size) {
+#ifdef __SSE2__
+  constexpr std::size_t kLine = 64;
+  const std::size_t head = -reinterpret_cast<std::uintptr_t>(to) % kLine;
+  if (size < head + kLine) {
+    std::memcpy(to, from, size);
+    return;
+  }
+  std::memcpy(to, from, head);
+  std::size_t done = head;
+  for (; done + kLine <= size; done += kLine) {
+    auto* const line = reinterpret_cast<__m128i*>(to + done);
+    const auto* const source = reinterpret_cast<const __m128i*>(from + done);
+    const __m128i first = _mm_loadu_si128(source);
+    const __m128i second = _mm_loadu_si128(source + 1);
+    const __m128i third = _mm_loadu_si128(source + 2);
+    const __m128i fourth = _mm_loadu_si128(source + 3);
+    _mm_stream_si128(line, first);
+    _mm_stream_si128(line + 1, second);
+    _mm_stream_si128(line + 2, third);
+    _mm_stream_si128(line + 3, fourth);
+  }
+  std::memcpy(to + done, from + done, size - done);
+  _mm_sfence();
+#else
+  std::memcpy(to, from, size);
+#endif
 }
 
 }  // namespace gaios::base

@@ -22,6 +22,8 @@ constexpr std::uint64_t kCommandsBeforeKill = 20'000;
 struct alignas(base::kCacheLineBytes) ReplicaWord {
   std::atomic<std::uint64_t> first_commit_ns{0};  // of a user's command, since it leads
   paxos::FailoverTimes times;                     // complete once first_commit_ns is set
+  std::atomic<std::uint64_t> asked{0};            // of its elections, as of its last turn
+  std::atomic<std::uint64_t> begun{0};
 };
 
 struct Page {
@@ -71,6 +73,8 @@ absl::Status RunReplica(const Options& options, const rsm::Config& config, const
       active = replica.Propose(command, completions, 0) == rsm::Taken::kTaken;
     }
     active = replica.Poll() || active;
+    word.asked.store(replica.core().elections().asked, std::memory_order_relaxed);
+    word.begun.store(replica.core().elections().begun, std::memory_order_relaxed);
     if (const std::size_t done = completions.Take(); done > 0 && completions.clean()) {
       committed += done;
       if (committed == 1) {
@@ -101,7 +105,26 @@ struct Trial {
   double first_commit_us = 0;
   double total_us = 0;
   double gone_us = 0;  // from the kill until the system has taken the process apart; within detect
+  // Elections since the kill: how often somebody asked, and began.
+  std::uint64_t asked = 0;
+  std::uint64_t begun = 0;
 };
+
+struct Elections {
+  std::uint64_t asked = 0;
+  std::uint64_t begun = 0;
+};
+
+Elections ElectionsOf(const Page& page, std::size_t but) {
+  Elections all;
+  for (std::size_t i = 0; i < page.replicas.size(); ++i) {
+    if (i != but) {
+      all.asked += page.replicas[i].asked.load(std::memory_order_relaxed);
+      all.begun += page.replicas[i].begun.load(std::memory_order_relaxed);
+    }
+  }
+  return all;
+}
 
 double Microseconds(std::uint64_t from_ns, std::uint64_t to_ns) {
   return (static_cast<double>(to_ns) - static_cast<double>(from_ns)) / 1000;
@@ -141,6 +164,7 @@ absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placemen
          (*page)->replicas[first].first_commit_ns.load(std::memory_order_acquire) == 0) {
     ++first;
   }
+  const Elections before = ElectionsOf(**page, first);
   const std::uint64_t killed_ns = clock.NowNs();
   replicas[first].Kill();
   const std::uint64_t gone_ns = clock.NowNs();
@@ -152,12 +176,15 @@ absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placemen
     const std::uint64_t first_commit_ns = word.first_commit_ns.load(std::memory_order_acquire);
     if (i != first && first_commit_ns != 0) {
       const paxos::FailoverTimes& times = word.times;
+      const Elections after = ElectionsOf(**page, first);
       return Trial{.detect_us = Microseconds(killed_ns, times.suspected_ns),
                    .fence_us = Microseconds(times.suspected_ns, times.promised_ns),
                    .recover_us = Microseconds(times.promised_ns, times.leading_ns),
                    .first_commit_us = Microseconds(times.leading_ns, first_commit_ns),
                    .total_us = Microseconds(killed_ns, first_commit_ns),
-                   .gone_us = Microseconds(killed_ns, gone_ns)};
+                   .gone_us = Microseconds(killed_ns, gone_ns),
+                   .asked = after.asked - before.asked,
+                   .begun = after.begun - before.begun};
     }
   }
   return absl::InternalError("a successor signalled and has committed nothing");
@@ -174,6 +201,8 @@ absl::Status RunFailover(const Options& options) {
   const Placement placement = ChoosePlacement();
   const base::TscClock clock;
   std::array<std::vector<double>, 6> parts;
+  std::uint64_t asked = 0;
+  std::uint64_t begun = 0;
   for (std::size_t trial = 0; trial < options.trials; ++trial) {
     const absl::StatusOr<Trial> times = RunTrial(options, placement, clock);
     if (!times.ok()) {
@@ -185,6 +214,8 @@ absl::Status RunFailover(const Options& options) {
     parts[3].push_back(times->first_commit_us);
     parts[4].push_back(times->total_us);
     parts[5].push_back(times->gone_us);
+    asked += times->asked;
+    begun += times->begun;
   }
   Json report;
   report["benchmark"] = "failover";
@@ -195,6 +226,8 @@ absl::Status RunFailover(const Options& options) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     report["failover_us"][names[i]] = Spread(parts[i]);
   }
+  // One wins in each trial.
+  report["elections"] = {{"asked", asked}, {"begun", begun}, {"failed", begun - options.trials}};
   report["env"] = environment;
   report["one_core"] = placement.crowded();
   return Emit(options, report);

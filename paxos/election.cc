@@ -1,6 +1,7 @@
 #include "gaios/paxos/election.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gaios::paxos {
 
@@ -17,7 +18,17 @@ bool Election::Suspects() const {
   if (state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up) {
     return true;  // its process is gone
   }
-  return state_.now - state_.leader_alive_ns > state_.options.suspect_timeout_ns;
+  return state_.now - state_.leader_alive_ns > silence_.limit();
+}
+
+// One that did not run could not hear: beyond a heartbeat, time between two ticks counts for nobody's
+// silence.
+void Election::LeaveOutOwnPause() {
+  const TimeNs since = state_.now - std::exchange(ticked_ns_, state_.now);
+  if (since > state_.options.heartbeat_interval_ns && state_.leader_alive_ns != 0) {
+    state_.leader_alive_ns =
+        std::min(state_.now, state_.leader_alive_ns + since - state_.options.heartbeat_interval_ns);
+  }
 }
 
 bool Election::MajorityReachable() const {
@@ -33,6 +44,7 @@ bool Election::MajorityReachable() const {
 }
 
 bool Election::Tick(Ballot promised) {
+  LeaveOutOwnPause();
   if (state_.now >= next_read_ns_) {
     next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
     // Of whoever can be reached: who leads may have come to the group later than this log tells.
@@ -49,7 +61,7 @@ bool Election::Tick(Ballot promised) {
   }
   if (!suspecting_) {
     suspecting_ = true;
-    campaign_at_ns_ = state_.now + Jitter();
+    campaign_at_ns_ = std::max(state_.now, favoured_until_ns_) + Jitter();
     state_.failover = {};
     state_.failover.leader_last_alive_ns = state_.leader_alive_ns;
     state_.failover.suspected_ns = state_.now;
@@ -67,6 +79,7 @@ bool Election::Tick(Ballot promised) {
 void Election::Ask(Ballot promised) {
   state_.Saw(promised);
   asking_ = true;
+  ++state_.elections.asked;
   asked_ns_ = state_.now;
   asked_ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
   votes_.Reset();
@@ -93,6 +106,9 @@ void Election::OnControl(ReplicaId peer, Ballot heartbeat_ballot, std::uint64_t 
   view.heartbeat_counter = heartbeat_counter;
   view.seen = true;
   if (beat && state_.role != Role::kLeader) {
+    if (state_.has_leader && state_.leader == peer && state_.leader_alive_ns != 0) {
+      silence_.OnGap(state_.now - state_.leader_alive_ns);
+    }
     state_.leader = peer;
     state_.has_leader = true;
     state_.leader_alive_ns = state_.now;
@@ -102,15 +118,36 @@ void Election::OnControl(ReplicaId peer, Ballot heartbeat_ballot, std::uint64_t 
 
 void Election::OnPreVote(ReplicaId from, const Message& question, Ballot promised) {
   state_.Saw(promised);
-  const bool leading = state_.role == Role::kLeader;
-  const bool from_leader = state_.has_leader && state_.leader == from;
-  const bool can_obtain = question.commit >= state_.Retained();
   Message reply;
   reply.grant = question.grant;
   reply.promised = promised;
-  reply.kind = !leading && (Suspects() || from_leader) && can_obtain ? MessageKind::kPreVoteReply
-                                                                     : MessageKind::kReject;
+  reply.kind = Favours(from, question.commit) ? MessageKind::kPreVoteReply : MessageKind::kReject;
+  if (reply.kind == MessageKind::kPreVoteReply) {
+    GiveWayTo(from);
+  }
   state_.actions.PushMessage(from, reply);
+}
+
+bool Election::Favours(ReplicaId candidate, Position its_commit) const {
+  const bool campaigns = state_.role == Role::kLeader || state_.role == Role::kCandidate;
+  const bool from_leader = state_.has_leader && state_.leader == candidate;
+  const bool can_obtain = its_commit >= state_.Retained();
+  const bool another = state_.now < favoured_until_ns_ && favoured_ != candidate;
+  const bool own_goes_first = asking_ && !has_failed_ && state_.self.id < candidate;
+  return !campaigns && (Suspects() || from_leader) && can_obtain && !another && !own_goes_first;
+}
+
+void Election::GiveWayTo(ReplicaId candidate) {
+  if (given_way_.Contains(candidate)) {
+    return;
+  }
+  given_way_.Add(candidate);
+  favoured_ = candidate;
+  favoured_until_ns_ = state_.now + state_.options.election_jitter_ns;
+  if (suspecting_) {
+    asking_ = false;
+    campaign_at_ns_ = std::max(campaign_at_ns_, state_.now) + state_.options.election_jitter_ns;
+  }
 }
 
 bool Election::OnPreVoteReply(ReplicaId from, const Message& reply) {
@@ -135,10 +172,14 @@ void Election::OnReject(ReplicaId from, const Message& reject) {
 void Election::Calm() {
   suspecting_ = false;
   asking_ = false;
+  has_failed_ = false;
+  given_way_ = {};
+  favoured_until_ns_ = 0;
 }
 
 void Election::BackOff(TimeNs longer_ns) {
   asking_ = false;
+  has_failed_ = true;
   suspecting_ = true;
   campaign_at_ns_ = state_.now + longer_ns + state_.options.election_jitter_ns / 2 + Jitter();
 }

@@ -6,11 +6,18 @@
 // A leader beats only while a majority acknowledges its writes. A follower reads the control region of every
 // peer; a beat of any leader is a sign of life, so a replica that is cut off from its leader's writes but can
 // see it beat does not disturb it. When there was none for the suspect timeout, or the leader's process is
-// gone, the follower waits a little, by chance, and asks the voters. Each agrees only if it sees no leader
-// either, and if the candidate is not so far behind that it could not obtain the log. A majority of yes
-// starts phase 1.
+// gone, the follower waits a little, by chance, and asks the voters. The timeout grows where pauses are seen
+// (silence_limit.h), and time in which the follower itself was not running is no silence of the leader. Each
+// agrees only if it sees no leader either, and if the candidate is not so far behind that it could not obtain
+// the log. A majority of yes starts phase 1.
+//
+// So that two seldom start it together, a voter that says yes to one gives way to it: for as long as the
+// jitter it says no to others and does not ask itself; and of two that ask each other, the lower id goes
+// first. Each is given way once while there is no leader, so that one that cannot win holds nobody up for
+// long.
 
 #include "gaios/paxos/message.h"
+#include "gaios/paxos/silence_limit.h"
 #include "gaios/paxos/state.h"
 #include "gaios/paxos/types.h"
 
@@ -18,7 +25,8 @@ namespace gaios::paxos {
 
 class Election {
  public:
-  explicit Election(State& state) : state_(state) {}
+  explicit Election(State& state)
+      : state_(state), silence_(state.options.suspect_timeout_ns, state.options.suspect_timeout_most_ns) {}
 
   // A follower's tick: reads heartbeats, suspects, asks. Returns true when the pre-vote is won: start
   // phase 1. A learner's only reads.
@@ -39,6 +47,9 @@ class Election {
   // Somebody was granted our log, or a leader was heard: no campaign of ours for now.
   void Calm();
 
+  // Silence after which a leader is suspected, as of now, ns.
+  [[nodiscard]] TimeNs silence_limit() const { return silence_.limit(); }
+
   // Phase 1 was lost or given up: wait, by chance and at least `longer_ns`, before the next pre-vote.
   void BackOff(TimeNs longer_ns);
 
@@ -47,9 +58,15 @@ class Election {
   // Asking makes sense: so many voters could answer.
   [[nodiscard]] bool MajorityReachable() const;
   [[nodiscard]] TimeNs Jitter();
+  void LeaveOutOwnPause();
   void Ask(Ballot promised);
+  // Whether that candidate is told yes.
+  [[nodiscard]] bool Favours(ReplicaId candidate, Position its_commit) const;
+  void GiveWayTo(ReplicaId candidate);
 
   State& state_;
+  SilenceLimit silence_;
+  TimeNs ticked_ns_ = 0;
   bool suspecting_ = false;
   bool asking_ = false;
   TimeNs next_read_ns_ = 0;
@@ -58,6 +75,10 @@ class Election {
   Ballot asked_ballot_;
   VoteCount votes_;
   VoteCount refusals_;
+  bool has_failed_ = false;  // an election of its own, since there was a leader
+  ReplicaSet given_way_;     // to whom, since there was a leader
+  ReplicaId favoured_;       // alone is told yes until then
+  TimeNs favoured_until_ns_ = 0;
 };
 
 }  // namespace gaios::paxos

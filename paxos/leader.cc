@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "gaios/base/check.h"
 
@@ -15,6 +16,8 @@ bool Leader::Start(const Recovery& recovery) {
   refused_bytes_ = 0;
   proving_ = false;
   next_beat_ns_ = state_.now;
+  ticked_ns_ = state_.now;
+  own_pause_ns_ = 0;
   fenced_since_ns_ = 0;
   record_end_ = state_.end.position + EntryBytes(0);
   reach_ = record_end_;
@@ -151,6 +154,26 @@ TimeNs Leader::MajorityHeardNs() const {
   return Reached<TimeNs>(state_.now, [](const FollowerLink& follower) { return follower.acked_ns; });
 }
 
+// One that did not run could not hear, as in Election: beyond a heartbeat, time between two ticks does not
+// count.
+void Leader::LeaveOutOwnPause() {
+  const TimeNs since = state_.now - std::exchange(ticked_ns_, state_.now);
+  if (since <= state_.options.heartbeat_interval_ns) [[likely]] {
+    return;
+  }
+  if (const TimeNs heard = MajorityHeardNs(); heard != heard_before_ns_) {
+    heard_before_ns_ = heard;
+    own_pause_ns_ = 0;
+  }
+  own_pause_ns_ += since - state_.options.heartbeat_interval_ns;
+}
+
+bool Leader::HearsMajority() const {
+  const TimeNs heard = MajorityHeardNs();
+  const TimeNs own_pause = heard == heard_before_ns_ ? own_pause_ns_ : 0;
+  return state_.now - heard <= state_.options.suspect_timeout_ns + own_pause;
+}
+
 bool Leader::has_quorum() const {
   return Decide(
              [](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; }) &&
@@ -173,6 +196,7 @@ bool Leader::wants_takeback() const {
 }
 
 bool Leader::Tick() {
+  LeaveOutOwnPause();
   if (state_.now >= next_beat_ns_) {
     next_beat_ns_ = state_.now + state_.options.heartbeat_interval_ns;
     for (FollowerLink& follower : followers_.all()) {
@@ -220,7 +244,7 @@ bool Leader::Tick() {
     }
     Retire();
   }
-  return state_.now - MajorityHeardNs() <= state_.options.suspect_timeout_ns && CanStillReachMajority();
+  return HearsMajority() && CanStillReachMajority();
 }
 
 std::optional<Leader::Read> Leader::StartRead() {

@@ -291,6 +291,8 @@ class Leader {
   // leader.cc
   void AppendRecord();
   [[nodiscard]] TimeNs MajorityHeardNs() const;
+  void LeaveOutOwnPause();
+  [[nodiscard]] bool HearsMajority() const;
   [[nodiscard]] bool CanStillReachMajority() const;
   // Whether the followers that count and satisfy `predicate`, and the leader as far as it counts, decide.
   template <typename Predicate>
@@ -345,6 +347,9 @@ class Leader {
   std::uint64_t read_round_ = 0;  // latest probe round posted
   bool read_asked_ = false;       // somebody waits for the next round
   TimeNs next_beat_ns_ = 0;
+  TimeNs ticked_ns_ = 0;
+  TimeNs heard_before_ns_ = 0;  // when a majority had been heard, after a pause, ...
+  TimeNs own_pause_ns_ = 0;     // ... and how long this replica has not run since
   TimeNs fenced_since_ns_ = 0;
   TimeNs last_applied_read_ns_ = 0;
   Refusal closed_ = Refusal::kNone;  // why no proposals are taken

@@ -37,6 +37,11 @@ struct Options {
   // that a process of this machine is descheduled for; smaller fails over faster and more often for nothing.
   TimeNs suspect_timeout_ns = 100'000'000;
 
+  // A follower that has seen its leader silent for long, and then beat again, waits longer than the suspect
+  // timeout before it suspects, ns: three times the longest gap of late, at most this. Not above the suspect
+  // timeout: it never does.
+  TimeNs suspect_timeout_most_ns = 1'000'000'000;
+
   // A candidate waits up to this long, by chance, so that two seldom start together, ns.
   TimeNs election_jitter_ns = 10'000'000;
 

@@ -43,6 +43,7 @@ void Replica::Campaign() {
     follower_reads_.Lose();
   }
   state_.role = Role::kCandidate;
+  ++state_.elections.begun;
   state_.has_leader = false;
   acceptor_.Promise(state_.self.id, {recovery_.Start(), 1});
 }
@@ -58,6 +59,7 @@ void Replica::After(Recovery::Progress progress) {
     taking_back_ = false;
     state_.role = Role::kLeader;
     if (leader_.Start(recovery_)) {
+      ++state_.elections.won;
       state_.leader = state_.self.id;
       state_.has_leader = true;
       state_.leader_alive_ns = state_.now;

@@ -216,6 +216,9 @@ class Replica {
   }
   [[nodiscard]] const PeerView& peer(ReplicaId id) const { return state_.peers[id.value()]; }
   [[nodiscard]] const FailoverTimes& failover() const { return state_.failover; }
+  [[nodiscard]] const ElectionCounts& elections() const { return state_.elections; }
+  // Silence after which this replica suspects its leader, as of now, ns.
+  [[nodiscard]] TimeNs silence_limit() const { return election_.silence_limit(); }
   // Planned hand-overs from here that came to the point where the other took over; of the last one, how long
   // proposals had been refused by then.
   [[nodiscard]] std::uint64_t hand_overs() const { return state_.hand_overs; }

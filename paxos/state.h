@@ -71,6 +71,13 @@ struct FailoverTimes {
   TimeNs first_commit_ns = 0;  // ballot record committed
 };
 
+// How often this replica has tried to lead, in this life. What was begun and not won was lost, or given up.
+struct ElectionCounts {
+  std::uint64_t asked = 0;  // pre-votes; more than were begun: no majority agreed that the leader was gone
+  std::uint64_t begun = 0;  // phase 1, hand-overs and take-backs included
+  std::uint64_t won = 0;
+};
+
 struct State {
   State(const Options& replica_options, std::byte* memory, Observer* state_observer);
 
@@ -97,6 +104,7 @@ struct State {
   std::array<PeerView, kMaxReplicas> peers;
   std::array<ControlReads, kMaxReplicas> control_reads;
   FailoverTimes failover;
+  ElectionCounts elections;
   // Of the last planned hand-over from here: from the first refusal to the word that the successor campaign.
   TimeNs hand_over_drain_ns = 0;
   std::uint64_t hand_overs = 0;  // in which it came to that word

@@ -44,8 +44,8 @@ constexpr auto kTopKeys = std::to_array<std::string_view>(
      "timing", "sessions", "hash_interval_commands", "fill_mib_per_second", "snapshot", "verbs", "udp",
      "credentials", "replica"});
 constexpr auto kTimingKeys =
-    std::to_array<std::string_view>({"heartbeat_interval_ms", "suspect_timeout_ms", "election_jitter_ms",
-                                     "election_timeout_ms", "drop_timeout_ms"});
+    std::to_array<std::string_view>({"heartbeat_interval_ms", "suspect_timeout_ms", "suspect_timeout_most_ms",
+                                     "election_jitter_ms", "election_timeout_ms", "drop_timeout_ms"});
 constexpr auto kSessionKeys =
     std::to_array<std::string_view>({"max_sessions", "reply_kib", "idle_timeout_s"});
 constexpr auto kSnapshotKeys =
@@ -96,6 +96,8 @@ void ReadTiming(Section& timing, Config& config) {
   timing.AllowOnly(kTimingKeys);
   timing.Read("heartbeat_interval_ms", {1, kMaxTimingMs}, kNsPerMs, config.heartbeat_interval_ns);
   timing.Read("suspect_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.suspect_timeout_ns);
+  config.suspect_timeout_most_ns = std::max(config.suspect_timeout_most_ns, config.suspect_timeout_ns);
+  timing.Read("suspect_timeout_most_ms", {1, kMaxTimingMs}, kNsPerMs, config.suspect_timeout_most_ns);
   timing.Read("election_jitter_ms", {1, kMaxTimingMs}, kNsPerMs, config.election_jitter_ns);
   timing.Read("election_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.election_timeout_ns);
   timing.Read("drop_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.drop_timeout_ns);
@@ -107,6 +109,12 @@ void ReadTiming(Section& timing, Config& config) {
         absl::StrCat("is ", config.suspect_timeout_ns / kNsPerMs, " with a heartbeat_interval_ms of ",
                      heartbeat_ms, "; it must be at least ", kSuspectPerHeartbeat,
                      " heartbeats, so raise it to ", kSuspectPerHeartbeat * heartbeat_ms, " or more"));
+  }
+  if (config.suspect_timeout_most_ns < config.suspect_timeout_ns) {
+    timing.FailAt("suspect_timeout_most_ms",
+                  absl::StrCat("is ", config.suspect_timeout_most_ns / kNsPerMs,
+                               ", less than suspect_timeout_ms; for a timeout that never grows make it ",
+                               config.suspect_timeout_ns / kNsPerMs));
   }
   if (config.election_timeout_ns < config.election_jitter_ns) {
     timing.FailAt("election_timeout_ms",
@@ -301,6 +309,7 @@ paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group, paxos
   options.max_batch_bytes = config.max_batch_bytes;
   options.heartbeat_interval_ns = config.heartbeat_interval_ns;
   options.suspect_timeout_ns = config.suspect_timeout_ns;
+  options.suspect_timeout_most_ns = config.suspect_timeout_most_ns;
   options.election_jitter_ns = config.election_jitter_ns;
   options.election_timeout_ns = config.election_timeout_ns;
   options.drop_timeout_ns = config.drop_timeout_ns;

@@ -82,6 +82,7 @@ struct Config {
   // [timing]
   std::uint64_t heartbeat_interval_ns = 5'000'000;
   std::uint64_t suspect_timeout_ns = 100'000'000;
+  std::uint64_t suspect_timeout_most_ns = 1'000'000'000;  // where pauses are seen; see paxos/silence_limit.h
   std::uint64_t election_jitter_ns = 10'000'000;
   std::uint64_t election_timeout_ns = 100'000'000;
   std::uint64_t drop_timeout_ns = 200'000'000;

@@ -241,6 +241,10 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
   }
   NoteHash(replica, now_ns);
   NoteFailover(core);
+  data_.elections_asked = core.elections().asked;
+  data_.elections_begun = core.elections().begun;
+  data_.elections_won = core.elections().won;
+  data_.silence_limit_ns = core.silence_limit();
   data_.hand_overs = core.hand_overs();
   data_.hand_over_drain_ns = core.hand_over_drain_ns();
   if (const std::optional<TransportCounters> counted = transport.counters(); counted.has_value()) {

@@ -107,6 +107,11 @@ struct CounterData {
   std::uint64_t joining = 0;           // of the learners, those that are to vote
   std::uint64_t change_undecided = 0;  // a change of that stands in its log
   std::uint64_t change_settled = 0;  // leader: none is under way, and a majority of the voters knows the last
+  // How often this replica, in this life, asked whether it should lead, began phase 1, and led.
+  std::uint64_t elections_asked = 0;
+  std::uint64_t elections_begun = 0;
+  std::uint64_t elections_won = 0;
+  std::uint64_t silence_limit_ns = 0;  // after so much silence it suspects its leader
 };
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
@@ -132,7 +137,7 @@ struct CounterSnapshot {
 
 class Counters {
  public:
-  static constexpr std::uint32_t kVersion = 3;
+  static constexpr std::uint32_t kVersion = 4;
   static constexpr std::uint64_t kIntervalNs = 1'000'000;
   static constexpr std::size_t kMaxGroupBytes = 63;
 

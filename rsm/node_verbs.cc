@@ -37,6 +37,8 @@ TransportCounters CountersOf(const transport::bootstrap::ChannelCounters& channe
   all[kControlsTorn] = verbs.controls_torn;
   all[kLateCompletions] = verbs.late_completions;
   all[kDevicesLost] = verbs.devices_lost;
+  all[kDeviceEvents] = verbs.device_events;
+  all[kPortFailures] = verbs.port_failures;
   all[kFailedWork] = std::accumulate(verbs.failed_work.begin(), verbs.failed_work.end(), std::uint64_t{0});
   return all;
 }

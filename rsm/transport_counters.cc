@@ -72,6 +72,10 @@ std::string_view TransportCounterName(TransportCounter counter) {
       return "late_completions";
     case TransportCounter::kDevicesLost:
       return "devices_lost";
+    case TransportCounter::kDeviceEvents:
+      return "device_events";
+    case TransportCounter::kPortFailures:
+      return "port_failures";
     case TransportCounter::kFailedWork:
       return "failed_work";
     case TransportCounter::kDroppedTruncated:
@@ -149,6 +153,7 @@ bool TellsOfTrouble(TransportCounter counter) {
     case TransportCounter::kPathsBroken:
     case TransportCounter::kPostsFailed:
     case TransportCounter::kDevicesLost:
+    case TransportCounter::kPortFailures:
     case TransportCounter::kDroppedForeign:
     case TransportCounter::kDroppedOtherVersion:
     case TransportCounter::kDroppedReflected:

@@ -51,6 +51,8 @@ enum class TransportCounter : std::uint8_t {
   kControlsTorn,
   kLateCompletions,
   kDevicesLost,
+  kDeviceEvents,
+  kPortFailures,
   kFailedWork,  // of every status together
   // transport/udp/wire.h: why datagrams that came in were dropped, in the order of Drop
   kDroppedTruncated,

@@ -112,6 +112,10 @@ json ReplicaJson(const std::string& group, const std::string& path, const Replic
   }
   object["links"] = LinksJson(data, path);
   object["failovers"] = FailoversJson(data);
+  object["elections"] = {{"asked", data.elections_asked},
+                         {"begun", data.elections_begun},
+                         {"won", data.elections_won},
+                         {"suspect_after_ms", data.silence_limit_ns / 1'000'000}};
   if (data.transport_count != 0) {
     json counters = json::object();
     for (std::size_t i = 0; i < TransportCounted(data); ++i) {

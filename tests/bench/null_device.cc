@@ -64,6 +64,7 @@ class NullDevice final : public RdmaDevice {
     const std::unique_ptr<ibv_mr> owned(region);
     return 0;
   }
+  std::optional<transport::verbs::DeviceEvent> NextEvent() override { return std::nullopt; }
   ibv_cq* CreateCompletionQueue(int depth) override {
     auto queue = std::make_unique<NullFabric::Queue>();
     queue->ring.resize(std::bit_ceil(static_cast<std::size_t>(depth)));

@@ -80,6 +80,7 @@ TEST(Config, DefaultsAreThoseOfTheProtocol) {
   EXPECT_EQ(options.max_batch_bytes, defaults.max_batch_bytes);
   EXPECT_EQ(options.heartbeat_interval_ns, defaults.heartbeat_interval_ns);
   EXPECT_EQ(options.suspect_timeout_ns, defaults.suspect_timeout_ns);
+  EXPECT_EQ(options.suspect_timeout_most_ns, defaults.suspect_timeout_most_ns);
   EXPECT_EQ(options.election_jitter_ns, defaults.election_jitter_ns);
   EXPECT_EQ(options.election_timeout_ns, defaults.election_timeout_ns);
   EXPECT_EQ(options.drop_timeout_ns, defaults.drop_timeout_ns);
@@ -172,6 +173,7 @@ hash_interval_commands = 0
 [timing]
 heartbeat_interval_ms = 2
 suspect_timeout_ms = 8
+suspect_timeout_most_ms = 90
 election_jitter_ms = 3
 election_timeout_ms = 30
 drop_timeout_ms = 40
@@ -197,6 +199,7 @@ id = 1
   EXPECT_EQ(config->hash_interval_commands, 0U);
   EXPECT_EQ(config->heartbeat_interval_ns, 2'000'000U);
   EXPECT_EQ(config->suspect_timeout_ns, 8'000'000U);
+  EXPECT_EQ(config->suspect_timeout_most_ns, 90'000'000U);
   EXPECT_EQ(config->election_jitter_ns, 3'000'000U);
   EXPECT_EQ(config->election_timeout_ns, 30'000'000U);
   EXPECT_EQ(config->drop_timeout_ns, 40'000'000U);
@@ -372,6 +375,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"QuickSuspicion",
               kMinimal + "[timing]\nheartbeat_interval_ms = 10\nsuspect_timeout_ms = 39\n",
               {":13: timing.suspect_timeout_ms is 39", "40 or more"}},
+        Wrong{"SuspicionThatShrinks",
+              kMinimal + "[timing]\nsuspect_timeout_most_ms = 99\n",
+              {":12: timing.suspect_timeout_most_ms is 99", "make it 100"}},
         Wrong{"SlowHeartbeat",
               kMinimal + "[timing]\nheartbeat_interval_ms = 50\n",
               {":11: timing.suspect_timeout_ms is 100", "200 or more"}},

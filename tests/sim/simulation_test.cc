@@ -106,6 +106,13 @@ TEST(Simulation, ACandidateThatRetainsLittleAdoptsTheLogOfOneThatLags) {
   EXPECT_THAT(RunOf("default", 18965).failures, testing::IsEmpty());
 }
 
+// Seed 11517: a follower was written to up to the middle of an entry that the leader had meanwhile
+// overwritten in its own ring; the checker looked for the entry's end there alone, and called the bytes
+// missing.
+TEST(Simulation, AWriteThatEndsInAnEntryWhichTheLeaderHasOverwritten) {
+  EXPECT_THAT(RunOf("default", 11517).failures, testing::IsEmpty());
+}
+
 // ---- what is broken is found
 // ------------------------------------------------------------------------------------------
 

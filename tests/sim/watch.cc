@@ -59,8 +59,18 @@ bool Watch::Missing(paxos::Member leader, paxos::Ballot ballot, paxos::Member ac
     return false;
   }
   // A write may end within an entry: then the chain ends before that one.
-  const std::optional<paxos::Entry> next = core_(leader.id).log().Next(whole);
-  return !next.has_value() || next->range.to <= position;
+  return EndOfNext(leader, whole) <= position;
+}
+
+// Where the entry ends that follows `cursor` in the leader's log, `cursor` itself when there is none. Where
+// the leader has reused the space it had applied the entry, and every log has the same one there (P6).
+paxos::Position Watch::EndOfNext(paxos::Member leader, const paxos::Cursor& cursor) const {
+  if (const std::optional<paxos::Entry> next = core_(leader.id).log().Next(cursor); next.has_value()) {
+    return next->range.to;
+  }
+  const auto applied = applied_ends_.find(paxos::Slot(cursor.slot.value() + 1));
+  return cursor.position < core_(leader.id).retained() && applied != applied_ends_.end() ? applied->second
+                                                                                         : cursor.position;
 }
 
 void Watch::OnAccept(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
@@ -84,6 +94,7 @@ void Watch::OnCommit(paxos::Member replica, const paxos::Cursor& commit) {
 
 void Watch::OnApply(paxos::Member replica, const paxos::Entry& entry) {
   invariants_.OnApply(replica, entry);
+  applied_ends_.emplace(entry.slot(), entry.range.to);
   if (next_ != nullptr) {
     next_->OnApply(replica, entry);
   }

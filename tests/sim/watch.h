@@ -6,6 +6,7 @@
 // thread.
 
 #include <functional>
+#include <map>
 #include <span>
 
 #include "gaios/paxos/invariants.h"
@@ -40,12 +41,14 @@ class Watch final : public paxos::Observer {
  private:
   [[nodiscard]] bool Missing(paxos::Member leader, paxos::Ballot ballot, paxos::Member acceptor,
                              paxos::Position position) const;
+  [[nodiscard]] paxos::Position EndOfNext(paxos::Member leader, const paxos::Cursor& cursor) const;
 
   transport::sim::World& world_;
   const std::function<const paxos::Replica&(paxos::ReplicaId)> core_;
   paxos::Observer* const next_;
   paxos::Invariants invariants_;
   paxos::Position committed_to_;
+  std::map<paxos::Slot, paxos::Position> applied_ends_;
 };
 
 }  // namespace gaios::sim

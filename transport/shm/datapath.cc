@@ -48,14 +48,15 @@ void ShmTransport::CopyMany(Link& link, Range range) const {
   if (options_.pause_points != nullptr) {
     options_.pause_points->Reached(PausePoint::kBeforeStore);
   }
+  const std::size_t offset = range.from.value() & (options_.capacity - 1);
+  const std::size_t first = std::min<std::size_t>(range.size(), options_.capacity - offset);
   if (range.size() >= kLongBytes && !link.granted.ready()) [[unlikely]] {
     // Granted before its pages were present here: a peer that has just come, and is filled.
-    const std::size_t offset = range.from.value() & (options_.capacity - 1);
-    const std::size_t first = std::min<std::size_t>(range.size(), options_.capacity - offset);
     link.granted.Expect(offset, first);
     link.granted.Expect(0, range.size() - first);
   }
-  CopyRange(link.path.ring, store_.log(), options_.capacity, range);
+  CopyManyShared(link.path.ring + offset, store_.log() + offset, first);
+  CopyManyShared(link.path.ring, store_.log(), range.size() - first);
 }
 
 [[gnu::always_inline]] inline Post ShmTransport::WriteOne(const RangeWrite& write) {

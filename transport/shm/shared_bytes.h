@@ -36,6 +36,10 @@ inline void CopyShared(std::byte* to, const std::byte* from, std::size_t size) {
     __atomic_store_n(reinterpret_cast<std::uint8_t*>(to + done), value, __ATOMIC_RELAXED);
   }
 }
+
+inline void CopyManyShared(std::byte* to, const std::byte* from, std::size_t size) {
+  CopyShared(to, from, size);
+}
 #else
 inline void FullFence() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -43,6 +47,15 @@ inline void FullFence() {
 
 inline void CopyShared(std::byte* to, const std::byte* from, std::size_t size) {
   base::CopyFew(to, from, size);
+}
+
+// The same for a piece of any length that a peer reads next.
+inline void CopyManyShared(std::byte* to, const std::byte* from, std::size_t size) {
+  if (size < base::kManyBytes) {
+    CopyShared(to, from, size);
+  } else {
+    base::CopyPastCaches(to, from, size);
+  }
 }
 #endif
 

@@ -54,6 +54,7 @@ void Connector::Step() {
   channel_->Poll(*this);
   const std::uint64_t now_ns = options_.clock->NowNs();
   retry_at_ns_ = 0;
+  LookAtDevice(now_ns);
   if (registrations_wanted_ != 0) {
     Register();
   }
@@ -67,7 +68,7 @@ void Connector::Step() {
   }
   for (std::size_t id = 0; id < options_.replicas; ++id) {
     const ReplicaId peer(static_cast<std::uint8_t>(id));
-    if (peers_[id].up && !peers_[id].connecting && !peers_[id].lent &&
+    if (peers_[id].up && !peers_[id].connecting && !peers_[id].lent && !port_down_ &&
         !lost_.load(std::memory_order_relaxed)) {
       if (now_ns >= peers_[id].not_before_ns) {
         Connect(peer);
@@ -83,6 +84,43 @@ void Connector::Step() {
     Tell(std::move(notice));
   }
   thread_.Count();
+}
+
+void Connector::LookAtDevice(std::uint64_t now_ns) {
+  if (now_ns < events_at_ns_) {
+    RetryAt(events_at_ns_);
+    return;
+  }
+  events_at_ns_ = now_ns + kEventIntervalNs;
+  RetryAt(events_at_ns_);
+  const DeviceFacts& facts = device_.facts();
+  const std::string port = absl::StrCat("port ", int{facts.port}, " of RDMA device ", facts.name);
+  while (const std::optional<DeviceEvent> event = device_.NextEvent()) {
+    const bool of_ours = event->port == 0 || event->port == facts.port;
+    switch (of_ours ? JudgeEvent(event->type) : EventVerdict::kNothing) {
+      case EventVerdict::kNothing:
+        break;
+      case EventVerdict::kChanged:
+        Tell(absl::StrCat(
+            port, " tells of ", std::string(DeviceEventName(event->type)),
+            ": its address or its fabric has changed. Links that break come back by themselves if the peers "
+            "can still be reached; if not, start this replica again"));
+        break;
+      case EventVerdict::kDeviceLost:
+        Give({.kind = News::Kind::kDeviceLost});
+        break;
+      case EventVerdict::kPortDown:
+        port_down_ = true;
+        Tell(absl::StrCat(port, " has gone down: no link until it is up; see whether the cable is in"));
+        Give({.kind = News::Kind::kPortDown});
+        break;
+      case EventVerdict::kPortUp:
+        port_down_ = false;
+        Tell(absl::StrCat(port, " is up again"));
+        break;
+    }
+    Give({.kind = News::Kind::kDeviceEvent});
+  }
 }
 
 void Connector::Perform(Task task) {

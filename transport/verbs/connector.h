@@ -66,6 +66,9 @@ struct News {
     kOwnPair,       // `pair`, number `id`: ready for the peer to write to the own log by
     kPeerPair,      // `pair`, number `id` of the peer: for writing to the peer's log, once it grants
     kRegistration,  // `region` is the log
+    kDeviceEvent,   // of no consequence
+    kDeviceLost,    // the device works no more
+    kPortDown,      // no link is made until the port is up
     kLoopback,      // what is posted to `pair` is answered by `answering`
   };
   Kind kind = Kind::kLost;
@@ -160,6 +163,7 @@ class Connector final : private bootstrap::PeerChannelHandler {
   void Offer(ReplicaId peer);
   bool PostReceives(ReplicaId peer);
   void Register();
+  void LookAtDevice(std::uint64_t now_ns);
   absl::Status MakeLoopback();
   void Give(News news) { news_.Post(std::move(news)); }
   // Ends the connection to a peer because something about it has failed; it is made again after a pause,
@@ -173,6 +177,7 @@ class Connector final : private bootstrap::PeerChannelHandler {
   [[nodiscard]] std::uint8_t ReadsTo(const Peer& peer) const;
 
   static constexpr std::uint64_t kRetryNs = 20'000'000;
+  static constexpr std::uint64_t kEventIntervalNs = 50'000'000;
   static constexpr std::uint64_t kShortestPauseNs = 50'000'000;
   static constexpr std::uint64_t kLongestPauseNs = 5'000'000'000;
 
@@ -187,6 +192,8 @@ class Connector final : private bootstrap::PeerChannelHandler {
   base::Mailbox<Task> tasks_;
   base::Mailbox<News> news_;
   std::atomic<bool> lost_ = false;
+  std::uint64_t events_at_ns_ = 0;  // when the device is asked for events next
+  bool port_down_ = false;
   bootstrap::ChannelThread thread_;
 };
 

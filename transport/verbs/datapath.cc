@@ -254,6 +254,9 @@ std::size_t VerbsTransport::Poll(EventHandler& handler) {
   }
   if (connector_->any_news()) [[unlikely]] {
     events += TakeNews(handler);
+    if (lost_) [[unlikely]] {
+      return events;
+    }
   }
   if (chained_ != 0) {
     FlushChains();
@@ -281,7 +284,7 @@ std::size_t VerbsTransport::PollCompletions(EventHandler& handler) {
   // More at a look than stand there when it begins would keep the caller for as long as peers please.
   const int taken = device_->PollCompletions(completions_.get(), kCompletionsPerLook, completions.data());
   if (taken < 0) [[unlikely]] {
-    return LoseDevice(handler);
+    return LoseDevice("has lost its completions", handler);
   }
   for (int i = 0; i < taken; ++i) {
     events += OnWork(completions[static_cast<std::size_t>(i)], handler);

@@ -14,7 +14,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "gaios/transport/verbs/device_event.h"
 
 namespace gaios::transport::verbs {
 
@@ -60,6 +63,8 @@ class RdmaDevice {
   virtual ibv_qp* CreateQueuePair(ibv_qp_init_attr& attributes) = 0;
   [[nodiscard]] virtual int ModifyQueuePair(ibv_qp* pair, ibv_qp_attr& attributes, int mask) = 0;
   [[nodiscard]] virtual int DestroyQueuePair(ibv_qp* pair) = 0;
+  // The next event that waits, if one does. Never waits itself.
+  virtual std::optional<DeviceEvent> NextEvent() = 0;
 
   // ---- hot
   [[nodiscard]] virtual int PostSend(ibv_qp* pair, ibv_send_wr* first, ibv_send_wr** bad) = 0;

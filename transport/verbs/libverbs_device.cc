@@ -1,6 +1,7 @@
 #include "gaios/transport/verbs/libverbs_device.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <array>
@@ -143,6 +144,12 @@ absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::
                                                " cannot be opened: ", std::generic_category().message(errno),
                                                "; is /dev/infiniband there, and may this user use it?"));
   }
+  if (const int flags = fcntl(device->context_->async_fd, F_GETFL);
+      flags < 0 || fcntl(device->context_->async_fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("RDMA device ", device->facts_.name,
+                     " cannot be asked for events: ", std::generic_category().message(errno)));
+  }
   if (absl::Status status = device->Learn(port, address); !status.ok()) {
     return status;
   }
@@ -266,6 +273,19 @@ int LibverbsDevice::DeregisterMemory(ibv_mr* region) {
 
 ibv_cq* LibverbsDevice::CreateCompletionQueue(int depth) {
   return ibv_create_cq(context_, depth, nullptr, nullptr, 0);
+}
+
+std::optional<DeviceEvent> LibverbsDevice::NextEvent() {
+  ibv_async_event event = {};
+  if (ibv_get_async_event(context_, &event) != 0) {
+    return std::nullopt;
+  }
+  // What it is of is not looked at: it may be gone by the time that somebody does.
+  const bool of_port = event.event_type == IBV_EVENT_PORT_ACTIVE || event.event_type == IBV_EVENT_PORT_ERR;
+  const DeviceEvent told{.type = event.event_type,
+                         .port = static_cast<std::uint8_t>(of_port ? event.element.port_num : 0)};
+  ibv_ack_async_event(&event);
+  return told;
 }
 
 int LibverbsDevice::DestroyCompletionQueue(ibv_cq* queue) {

@@ -65,6 +65,7 @@ class LibverbsDevice final : public RdmaDevice {
   ibv_qp* CreateQueuePair(ibv_qp_init_attr& attributes) override;
   [[nodiscard]] int ModifyQueuePair(ibv_qp* pair, ibv_qp_attr& attributes, int mask) override;
   [[nodiscard]] int DestroyQueuePair(ibv_qp* pair) override;
+  std::optional<DeviceEvent> NextEvent() override;
   [[nodiscard]] int PostSend(ibv_qp* pair, ibv_send_wr* first, ibv_send_wr** bad) override {
     return ibv_post_send(pair, first, bad);
   }

@@ -12,6 +12,7 @@ namespace gaios::transport::verbs {
 
 std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
   std::size_t events = 0;
+  bool failed = false;
   for (News& news : connector_->TakeNews()) {
     Link& link = links_[news.peer.value()];
     const bool current = link.state != LinkState::kClosed && link.life == news.life;
@@ -56,6 +57,26 @@ std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
         loopback_ = std::move(news.pair);
         loopback_answering_ = std::move(news.answering);
         break;
+      case News::Kind::kDeviceEvent:
+        ++counters_.device_events;
+        break;
+      case News::Kind::kDeviceLost:
+        failed = true;
+        break;
+      case News::Kind::kPortDown:
+        ++counters_.port_failures;
+        events += CloseLinks(handler);
+        break;
+    }
+  }
+  return failed ? events + LoseDevice("has failed, as it says itself", handler) : events;
+}
+
+std::size_t VerbsTransport::CloseLinks(EventHandler& handler) {
+  std::size_t events = 0;
+  for (Link& link : links_) {
+    if (link.state != LinkState::kClosed) {
+      events += CloseLink(link, handler);
     }
   }
   return events;
@@ -63,19 +84,17 @@ std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
 
 // What has been posted is not known any more, and nothing that will be posted would be. So every link ends,
 // here and thereby at the peers; nothing is granted, so that nobody counts on this replica.
-std::size_t VerbsTransport::LoseDevice(EventHandler& handler) {
+std::size_t VerbsTransport::LoseDevice(std::string_view what, EventHandler& handler) {
+  if (lost_) {
+    return 0;
+  }
   lost_ = true;
   ++counters_.devices_lost;
-  connector_->Lose(absl::StrCat(
-      "RDMA device ", device_->facts().name,
-      " has lost its completions: it was taken away, or its driver has failed. This replica takes no "
-      "further part; look into the kernel's log (dmesg), and start it again when the device is back"));
-  std::size_t events = 0;
-  for (Link& link : links_) {
-    if (link.state != LinkState::kClosed) {
-      events += CloseLink(link, handler);
-    }
-  }
+  connector_->Lose(
+      absl::StrCat("RDMA device ", device_->facts().name, " ", std::string(what),
+                   ": it was taken away, or its driver has failed. This replica takes no further part; look "
+                   "into the kernel's log (dmesg), and start it again when the device is back"));
+  const std::size_t events = CloseLinks(handler);
   chained_ = 0;
   attention_ = 0;
   return events;

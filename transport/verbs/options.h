@@ -64,6 +64,8 @@ struct VerbsCounters {
   std::uint64_t controls_torn = 0;     // looks at a control region that were taken again
   std::uint64_t late_completions = 0;  // of paths and links that are gone
   std::uint64_t devices_lost = 0;      // 1: it has ended all links for good
+  std::uint64_t device_events = 0;     // that it told of by itself
+  std::uint64_t port_failures = 0;     // each has ended all links
   // Work completions that were no success, by WorkStatusIndex.
   std::array<std::uint64_t, kWorkStatuses> failed_work = {};
 };

@@ -160,7 +160,8 @@ class VerbsTransport final : public Transport {
   void FlushChain(Link& link);
   void FlushChains();
   std::size_t PollCompletions(EventHandler& handler);
-  std::size_t LoseDevice(EventHandler& handler);
+  std::size_t CloseLinks(EventHandler& handler);
+  std::size_t LoseDevice(std::string_view what, EventHandler& handler);
   void RefuseNews();
   std::size_t OnWork(const ibv_wc& work, EventHandler& handler);
   std::size_t OnPathWork(Link& link, std::uint32_t number, EventHandler& handler);

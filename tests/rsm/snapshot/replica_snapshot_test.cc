@@ -264,9 +264,8 @@ class Behind : public ::testing::Test {
   Behind() {
     EXPECT_TRUE(group_.RunUntil([&] { return group_.members[0]->leading(); }));
     EXPECT_TRUE(group_.RunUntil([&] { return group_.members[2]->core().commit() > paxos::Position(); }));
-    std::uint64_t sequence = 0;
-    const std::uint64_t session = group_.OpenSession();
-    group_.LeaveBehind(session, sequence, [&] { return std::as_bytes(std::span(text_)); });
+    session_ = group_.OpenSession();
+    group_.LeaveBehind(session_, sequence_, [&] { return std::as_bytes(std::span(text_)); });
   }
   // Everything that could have changed.
   [[nodiscard]] std::vector<std::byte> StateOf(std::size_t which) {
@@ -285,6 +284,8 @@ class Behind : public ::testing::Test {
 
   Group group_{[] { return std::make_unique<Adder>(); }};
   const std::string text_ = std::string(200, 'c');
+  std::uint64_t session_ = 0;
+  std::uint64_t sequence_ = 0;
 };
 
 TEST_F(Behind, OneThatCannotBeReadChangesNothing) {
@@ -324,6 +325,21 @@ TEST_F(Behind, AStateOfAnotherHashIsADivergence) {
   ASSERT_TRUE(group_.members[2]->divergence().has_value());
   EXPECT_EQ(group_.members[2]->divergence()->leader_hash, group_.members[1]->state_hash());
   EXPECT_FALSE(group_.members[2]->SnapshotWanted().has_value());
+}
+
+// Whatever the count at which it goes on: hashes are compared where the others take theirs.
+TEST_F(Behind, OneThatDivergesLaterIsFoundOut) {
+  while (group_.members[1]->applied_commands() % kHashInterval != 3) {
+    group_.Run({session_, ++sequence_}, std::as_bytes(std::span(text_)));
+    ASSERT_TRUE(group_.RunUntil(
+        [&] { return group_.members[1]->applied_commands() == group_.members[0]->applied_commands(); }));
+  }
+  ASSERT_TRUE(Install(*group_.members[2], Take(*group_.members[1])).ok());
+  static_cast<Adder&>(*group_.machines[2]).sum += 1;
+  for (std::uint64_t i = 0; i < 2 * kHashInterval; ++i) {
+    group_.Run({session_, ++sequence_}, std::as_bytes(std::span(text_)));
+  }
+  EXPECT_TRUE(group_.RunUntil([&] { return group_.members[2]->divergence().has_value(); }));
 }
 
 // The state of a group begins a new one: its time goes on, its sessions do not.

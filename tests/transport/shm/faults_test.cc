@@ -73,7 +73,7 @@ TEST_F(FaultsTest, AStoppedWriterFindsItselfFencedAndItsLateStoresReachNothing) 
     const std::uint64_t before = FirstNumber();
     self_->GrantTo(kPeer, GrantOf(round, kPeer));
     PollSelf();
-    backend_.process(kPeer).StartAsking("race " + std::to_string(round));
+    backend_.process(kPeer).StartAsking("race " + std::to_string(round) + " 64");
     while (FirstNumber() == before) {
       std::this_thread::yield();
     }
@@ -168,7 +168,7 @@ TEST_F(FaultsTest, AKilledWriterLeavesALogThatCanBeGrantedOn) {
     const Grant grant = {.ballot = paxos::Ballot(round, kPeer, Incarnation(round)), .number = 1};
     self_->GrantTo(kPeer, grant);
     PollSelf();
-    backend_.process(kPeer).StartAsking("race " + std::to_string(round));
+    backend_.process(kPeer).StartAsking("race " + std::to_string(round) + " 64");
     while (FirstNumber() == before) {
       std::this_thread::yield();
     }

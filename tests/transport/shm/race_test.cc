@@ -18,8 +18,10 @@ namespace gaios::transport::shm {
 namespace {
 
 constexpr std::uint32_t kRounds = 1000;
+constexpr std::uint64_t kLine = 64;
+constexpr std::uint64_t kLong = 8192;  // is copied past the caches
 
-// Replica 0, in the test's own process: keeps the first line of its log across grants.
+// Replica 0, in the test's own process: keeps the first bytes of its log across grants.
 class Acceptor final : public EventHandler {
  public:
   void OnCompletion(const Completion&) override {}
@@ -28,8 +30,9 @@ class Acceptor final : public EventHandler {
   void OnGranted(Grant grant) override { granted = grant; }
   void OnLinkUp(ReplicaId, Incarnation) override { linked = true; }
   void OnLinkDown(ReplicaId) override {}
-  Range LiveRange(const std::byte*) override { return {.from = Position(0), .to = Position(64)}; }
+  Range LiveRange(const std::byte*) override { return {.from = Position(0), .to = Position(live_bytes)}; }
 
+  std::uint64_t live_bytes = 0;
   Grant granted;
   bool linked = false;
 };
@@ -37,15 +40,21 @@ class Acceptor final : public EventHandler {
 std::uint64_t FirstNumber(ShmTransport& transport) {
   return reinterpret_cast<const SharedWord*>(transport.log())->load(std::memory_order_relaxed);
 }
+std::uint64_t LastNumber(ShmTransport& transport, std::uint64_t bytes) {
+  return (reinterpret_cast<const SharedWord*>(transport.log() + bytes) - 1)->load(std::memory_order_relaxed);
+}
 
-TEST(Race, WhatCompletedIsInTheLogThatTheNextGrantCopies) {
+class Race : public ::testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Race, WhatCompletedIsInTheLogThatTheNextGrantCopies) {
+  const std::uint64_t bytes = GetParam();
   const base::TscClock clock(base::TscClock::Source::kKernel);
   ProcessBackend backend;
   ShmOptions options;
   options.directory = backend.directory();
   options.incarnation = Incarnation(1);
   options.group_id = paxos::GroupId(77);
-  options.capacity = 4096;
+  options.capacity = 2 * kLong;
   options.replicas = 2;
   options.clock = &clock;
   options.poll_interval_ns = 0;
@@ -54,7 +63,8 @@ TEST(Race, WhatCompletedIsInTheLogThatTheNextGrantCopies) {
   ASSERT_TRUE(opened.ok()) << opened.status();
   ShmTransport& transport = **opened;
   Acceptor acceptor;
-  conformance::Endpoint& writer = backend.Start({.id = ReplicaId(1), .replicas = 2});
+  acceptor.live_bytes = bytes;
+  conformance::Endpoint& writer = backend.Start({.id = ReplicaId(1), .capacity = 2 * kLong, .replicas = 2});
   while (!acceptor.linked) {
     transport.Poll(acceptor);
     (void)writer.Poll();
@@ -69,7 +79,8 @@ TEST(Race, WhatCompletedIsInTheLogThatTheNextGrantCopies) {
   for (std::uint32_t round = 1; round <= kRounds; ++round) {
     const std::uint64_t before = FirstNumber(transport);
     grant(ReplicaId(1), {.ballot = paxos::Ballot(2 * round, ReplicaId(1), Incarnation(1)), .number = 1});
-    backend.process(ReplicaId(1)).StartAsking("race " + std::to_string(2 * round));
+    backend.process(ReplicaId(1))
+        .StartAsking("race " + std::to_string(2 * round) + " " + std::to_string(bytes));
     // Let it run for a while that differs from round to round.
     while (FirstNumber(transport) == before) {
       transport.Poll(acceptor);
@@ -81,14 +92,19 @@ TEST(Race, WhatCompletedIsInTheLogThatTheNextGrantCopies) {
     grant(ReplicaId(0), {.ballot = paxos::Ballot(2 * round + 1, ReplicaId(0), Incarnation(1)), .number = 1});
     const std::uint64_t kept = FirstNumber(transport);
     const std::uint64_t completed = std::stoull(backend.process(ReplicaId(1)).TakeAnswer());
+    const std::uint64_t kept_last = LastNumber(transport, bytes);
     ASSERT_GE(kept, completed) << "a completed write is missing after round " << round;
+    ASSERT_GE(kept_last, completed) << "the end of a completed write is missing after round " << round;
     // At most the one write that was under way may be there without having completed.
     ASSERT_LE(kept, completed + 1) << "a write came after the grant in round " << round;
+    ASSERT_LE(kept_last, completed + 1) << "a write came after the grant in round " << round;
     ASSERT_EQ(FirstNumber(transport), kept);
+    ASSERT_EQ(LastNumber(transport, bytes), kept_last);
     writes += completed - before;
   }
   EXPECT_GT(writes, 0U);
 }
+INSTANTIATE_TEST_SUITE_P(Shm, Race, ::testing::Values(kLine, kLong));
 
 }  // namespace
 }  // namespace gaios::transport::shm

@@ -68,18 +68,21 @@ class AgentEndpoint final : public conformance::LocalEndpoint {
   std::vector<conformance::Event> events_;
 };
 
-// Takes whatever grant replica 0 gives and writes a growing number into the first line of its log, one write
-// a Poll, until it is fenced. Answers the last number whose write completed, or the one before its first.
+// Takes whatever grant replica 0 gives and writes a growing number into the first and the last word of the
+// first bytes of its log, one write of all of them a Poll, until it is fenced. Answers the last number whose
+// write completed, or the one before its first.
 class Racer final : public EventHandler {
  public:
   explicit Racer(ShmTransport& transport) : transport_(transport) {}
 
-  std::uint64_t Run(Grant grant) {
-    constexpr Range kLine = {.from = Position(0), .to = Position(64)};
-    auto* const number = reinterpret_cast<std::uint64_t*>(transport_.log());
+  std::uint64_t Run(Grant grant, std::uint64_t bytes) {
+    const Range range = {.from = Position(0), .to = Position(bytes)};
+    auto* const first = reinterpret_cast<std::uint64_t*>(transport_.log());
+    auto* const last = reinterpret_cast<std::uint64_t*>(transport_.log() + bytes) - 1;
     for (std::uint64_t next = first_; !fenced_; ++next) {
-      *number = next;
-      while (transport_.Write(ReplicaId(0), grant, Incarnation(1), kLine, next) != Post::kPosted) {
+      *first = next;
+      *last = next;
+      while (transport_.Write(ReplicaId(0), grant, Incarnation(1), range, next) != Post::kPosted) {
         transport_.Poll(*this);
         std::this_thread::yield();  // the grant may be waiting for this very core
       }
@@ -165,10 +168,13 @@ int Serve(const std::vector<std::string>& arguments) {
     if (question == "counters") {
       return Counters((*transport)->counters());
     }
-    // "race ROUND": as the proposer of that round.
-    const auto round = static_cast<std::uint32_t>(Number(question.substr(question.find(' ') + 1)));
+    // "race ROUND BYTES": as the proposer of that round, with writes of so many bytes.
+    const std::string_view rest = question.substr(question.find(' ') + 1);
+    const std::size_t space = rest.find(' ');
+    const auto round = static_cast<std::uint32_t>(Number(rest.substr(0, space)));
     return std::to_string(
-        racer.Run({.ballot = paxos::Ballot(round, options.self, options.incarnation), .number = 1}));
+        racer.Run({.ballot = paxos::Ballot(round, options.self, options.incarnation), .number = 1},
+                  Number(rest.substr(space + 1))));
   });
   return 0;
 }

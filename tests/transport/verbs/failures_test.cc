@@ -1,7 +1,9 @@
 // What fails: work requests with every status there is, calls that the device refuses, peers that vanish.
 
 #include <algorithm>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -16,7 +18,24 @@ const Range kRange = MakeRange(256, 512);
 class FailuresTest : public VerbsTest {
  protected:
   void SetUp() override { StartGroup("mlx5_core"); }
+  // Whether a notice has said so, of those not taken before.
+  bool Told(paxos::ReplicaId id, const std::string& what) {
+    const std::vector<std::string> notices = transport(id).TakeNotices();
+    return std::ranges::any_of(
+        notices, [&](const std::string& notice) { return notice.find(what) != std::string::npos; });
+  }
 };
+
+TEST(DeviceEvents, EachHasANameAndAVerdict) {
+  std::set<std::string_view> names;
+  for (int type = IBV_EVENT_CQ_ERR; type <= IBV_EVENT_WQ_FATAL; ++type) {
+    EXPECT_TRUE(names.insert(DeviceEventName(static_cast<ibv_event_type>(type))).second) << type;
+  }
+  EXPECT_EQ(names.count("unknown"), 0U);
+  EXPECT_EQ(JudgeEvent(IBV_EVENT_CQ_ERR), EventVerdict::kDeviceLost);
+  EXPECT_EQ(JudgeEvent(IBV_EVENT_PORT_ERR), EventVerdict::kPortDown);
+  EXPECT_EQ(JudgeEvent(IBV_EVENT_QP_FATAL), EventVerdict::kNothing) << "its work requests say so";
+}
 
 class StatusTest : public FailuresTest, public testing::WithParamInterface<int> {};
 
@@ -277,6 +296,49 @@ TEST_F(FailuresTest, ADeviceThatIsPulledOutEndsAllLinksAndIsToldAndNobodyDies) {
   EXPECT_EQ(Count(kWriter, Event::Kind::kGranted), 0U);
   EXPECT_EQ(Count(kWriter, Event::Kind::kLinkUp), 0U);
   Give(kRival, MakeGrant(2, kRival));
+}
+
+TEST_F(FailuresTest, ADeviceThatSaysThatItHasFailedIsNotUsedAnyMore) {
+  Give(kWriter, MakeGrant(1, kWriter));
+  device(kWriter).events.push_back({.type = IBV_EVENT_DEVICE_FATAL});
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 2; }));
+  EXPECT_EQ(counters(kWriter).devices_lost, 1U);
+  EXPECT_EQ(counters(kWriter).device_events, 1U);
+  EXPECT_TRUE(Told(kWriter, "fake0 has failed, as it says itself"));
+}
+
+TEST_F(FailuresTest, APortThatGoesDownEndsAllLinksAndTheyComeBackWithIt) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kWriter).hold = true;
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token), Post::kPosted);
+  device(kWriter).events.push_back({.type = IBV_EVENT_PORT_ERR, .port = 2});
+  for (int i = 0; i < 100; ++i) {
+    Pump();
+  }
+  EXPECT_EQ(Count(kWriter, Event::Kind::kLinkDown), 0U) << "of another port";
+  device(kWriter).events.push_back({.type = IBV_EVENT_PORT_ERR, .port = 1});
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 2; }));
+  ASSERT_NE(Completed(kWriter, token), nullptr) << "what was posted is answered, without a retry";
+  EXPECT_EQ(Completed(kWriter, token)->outcome, Outcome::kDown);
+  EXPECT_EQ(counters(kWriter).port_failures, 1U);
+  EXPECT_TRUE(Told(kWriter, "port 1 of RDMA device fake0 has gone down"));
+  device(kWriter).hold = false;
+  for (int i = 0; i < 1000; ++i) {
+    Pump();
+  }
+  EXPECT_EQ(Count(kWriter, Event::Kind::kLinkUp), 0U) << "while it is down";
+  device(kWriter).events.push_back({.type = IBV_EVENT_PORT_ACTIVE, .port = 1});
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 2; }));
+  Give(kWriter, MakeGrant(2, kWriter));
+}
+
+TEST_F(FailuresTest, WhatElseADeviceTellsIsSaidAndCounted) {
+  device(kWriter).events = {{.type = IBV_EVENT_GID_CHANGE}, {.type = IBV_EVENT_COMM_EST}};
+  ASSERT_TRUE(PumpUntil([&] { return counters(kWriter).device_events == 2; }));
+  EXPECT_TRUE(Told(kWriter, "tells of GID_CHANGE"));
+  EXPECT_EQ(Count(kWriter, Event::Kind::kLinkDown), 0U);
 }
 
 TEST_F(FailuresTest, HundredsOfLostLinksLeaveNothingBehind) {

@@ -296,6 +296,15 @@ int FakeDevice::PostReceive(ibv_qp* handle, ibv_recv_wr* first, ibv_recv_wr** ba
   return 0;
 }
 
+std::optional<DeviceEvent> FakeDevice::NextEvent() {
+  if (events.empty()) {
+    return std::nullopt;
+  }
+  const DeviceEvent event = events.front();
+  events.pop_front();
+  return event;
+}
+
 int FakeDevice::PollCompletions(ibv_cq* handle, int most, ibv_wc* completions) {
   if (lost) {
     return -1;

@@ -82,6 +82,8 @@ class FakeDevice final : public RdmaDevice {
   ibv_wc_status fail_status = IBV_WC_SUCCESS;
   // It has been pulled out: completions cannot be had, and what it had made has gone with it.
   bool lost = false;
+  // What it tells of by itself, the first first.
+  std::deque<DeviceEvent> events;
   // Called once, when completions are looked for next.
   std::function<void()> before_completions;
   // So many of the next calls fail, with ENOMEM.
@@ -111,6 +113,7 @@ class FakeDevice final : public RdmaDevice {
   ibv_qp* CreateQueuePair(ibv_qp_init_attr& attributes) override;
   [[nodiscard]] int ModifyQueuePair(ibv_qp* pair, ibv_qp_attr& attributes, int mask) override;
   [[nodiscard]] int DestroyQueuePair(ibv_qp* pair) override;
+  std::optional<DeviceEvent> NextEvent() override;
   [[nodiscard]] int PostSend(ibv_qp* pair, ibv_send_wr* first, ibv_send_wr** bad) override;
   [[nodiscard]] int PostReceive(ibv_qp* pair, ibv_recv_wr* first, ibv_recv_wr** bad) override;
   [[nodiscard]] int PollCompletions(ibv_cq* queue, int most, ibv_wc* completions) override;

@@ -42,6 +42,7 @@ class InjectingDevice final : public RdmaDevice {
     return device_->ModifyQueuePair(pair, asked, mask);
   }
   [[nodiscard]] int DestroyQueuePair(ibv_qp* pair) override { return device_->DestroyQueuePair(pair); }
+  std::optional<DeviceEvent> NextEvent() override { return device_->NextEvent(); }
   [[nodiscard]] int PostSend(ibv_qp* pair, ibv_send_wr* first, ibv_send_wr** bad) override {
     if (first->opcode == IBV_WR_RDMA_WRITE && wrong_key.exchange(false)) {
       first->wr.rdma.rkey ^= kOtherKey;

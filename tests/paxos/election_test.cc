@@ -1,0 +1,143 @@
+// When a follower suspects its leader: silence that it has seen, and no other.
+
+#include "gaios/paxos/election.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/paxos/ring.h"
+
+namespace gaios::paxos {
+namespace {
+
+constexpr ReplicaId kLeader{0};
+constexpr ReplicaId kSelf{1};
+constexpr ReplicaId kOther{2};
+constexpr TimeNs kMs = 1'000'000;
+
+class ElectionTest : public ::testing::Test {
+ protected:
+  ElectionTest() : state_(MakeOptions(), ring_.memory.data(), nullptr), election_(state_) {
+    state_.now = 1000 * kMs;
+    for (std::size_t i = 0; i < 3; ++i) {
+      state_.peers[i].link_up = i != kSelf.value();
+      state_.peers[i].incarnation = Incarnation(1);
+    }
+    Beat();  // the first look at its control region tells nothing yet
+    Beat();
+  }
+  static Options MakeOptions() {
+    Options options;
+    options.self = kSelf;
+    options.group = kGroup;
+    options.configuration = Configuration::Bootstrap(3);
+    options.capacity_bytes = kRingBytes;
+    return options;
+  }
+  void Beat() { election_.OnControl(kLeader, MakeBallot(1, kLeader.value()), ++beats_); }
+  // Time goes by, in turns of a millisecond.
+  void Run(TimeNs ns) {
+    for (const TimeNs end = state_.now + ns; state_.now < end; state_.now += kMs) {
+      static_cast<void>(election_.Tick(Ballot()));
+      state_.actions.Clear();
+    }
+  }
+  bool SaysYesTo(ReplicaId candidate) {
+    Message question;
+    question.kind = MessageKind::kPreVote;
+    question.grant = {MakeBallot(2, candidate.value()), 0};
+    question.commit = state_.commit.position;
+    state_.actions.Clear();
+    election_.OnPreVote(candidate, question, Ballot());
+    const bool yes = state_.actions.message(state_.actions.list().front()).kind == MessageKind::kPreVoteReply;
+    state_.actions.Clear();
+    return yes;
+  }
+  // Whether it has begun to ask for votes.
+  [[nodiscard]] bool Asked() const { return state_.elections.asked > 0; }
+
+  Ring ring_;
+  State state_;
+  Election election_;
+  std::uint64_t beats_ = 0;
+};
+
+TEST_F(ElectionTest, ASilentLeaderIsSuspected) {
+  Run(90 * kMs);
+  EXPECT_FALSE(Asked());
+  Run(40 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, OneThatHasBeenSeenToPauseIsGivenLonger) {
+  Run(80 * kMs);
+  Beat();
+  EXPECT_EQ(election_.silence_limit(), 240 * kMs);
+  Run(230 * kMs);
+  EXPECT_FALSE(Asked());
+  Run(40 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, AnotherLeadersBeatTellsNothingOfThePausesOfThisOne) {
+  Run(80 * kMs);
+  state_.peers[kOther.value()].seen = true;
+  election_.OnControl(kOther, MakeBallot(2, kOther.value()), 1);
+  EXPECT_EQ(election_.silence_limit(), 100 * kMs);
+}
+
+TEST_F(ElectionTest, TheOwnPauseIsNobodysSilence) {
+  Run(50 * kMs);
+  state_.now += 400 * kMs;
+  Run(30 * kMs);  // to look once more
+  EXPECT_FALSE(Asked());
+  Beat();
+  EXPECT_EQ(election_.silence_limit(), 3 * 84 * kMs)
+      << "of 480 ms that went by it saw 79, and a heartbeat's length";
+  Run(300 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+// ---- who goes first
+
+TEST_F(ElectionTest, OneThatHasSaidYesGivesWay) {
+  Run(99 * kMs);
+  ASSERT_FALSE(Asked());
+  state_.now += 3 * kMs;
+  EXPECT_TRUE(SaysYesTo(kOther));
+  EXPECT_FALSE(SaysYesTo(kLeader)) << "to one at a time";
+  EXPECT_TRUE(SaysYesTo(kOther)) << "that asks again";
+  Run(8 * kMs);
+  EXPECT_FALSE(Asked());
+  Run(20 * kMs);
+  EXPECT_TRUE(Asked()) << "when the other did not get on";
+}
+
+TEST_F(ElectionTest, OneThatDoesNotGetOnIsGivenWayOnce) {
+  Run(102 * kMs);
+  EXPECT_TRUE(SaysYesTo(kOther));
+  for (int i = 0; i < 8; ++i) {
+    Run(4 * kMs);
+    static_cast<void>(SaysYesTo(kOther));
+  }
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, OfTwoThatAskEachOtherTheLowerIdGoesFirst) {
+  Run(130 * kMs);
+  ASSERT_TRUE(Asked());
+  EXPECT_FALSE(SaysYesTo(kOther));
+  EXPECT_TRUE(SaysYesTo(kLeader));
+  Message late;
+  late.kind = MessageKind::kPreVoteReply;
+  late.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
+  EXPECT_FALSE(election_.OnPreVoteReply(kOther, late)) << "it has given way";
+}
+
+TEST_F(ElectionTest, ACandidateSaysNo) {
+  Run(130 * kMs);
+  state_.role = Role::kCandidate;
+  EXPECT_FALSE(SaysYesTo(kLeader));
+}
+
+}  // namespace
+}  // namespace gaios::paxos
