@@ -108,11 +108,16 @@ TEST(Hosts, TheDonorDiesInTheMiddleAndTheNextOneGoesOn) {
   const std::size_t follower = LeaveBehind(group, load, leader);
   load.Settle();
   const std::size_t donor = 3 - leader - follower;
+  // The leader cannot take one before the other has begun to give.
+  const std::string obstacle =
+      absl::StrCat(group.config().directory, "/replica-", leader, ".snapshot.unfinished");
+  ASSERT_TRUE(std::filesystem::create_directory(obstacle));
   group.Signal(follower, SIGCONT);
   const std::string incoming =
       absl::StrCat(group.config().directory, "/replica-", follower, ".incoming.unfinished");
   // It has begun to come.
   EXPECT_TRUE(Await([&] { return std::filesystem::exists(incoming); })) << group.Output(follower);
+  std::filesystem::remove(obstacle);
   group.Kill(donor);
   EXPECT_TRUE(Await([&] { return Says(group, follower, absl::StrCat("could be had from replica ", donor)); }))
       << group.Output(follower);
