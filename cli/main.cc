@@ -70,11 +70,22 @@ void AddBootstrap(CLI::App& app, int& exit_code) {
       app.add_subcommand("bootstrap", "make a group: once, before its replicas are first started");
   auto config = std::make_shared<std::string>();
   auto snapshot = std::make_shared<std::string>();
+  auto join = std::make_shared<bool>(false);
+  auto id = std::make_shared<std::uint32_t>(0);
   command->add_option("--config", *config, kConfigHelp)->required();
-  command->add_option("--from-snapshot", *snapshot,
-                      "begin with the state of another group, or of this one in an earlier epoch");
-  command->callback(
-      [config, snapshot, &exit_code] { exit_code = gaios::cli::RunBootstrap(*config, *snapshot); });
+  auto* from =
+      command->add_option("--from-snapshot", *snapshot,
+                          "begin with the state of another group, or of this one in an earlier epoch");
+  auto* joins =
+      command->add_flag("--join", *join,
+                        "make no group: ask the one that runs, on other hosts, for what a replica of "
+                        "it needs here");
+  auto* which = command->add_option("--id", *id, "with --join: which replica is to run here");
+  joins->needs(which)->excludes(from);
+  which->needs(joins);
+  command->callback([=, &exit_code] {
+    exit_code = *join ? gaios::cli::RunJoin(*config, *id) : gaios::cli::RunBootstrap(*config, *snapshot);
+  });
 }
 
 void AddSnapshot(CLI::App& app, int& exit_code) {
@@ -156,6 +167,16 @@ void AddMemberCommand(CLI::App& app, const char* name, const char* what, int& ex
   auto flags = std::make_shared<MemberFlags>();
   command->add_option("--config", flags->config, kConfigHelp)->required();
   command->add_option("--json", flags->json, kJsonHelp)->expected(0, 1)->default_str("-");
+  if (std::string(name) == "force") {
+    command->add_option("--id", flags->id, "the replica of this host whose state it goes on from")
+        ->required();
+    command
+        ->add_option("--new-config", flags->new_config,
+                     "of the group that it goes on as: a later epoch, another directory")
+        ->required();
+    command->add_flag("--data-may-be-lost", flags->data_may_be_lost,
+                      "what was acknowledged and has not reached that replica is given up");
+  }
   if (changes) {
     command->add_option("--id", flags->id, "which replica")->required();
     command->add_option("--wait-s", flags->wait_s, "how long it may take")->capture_default_str();
@@ -165,6 +186,10 @@ void AddMemberCommand(CLI::App& app, const char* name, const char* what, int& ex
   }
   if (std::string(name) == "replace") {
     command->add_option("--with", flags->with, "the replica that is to vote in its place")->required();
+  }
+  if (std::string(name) == "add" || std::string(name) == "replace" || std::string(name) == "address") {
+    command->add_option("--address", flags->address,
+                        "where the others meet it, such as 10.0.0.4:7400; if left out, as the config says");
   }
   command->callback([flags, run, &exit_code] { exit_code = run(*flags); });
 }
@@ -180,6 +205,11 @@ void AddMember(CLI::App& app, int& exit_code) {
                    gaios::cli::RunMemberRemove, true);
   AddMemberCommand(*command, "replace", "one replica by another: that is added, then the first removed",
                    exit_code, gaios::cli::RunMemberReplace, true);
+  AddMemberCommand(*command, "force",
+                   "the majority is lost for good: go on, as another group, from what one replica holds",
+                   exit_code, gaios::cli::RunMemberForce, false);
+  AddMemberCommand(*command, "address", "a replica of the group is at another place from now on", exit_code,
+                   gaios::cli::RunMemberAddress, true);
 }
 
 void AddRdmaProbe(CLI::App& app, int& exit_code) {

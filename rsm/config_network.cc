@@ -1,9 +1,9 @@
 #include "gaios/rsm/config_network.h"
 
-#include <arpa/inet.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <set>
 #include <string>
@@ -11,6 +11,8 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+
+#include "gaios/rsm/address_text.h"
 
 namespace gaios::rsm {
 namespace {
@@ -36,37 +38,6 @@ bool Belongs(Section& top, const char* section, const Config& config, TransportK
     return false;
   }
   return config.transport == kind;
-}
-
-bool IsNumeric(const std::string& address, int family) {
-  std::array<unsigned char, sizeof(in6_addr)> bytes;
-  return inet_pton(family, address.c_str(), bytes.data()) == 1;
-}
-
-bool IsNumeric(const std::string& address) {
-  return IsNumeric(address, AF_INET) || IsNumeric(address, AF_INET6);
-}
-
-// "10.0.0.1:7400" or "[fd00::1]:7400" taken apart; port 0 when it is neither.
-std::pair<std::string, std::uint16_t> AddressAndPort(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) {
-    return {};
-  }
-  std::string_view host = text.substr(0, colon);
-  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (brackets) {
-    host = host.substr(1, host.size() - 2);
-  }
-  const std::string_view digits = text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  std::string address(host);
-  if (error != std::errc() || end != digits.data() + digits.size() || !IsNumeric(address) ||
-      brackets != (address.find(':') != std::string::npos)) {
-    return {};
-  }
-  return {std::move(address), port};
 }
 
 }  // namespace
@@ -165,7 +136,7 @@ namespace {
 
 void ReadRdmaAddress(Section& section, ReplicaConfig& replica) {
   replica.rdma_address = section.RequiredText("rdma_address");
-  if (!IsNumeric(replica.rdma_address)) {
+  if (!IsNumericAddress(replica.rdma_address)) {
     section.FailAt("rdma_address",
                    absl::StrCat("is \"", replica.rdma_address,
                                 "\"; it must be an address in numbers, without a port: one that the network "
@@ -178,14 +149,14 @@ void ReadUdpAddress(Section& section, ReplicaConfig& replica) {
   replica.udp_port = replica.port;
   if (section.Find("udp_address") != nullptr) {
     const std::string text = section.RequiredText("udp_address");
-    std::tie(replica.udp_address, replica.udp_port) = AddressAndPort(text);
-    if (replica.udp_port == 0 || !IsNumeric(replica.udp_address, AF_INET)) {
+    std::tie(replica.udp_address, replica.udp_port) = ParseAddressText(text);
+    if (replica.udp_port == 0 || !IsNumericAddress(replica.udp_address, AF_INET)) {
       section.FailAt("udp_address",
                      absl::StrCat("is \"", text,
                                   "\"; it must be an IPv4 address in numbers and a port, such as "
                                   "\"10.0.0.1:7400\""));
     }
-  } else if (!IsNumeric(replica.udp_address, AF_INET)) {
+  } else if (!IsNumericAddress(replica.udp_address, AF_INET)) {
     section.FailAt("udp_address",
                    "is missing: datagrams go over IPv4, and `address` is not of it. Add one, such "
                    "as \"10.0.0.1:7400\"");
@@ -212,7 +183,7 @@ void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& repli
     return;
   }
   const std::string text = section.RequiredText("address");
-  std::tie(replica.address, replica.port) = AddressAndPort(text);
+  std::tie(replica.address, replica.port) = ParseAddressText(text);
   if (replica.port == 0) {
     section.FailAt("address", absl::StrCat("is \"", text, "\"; it must be ", kAddressForm));
     return;

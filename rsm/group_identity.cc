@@ -108,16 +108,10 @@ struct GroupFile {
   std::size_t replicas = 0;
 };
 
-absl::StatusOr<GroupFile> ReadGroupFile(const Config& config) {
-  const std::string path = absl::StrCat(config.directory, "/", kGroupFile);
-  std::optional<std::string> text;
-  if (absl::Status status = ReadFile(path, text); !status.ok()) {
-    return status;
-  }
-  if (!text.has_value()) {
-    return NoGroup(config, path);
-  }
-  const nlohmann::json file = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+// `path` stands for where the text is from in errors.
+absl::StatusOr<GroupFile> ParseGroupFile(const Config& config, const std::string& text,
+                                         const std::string& path) {
+  const nlohmann::json file = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   std::optional<GroupUuid> uuid;
   if (file.is_object() && file.value("gaios_group", nlohmann::json()) == kGroupFileVersion &&
       file.value("uuid", nlohmann::json()).is_string()) {
@@ -149,10 +143,28 @@ absl::StatusOr<GroupFile> ReadGroupFile(const Config& config) {
   return GroupFile{*uuid, seed.get<std::string>(), replicas.get<std::size_t>()};
 }
 
+absl::StatusOr<GroupFile> ReadGroupFile(const Config& config) {
+  const std::string path = absl::StrCat(config.directory, "/", kGroupFile);
+  std::optional<std::string> text;
+  if (absl::Status status = ReadFile(path, text); !status.ok()) {
+    return status;
+  }
+  return text.has_value() ? ParseGroupFile(config, *text, path) : NoGroup(config, path);
+}
+
 }  // namespace
 
 absl::StatusOr<GroupUuid> FindGroupUuid(const Config& config) {
   const absl::StatusOr<GroupFile> file = ReadGroupFile(config);
+  if (!file.ok()) {
+    return file.status();
+  }
+  return file->uuid;
+}
+
+absl::StatusOr<GroupUuid> GroupUuidOf(const Config& config, const std::string& text,
+                                      const std::string& from) {
+  const absl::StatusOr<GroupFile> file = ParseGroupFile(config, text, from);
   if (!file.ok()) {
     return file.status();
   }

@@ -48,6 +48,9 @@ inline constexpr const char* kGroupFile = "group.id";
 // FailedPrecondition: the group file is of another group or epoch, or unreadable, or there are markers
 // without it.
 [[nodiscard]] absl::StatusOr<GroupUuid> FindGroupUuid(const Config& config);
+// The uuid that stands in the text of a group file, which is `from` somewhere. FailedPrecondition as above.
+[[nodiscard]] absl::StatusOr<GroupUuid> GroupUuidOf(const Config& config, const std::string& text,
+                                                    const std::string& from);
 // The snapshot that it begins with (snapshot/seed.h); empty for none. Errors as above.
 [[nodiscard]] absl::StatusOr<std::string> FindGroupSeed(const Config& config);
 // With how many replicas it began, 0 to that less one, each of them a voter. Nothing when it was bootstrapped

@@ -107,13 +107,21 @@ absl::Status CheckIsOurs(const Marker& marker, const Config& config, ReplicaId i
       absl::StrCat(path, " is the marker ", found, "; give this group a directory of its own in the config"));
 }
 
-absl::StatusOr<std::uint32_t> DrawLearnerIncarnation() {
+absl::StatusOr<std::uint32_t> DrawNumber() {
   std::uint32_t random = 0;
   if (::getrandom(&random, sizeof(random), 0) != static_cast<ssize_t>(sizeof(random))) {
-    return absl::UnavailableError("the system gives no random numbers; start again");
+    return absl::UnavailableError("the system gives no random numbers; try again");
+  }
+  return random;
+}
+
+absl::StatusOr<std::uint32_t> DrawLearnerIncarnation() {
+  const absl::StatusOr<std::uint32_t> random = DrawNumber();
+  if (!random.ok()) {
+    return random.status();
   }
   // The lower half of the learners' range, so that millions of later starts have room above.
-  return kFirstLearnerIncarnation + (random % (kFirstLearnerIncarnation / 2));
+  return kFirstLearnerIncarnation + (*random % (kFirstLearnerIncarnation / 2));
 }
 
 std::string AsideName(ReplicaId id) {
@@ -198,6 +206,27 @@ absl::Status Bootstrap(const Config& config, const std::string& seed) {
   return absl::OkStatus();
 }
 
+absl::Status CreateMarker(const Config& config, const GroupUuid& uuid, ReplicaId id,
+                          paxos::Incarnation latest) {
+  // Above those that another place of it has counted since; so many places can be had one after the other.
+  constexpr std::uint32_t kStep = 1U << 16;
+  absl::StatusOr<std::uint32_t> before = DrawLearnerIncarnation();
+  if (before.ok() && latest.value() >= kFirstLearnerIncarnation) {
+    before = DrawNumber();
+    if (before.ok()) {
+      before = latest.value() + (*before % kStep);
+    }
+  }
+  if (!before.ok()) {
+    return before.status();
+  }
+  if (*before + kStep > paxos::Ballot::kMaxIncarnation) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "replica ", id.value(), " has had as many lives as there are: add one of another id in its place"));
+  }
+  return CreateFile(config.directory, MarkerName(id), MarkerText(config, uuid, id, *before));
+}
+
 absl::StatusOr<Start> PlanStart(const Config& config, ReplicaId id) {
   const std::string path = MarkerPath(config, id);
   Start start;
@@ -236,7 +265,7 @@ absl::StatusOr<Start> PlanStart(const Config& config, ReplicaId id) {
     start.notice = absl::StrCat(
         "replica ", id.value(), " does not vote yet: ",
         incarnation > kFirstLearnerIncarnation
-            ? std::string("its bootstrap marker had been lost")
+            ? std::string("it came to the group later, or its bootstrap marker had been lost")
             : absl::StrCat("this is start ", incarnation, ", and what it promised before was in memory"),
         "; the leader fills it, and then it is readmitted");
   }

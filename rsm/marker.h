@@ -51,6 +51,13 @@ struct Start {
 // `seed` names the snapshot that the group begins with (snapshot/seed.h); empty for none.
 [[nodiscard]] absl::Status Bootstrap(const Config& config, const std::string& seed = "");
 
+// For a replica that comes to the group later, or to another host: a marker by which its next start is later
+// than the life `latest`, the latest of it that is known to others (none: none is), and than any life that
+// its former place may have had since, as far as chance goes. AlreadyExists when it has a marker;
+// FailedPrecondition when its lives are used up.
+[[nodiscard]] absl::Status CreateMarker(const Config& config, const GroupUuid& uuid, paxos::ReplicaId id,
+                                        paxos::Incarnation latest);
+
 // Says as what replica `id` would start now, and changes nothing. FailedPrecondition when the marker is of
 // another group, epoch, bootstrap, replica or version; NotFound when the group has not been bootstrapped;
 // Unavailable when a file cannot be read for the system's reasons.

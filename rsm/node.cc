@@ -67,12 +67,14 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Open(const Config& config, paxos::Re
   if (!replicas.ok()) {
     return replicas.status();
   }
-  // One that is not in the config may be added to the group, where the transport can find it.
-  const bool fixed = config.transport != TransportKind::kShm || !replicas->has_value();
-  if (self.value() >= (fixed ? config.replicas.size() : paxos::kMaxReplicas)) {
+  // Who is not one of the first may be added to the group.
+  const bool fixed = config.transport == TransportKind::kVerbs || !replicas->has_value();
+  // On several hosts the config says where this replica is.
+  const bool listed = fixed || config.transport != TransportKind::kShm;
+  if (self.value() >= (listed ? config.replicas.size() : paxos::kMaxReplicas)) {
     return absl::InvalidArgumentError(
         "the config of group '" + config.group + "' has no replica " + std::to_string(self.value()) +
-        ": its ids are 0 to " + std::to_string((fixed ? config.replicas.size() : paxos::kMaxReplicas) - 1));
+        ": its ids are 0 to " + std::to_string((listed ? config.replicas.size() : paxos::kMaxReplicas) - 1));
   }
   // From here on no other process of this id does anything, so what the marker says stays true.
   absl::StatusOr<transport::shm::IdLock> lock = transport::shm::IdLock::Take(config.directory, self);
@@ -126,6 +128,15 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   options_of_transport.group_name = group_name_;
   options_of_transport.replicas = began_with_;
   options_of_transport.clock = clock_.get();
+  options_of_transport.fixed_members = fixed_members_;
+  if (config.transport != TransportKind::kShm) {
+    absl::StatusOr<std::unique_ptr<NodeNetwork>> network = NodeNetwork::Open(config, self, group);
+    if (!network.ok()) {
+      return network.status();
+    }
+    network_ = *std::move(network);
+    options_of_transport.network = network_.get();
+  }
   absl::StatusOr<std::unique_ptr<NodeTransport>> transport =
       OpenNodeTransport(config, options_of_transport, std::move(lock));
   if (!transport.ok()) {
@@ -187,7 +198,12 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   if (absl::Status status = CreateDirectory(snapshots.snapshot_directory); !status.ok()) {
     return status;
   }
-  absl::StatusOr<std::unique_ptr<Snapshots>> opened_snapshots = Snapshots::Open(snapshots);
+  std::unique_ptr<DonorRoute> route = std::make_unique<HostRoute>(config.directory);
+  if (network_ != nullptr) {
+    route = network_->MakeRoute();
+    snapshots.visitors = &network_->visitors();
+  }
+  absl::StatusOr<std::unique_ptr<Snapshots>> opened_snapshots = Snapshots::Open(snapshots, std::move(route));
   if (!opened_snapshots.ok()) {
     return opened_snapshots.status();
   }
@@ -207,9 +223,16 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
 }
 
 bool Node::Poll() {
+  if (snapshots_->ending()) [[unlikely]] {
+    static_cast<void>(snapshots_->Poll(*replica_));
+    return false;
+  }
   const bool asked = port_->Poll(*replica_);
   const bool worked = replica_->Poll();
   const bool looked_after = snapshots_->Poll(*replica_);
+  if (network_ != nullptr) {
+    network_->Follow(*replica_);
+  }
   counters_->Update(*replica_, *transport_, replica_->now_ns());
   if (replica_->divergence().has_value() && !divergence_told_) {
     divergence_told_ = true;

@@ -19,6 +19,7 @@
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/counters.h"
 #include "gaios/rsm/marker.h"
+#include "gaios/rsm/node_network.h"
 #include "gaios/rsm/node_transport.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/rsm/snapshot/snapshots.h"
@@ -34,10 +35,10 @@ struct NodeOptions {
 class Node {
  public:
   // Opens replica `self` of the group that `config` describes. The group must have been bootstrapped, else
-  // NotFound. On one host `self` need not be in the config: then it waits to be added to the group. A replica
-  // that has lost its marker, or has been started before, has no memory of what it
-  // promised and does not vote; a notice says so. A start that fails does not count as one. `state_machine`
-  // must outlive the node. Errors name what is wrong and what to do.
+  // NotFound. `self` need not be one that the group began with: then it waits to be added. On one host it
+  // need not be in the config either. A replica that has lost its marker, or has been started before, has no
+  // memory of what it promised and does not vote; a notice says so. A start that fails does not count as one.
+  // `state_machine` must outlive the node. Errors name what is wrong and what to do.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> Open(const Config& config, paxos::ReplicaId self,
                                                                   StateMachine& state_machine,
                                                                   const NodeOptions& options = {});
@@ -47,6 +48,9 @@ class Node {
 
   // One turn of the loop. Returns whether there was anything to do.
   bool Poll();
+
+  // An operator has ended this replica (`gaios member force`): it takes part no more, and is to be closed.
+  [[nodiscard]] bool ended() const { return snapshots_->ended(); }
 
   [[nodiscard]] Replica& replica() { return *replica_; }
   [[nodiscard]] const Replica& replica() const { return *replica_; }
@@ -67,6 +71,7 @@ class Node {
                                      const NodeOptions& options);
 
   std::unique_ptr<base::TscClock> clock_;
+  std::unique_ptr<NodeNetwork> network_;  // where replicas are on several hosts
   std::unique_ptr<NodeTransport> transport_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<ClientPort> port_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "gaios/rsm/address_text.h"
+#include "gaios/rsm/node_network.h"
 #include "gaios/transport/bootstrap/bootstrap.h"
 #include "gaios/transport/bootstrap/bootstrap_channel.h"
 
@@ -15,14 +17,14 @@ transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
     if (replica.id == options.self) {
       bootstrap.listen_address = replica.address;
       bootstrap.listen_port = replica.port;
+      bootstrap.own_address = AddressText(replica.address, replica.port);
     } else {
       bootstrap.peers.push_back({replica.id, replica.address, replica.port});
     }
   }
-  bootstrap.credentials = {.key_file = config.credentials.key_file,
-                           .ca_file = config.credentials.ca_file,
-                           .certificate_file = config.credentials.certificate_file,
-                           .private_key_file = config.credentials.private_key_file};
+  bootstrap.credentials = CredentialsOf(config);
+  bootstrap.began_with = options.fixed_members ? 0 : options.replicas;
+  bootstrap.visitors = options.network == nullptr ? nullptr : &options.network->visitors();
   bootstrap.cluster = config.group;
   bootstrap.group = options.group;
   bootstrap.group_name = options.group_name;
@@ -42,7 +44,9 @@ absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> OpenPeerChann
   if (!bootstrap.ok()) {
     return bootstrap.status();
   }
-  return std::make_unique<transport::bootstrap::BootstrapChannel>(*std::move(bootstrap));
+  return std::make_unique<transport::bootstrap::BootstrapChannel>(
+      *std::move(bootstrap),
+      options.network == nullptr || options.fixed_members ? nullptr : &options.network->addresses());
 }
 
 void CountChannel(const transport::bootstrap::ChannelCounters& channel, TransportCounters& all) {

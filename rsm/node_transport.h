@@ -43,6 +43,8 @@ class NodeTransport {
   [[nodiscard]] virtual PathFacts path(paxos::ReplicaId /*peer*/) const { return {}; }
 };
 
+class NodeNetwork;  // node_network.h
+
 struct NodeTransportOptions {
   paxos::ReplicaId self;
   paxos::Incarnation incarnation;
@@ -50,6 +52,8 @@ struct NodeTransportOptions {
   std::string group_name;              // for messages to users
   std::size_t replicas = 0;            // that the group began with
   const base::Clock* clock = nullptr;  // must outlive the transport
+  bool fixed_members = true;           // the group is what its config says, for ever
+  NodeNetwork* network = nullptr;      // null: nobody visits; must outlive the transport
 };
 
 // Reserves everything that may fail. FailedPrecondition when this build is without what the config asks for;

@@ -135,7 +135,8 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config,
   udp.incarnation = options.incarnation;
   udp.group = options.group;
   udp.capacity = config.capacity_bytes;
-  udp.replicas = config.replicas.size();
+  udp.replicas = options.fixed_members ? config.replicas.size() : paxos::kMaxReplicas;
+  udp.expected = std::max(config.replicas.size(), options.replicas);
   udp.clock = options.clock;
   udp.authenticate = config.udp.authenticate;
   absl::StatusOr<std::unique_ptr<transport::udp::UdpTransport>> transport =

@@ -183,6 +183,11 @@ class Replica {
   // core().change_settled() says so. A leader that is removed hands over by itself once that is committed.
   [[nodiscard]] paxos::ChangeRefusal ChangeMembership(const paxos::ConfigurationChange& change);
 
+  // For a replica that takes part no more, and is never polled again: applies what its log holds, known to be
+  // chosen or not, as if it went on alone. What is under way has been answered as unknown before. Says what
+  // SaveSnapshot would save then. Nothing of this is known to the group: what becomes of it must be another.
+  [[nodiscard]] SnapshotFacts ApplyAllThatIsHeld();
+
   // Answers everything that is under way as unknown, or lost: for a replica that will not be polled any more.
   void Close() { ForgetProposals(); }
 

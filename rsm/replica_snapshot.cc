@@ -108,4 +108,23 @@ absl::Status Replica::BeginWith(const SnapshotFacts& facts, SnapshotSource& sour
   return TakeOver(facts, source);
 }
 
+SnapshotFacts Replica::ApplyAllThatIsHeld() {
+  Close();
+  const paxos::Replica& core = engine_.core();
+  paxos::Cursor cursor = core.applied_cursor();
+  while (!divergence_.has_value()) {
+    const std::optional<paxos::Entry> entry = core.log().Next(cursor);
+    if (!entry.has_value()) {
+      break;
+    }
+    if (entry->kind() == paxos::EntryKind::kBatch) {
+      ApplyBatch(*entry);
+    }
+    cursor = paxos::Log::After(*entry);
+  }
+  SnapshotFacts facts = DescribeState();
+  facts.cursor = cursor;
+  return facts;
+}
+
 }  // namespace gaios::rsm

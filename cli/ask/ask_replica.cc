@@ -20,20 +20,23 @@ bool WaitFor(const std::function<bool()>& holds, std::uint64_t patience_ns) {
 }
 
 std::optional<Answer> AskReplica(const rsm::Config& config, paxos::GroupId group, std::size_t replica,
-                                 rsm::RequestHeader request, std::span<const std::byte> command) {
+                                 rsm::RequestHeader request, std::span<const std::byte> command,
+                                 std::uint64_t patience_ns) {
   rsm::ShmConnection connection(config.directory, paxos::ReplicaId(static_cast<std::uint8_t>(replica)),
                                 group);
   request.request = 1;
   bool sent = false;
   std::optional<Answer> answer;
-  static_cast<void>(WaitFor([&] {
-    connection.Advance();
-    sent = sent || (connection.ready() && connection.Send(request, command));
-    if (const auto response = connection.FrontResponse(); response.has_value()) {
-      answer = Answer{response->header, {response->reply.begin(), response->reply.end()}};
-    }
-    return answer.has_value() || connection.state() == rsm::ShmConnection::State::kLost;
-  }));
+  static_cast<void>(WaitFor(
+      [&] {
+        connection.Advance();
+        sent = sent || (connection.ready() && connection.Send(request, command));
+        if (const auto response = connection.FrontResponse(); response.has_value()) {
+          answer = Answer{response->header, {response->reply.begin(), response->reply.end()}};
+        }
+        return answer.has_value() || connection.state() == rsm::ShmConnection::State::kLost;
+      },
+      patience_ns));
   return answer;
 }
 

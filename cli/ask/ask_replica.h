@@ -28,10 +28,11 @@ struct Answer {
   std::vector<std::byte> reply;
 };
 
-// What `replica` answers to `request` with `command`; nothing when it does not.
+// What `replica` answers to `request` with `command`; nothing when it does not within `patience_ns`.
 [[nodiscard]] std::optional<Answer> AskReplica(const rsm::Config& config, paxos::GroupId group,
                                                std::size_t replica, rsm::RequestHeader request,
-                                               std::span<const std::byte> command = {});
+                                               std::span<const std::byte> command = {},
+                                               std::uint64_t patience_ns = kPatienceNs);
 
 }  // namespace gaios::cli
 

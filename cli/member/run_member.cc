@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 
 #include <absl/strings/str_cat.h>
@@ -12,10 +11,12 @@
 #include "gaios/base/clock.h"
 #include "gaios/cli/ask/ask_replica.h"
 #include "gaios/cli/complain.h"
+#include "gaios/cli/member/member_addresses.h"
 #include "gaios/cli/status/group_status.h"
 #include "gaios/cli/write_json.h"
 #include "gaios/paxos/leader.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/rsm/address_text.h"
 #include "gaios/rsm/group_identity.h"
 
 namespace gaios::cli {
@@ -58,6 +59,12 @@ Standing Aim(Kind kind) {
                                      : Standing::kNone;
 }
 
+bool IsMade(const rsm::MembersReply& members, const paxos::ConfigurationChange& change) {
+  const rsm::MembersReply::Member& member = members.members.at(change.replica.value());
+  return change.kind == Kind::kMove ? member.address == change.address
+                                    : static_cast<Standing>(member.standing) == Aim(change.kind);
+}
+
 absl::Status Refused(ChangeRefusal refusal, const paxos::ConfigurationChange& change) {
   const std::string name = absl::StrCat("replica ", change.replica.value());
   switch (refusal) {
@@ -80,9 +87,9 @@ absl::Status Refused(ChangeRefusal refusal, const paxos::ConfigurationChange& ch
                        "could be committed; bring them back, or add another first"));
     case ChangeRefusal::kFixed:
       return absl::FailedPreconditionError(
-          "this group cannot change its members: that is built for replicas of one host that share memory, "
-          "in a "
-          "group that this release has bootstrapped");
+          "this group cannot change its members: over RDMA that is not built, nor for a group that an "
+          "earlier "
+          "release has bootstrapped");
     default:
       return absl::UnavailableError(
           "the leader could not take the change now; see `gaios status`, try again");
@@ -98,7 +105,7 @@ std::string WhatStands(Standing standing, const paxos::ConfigurationChange& chan
   return "the change stands in the log, or does not, and is not known to be made";
 }
 
-nlohmann::json MembersJson(const rsm::MembersReply& members) {
+nlohmann::json MembersJson(const rsm::MembersReply& members, const rsm::Config& config) {
   nlohmann::json list = nlohmann::json::array();
   nlohmann::json voters = nlohmann::json::array();
   nlohmann::json learners = nlohmann::json::array();
@@ -113,26 +120,27 @@ nlohmann::json MembersJson(const rsm::MembersReply& members) {
         {{"replica", i},
          {"standing", StandingName(standing)},
          {"incarnation", member.incarnation == 0 ? nlohmann::json() : nlohmann::json(member.incarnation)},
-         {"address", std::string(member.address.text())}});
+         {"address", AddressOf(members, config, i)}});
   }
   return {{"voters", voters},
           {"learners", learners},
           {"majority", voters.size() / 2 + 1},
-          {"settled", members.settled != 0},
+          // Who does not lead cannot tell.
+          {"settled", members.leads != 0 ? nlohmann::json(members.settled != 0) : nlohmann::json()},
           {"members", list}};
 }
 
-int Tell(const rsm::MembersReply& members, const std::string& json) {
+int Tell(const rsm::MembersReply& members, const rsm::Config& config, const std::string& json) {
   if (json != "-") {
     for (std::size_t i = 0; i < members.members.size(); ++i) {
       const rsm::MembersReply::Member& member = members.members[i];
       if (static_cast<Standing>(member.standing) != Standing::kNone) {
         absl::PrintF("replica %u  %-8s %s\n", i, StandingName(static_cast<Standing>(member.standing)),
-                     std::string(member.address.text()));
+                     AddressOf(members, config, i));
       }
     }
   }
-  const absl::Status written = WriteJson(MembersJson(members), json);
+  const absl::Status written = WriteJson(MembersJson(members, config), json);
   return written.ok() ? kExitGood : Complain(written);
 }
 
@@ -142,16 +150,26 @@ std::optional<rsm::MembersReply> AskMembers(const rsm::Config& config, paxos::Gr
   if (!leader.has_value()) {
     return std::nullopt;
   }
-  rsm::RequestHeader request;
-  request.kind = rsm::RequestKind::kMembers;
-  const std::optional<Answer> answer = AskReplica(config, group, *leader, request);
+  const std::optional<rsm::MembersReply> members = AskMembersOf(config, group, *leader);
+  return members.has_value() && members->leads != 0 ? members : std::nullopt;
+}
+
+// What a replica of this host knows while the leader's is another one.
+struct Hearsay {
   rsm::MembersReply members;
-  if (!answer.has_value() || answer->header.status != rsm::ResponseStatus::kAnswered ||
-      answer->reply.size() != sizeof(members)) {
-    return std::nullopt;
+  std::size_t leader = 0;
+};
+std::optional<Hearsay> AskFollower(const rsm::Config& config, paxos::GroupId group) {
+  for (const ReplicaStatus& replica : ReadGroupStatus(config).replicas) {
+    const rsm::CounterData* const data = replica.Live();
+    if (data == nullptr || data->leader_plus_one == 0) {
+      continue;
+    }
+    if (const auto members = AskMembersOf(config, group, replica.id.value()); members.has_value()) {
+      return Hearsay{*members, data->leader_plus_one - 1};
+    }
   }
-  std::memcpy(&members, answer->reply.data(), sizeof(members));
-  return members.leads != 0 ? std::optional(members) : std::nullopt;
+  return std::nullopt;
 }
 
 // What the leader says to the change: nothing when it does not answer.
@@ -176,7 +194,7 @@ bool Passes(ChangeRefusal refusal, const paxos::ConfigurationChange& change, Sta
     case ChangeRefusal::kFull:
       return true;
     case ChangeRefusal::kAlreadySo:
-      return change.kind == Kind::kAdd || standing != Standing::kVoter;
+      return change.kind == Kind::kAdd || change.kind == Kind::kMove || standing != Standing::kVoter;
     case ChangeRefusal::kNoMember:
       return standing != Standing::kNone;
     case ChangeRefusal::kNone:
@@ -189,10 +207,55 @@ bool Passes(ChangeRefusal refusal, const paxos::ConfigurationChange& change, Sta
   return false;
 }
 
-absl::Status NobodyLeads(const rsm::Config& config) {
+absl::Status NobodyLeads(const rsm::Config& config, paxos::GroupId group) {
+  if (const std::optional<Hearsay> hearsay = AskFollower(config, group); hearsay.has_value()) {
+    return absl::NotFoundError(absl::StrCat("replica ", hearsay->leader, " leads, at ",
+                                            AddressOf(hearsay->members, config, hearsay->leader),
+                                            ": run this on its host"));
+  }
   return absl::NotFoundError(
       absl::StrCat("no replica of group '", config.group,
                    "' leads on this host: run this where its leader runs, or start the group"));
+}
+
+// Where the replica of a change is to be found: as the operator says, or else the config.
+absl::StatusOr<paxos::Address> ResolveAddress(const rsm::Config& config, std::uint32_t id,
+                                              const std::string& told) {
+  if (config.transport == rsm::TransportKind::kShm) {
+    if (!told.empty()) {
+      return absl::InvalidArgumentError(
+          "--address is for replicas on several hosts; these share memory: leave it out");
+    }
+    return paxos::Address();
+  }
+  std::string text = told;
+  if (text.empty() && id < config.replicas.size()) {
+    text = rsm::AddressText(config.replicas[id].address, config.replicas[id].port);
+  }
+  const auto [host, port] = rsm::ParseAddressText(text);
+  const std::optional<paxos::Address> address = paxos::Address::Of(text);
+  if (port == 0 || !address.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        text.empty() ? absl::StrCat("it is not known where replica ", id, " is")
+                     : absl::StrCat("\"", text, "\" is no address"),
+        ": give --address, in numbers and with the port where the others meet it, such as 10.0.0.1:7400"));
+  }
+  return *address;
+}
+
+// Whether somebody else is there already. What is not known now is not in the way.
+absl::Status CheckIsFree(const rsm::Config& config, std::uint32_t id, const paxos::Address& address) {
+  const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(config);
+  const std::optional<rsm::MembersReply> members =
+      group.ok() && !address.none() ? AskMembers(config, *group) : std::nullopt;
+  for (std::size_t i = 0; members.has_value() && i < members->members.size(); ++i) {
+    const bool member = static_cast<Standing>(members->members[i].standing) != Standing::kNone;
+    if (i != id && member && AddressOf(*members, config, i) == address.text()) {
+      return absl::FailedPreconditionError(absl::StrCat("replica ", i, " is at ", std::string(address.text()),
+                                                        ": each needs an address of its own"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 int Change(const MemberFlags& flags, Kind kind, std::uint32_t id, bool tell) {
@@ -204,12 +267,22 @@ int Change(const MemberFlags& flags, Kind kind, std::uint32_t id, bool tell) {
     return Complain(absl::StrCat("there is no replica ", id, ": ids are 0 to ", paxos::kMaxReplicas - 1),
                     kExitUsage);
   }
-  const paxos::ConfigurationChange change{kind, paxos::ReplicaId(static_cast<std::uint8_t>(id)), {}};
+  paxos::ConfigurationChange change{kind, paxos::ReplicaId(static_cast<std::uint8_t>(id)), {}};
+  if (kind != Kind::kRemove) {
+    const absl::StatusOr<paxos::Address> address = ResolveAddress(*config, id, flags.address);
+    if (!address.ok()) {
+      return Complain(address.status());
+    }
+    change.address = *address;
+    if (const absl::Status free = CheckIsFree(*config, id, change.address); !free.ok()) {
+      return Complain(free);
+    }
+  }
   const absl::StatusOr<rsm::MembersReply> members = ChangeMember(*config, change, flags.wait_s);
   if (!members.ok()) {
     return Complain(members.status());
   }
-  return tell ? Tell(*members, flags.json) : kExitGood;
+  return tell ? Tell(*members, *config, flags.json) : kExitGood;
 }
 
 }  // namespace
@@ -221,7 +294,7 @@ absl::StatusOr<rsm::MembersReply> ReadMembers(const rsm::Config& config) {
   }
   std::optional<rsm::MembersReply> members;
   if (!WaitFor([&] { return (members = AskMembers(config, *group)).has_value(); })) {
-    return NobodyLeads(config);
+    return NobodyLeads(config, *group);
   }
   return *members;
 }
@@ -240,20 +313,34 @@ absl::StatusOr<rsm::MembersReply> ChangeMember(const rsm::Config& config,
   bool led = false;
   Standing standing = Standing::kNone;
   absl::Status refused;
+  std::optional<rsm::MembersReply> elsewhere;
   const bool made = WaitFor(
       [&] {
         const GroupStatus status = ReadGroupStatus(config);
         const std::optional<std::size_t> leader = LeaderOf(status);
         if (!leader.has_value()) {
-          return false;
+          // The one that led here may have been removed: what it knows then is committed.
+          const bool elsewhere_now = led && config.transport != rsm::TransportKind::kShm;
+          const std::optional<Hearsay> hearsay = elsewhere_now ? AskFollower(config, *group) : std::nullopt;
+          if (hearsay.has_value() && IsMade(hearsay->members, change)) {
+            elsewhere = hearsay->members;
+          }
+          return elsewhere.has_value();
         }
         led = true;
         const rsm::CounterData& data = *LiveData(status, *leader);
         standing = StandingIn(data, change.replica);
         const bool joins = change.kind == Kind::kAdd && standing == Standing::kJoining;
-        if (standing == Aim(change.kind) || joins || data.change_settled == 0 ||
-            clock.NowNs() < next_ask_ns) {
-          return standing == Aim(change.kind) && data.change_settled != 0;
+        if (joins || data.change_settled == 0 || clock.NowNs() < next_ask_ns) {
+          return false;
+        }
+        if (change.kind == Kind::kMove) {
+          const std::optional<rsm::MembersReply> members = AskMembersOf(config, *group, *leader);
+          if (members.has_value() && members->settled != 0 && IsMade(*members, change)) {
+            return true;
+          }
+        } else if (standing == Aim(change.kind)) {
+          return true;
         }
         next_ask_ns = clock.NowNs() + kAskAgainNs;
         const std::optional<ChangeRefusal> answer = AskForChange(config, *group, *leader, change);
@@ -267,14 +354,14 @@ absl::StatusOr<rsm::MembersReply> ChangeMember(const rsm::Config& config,
     return refused;
   }
   if (!led) {
-    return NobodyLeads(config);
+    return NobodyLeads(config, *group);
   }
   if (!made) {
     return absl::UnavailableError(absl::StrCat("not made within ", wait_s,
                                                " s: ", WhatStands(standing, change),
                                                "; see `gaios member list` and `gaios status`"));
   }
-  return ReadMembers(config);
+  return elsewhere.has_value() ? *elsewhere : ReadMembers(config);
 }
 
 int RunMemberList(const MemberFlags& flags) {
@@ -282,8 +369,18 @@ int RunMemberList(const MemberFlags& flags) {
   if (!config.ok()) {
     return Complain(config.status());
   }
+  const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(*config);
+  if (!group.ok()) {
+    return Complain(group.status());
+  }
+  if (!LeaderOf(ReadGroupStatus(*config)).has_value()) {
+    // Of another host, as a rule: then a replica of this one knows what it has learned.
+    if (const std::optional<Hearsay> hearsay = AskFollower(*config, *group); hearsay.has_value()) {
+      return Tell(hearsay->members, *config, flags.json);
+    }
+  }
   const absl::StatusOr<rsm::MembersReply> members = ReadMembers(*config);
-  return members.ok() ? Tell(*members, flags.json) : Complain(members.status());
+  return members.ok() ? Tell(*members, *config, flags.json) : Complain(members.status());
 }
 
 int RunMemberAdd(const MemberFlags& flags) {
@@ -294,12 +391,19 @@ int RunMemberRemove(const MemberFlags& flags) {
   return Change(flags, Kind::kRemove, flags.id, true);
 }
 
+int RunMemberAddress(const MemberFlags& flags) {
+  const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(flags.config);
+  if (config.ok() && config->transport == rsm::TransportKind::kShm) {
+    return Complain("replicas that share memory have no addresses: there is nothing to change", kExitUsage);
+  }
+  return Change(flags, Kind::kMove, flags.id, true);
+}
+
 int RunMemberReplace(const MemberFlags& flags) {
   if (flags.id == flags.with) {
     return Complain(
         "--id and --with are the same: a replica that starts again, here or at another place, takes over its "
-        "own "
-        "vote by itself when it has been filled",
+        "own vote by itself when it has been filled; `gaios member address` says where that place is",
         kExitUsage);
   }
   const int added = Change(flags, Kind::kAdd, flags.with, false);

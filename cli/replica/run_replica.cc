@@ -21,11 +21,15 @@
 #include "gaios/cli/demo/journaled_machine.h"
 #include "gaios/cli/demo/record_file.h"
 #include "gaios/cli/replica/machines.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/paxos/state.h"
+#include "gaios/rsm/address_text.h"
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/node.h"
+#include "gaios/rsm/node_network.h"
+#include "gaios/rsm/snapshot/joining.h"
 #include "gaios/rsm/snapshot/seed.h"
 
 namespace gaios::cli {
@@ -183,6 +187,11 @@ int Loop(rsm::Node& node, const Work& work, base::Idle& idle, Teller& teller) {
     if (const auto now = std::chrono::steady_clock::now(); now >= next_tell) {
       next_tell = now + kTellInterval;
       teller.Tell();
+      if (node.ended()) {
+        absl::PrintF("replica %d: ended by an operator: what it held goes on as another group\n",
+                     node.replica().core().self().id.value());
+        return kExitGood;
+      }
       if (work.journaled != nullptr && work.journaled->journal_full()) {
         return Complain(
             "the journal cannot be made longer: give --seconds or --rate a smaller value, or make room in "
@@ -284,6 +293,28 @@ int RunBootstrap(const std::string& path, const std::string& snapshot) {
   for (const rsm::ReplicaConfig& replica : config->replicas) {
     absl::PrintF("  gaios replica --config %s --id %d\n", path, replica.id.value());
   }
+  return kExitGood;
+}
+
+int RunJoin(const std::string& path, std::uint32_t id) {
+  const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(path);
+  if (!config.ok()) {
+    return Complain(config.status());
+  }
+  if (id >= paxos::kMaxReplicas) {
+    return Complain(absl::StrCat("--id ", id, ": ids are 0 to ", paxos::kMaxReplicas - 1), kExitUsage);
+  }
+  const absl::Status joined =
+      rsm::JoinGroup(*config, paxos::ReplicaId(static_cast<std::uint8_t>(id)), rsm::CredentialsOf(*config));
+  if (!joined.ok()) {
+    return Complain(joined);
+  }
+  absl::PrintF(
+      "replica %d of group %s has a place in %s. Start it with\n  gaios replica --config %s --id %d\n"
+      "If it is not of the group yet, add it where the leader runs, with\n"
+      "  gaios member add --config FILE --id %d --address %s\n",
+      id, config->group, config->directory, path, id, id,
+      rsm::AddressText(config->replicas[id].address, config->replicas[id].port));
   return kExitGood;
 }
 

@@ -3,7 +3,8 @@
 
 // `gaios replica`: one replica of a group as a process of its own, until it is told to stop (SIGINT,
 // SIGTERM). Tells on stdout what a person would want to know: the memory it sets aside, its role whenever
-// that changes, peers it cannot talk to. `gaios bootstrap`: makes a group.
+// that changes, peers it cannot talk to. `gaios bootstrap`: makes a group, or a place for
+// a replica of one.
 
 #include <cstdint>
 #include <string>
@@ -22,6 +23,8 @@ struct ReplicaFlags {
 [[nodiscard]] int RunReplica(const ReplicaFlags& flags);
 // `snapshot` is what the group begins with, empty for nothing.
 [[nodiscard]] int RunBootstrap(const std::string& config, const std::string& snapshot);
+// Has the group that runs on other hosts tell what replica `id` needs to be started here.
+[[nodiscard]] int RunJoin(const std::string& config, std::uint32_t id);
 
 }  // namespace gaios::cli
 

@@ -13,19 +13,20 @@
 
 #include "gaios/cli/complain.h"
 #include "gaios/cli/write_json.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/group_identity.h"
+#include "gaios/rsm/snapshot/donor_route.h"
 #include "gaios/rsm/snapshot/file.h"
 #include "gaios/rsm/snapshot/origin.h"
 #include "gaios/rsm/snapshot/signal_fd.h"
-#include "gaios/rsm/snapshot/snapshots.h"
 #include "gaios/rsm/snapshot/transfer.h"
 #include "gaios/rsm/snapshot/transfer_stream.h"
 
 namespace gaios::cli {
 namespace {
 
-constexpr int kSilenceMs = 10'000;
+constexpr int kPatienceMs = 10'000;
 
 std::string HexText(std::uint64_t number) {
   return absl::StrCat(absl::Hex(number, absl::kZeroPad16));
@@ -106,9 +107,8 @@ int RunSnapshotSave(const SnapshotSaveFlags& flags) {
   if (!config.ok()) {
     return Complain(config.status());
   }
-  if (flags.replica >= config->replicas.size()) {
-    return Complain(absl::StrCat("--replica ", flags.replica, " is not a replica of ", flags.config,
-                                 ", which has 0 to ", config->replicas.size() - 1),
+  if (flags.replica >= paxos::kMaxReplicas) {
+    return Complain(absl::StrCat("--replica ", flags.replica, ": ids are 0 to ", paxos::kMaxReplicas - 1),
                     kExitUsage);
   }
   const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(*config);
@@ -121,7 +121,7 @@ int RunSnapshotSave(const SnapshotSaveFlags& flags) {
   }
   const paxos::ReplicaId replica(static_cast<std::uint8_t>(flags.replica));
   const absl::StatusOr<std::unique_ptr<rsm::TransferStream>> stream =
-      rsm::UnixStream::Connect(rsm::DonorPath(config->directory, replica), never->fd(), kSilenceMs);
+      rsm::UnixStream::Connect(rsm::DonorPath(config->directory, replica), never->fd(), kPatienceMs);
   if (!stream.ok()) {
     return Complain(stream.status());
   }

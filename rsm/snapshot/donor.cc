@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -15,15 +16,16 @@
 
 #include "gaios/base/pinning.h"
 #include "gaios/rsm/snapshot/background.h"
+#include "gaios/rsm/snapshot/donor_route.h"
+#include "gaios/rsm/snapshot/joining.h"
 #include "gaios/transport/shm/socket.h"
 
 namespace gaios::rsm {
 namespace {
 
-constexpr int kRequestMs = 1'000;   // a taker knows what it wants
-constexpr int kSilenceMs = 10'000;  // and takes what it is given
-constexpr int kWaitMs = 1'000;      // how often one that waits is told so
-constexpr int kAttempts = 3;        // to take one that is late enough, while the log moves on
+constexpr int kRequestMs = 1'000;  // a taker knows what it wants
+constexpr int kWaitMs = 1'000;     // how often one that waits is told so
+constexpr int kAttempts = 3;       // to take one that is late enough, while the log moves on
 
 std::uint64_t NowNs() {
   return static_cast<std::uint64_t>(
@@ -91,51 +93,90 @@ DonorCounters Donor::counters() const {
 void Donor::Run() {
   base::SetThisThreadName("gaios-donor");
   GoToBackground(BackgroundPriority::kOrdinary);
+  const int visitors_fd = options_.visitors == nullptr ? -1 : options_.visitors->fd();
   for (;;) {
-    const Readable ready = AwaitReadable(listener_.get(), stop_.fd(), -1);
-    if (ready.stop) {
-      return;
-    }
-    if (!ready.fd) {
+    std::array<pollfd, 3> waited = {pollfd{.fd = listener_.get(), .events = POLLIN, .revents = 0},
+                                    pollfd{.fd = visitors_fd, .events = POLLIN, .revents = 0},
+                                    pollfd{.fd = stop_.fd(), .events = POLLIN, .revents = 0}};
+    if (::poll(waited.data(), waited.size(), -1) <= 0) {
       continue;  // a signal
     }
-    base::UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (socket.valid()) {
-      Serve(std::move(socket));
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-      // It stays readable until there is room again: look at it now and then.
-      static_cast<void>(AwaitReadable(stop_.fd(), stop_.fd(), kWaitMs));
+    if (waited[2].revents != 0) {
+      return;
+    }
+    // In turn, so that neither kind keeps the other waiting.
+    if (waited[1].revents != 0) {
+      if (std::optional<VisitorQueue::Visitor> visitor = options_.visitors->Take(); visitor.has_value()) {
+        ServeVisitor(*std::move(visitor));
+      }
+    }
+    if (waited[0].revents != 0) {
+      ServeProcess();
     }
   }
 }
 
-void Donor::Serve(base::UniqueFd socket) {
-  const bool trusted = transport::shm::PeerIsTrusted(socket.get());
+void Donor::ServeVisitor(VisitorQueue::Visitor visitor) {
+  NetworkStream stream(std::move(visitor.stream), stop_.fd(), kRequestMs);
+  if (visitor.visit.purpose != static_cast<std::uint8_t>(transport::bootstrap::VisitPurpose::kJoin)) {
+    Serve(stream, /*here=*/false);
+    return;
+  }
+  stream.set_patience_ms(options_.patience_ms);
+  const std::uint32_t life =
+      visitor.visit.from < lives_.size() ? lives_[visitor.visit.from].load(std::memory_order_relaxed) : 0;
+  const bool told = SendGroup(stream, options_.group_directory, life).ok();
+  const std::lock_guard lock(mutex_);
+  ++(told ? counters_.joined : counters_.cut_off);
+}
+
+void Donor::ServeProcess() {
+  base::UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!socket.valid()) {
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+      // It stays readable until there is room again: look at it now and then.
+      static_cast<void>(AwaitReadable(stop_.fd(), stop_.fd(), kWaitMs));
+    }
+    return;
+  }
+  if (!transport::shm::PeerIsTrusted(socket.get())) {
+    const std::lock_guard lock(mutex_);
+    ++counters_.strangers;
+    return;
+  }
   UnixStream stream(std::move(socket), stop_.fd(), kRequestMs);
+  Serve(stream, /*here=*/true);
+}
+
+void Donor::Serve(TransferStream& stream, bool here) {
   TransferRequest request;
-  const bool asks = trusted && stream.Receive(std::as_writable_bytes(std::span(&request, 1))).ok() &&
-                    request.magic == kTransferMagic;
+  const bool asks =
+      stream.Receive(std::as_writable_bytes(std::span(&request, 1))).ok() && request.magic == kTransferMagic;
   if (!asks) {
     const std::lock_guard lock(mutex_);
     ++counters_.strangers;
     return;
   }
-  stream.set_silence_ms(kSilenceMs);
-  const absl::Status given = Give(stream, request);
+  stream.set_patience_ms(options_.patience_ms);
+  const absl::Status given =
+      !here && request.at_least == kLastSnapshot
+          ? Refuse(stream, absl::FailedPreconditionError(
+                               "a replica is ended by an operator on its own host, and from nowhere else"))
+          : Give(stream, request);
   const std::lock_guard lock(mutex_);
   ++(given.ok()                          ? counters_.given
      : absl::IsFailedPrecondition(given) ? counters_.refused
                                          : counters_.cut_off);
 }
 
-absl::Status Donor::Refuse(UnixStream& stream, const absl::Status& why) {
+absl::Status Donor::Refuse(TransferStream& stream, const absl::Status& why) {
   if (absl::Status sent = SendRefusal(stream, {why.message().data(), why.message().size()}); !sent.ok()) {
     return sent;
   }
   return absl::FailedPreconditionError(why.message());
 }
 
-absl::Status Donor::Give(UnixStream& stream, const TransferRequest& request) {
+absl::Status Donor::Give(TransferStream& stream, const TransferRequest& request) {
   if (request.version != kTransferVersion) {
     return Refuse(stream,
                   absl::FailedPreconditionError(absl::StrCat(
@@ -147,6 +188,9 @@ absl::Status Donor::Give(UnixStream& stream, const TransferRequest& request) {
                               absl::StrCat("this replica is of another group, or another bootstrap of it: \"",
                                            options_.origin.group_name, "\" in epoch ", options_.origin.epoch,
                                            "; look whether both use one config and directory")));
+  }
+  if (request.at_least == kLastSnapshot) {
+    return GiveLast(stream, request);
   }
   absl::StatusOr<std::unique_ptr<SnapshotReader>> kept = Kept(request.at_least);
   for (int attempt = 0; !kept.ok() && attempt < kAttempts; ++attempt) {
@@ -163,8 +207,7 @@ absl::Status Donor::Give(UnixStream& stream, const TransferRequest& request) {
   if (!kept.ok()) {
     return Refuse(stream, kept.status());
   }
-  absl::Status sent =
-      SendSnapshot(stream, request, **kept, [this](std::uint64_t bytes) { return Sent(bytes); });
+  const absl::Status sent = Pass(stream, request, **kept);
   if (absl::IsDataLoss(sent)) {
     // Nobody is to be given it again: the next who asks gets a new one.
     ::unlink(options_.snapshot_path.c_str());
@@ -172,6 +215,22 @@ absl::Status Donor::Give(UnixStream& stream, const TransferRequest& request) {
     ++counters_.damaged;
   }
   return sent;
+}
+
+absl::Status Donor::Pass(TransferStream& stream, const TransferRequest& request, SnapshotReader& snapshot) {
+  return SendSnapshot(stream, request, snapshot, [this](std::uint64_t bytes) { return Sent(bytes); });
+}
+
+absl::Status Donor::GiveLast(TransferStream& stream, const TransferRequest& request) {
+  const absl::Status taken = Ask(stream, request.at_least);
+  if (absl::IsCancelled(taken)) {
+    return taken;
+  }
+  if (!taken.ok()) {
+    return Refuse(stream, taken);
+  }
+  const absl::StatusOr<std::unique_ptr<SnapshotReader>> last = SnapshotReader::Open(options_.last_path);
+  return last.ok() ? Pass(stream, request, **last) : Refuse(stream, last.status());
 }
 
 absl::StatusOr<std::unique_ptr<SnapshotReader>> Donor::Kept(std::uint64_t at_least) const {
@@ -193,7 +252,7 @@ absl::StatusOr<std::unique_ptr<SnapshotReader>> Donor::Kept(std::uint64_t at_lea
   return kept;
 }
 
-absl::Status Donor::Ask(UnixStream& stream, std::uint64_t at_least) {
+absl::Status Donor::Ask(TransferStream& stream, std::uint64_t at_least) {
   at_least_.store(at_least, std::memory_order_release);
   const std::uint64_t number = asked_.fetch_add(1, std::memory_order_acq_rel) + 1;
   for (;;) {

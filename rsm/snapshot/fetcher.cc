@@ -5,22 +5,22 @@
 #include "gaios/base/check.h"
 #include "gaios/base/pinning.h"
 #include "gaios/rsm/snapshot/background.h"
-#include "gaios/rsm/snapshot/transfer_stream.h"
 
 namespace gaios::rsm {
 namespace {
 
-// A donor that has none yet says so every second.
-constexpr int kSilenceMs = 5'000;
+// For a chunk, or to hear from the donor: one that has none yet says so every second.
+constexpr int kPatienceMs = 5'000;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Fetcher>> Fetcher::Create(const std::string& path, const SnapshotOrigin& own) {
+absl::StatusOr<std::unique_ptr<Fetcher>> Fetcher::Create(const std::string& path, const SnapshotOrigin& own,
+                                                         std::unique_ptr<DonorRoute> route) {
   absl::StatusOr<SignalFd> stop = SignalFd::Create();
   if (!stop.ok()) {
     return stop.status();
   }
-  return std::unique_ptr<Fetcher>(new Fetcher(path, own, *std::move(stop)));
+  return std::unique_ptr<Fetcher>(new Fetcher(path, own, std::move(route), *std::move(stop)));
 }
 
 Fetcher::~Fetcher() {
@@ -30,7 +30,7 @@ Fetcher::~Fetcher() {
   }
 }
 
-void Fetcher::Start(std::vector<FetchSource> sources, std::uint64_t at_least) {
+void Fetcher::Start(std::vector<paxos::ReplicaId> sources, std::uint64_t at_least) {
   GAIOS_CHECK(!busy(), "one snapshot is fetched at a time");
   result_ = {};
   done_.store(false, std::memory_order_relaxed);
@@ -42,10 +42,10 @@ void Fetcher::Start(std::vector<FetchSource> sources, std::uint64_t at_least) {
   });
 }
 
-void Fetcher::Run(const std::vector<FetchSource>& sources, std::uint64_t at_least) {
-  for (const FetchSource& source : sources) {
+void Fetcher::Run(const std::vector<paxos::ReplicaId>& sources, std::uint64_t at_least) {
+  for (const paxos::ReplicaId source : sources) {
     const absl::StatusOr<std::unique_ptr<TransferStream>> stream =
-        UnixStream::Connect(source.socket_path, stop_.fd(), kSilenceMs);
+        route_->Connect(source, stop_.fd(), kPatienceMs);
     const absl::Status status = stream.ok() ? incoming_.Take(**stream, at_least) : stream.status();
     if (status.ok()) {
       result_.fetched = true;
@@ -55,7 +55,7 @@ void Fetcher::Run(const std::vector<FetchSource>& sources, std::uint64_t at_leas
     if (absl::IsCancelled(status)) {
       return;
     }
-    result_.failures.push_back({source.replica, status});
+    result_.failures.push_back({source, status});
   }
 }
 

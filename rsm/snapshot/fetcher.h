@@ -17,28 +17,25 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/paxos/types.h"
+#include "gaios/rsm/snapshot/donor_route.h"
 #include "gaios/rsm/snapshot/facts.h"
 #include "gaios/rsm/snapshot/signal_fd.h"
 #include "gaios/rsm/snapshot/transfer.h"
 
 namespace gaios::rsm {
 
-struct FetchSource {
-  paxos::ReplicaId replica;
-  std::string socket_path;
-};
-
 class Fetcher {
  public:
-  // Snapshots will be at `path`, and are of `own`.
+  // Snapshots will be at `path`, are of `own`, and come by `route`.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Fetcher>> Create(const std::string& path,
-                                                                       const SnapshotOrigin& own);
+                                                                       const SnapshotOrigin& own,
+                                                                       std::unique_ptr<DonorRoute> route);
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;
   ~Fetcher();
 
   // Asks one source after the other for a snapshot of `at_least` or later. Not while it is busy.
-  void Start(std::vector<FetchSource> sources, std::uint64_t at_least);
+  void Start(std::vector<paxos::ReplicaId> sources, std::uint64_t at_least);
   [[nodiscard]] bool busy() const { return thread_.joinable(); }
 
   struct Failure {
@@ -56,11 +53,13 @@ class Fetcher {
   [[nodiscard]] const std::string& path() const { return incoming_.path(); }
 
  private:
-  Fetcher(const std::string& path, const SnapshotOrigin& own, SignalFd stop)
-      : stop_(std::move(stop)), incoming_(path, own) {}
-  void Run(const std::vector<FetchSource>& sources, std::uint64_t at_least);
+  Fetcher(const std::string& path, const SnapshotOrigin& own, std::unique_ptr<DonorRoute> route,
+          SignalFd stop)
+      : stop_(std::move(stop)), route_(std::move(route)), incoming_(path, own) {}
+  void Run(const std::vector<paxos::ReplicaId>& sources, std::uint64_t at_least);
 
   const SignalFd stop_;
+  const std::unique_ptr<DonorRoute> route_;
   IncomingSnapshot incoming_;  // the thread's, while it runs
   Result result_;              // likewise
   std::atomic<bool> done_ = false;

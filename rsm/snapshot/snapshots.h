@@ -30,7 +30,7 @@
 namespace gaios::rsm {
 
 struct SnapshotsOptions {
-  std::string group_directory;     // of the sockets
+  std::string group_directory;     // of the donor's socket
   std::string snapshot_directory;  // of the kept snapshot and the one that arrives; exists
   paxos::ReplicaId self;
   SnapshotOrigin origin;
@@ -38,6 +38,8 @@ struct SnapshotsOptions {
   std::uint64_t interval_commands = 0;
   // Given to others, at most so much; 0 for no bound.
   std::uint64_t fill_bytes_per_second = 0;
+  // Who comes for one from other hosts; must outlive the Snapshots. Null: nobody.
+  VisitorQueue* visitors = nullptr;
 };
 
 // Each only grows, but for the last two.
@@ -49,23 +51,32 @@ struct SnapshotsCounters {
   std::uint64_t last_pause_ns = 0;  // how long the replica stood still for it
 };
 
-// Where the donor of a replica listens, and where its last snapshot is kept.
-[[nodiscard]] std::string DonorPath(const std::string& group_directory, paxos::ReplicaId id);
+// What an operator made a replica end with. No replica of its group is ever given it: not all of it need have
+// been chosen.
+[[nodiscard]] std::string LastSnapshotPath(const std::string& snapshot_directory, paxos::ReplicaId id);
+// Where the latest snapshot of a replica is kept.
 [[nodiscard]] std::string KeptSnapshotPath(const std::string& snapshot_directory, paxos::ReplicaId id);
 
 class Snapshots {
  public:
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Snapshots>> Open(const SnapshotsOptions& options);
+  // `route` is how the donors of other replicas are reached.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Snapshots>> Open(const SnapshotsOptions& options,
+                                                                       std::unique_ptr<DonorRoute> route);
   Snapshots(const Snapshots&) = delete;
   Snapshots& operator=(const Snapshots&) = delete;
 
   // After each turn of `replica`, which is always the same. Returns whether it has done anything.
   bool Poll(Replica& replica) {
-    if (replica.now_ns() < next_look_ns_) [[likely]] {
+    if (replica.now_ns() < next_look_ns_ && !last_.has_value()) [[likely]] {
       return false;
     }
     return Look(replica);
   }
+
+  // An operator has ended this replica (TakeLast in snapshots.cc): it is not to be polled any more, but for
+  // this; and once he has what it held, or has gone with that on disk, not for this either.
+  [[nodiscard]] bool ending() const { return last_.has_value(); }
+  [[nodiscard]] bool ended() const { return last_saved_ && Served() != served_before_; }
 
   // Sentences for the user since the last call.
   [[nodiscard]] std::vector<std::string> TakeNotices() { return notices_.Take(); }
@@ -78,8 +89,13 @@ class Snapshots {
 
   explicit Snapshots(const SnapshotsOptions& options);
   bool Look(Replica& replica);
+  void TellLives(const Replica& replica);
   bool FinishCapture();
-  bool StartCapture(const Replica& replica);
+  bool StartCapture(Replica& replica);
+  void LookForMajority(const Replica& replica);
+  [[nodiscard]] absl::Status MayEnd(const Replica& replica) const;
+  [[nodiscard]] absl::Status TakeLast(Replica& replica);
+  [[nodiscard]] std::uint64_t Served() const;
   [[nodiscard]] absl::Status MayTake(const Replica& replica) const;
   bool FinishFetch(Replica& replica);
   bool StartFetch(const Replica& replica);
@@ -98,6 +114,10 @@ class Snapshots {
   std::uint64_t taken_at_commands_ = 0;
   std::uint64_t next_look_ns_ = 0;
   std::uint64_t next_fetch_ns_ = 0;
+  std::uint64_t alone_since_ns_ = 0;   // no majority has been reached since; 0: one is
+  std::optional<SnapshotFacts> last_;  // of what this replica held when an operator ended it
+  bool last_saved_ = false;
+  std::uint64_t served_before_ = 0;  // takers, when it was
   transport::Notices notices_;
   SnapshotsCounters counters_;
 };

@@ -88,7 +88,7 @@ void IncomingSnapshot::Drop() {
 
 absl::Status IncomingSnapshot::Take(TransferStream& stream, std::uint64_t at_least) {
   TransferRequest request;
-  request.group = own_.group.value();
+  request.group = own_.has_value() ? own_->group.value() : 0;
   request.at_least = at_least;
   request.resume_id = id_;
   request.resume_chunk = next_chunk_;
@@ -148,10 +148,12 @@ absl::Status IncomingSnapshot::Begin(TransferStream& stream, const TransferAnswe
   if (!facts.ok()) {
     return facts.status();
   }
-  if (absl::Status status = CheckOrigin(facts->origin, own_, kWhatCame); !status.ok()) {
-    return status;
+  if (own_.has_value()) {
+    if (absl::Status status = CheckOrigin(facts->origin, *own_, kWhatCame); !status.ok()) {
+      return status;
+    }
   }
-  if (at_least != kFreshSnapshot && facts->cursor.position.value() < at_least) {
+  if (IsPosition(at_least) && facts->cursor.position.value() < at_least) {
     return absl::FailedPreconditionError(absl::StrCat("the snapshot is of position ",
                                                       facts->cursor.position.value(), ", one of ", at_least,
                                                       " or later is needed; another replica may have it"));

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -40,6 +41,11 @@ inline constexpr std::uint64_t kTransferMagic = 0x52454653534f4947U;
 inline constexpr std::uint32_t kTransferVersion = 1;
 // As TransferRequest::at_least: of a moment after the request.
 inline constexpr std::uint64_t kFreshSnapshot = ~std::uint64_t{0};
+// The same: the last one of this replica, which ends with it. An operator's, of the replica's host alone.
+inline constexpr std::uint64_t kLastSnapshot = kFreshSnapshot - 1;
+[[nodiscard]] constexpr bool IsPosition(std::uint64_t at_least) {
+  return at_least < kLastSnapshot;
+}
 inline constexpr std::size_t kMaxRefusalBytes = 1024;
 
 struct TransferRequest {
@@ -47,7 +53,7 @@ struct TransferRequest {
   std::uint32_t version = kTransferVersion;
   std::uint32_t reserved = 0;
   std::uint64_t group = 0;
-  std::uint64_t at_least = 0;      // position, or kFreshSnapshot
+  std::uint64_t at_least = 0;      // position, kFreshSnapshot or kLastSnapshot
   std::uint64_t resume_id = 0;     // of what the taker has in part; 0 for nothing
   std::uint64_t resume_chunk = 0;  // the first that it lacks
 };
@@ -84,8 +90,10 @@ static_assert(sizeof(TransferAnswer) == 48 && std::has_unique_object_representat
 // A snapshot that arrives, perhaps in several attempts. One thread at a time; blocks on disk and stream.
 class IncomingSnapshot {
  public:
-  // It will be at `path`. What is not of `own` is refused.
-  IncomingSnapshot(std::string path, SnapshotOrigin own) : path_(std::move(path)), own_(std::move(own)) {}
+  // It will be at `path`. What is not of `own` is refused; without, whatever is whole is taken, for who
+  // checks by itself what it is.
+  IncomingSnapshot(std::string path, std::optional<SnapshotOrigin> own)
+      : path_(std::move(path)), own_(std::move(own)) {}
 
   // Asks for a snapshot of `at_least`, or goes on where an earlier attempt was cut off. When it returns well
   // a snapshot is at the path, in whole, checked and on disk. FailedPrecondition: the giver refuses, or what
@@ -107,7 +115,7 @@ class IncomingSnapshot {
   [[nodiscard]] absl::Status TakeFooter(TransferStream& stream);
 
   const std::string path_;
-  const SnapshotOrigin own_;
+  const std::optional<SnapshotOrigin> own_;
   std::unique_ptr<UnfinishedFile> file_;
   std::uint64_t id_ = 0;  // of what is in the file; 0: nothing
   std::uint64_t content_bytes_ = 0;

@@ -37,7 +37,7 @@ absl::Status Gone() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TransferStream>> UnixStream::Connect(const std::string& path, int stop_fd,
-                                                                    int silence_ms) {
+                                                                    int patience_ms) {
   if (absl::Status status = transport::shm::CheckSocketPath(path); !status.ok()) {
     return status;
   }
@@ -52,35 +52,46 @@ absl::StatusOr<std::unique_ptr<TransferStream>> UnixStream::Connect(const std::s
             : absl::StrCat("nobody gives snapshots at ", path, " (", std::generic_category().message(error),
                            "); start the replica, or name one that runs on this host"));
   }
-  return std::make_unique<UnixStream>(std::move(socket), stop_fd, silence_ms);
+  return std::make_unique<UnixStream>(std::move(socket), stop_fd, patience_ms);
 }
 
-absl::Status UnixStream::Await(short events) const {
+absl::Status UnixStream::Await(short events, Clock::time_point deadline) const {
   for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     std::array<pollfd, 2> waited = {pollfd{.fd = socket_.get(), .events = events, .revents = 0},
                                     pollfd{.fd = stop_fd_, .events = POLLIN, .revents = 0}};
-    const int ready = ::poll(waited.data(), waited.size(), silence_ms_);
+    const int ready = ::poll(waited.data(), waited.size(), static_cast<int>(std::max<std::int64_t>(left, 0)));
     if (ready < 0 && errno == EINTR) {
       continue;
     }
     if (ready > 0 && waited[1].revents != 0) {
       return absl::CancelledError("the transfer was given up");
     }
-    if (ready > 0) {
-      return absl::OkStatus();
-    }
-    return absl::DeadlineExceededError(
-        absl::StrCat("the other end has done nothing for ", silence_ms_, " ms"));
+    return ready > 0 ? CheckTime(deadline) : TooSlow();
   }
 }
 
+absl::Status UnixStream::TooSlow() const {
+  return absl::DeadlineExceededError(
+      absl::StrCat("the other end has not done its part within ", patience_ms_, " ms"));
+}
+
+// Also one that always does a little must be done in time.
+absl::Status UnixStream::CheckTime(Clock::time_point deadline) const {
+  return Clock::now() < deadline ? absl::OkStatus() : TooSlow();
+}
+
 absl::Status UnixStream::Send(std::span<const std::byte> bytes) {
+  const Clock::time_point deadline = Deadline();
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(sent));
+      if (absl::Status status = CheckTime(deadline); !bytes.empty() && !status.ok()) {
+        return status;
+      }
     } else if (errno == EAGAIN) {
-      if (absl::Status status = Await(POLLOUT); !status.ok()) {
+      if (absl::Status status = Await(POLLOUT, deadline); !status.ok()) {
         return status;
       }
     } else if (errno != EINTR) {
@@ -91,12 +102,16 @@ absl::Status UnixStream::Send(std::span<const std::byte> bytes) {
 }
 
 absl::Status UnixStream::Receive(std::span<std::byte> bytes) {
+  const Clock::time_point deadline = Deadline();
   while (!bytes.empty()) {
     const ssize_t received = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
     if (received > 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(received));
+      if (absl::Status status = CheckTime(deadline); !bytes.empty() && !status.ok()) {
+        return status;
+      }
     } else if (received < 0 && errno == EAGAIN) {
-      if (absl::Status status = Await(POLLIN); !status.ok()) {
+      if (absl::Status status = Await(POLLIN, deadline); !status.ok()) {
         return status;
       }
     } else if (received == 0 || errno != EINTR) {

@@ -2,8 +2,9 @@
 #define GAIOS_RSM_SNAPSHOT_TRANSFER_STREAM_H_
 
 // The bytes between who gives a snapshot and who takes it, both ways and in order; over a Unix socket
-// between processes of a host. One thread.
+// between processes of a host, or from host to host (donor_route.h). One thread.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,37 +19,45 @@
 
 namespace gaios::rsm {
 
-// Errors: Unavailable when the other end is gone, DeadlineExceeded when it does nothing for too long,
-// Cancelled when this end is to stop. After an error the stream is of no more use.
+// Errors: Unavailable when the other end is gone, DeadlineExceeded when a call takes too long, Cancelled when
+// this end is to stop. After an error the stream is of no more use.
 class TransferStream {
  public:
   virtual ~TransferStream() = default;
   // All of `bytes`, or an error.
   [[nodiscard]] virtual absl::Status Send(std::span<const std::byte> bytes) = 0;
   [[nodiscard]] virtual absl::Status Receive(std::span<std::byte> bytes) = 0;
+  // How long the other end may take for its part of a call from now on.
+  virtual void set_patience_ms(int patience_ms) = 0;
 };
 
 class UnixStream final : public TransferStream {
  public:
-  // `socket` is connected and non-blocking. Waiting ends when `stop_fd` is readable; the other end may do
-  // nothing for `silence_ms` at most.
-  UnixStream(base::UniqueFd socket, int stop_fd, int silence_ms)
-      : socket_(std::move(socket)), stop_fd_(stop_fd), silence_ms_(silence_ms) {}
+  // `socket` is connected and non-blocking. Waiting ends when `stop_fd` is readable; a call takes
+  // `patience_ms` at most, so that also an end that trickles is done with.
+  UnixStream(base::UniqueFd socket, int stop_fd, int patience_ms)
+      : socket_(std::move(socket)), stop_fd_(stop_fd), patience_ms_(patience_ms) {}
 
   // To the socket at `path`. Unavailable when nobody takes it there.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<TransferStream>> Connect(const std::string& path,
-                                                                               int stop_fd, int silence_ms);
+                                                                               int stop_fd, int patience_ms);
 
   [[nodiscard]] absl::Status Send(std::span<const std::byte> bytes) override;
   [[nodiscard]] absl::Status Receive(std::span<std::byte> bytes) override;
-  void set_silence_ms(int silence_ms) { silence_ms_ = silence_ms; }
+  void set_patience_ms(int patience_ms) override { patience_ms_ = patience_ms; }
 
  private:
-  [[nodiscard]] absl::Status Await(short events) const;
+  using Clock = std::chrono::steady_clock;
+  [[nodiscard]] Clock::time_point Deadline() const {
+    return Clock::now() + std::chrono::milliseconds(patience_ms_);
+  }
+  [[nodiscard]] absl::Status CheckTime(Clock::time_point deadline) const;
+  [[nodiscard]] absl::Status TooSlow() const;
+  [[nodiscard]] absl::Status Await(short events, Clock::time_point deadline) const;
 
   const base::UniqueFd socket_;
   const int stop_fd_;
-  int silence_ms_;
+  int patience_ms_;
 };
 
 // Listens at `path`; a socket that a life that has ended left there is replaced. AlreadyExists when

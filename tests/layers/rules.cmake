@@ -27,8 +27,8 @@ gaios_layer_sees(snapshot_facts base paxos_types paxos)
 gaios_layer_sees(replica base paxos_types paxos transport engine snapshot_facts state_machine)
 gaios_layer_sees(config base paxos_types paxos state_machine)
 gaios_layer_sees(snapshot base paxos_types paxos config snapshot_facts state_machine)
-gaios_layer_sees(snapshots base paxos_types paxos transport transport_shm engine snapshot snapshot_facts state_machine
-                 replica config)
+gaios_layer_sees(snapshots base paxos_types paxos transport transport_bootstrap transport_shm engine snapshot snapshot_facts
+                 state_machine replica config)
 gaios_layer_sees(client base paxos_types paxos transport transport_shm engine snapshot_facts state_machine replica)
 gaios_layer_sees(node base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
                  state_machine replica config client ${network})

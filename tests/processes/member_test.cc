@@ -1,10 +1,8 @@
 // `gaios member` on groups of real processes, under load: members come and go, the leader among them, some of
 // them by kill -9, and nothing is lost or doubled.
 
-#include <atomic>
 #include <csignal>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -12,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/processes/group.h"
+#include "tests/processes/load.h"
 
 namespace gaios::cli {
 namespace {
@@ -33,47 +32,6 @@ nlohmann::json Members(const Group& group, std::vector<std::string> more) {
   EXPECT_EQ(ran.exit_code, 0) << ran.output;
   return nlohmann::json::parse(ran.output, nullptr, false);
 }
-
-// A client that goes on adding, in a thread of its own.
-class Load {
- public:
-  explicit Load(const rsm::Config& config) : client_(config, {}), thread_([this] { Run(); }) {}
-  Load(const Load&) = delete;
-  Load& operator=(const Load&) = delete;
-  ~Load() { Stop(); }
-
-  // Waits until so many more are committed.
-  void Await(std::uint64_t more) {
-    const std::uint64_t until = committed_ + more;
-    EXPECT_TRUE(gaios::cli::Await([&] { return committed_ >= until; }));
-  }
-  // Stops, and expects that everything was run once.
-  void Settle() {
-    Stop();
-    client_.Settle();
-    EXPECT_EQ(client_.unknown(), 0U);
-    EXPECT_EQ(client_.sum(), client_.submitted());
-  }
-
- private:
-  void Run() {
-    while (!stop_) {
-      client_.Turn();
-      committed_ = client_.committed();
-    }
-  }
-  void Stop() {
-    stop_ = true;
-    if (thread_.joinable()) {
-      thread_.join();
-    }
-  }
-
-  std::atomic<bool> stop_ = false;
-  std::atomic<std::uint64_t> committed_ = 0;
-  Counting client_;
-  std::thread thread_;
-};
 
 TEST(MemberCommand, AGroupGrowsAndIsReplacedUnderLoadAndNothingIsLostOrDoubled) {
   Group group;

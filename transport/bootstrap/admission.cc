@@ -27,12 +27,54 @@ Admission::Admission(const BootstrapOptions& options, std::uint64_t instance)
   own_.capacity_bytes = options.capacity_bytes;
   own_.instance = instance;
   own_.incarnation = options.incarnation.value();
-  own_.replicas = static_cast<std::uint8_t>(options.peers.size() + 1);
+  own_.replicas =
+      static_cast<std::uint8_t>(options.began_with != 0 ? options.began_with : options.peers.size() + 1);
   own_.cluster_bytes = static_cast<std::uint8_t>(options.cluster.size());
   std::ranges::copy(options.cluster, own_.cluster.begin());
   for (const PeerAddress& peer : options.peers) {
     known_.at(peer.id.value()) = true;
   }
+  if (options.began_with != 0) {
+    known_.fill(true);
+    known_.at(self_.value()) = false;
+  }
+}
+
+void Admission::Expel(ReplicaId peer, paxos::Incarnation incarnation) {
+  std::uint32_t& expelled = seen_.at(peer.value()).expelled;
+  expelled = std::max(expelled, incarnation.value());
+}
+
+Verdict Admission::JudgeVisit(std::span<const std::byte> payload, Visit& visit) const {
+  switch (ParseVisit(payload, visit)) {
+    case HelloFound::kGood:
+      break;
+    case HelloFound::kOtherVersion:
+      return {Refusal::kVersion, absl::StrCat("one end speaks version ", kVersion, ", the other version ",
+                                              visit.version, ": run the same release of Gaios at both")};
+    case HelloFound::kMalformed:
+      return {Refusal::kMalformed, "the visit is not as this protocol has it: is it Gaios at both ends?"};
+  }
+  if (visit.cluster_name() != own_.cluster_name()) {
+    return {Refusal::kCluster,
+            absl::StrCat("the visitor is of cluster \"", std::string(visit.cluster_name()), "\", ",
+                         Replica(self_.value()), " of \"", std::string(own_.cluster_name()),
+                         "\": give both one name, or each the addresses of its own")};
+  }
+  const bool joins = visit.purpose == static_cast<std::uint8_t>(VisitPurpose::kJoin);
+  if (!joins && visit.group != own_.group) {
+    return {
+        Refusal::kGroup,
+        absl::StrCat("the visitor and ", Replica(self_.value()), " are of different groups, the latter of ",
+                     group_name_, ": start both with the same config and the group file of one bootstrap")};
+  }
+  if (!joins && !known(ReplicaId(visit.from))) {
+    return {Refusal::kUnknownId,
+            absl::StrCat("the visitor says that it is ", Replica(visit.from), ", which is ",
+                         visit.from == self_.value() ? "the one that it visits" : "no replica of the group",
+                         ": look at ids and addresses")};
+  }
+  return {};
 }
 
 Hello Admission::HelloTo(ReplicaId to, std::uint64_t attempt) const {
@@ -75,7 +117,7 @@ Verdict Admission::Judge(std::span<const std::byte> payload, std::optional<Repli
   if (Verdict verdict = JudgeLife(hello, dialled.has_value()); !verdict.admitted()) {
     return verdict;
   }
-  seen_[hello.from] = {hello.incarnation, hello.instance, hello.attempt};
+  seen_[hello.from] = {hello.incarnation, hello.instance, hello.attempt, seen_[hello.from].expelled};
   return {};
 }
 
@@ -130,6 +172,11 @@ Verdict Admission::JudgeIds(const Hello& hello, std::optional<ReplicaId> dialled
 
 Verdict Admission::JudgeLife(const Hello& hello, bool dialled) const {
   const Life& life = seen_[hello.from];
+  if (hello.incarnation <= life.expelled) {
+    return {Refusal::kRemoved,
+            absl::StrCat(Replica(hello.from), " was removed from the group as incarnation ", life.expelled,
+                         ": stop its process. Started anew it can be added again, with `gaios member add`")};
+  }
   if (hello.incarnation < life.incarnation) {
     return {Refusal::kIncarnation,
             absl::StrCat(Replica(hello.from), " says that it lives in incarnation ", hello.incarnation, ", ",

@@ -40,11 +40,18 @@ class Admission {
 
   [[nodiscard]] bool known(ReplicaId peer) const;
 
+  // Of a visit from an end that has proved to be of the cluster, as it came.
+  [[nodiscard]] Verdict JudgeVisit(std::span<const std::byte> payload, Visit& visit) const;
+
+  // Lives of `peer` up to `incarnation` are refused from now on.
+  void Expel(ReplicaId peer, paxos::Incarnation incarnation);
+
  private:
   struct Life {
     std::uint32_t incarnation = 0;  // 0: none was seen
     std::uint64_t instance = 0;
     std::uint64_t attempt = 0;
+    std::uint32_t expelled = 0;  // the latest life that was removed from the group
   };
   [[nodiscard]] Verdict JudgeGroup(const Hello& hello) const;
   [[nodiscard]] Verdict JudgeIds(const Hello& hello, std::optional<ReplicaId> dialled) const;

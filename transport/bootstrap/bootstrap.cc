@@ -49,8 +49,8 @@ absl::StatusOr<std::unique_ptr<Bootstrap>> Bootstrap::Open(BootstrapOptions opti
   if (!epoll.valid()) {
     return absl::UnavailableError("the system gives no descriptor: raise the limit of open files");
   }
-  auto impl = std::make_unique<Impl>(std::move(options), *std::move(tls), *std::move(listener),
-                                     std::move(epoll), *instance);
+  auto impl = std::make_unique<Impl>(std::move(options), std::shared_ptr<TlsContext>(*std::move(tls)),
+                                     *std::move(listener), std::move(epoll), *instance);
   if (absl::Status status = impl->Watch(); !status.ok()) {
     return status;
   }
@@ -74,6 +74,12 @@ Sent Bootstrap::Send(ReplicaId peer, std::span<const std::byte> bytes) {
 }
 bool Bootstrap::up(ReplicaId peer) const {
   return impl_->Up(peer) != nullptr;
+}
+void Bootstrap::SetAddress(ReplicaId peer, const std::string& address, std::uint16_t port) {
+  impl_->SetAddress(peer, ParseAddress(address, port));
+}
+void Bootstrap::Expel(ReplicaId peer, Incarnation incarnation) {
+  impl_->Expel(peer, incarnation);
 }
 void Bootstrap::Disconnect(ReplicaId peer) {
   impl_->Disconnect(peer);

@@ -111,6 +111,7 @@ struct BootstrapCounters {
   std::uint64_t strangers_gone = 0;       // closed by the other end before it was admitted
   std::uint64_t strangers_unserved = 0;   // the system had no memory or descriptor for them
   std::uint64_t frames_malformed = 0;     // from peers that were up; each ends its connection
+  std::uint64_t visitors = 0;             // that were received, or introduced themselves
 };
 
 class Bootstrap {
@@ -140,6 +141,14 @@ class Bootstrap {
   // Closes the connection to a peer, if there is one; OnPeerDown follows from Poll. It comes up again as
   // after any other loss.
   void Disconnect(ReplicaId peer);
+
+  // Where members may change: `peer` is to be found there from now on, or nowhere that is known. A connection
+  // that is up stays. What a peer has said of itself since is tried too. Nothing happens when `address` is
+  // not numeric.
+  void SetAddress(ReplicaId peer, const std::string& address, std::uint16_t port);
+  // `peer` was removed from the group as `incarnation`: that life and those before it are refused from now
+  // on, and disconnected.
+  void Expel(ReplicaId peer, Incarnation incarnation);
 
   // Fills `key` with secret bytes that only the two ends of the present connection to `peer` have, the same
   // at both for the same label and context, others for every connection (the exporter of TLS, RFC 8446

@@ -32,7 +32,24 @@ class Adapter final : public bootstrap::BootstrapHandler {
 
 }  // namespace
 
+void BootstrapChannel::TakeAddresses() {
+  const std::optional<AddressBookEntries> news = addresses_->News(addresses_seen_);
+  if (!news.has_value()) {
+    return;
+  }
+  for (std::uint8_t i = 0; i < news->size(); ++i) {
+    const AddressBookEntry& entry = (*news)[i];
+    connections_->SetAddress(ReplicaId(i), entry.address, entry.port);
+    if (entry.expelled.value() != 0) {
+      connections_->Expel(ReplicaId(i), entry.expelled);
+    }
+  }
+}
+
 std::size_t BootstrapChannel::Poll(PeerChannelHandler& handler) {
+  if (addresses_ != nullptr) {
+    TakeAddresses();
+  }
   Adapter adapter(handler, notices_);
   return connections_->Poll(adapter);
 }

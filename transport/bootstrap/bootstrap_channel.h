@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gaios/transport/bootstrap/address_book.h"
 #include "gaios/transport/bootstrap/bootstrap.h"
 #include "gaios/transport/bootstrap/peer_channel.h"
 #include "gaios/transport/notices.h"
@@ -19,8 +20,10 @@ namespace gaios::transport::bootstrap {
 
 class BootstrapChannel final : public PeerChannel {
  public:
-  explicit BootstrapChannel(std::unique_ptr<bootstrap::Bootstrap> connections)
-      : connections_(std::move(connections)) {}
+  // `addresses`, unless null, says where peers are to be found from now on, and must outlive the channel.
+  explicit BootstrapChannel(std::unique_ptr<bootstrap::Bootstrap> connections,
+                            const AddressBook* addresses = nullptr)
+      : connections_(std::move(connections)), addresses_(addresses) {}
 
   std::size_t Poll(PeerChannelHandler& handler) override;
   [[nodiscard]] bool Send(ReplicaId peer, std::span<const std::byte> bytes) override;
@@ -36,7 +39,11 @@ class BootstrapChannel final : public PeerChannel {
   [[nodiscard]] ChannelCounters counters() const override;
 
  private:
+  void TakeAddresses();
+
   std::unique_ptr<bootstrap::Bootstrap> connections_;
+  const AddressBook* const addresses_;
+  std::uint64_t addresses_seen_ = 0;  // of which version
   Notices notices_;
 };
 static_assert(bootstrap::kRefusals <= Notices::kCauses);

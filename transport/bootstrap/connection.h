@@ -68,6 +68,7 @@ struct Connection {
 
   Stage stage;
   ReplicaId peer;           // when dialled, or from its hello on
+  bool introduces = false;  // dialled for a visit of kIntroduce alone
   bool peer_known = false;  // of one that came in: its hello was of a replica of the group
   Hello hello;              // of the peer, from kAdmitting on
   FrameReader reader;

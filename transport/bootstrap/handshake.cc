@@ -1,8 +1,10 @@
 // How a connection comes up, or is refused: TCP, TLS, the hellos. README.md has the sequence.
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include <absl/strings/str_cat.h>
@@ -99,7 +101,11 @@ void Bootstrap::Impl::ShakeHands(Place place) {
     return;
   }
   connection.stage = Stage::kGreeting;
-  if (connection.dialled_by_us) {
+  if (connection.introduces) {
+    const Visit visit = MakeVisit(VisitPurpose::kIntroduce, options_.self, options_.group, options_.cluster,
+                                  options_.own_address);
+    GAIOS_CHECK(connection.outbox.Append(FrameType::kVisit, BytesOf(visit)), "the first frame has room");
+  } else if (connection.dialled_by_us) {
     const Hello hello = admission_.HelloTo(connection.peer, peers_[connection.peer.value()].attempt);
     GAIOS_CHECK(connection.outbox.Append(FrameType::kHello, BytesOf(hello)), "the first frame has room");
   }
@@ -133,7 +139,19 @@ void Bootstrap::Impl::Greet(Place place) {
 
 void Bootstrap::Impl::OnGreeting(Place place, const Frame& frame) {
   const Stage stage = connections_[place]->stage;
-  if (frame.type == FrameType::kHello && stage == Stage::kGreeting) {
+  const bool introduces = connections_[place]->introduces;
+  if (frame.type == FrameType::kAdmit && introduces) {
+    // Now it is for the other end to dial.
+    connections_[place]->tls->Close();
+    DialLater(connections_[place]->peer, /*refused=*/true);
+    Remove(place);
+    return;
+  }
+  if (frame.type == FrameType::kVisit && stage == Stage::kGreeting && !connections_[place]->dialled_by_us) {
+    OnVisit(place, frame.payload);
+    return;
+  }
+  if (frame.type == FrameType::kHello && stage == Stage::kGreeting && !introduces) {
     OnHello(place, frame.payload);
     return;
   }
@@ -184,12 +202,75 @@ void Bootstrap::Impl::OnAdmit(Place place) {
   BringUp(place);
 }
 
+void Bootstrap::Impl::OnVisit(Place place, std::span<const std::byte> payload) {
+  Visit visit;
+  if (const Verdict verdict = admission_.JudgeVisit(payload, visit); !verdict.admitted()) {
+    Refuse(place, verdict);
+  } else if (visit.purpose == static_cast<std::uint8_t>(VisitPurpose::kIntroduce)) {
+    OnIntroduction(place, visit);
+  } else if (options_.visitors == nullptr || !options_.visitors->Welcome()) {
+    Refuse(place, {Refusal::kNoRoom,
+                   absl::StrCat("replica ", options_.self.value(),
+                                options_.visitors == nullptr ? " receives no visitors: go to another"
+                                                             : " has others to serve: try again later")});
+  } else {
+    ReceiveVisitor(place, visit);
+  }
+}
+
+void Bootstrap::Impl::OnIntroduction(Place place, const Visit& visit) {
+  const ReplicaId from(visit.from);
+  const std::optional<SocketAddress> address = ParseHostAndPort(visit.address_text());
+  if (!address.has_value() || !IsDialled(from)) {
+    Refuse(place, {Refusal::kMalformed,
+                   absl::StrCat("replica ", visit.from, " introduces itself as being at \"",
+                                std::string(visit.address_text()), "\" to replica ", options_.self.value(),
+                                ": that must be an address in numbers and a port, told to a lower id")});
+    return;
+  }
+  ++counters_.visitors;
+  Peer& peer = peers_[from.value()];
+  peer.introduced = address;
+  if (Connection* const connection = connections_[from.value()].get();
+      connection == nullptr || connection->stage == Stage::kConnecting ||
+      connection->stage == Stage::kLingering) {
+    Remove(from.value());
+    peer.try_introduced = true;
+    peer.next_dial_ns = 0;
+  }
+  GAIOS_CHECK(connections_[place]->outbox.Append(FrameType::kAdmit, {}), "the last frame has room");
+  Linger(place);
+}
+
+// The connection leaves this loop, and is the visitors' from now on.
+void Bootstrap::Impl::ReceiveVisitor(Place place, const Visit& visit) {
+  Connection& connection = *connections_[place];
+  GAIOS_CHECK(connection.outbox.Append(FrameType::kAdmit, {}), "the first frame has room");
+  Frame early;
+  // It says nothing more before it has been admitted, and a fresh socket takes a few bytes.
+  if (connection.reader.Next(early) != FrameReader::Found::kNothing ||
+      connection.Flush() != TlsResult::kDone) {
+    ++counters_.strangers_garbage;
+    Remove(place);
+    return;
+  }
+  ++counters_.visitors;
+  connection.tls->SetReceiveLimit(std::numeric_limits<std::size_t>::max());
+  GAIOS_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.socket.get(), nullptr) == 0,
+              "a connection that is not watched");
+  auto stream = std::make_unique<SecureStream>(std::move(connection.socket), std::move(connection.tls), tls_,
+                                               connection.address);
+  Remove(place);
+  options_.visitors->OnVisitor(visit, std::move(stream));
+}
+
 void Bootstrap::Impl::BringUp(Place pending_place) {
   const Place place = connections_[pending_place]->peer.value();
   if (place != pending_place) {
-    if (connections_[place] != nullptr) {
+    if (connections_[place] != nullptr && connections_[place]->stage == Stage::kUp) {
       Down(place, DownReason::kReplaced);
     }
+    Remove(place);  // one by which this end was about to introduce itself
     Move(pending_place, place);
   }
   Connection& connection = *connections_[place];

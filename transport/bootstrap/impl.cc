@@ -34,7 +34,7 @@ constexpr std::size_t kGreetingBytesWithCertificates = std::size_t{48} << 10;
 
 }  // namespace
 
-Bootstrap::Impl::Impl(BootstrapOptions options, std::unique_ptr<TlsContext> tls, base::UniqueFd listener,
+Bootstrap::Impl::Impl(BootstrapOptions options, std::shared_ptr<TlsContext> tls, base::UniqueFd listener,
                       base::UniqueFd epoll, std::uint64_t instance)
     : options_(std::move(options)),
       tls_(std::move(tls)),
@@ -45,8 +45,10 @@ Bootstrap::Impl::Impl(BootstrapOptions options, std::unique_ptr<TlsContext> tls,
       next_handshake_(paxos::kMaxReplicas),
       random_state_(instance) {
   for (const PeerAddress& peer : options_.peers) {
-    if (peer.id > options_.self) {
-      peers_.at(peer.id.value()).address = ParseAddress(peer.address, peer.port);
+    peers_.at(peer.id.value()).named = ParseAddress(peer.address, peer.port);
+    if (!IsDialled(peer.id)) {
+      // It may be about to dial by itself.
+      peers_.at(peer.id.value()).next_dial_ns = options_.clock->NowNs() + options_.max_backoff_ns;
     }
   }
 }
@@ -287,9 +289,8 @@ void Bootstrap::Impl::Down(Place place, DownReason reason) {
   const ReplicaId peer = connections_[place]->peer;
   const bool dialled = connections_[place]->dialled_by_us;
   Remove(place);
-  if (dialled) {
-    DialLater(peer, /*refused=*/false);
-  }
+  // One of lower id dials by itself, or does not know where to.
+  DialLater(peer, /*refused=*/!dialled);
   ++counters_.peers_down;
   ++events_;
   handler_->OnPeerDown(peer, reason);
@@ -300,24 +301,36 @@ void Bootstrap::Impl::Down(Place place, DownReason reason) {
 void Bootstrap::Impl::DialDue() {
   for (Place place = 0; place < paxos::kMaxReplicas; ++place) {
     const bool idle = connections_[place] == nullptr || connections_[place]->stage == Stage::kLingering;
-    if (peers_[place].address.has_value() && idle && now_ns_ >= peers_[place].next_dial_ns) {
-      Dial(ReplicaId(static_cast<std::uint8_t>(place)));
+    const ReplicaId id(static_cast<std::uint8_t>(place));
+    if (idle && now_ns_ >= peers_[place].next_dial_ns && AddressOf(id) != nullptr) {
+      Dial(id);
     }
   }
 }
 
+const SocketAddress* Bootstrap::Impl::AddressOf(ReplicaId id) const {
+  const Peer& peer = peers_[id.value()];
+  if (!IsDialled(id)) {
+    const bool introduces = id != options_.self && options_.began_with != 0 && !options_.own_address.empty();
+    return introduces && peer.named.has_value() ? &*peer.named : nullptr;
+  }
+  const bool own_word = peer.introduced.has_value() && (peer.try_introduced || !peer.named.has_value());
+  return own_word ? &*peer.introduced : peer.named.has_value() ? &*peer.named : nullptr;
+}
+
 void Bootstrap::Impl::Dial(ReplicaId id) {
-  Peer& peer = peers_[id.value()];
+  const SocketAddress address = *AddressOf(id);
   Remove(id.value());
-  ++peer.attempt;
+  ++peers_[id.value()].attempt;
   ++counters_.connections_dialled;
-  base::UniqueFd socket = bootstrap::Dial(*peer.address);
+  base::UniqueFd socket = bootstrap::Dial(address);
   if (socket.valid()) {
     std::unique_ptr<TlsChannel> channel = TlsChannel::Create(*tls_, socket.get(), /*dials=*/true);
     if (channel != nullptr) {
       auto connection = std::make_unique<Connection>(std::move(socket), std::move(channel), /*dialled=*/true,
-                                                     AddressText(*peer.address));
+                                                     AddressText(address));
       connection->peer = id;
+      connection->introduces = !IsDialled(id);
       if (Register(id.value(), std::move(connection))) {
         return;
       }
@@ -329,7 +342,8 @@ void Bootstrap::Impl::Dial(ReplicaId id) {
 
 void Bootstrap::Impl::DialLater(ReplicaId id, bool refused) {
   Peer& peer = peers_[id.value()];
-  if (refused) {
+  peer.try_introduced = !peer.try_introduced;
+  if (refused || !IsDialled(id)) {
     peer.backoff_ns = options_.max_backoff_ns;
   } else {
     peer.backoff_ns = std::clamp(2 * peer.backoff_ns, options_.min_backoff_ns, options_.max_backoff_ns);
@@ -389,6 +403,29 @@ void Bootstrap::Impl::Disconnect(ReplicaId peer) {
   }
 }
 
+void Bootstrap::Impl::SetAddress(ReplicaId id, const std::optional<SocketAddress>& address) {
+  Peer& peer = peers_.at(id.value());
+  if (peer.named.has_value() && address.has_value() && AddressText(*peer.named) == AddressText(*address)) {
+    return;
+  }
+  peer.named = address;
+  peer.introduced.reset();  // what it said before is older
+  if (IsDialled(id) &&
+      (connections_[id.value()] == nullptr || connections_[id.value()]->stage != Stage::kUp)) {
+    Remove(id.value());
+    peer.backoff_ns = 0;
+    peer.next_dial_ns = 0;
+  }
+}
+
+void Bootstrap::Impl::Expel(ReplicaId id, Incarnation incarnation) {
+  admission_.Expel(id, incarnation);
+  const Connection* const connection = Up(id);
+  if (connection != nullptr && connection->hello.incarnation <= incarnation.value()) {
+    Disconnect(id);
+  }
+}
+
 std::uint64_t Bootstrap::Impl::NextTimeNs() const {
   std::uint64_t next_ns = std::numeric_limits<std::uint64_t>::max();
   for (Place place = 0; place < connections_.size(); ++place) {
@@ -403,7 +440,7 @@ std::uint64_t Bootstrap::Impl::NextTimeNs() const {
       next_ns = std::min(next_ns, connection->deadline_ns);
     }
     const bool idle = connection == nullptr || connection->stage == Stage::kLingering;
-    if (!IsPending(place) && idle && peers_[place].address.has_value()) {
+    if (!IsPending(place) && idle && AddressOf(ReplicaId(static_cast<std::uint8_t>(place))) != nullptr) {
       next_ns = std::min(next_ns, peers_[place].next_dial_ns);
     }
   }

@@ -20,6 +20,7 @@
 #include "gaios/transport/bootstrap/admission.h"
 #include "gaios/transport/bootstrap/bootstrap.h"
 #include "gaios/transport/bootstrap/connection.h"
+#include "gaios/transport/bootstrap/secure_stream.h"
 #include "gaios/transport/bootstrap/socket.h"
 #include "gaios/transport/bootstrap/tls.h"
 
@@ -27,7 +28,7 @@ namespace gaios::transport::bootstrap {
 
 class Bootstrap::Impl {
  public:
-  Impl(BootstrapOptions options, std::unique_ptr<TlsContext> tls, base::UniqueFd listener,
+  Impl(BootstrapOptions options, std::shared_ptr<TlsContext> tls, base::UniqueFd listener,
        base::UniqueFd epoll, std::uint64_t instance);
   ~Impl();
   Impl(const Impl&) = delete;
@@ -43,6 +44,8 @@ class Bootstrap::Impl {
   // Null when it is not up.
   [[nodiscard]] Connection* Up(ReplicaId peer) const;
   void Disconnect(ReplicaId peer);
+  void SetAddress(ReplicaId peer, const std::optional<SocketAddress>& address);
+  void Expel(ReplicaId peer, Incarnation incarnation);
   [[nodiscard]] std::uint16_t port() const { return ListeningPort(listener_.get()); }
   [[nodiscard]] const BootstrapCounters& counters() const { return counters_; }
 
@@ -51,7 +54,9 @@ class Bootstrap::Impl {
 
   // What is known of a peer beside its connection.
   struct Peer {
-    std::optional<SocketAddress> address;  // of those that are dialled
+    std::optional<SocketAddress> named;       // where it is, by config or by what was committed since
+    std::optional<SocketAddress> introduced;  // where it is, by its own word
+    bool try_introduced = false;              // of the two the next to be dialled
     std::uint64_t attempt = 0;
     std::uint64_t next_dial_ns = 0;
     std::uint64_t backoff_ns = 0;
@@ -67,6 +72,9 @@ class Bootstrap::Impl {
   void KeepAlive(Place place);
   void Down(Place place, DownReason reason);
   void DialDue();
+  // Null when it is not known where it is, or when it is not for this end to go there.
+  [[nodiscard]] const SocketAddress* AddressOf(ReplicaId id) const;
+  [[nodiscard]] bool IsDialled(ReplicaId id) const { return id > options_.self; }
   void Dial(ReplicaId id);
   void DialLater(ReplicaId id, bool refused);
   bool Register(Place place, std::unique_ptr<Connection> connection);
@@ -87,6 +95,9 @@ class Bootstrap::Impl {
   void OnGreeting(Place place, const Frame& frame);
   void OnHello(Place place, std::span<const std::byte> payload);
   void OnAdmit(Place place);
+  void OnVisit(Place place, std::span<const std::byte> payload);
+  void OnIntroduction(Place place, const Visit& visit);
+  void ReceiveVisitor(Place place, const Visit& visit);
   void BringUp(Place place);
   void Refuse(Place place, const Verdict& verdict);
   void RefusedByPeer(Place place, const RefuseFrame& refuse);
@@ -98,7 +109,7 @@ class Bootstrap::Impl {
   void Report(const Connection& connection, Refusal refusal, bool by_us, std::string_view reason);
 
   const BootstrapOptions options_;
-  const std::unique_ptr<TlsContext> tls_;
+  const std::shared_ptr<TlsContext> tls_;
   const base::UniqueFd listener_;
   const base::UniqueFd epoll_;
   Admission admission_;

@@ -85,7 +85,12 @@ absl::Status CheckIdentity(const BootstrapOptions& options) {
 }
 
 absl::Status CheckPeers(const BootstrapOptions& options) {
-  const std::size_t replicas = options.peers.size() + 1;
+  const bool open = options.began_with != 0;
+  const std::size_t replicas = open ? paxos::kMaxReplicas : options.peers.size() + 1;
+  if (options.began_with > paxos::kMaxReplicas || options.own_address.size() > kMaxAddressBytes) {
+    return Wrong(absl::StrCat("a group begins with 1 to ", paxos::kMaxReplicas,
+                              " replicas, and the own address has at most ", kMaxAddressBytes, " bytes"));
+  }
   if (replicas < 2 || replicas > paxos::kMaxReplicas) {
     return Wrong(absl::StrCat("there are ", options.peers.size(), " peers; there must be between 1 and ",
                               paxos::kMaxReplicas - 1));
@@ -102,7 +107,8 @@ absl::Status CheckPeers(const BootstrapOptions& options) {
                                 replicas, " every id from 0 to ", replicas - 1, " is there once"));
     }
     taken.at(peer.id.value()) = true;
-    if (peer.id > options.self && (!ParseAddress(peer.address, peer.port).has_value() || peer.port == 0)) {
+    if ((peer.id > options.self || open) &&
+        (!ParseAddress(peer.address, peer.port).has_value() || peer.port == 0)) {
       return Wrong(absl::StrCat("peer ", peer.id.value(), " has address \"", peer.address, "\" and port ",
                                 peer.port, "; it must be a numeric IPv4 or IPv6 address, and its port"));
     }

@@ -29,6 +29,8 @@ struct Credentials {
   std::string private_key_file;  // a secret
 };
 
+class VisitorHandler;  // secure_stream.h
+
 struct PeerAddress {
   paxos::ReplicaId id;
   // Numeric, IPv4 or IPv6: names are not looked up, since that would block. Unused, and may be left empty,
@@ -42,7 +44,16 @@ struct BootstrapOptions {
   // all of them. Port 0 takes any that is free (Bootstrap::port() says which).
   std::string listen_address;
   std::uint16_t listen_port = 0;
-  std::vector<PeerAddress> peers;  // every other replica of the group
+  // Every other replica of the group; where members may change, those of which it is known where they are.
+  std::vector<PeerAddress> peers;
+  // With how many replicas the group began, where its members may change: then any id below kMaxReplicas may
+  // come up. 0: the group is `peers` and this replica, for ever.
+  std::size_t began_with = 0;
+  // Where peers find this replica, as it tells those of lower id that do not dial it: "10.0.0.1:7400". Empty:
+  // it tells nobody.
+  std::string own_address;
+  // Receives visitors, on the thread that polls; must outlive the Bootstrap. Null: they are sent away.
+  VisitorHandler* visitors = nullptr;
 
   Credentials credentials;
 

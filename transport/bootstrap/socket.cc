@@ -50,6 +50,26 @@ std::optional<SocketAddress> ParseAddress(const std::string& address, std::uint1
   return parsed;
 }
 
+std::optional<SocketAddress> ParseHostAndPort(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string_view host = text.substr(0, colon);
+  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (brackets) {
+    host = host.substr(1, host.size() - 2);
+  }
+  const std::string_view digits = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size() || port == 0 ||
+      brackets != (host.find(':') != std::string_view::npos)) {
+    return std::nullopt;
+  }
+  return ParseAddress(std::string(host), port);
+}
+
 std::string AddressText(const SocketAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text = {};
   if (address.storage.ss_family == AF_INET6) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <absl/status/statusor.h>
 
@@ -23,6 +24,8 @@ struct SocketAddress {
 
 // Nothing when `address` is not numeric, IPv4 or IPv6.
 [[nodiscard]] std::optional<SocketAddress> ParseAddress(const std::string& address, std::uint16_t port);
+// Of a text as AddressText writes it. Nothing when it is none, or of port 0.
+[[nodiscard]] std::optional<SocketAddress> ParseHostAndPort(std::string_view text);
 // "10.0.0.1:4000" or "[fe80::1]:4000".
 [[nodiscard]] std::string AddressText(const SocketAddress& address);
 

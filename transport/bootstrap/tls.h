@@ -5,8 +5,8 @@
 // what is said. The only files that know OpenSSL.
 //
 // Nothing waits, nothing raises SIGPIPE. No tickets, no early data, no resumption: bytes that were recorded
-// and are sent again do not get past the handshake. One thread at a time; TlsContext may be shared by
-// channels of one thread, and must outlive them.
+// and are sent again do not get past the handshake. A TlsChannel is for one thread at a time, and may go from
+// one to another. A TlsContext may be shared by channels of several threads, and must outlive them.
 
 #include <cstddef>
 #include <cstdint>

@@ -15,7 +15,7 @@ bool Printable(char c) {
 
 bool Known(std::uint8_t type) {
   return type >= static_cast<std::uint8_t>(FrameType::kHello) &&
-         type <= static_cast<std::uint8_t>(FrameType::kPing);
+         type <= static_cast<std::uint8_t>(FrameType::kVisit);
 }
 
 bool RightSize(FrameType type, std::size_t payload_bytes) {
@@ -26,11 +26,29 @@ bool RightSize(FrameType type, std::size_t payload_bytes) {
       return payload_bytes >= sizeof(RefuseHeader);
     case FrameType::kData:
       return payload_bytes > 0;
+    case FrameType::kVisit:
+      return payload_bytes >= offsetof(Visit, purpose);  // of this version or another
     case FrameType::kAdmit:
     case FrameType::kPing:
       break;
   }
   return payload_bytes == 0;
+}
+
+// A text of so many bytes, in a field that is filled up with zeros.
+template <std::size_t kBytes>
+bool Fits(const std::array<char, kBytes>& field, std::size_t bytes) {
+  return bytes < kBytes && std::all_of(field.begin(), field.begin() + bytes, Printable) &&
+         std::all_of(field.begin() + bytes, field.end(), [](char c) { return c == '\0'; });
+}
+
+bool WithinRange(const Visit& visit) {
+  const bool known = visit.purpose >= static_cast<std::uint8_t>(VisitPurpose::kSnapshot) &&
+                     visit.purpose <= static_cast<std::uint8_t>(VisitPurpose::kIntroduce);
+  const bool introduces = visit.purpose == static_cast<std::uint8_t>(VisitPurpose::kIntroduce);
+  return known && visit.zero == std::array<std::uint8_t, 6>{} && visit.cluster_bytes != 0 &&
+         Fits(visit.cluster, visit.cluster_bytes) && Fits(visit.address, visit.address_bytes) &&
+         (visit.address_bytes != 0) == introduces;
 }
 
 bool WithinRange(const Hello& hello) {
@@ -101,6 +119,46 @@ HelloFound ParseHello(std::span<const std::byte> payload, Hello& hello) {
   return HelloFound::kGood;
 }
 
+HelloFound ParseVisit(std::span<const std::byte> payload, Visit& visit) {
+  visit = Visit{};
+  if (payload.size() < offsetof(Visit, purpose)) {
+    return HelloFound::kMalformed;
+  }
+  std::memcpy(&visit.magic, payload.data(), sizeof(visit.magic));
+  std::memcpy(&visit.version, payload.data() + offsetof(Visit, version), sizeof(visit.version));
+  if (visit.magic != kVisitMagic) {
+    return HelloFound::kMalformed;
+  }
+  if (visit.version != kVersion) {
+    return HelloFound::kOtherVersion;
+  }
+  Visit read;
+  if (payload.size() != sizeof(read)) {
+    return HelloFound::kMalformed;
+  }
+  std::memcpy(&read, payload.data(), sizeof(read));
+  if (!WithinRange(read)) {
+    return HelloFound::kMalformed;
+  }
+  visit = read;
+  return HelloFound::kGood;
+}
+
+Visit MakeVisit(VisitPurpose purpose, ReplicaId from, paxos::GroupId group, std::string_view cluster,
+                std::string_view address) {
+  GAIOS_CHECK(!cluster.empty() && cluster.size() <= kMaxClusterBytes && address.size() <= kMaxAddressBytes,
+              "what a visitor says has room");
+  Visit visit;
+  visit.purpose = static_cast<std::uint8_t>(purpose);
+  visit.from = from.value();
+  visit.group = group.value();
+  visit.cluster_bytes = static_cast<std::uint8_t>(cluster.size());
+  visit.address_bytes = static_cast<std::uint8_t>(address.size());
+  std::ranges::copy(cluster, visit.cluster.begin());
+  std::ranges::copy(address, visit.address.begin());
+  return visit;
+}
+
 std::optional<RefuseFrame> ParseRefuse(std::span<const std::byte> payload) {
   RefuseHeader header;
   if (payload.size() < sizeof(header)) {
@@ -161,6 +219,10 @@ std::string_view RefusalName(Refusal refusal) {
       return "twin";
     case Refusal::kStale:
       return "stale";
+    case Refusal::kRemoved:
+      return "removed";
+    case Refusal::kNoRoom:
+      return "no-room";
     case Refusal::kMalformed:
       break;
   }

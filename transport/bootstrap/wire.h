@@ -30,6 +30,7 @@ enum class FrameType : std::uint8_t {
   kRefuse = 3,  // instead of a hello or an admit, and the last frame
   kData = 4,    // of the user
   kPing = 5,    // the end lives. Empty
+  kVisit = 6,   // instead of a hello: of an end that does not come to stay as a peer
 };
 
 struct FrameHeader {
@@ -70,6 +71,38 @@ static_assert(offsetof(Hello, incarnation) == 40 && offsetof(Hello, replicas) ==
 static_assert(offsetof(Hello, cluster_bytes) == 45 && offsetof(Hello, cluster) == 48);
 static_assert(std::has_unique_object_representations_v<Hello>, "no byte of it is left to chance");
 
+// Why somebody comes who is not to be a peer. What both say behind the admit is between visitor and host.
+enum class VisitPurpose : std::uint8_t {
+  kSnapshot = 1,   // a replica of the group wants a snapshot
+  kJoin = 2,       // somebody wants to know which group this is, to start a replica of it
+  kIntroduce = 3,  // a replica of higher id says where it is, so that it is dialled. Nothing follows
+};
+
+inline constexpr std::uint32_t kVisitMagic = 0x56534947;  // "GISV" as it lies in memory
+inline constexpr std::size_t kMaxAddressBytes = 63;
+
+struct Visit {
+  // These two stay where they are in every version.
+  std::uint32_t magic = kVisitMagic;
+  std::uint16_t version = kVersion;
+  std::uint8_t purpose = 0;
+  std::uint8_t from = 0;    // replica id
+  std::uint64_t group = 0;  // of kJoin 0: it does not know
+  std::uint8_t cluster_bytes = 0;
+  std::uint8_t address_bytes = 0;  // of kIntroduce alone
+  std::array<std::uint8_t, 6> zero = {};
+  std::array<char, kMaxClusterBytes + 1> cluster = {};  // zeros behind its end
+  std::array<char, kMaxAddressBytes + 1> address = {};  // "10.0.0.1:7400"; zeros behind its end
+
+  [[nodiscard]] std::string_view cluster_name() const { return {cluster.data(), cluster_bytes}; }
+  [[nodiscard]] std::string_view address_text() const { return {address.data(), address_bytes}; }
+};
+static_assert(sizeof(Visit) == 152);
+static_assert(offsetof(Visit, version) == 4 && offsetof(Visit, purpose) == 6 && offsetof(Visit, from) == 7);
+static_assert(offsetof(Visit, group) == 8 && offsetof(Visit, cluster_bytes) == 16);
+static_assert(offsetof(Visit, cluster) == 24 && offsetof(Visit, address) == 88);
+static_assert(std::has_unique_object_representations_v<Visit>, "no byte of it is left to chance");
+
 struct RefuseHeader {
   std::uint8_t refusal = 0;
   std::uint8_t zero = 0;
@@ -80,7 +113,8 @@ inline constexpr std::size_t kMaxReasonBytes = 508;
 
 // Largest payload of the frames that an end may send before it is admitted.
 inline constexpr std::size_t kMaxGreetingBytes = sizeof(RefuseHeader) + kMaxReasonBytes;
-static_assert(kMaxGreetingBytes >= sizeof(Hello) && kMaxGreetingBytes == 512);
+static_assert(kMaxGreetingBytes >= sizeof(Hello) && kMaxGreetingBytes >= sizeof(Visit) &&
+              kMaxGreetingBytes == 512);
 inline constexpr std::size_t kMaxWireFrameBytes = sizeof(FrameHeader) + kMaxFrameBytes;
 static_assert(kMaxFrameBytes <= UINT16_MAX && kMaxGreetingBytes <= kMaxFrameBytes);
 
@@ -118,6 +152,12 @@ enum class HelloFound : std::uint8_t { kGood, kOtherVersion, kMalformed };
 // kGood: the form is right, every number is within its range; whether it is welcome is another question
 // (admission.h). kOtherVersion: `hello.version` alone is set. kMalformed: nothing that is of use.
 [[nodiscard]] HelloFound ParseHello(std::span<const std::byte> payload, Hello& hello);
+
+// The same of a visit.
+[[nodiscard]] HelloFound ParseVisit(std::span<const std::byte> payload, Visit& visit);
+// `address` is empty but for kIntroduce.
+[[nodiscard]] Visit MakeVisit(VisitPurpose purpose, ReplicaId from, paxos::GroupId group,
+                              std::string_view cluster, std::string_view address = {});
 
 struct RefuseFrame {
   Refusal refusal = Refusal::kMalformed;  // kMalformed also for one that this release does not know

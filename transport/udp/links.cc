@@ -41,6 +41,7 @@ void UdpTransport::Connected(News news) {
   if (link.incarnation != news.incarnation) {
     link.last_grant = {};
   }
+  used_ = std::span(links_).first(std::max<std::size_t>(used_.size(), news.peer.value() + 1U));
   link.state = LinkState::kTrying;
   link.life = news.life;
   link.incarnation = news.incarnation;
@@ -104,7 +105,7 @@ bool UdpTransport::Stalled(const Link& link) const {
 
 std::size_t UdpTransport::RunTimers(EventHandler& handler) {
   std::size_t events = 0;
-  for (Link& link : links_) {
+  for (Link& link : used_) {
     if (link.state == LinkState::kClosed) {
       continue;
     }

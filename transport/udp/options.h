@@ -21,8 +21,11 @@ struct UdpOptions {
   paxos::GroupId group;
   // Bytes of the ring, a power of two, the same on all replicas.
   std::size_t capacity = std::size_t{16} << 20;
-  // Replicas of the group, this one included.
+  // Ids of replicas are below this.
   std::size_t replicas = 3;
+  // Replicas that are there at once, as a rule, this one included: they share the room for what comes in. 0:
+  // as many as there are ids.
+  std::size_t expected = 0;
   // Must outlive the transport.
   const base::Clock* clock = nullptr;
 

@@ -168,7 +168,7 @@ void UdpTransport::Transmit(Link& link) {
 }
 
 void UdpTransport::TransmitAll() {
-  for (Link& link : links_) {
+  for (Link& link : used_) {
     if (!link.up()) {
       continue;
     }

@@ -61,13 +61,14 @@ absl::StatusOr<std::unique_ptr<UdpTransport>> UdpTransport::Reserve(
   if (!memory.ok()) {
     return memory.status();
   }
-  const HelloFrame hello = {.version = kVersion,
-                            .authenticate = static_cast<std::uint8_t>(options.authenticate ? 1 : 0),
-                            .port = port->local().port,
-                            .address = port->local().address,
-                            .payload_bytes = static_cast<std::uint32_t>(port->max_payload()),
-                            .room = static_cast<std::uint32_t>(
-                                port->receive_room() / std::max<std::size_t>(options.replicas - 1, 1))};
+  const std::size_t expected = options.expected == 0 ? options.replicas : options.expected;
+  const HelloFrame hello = {
+      .version = kVersion,
+      .authenticate = static_cast<std::uint8_t>(options.authenticate ? 1 : 0),
+      .port = port->local().port,
+      .address = port->local().address,
+      .payload_bytes = static_cast<std::uint32_t>(port->max_payload()),
+      .room = static_cast<std::uint32_t>(port->receive_room() / std::max<std::size_t>(expected - 1, 1))};
   std::unique_ptr<UdpTransport> transport(new UdpTransport(options, std::move(port), *std::move(memory)));
   transport->connector_ = std::make_unique<Connector>(
       ConnectorOptions{
@@ -124,7 +125,7 @@ std::size_t UdpTransport::Poll(EventHandler& handler) {
   port_->Flush();
   port_->Receive(*this, kReceiveBatch);
   now_ns_ = options_.clock->NowNs();
-  for (Link& link : links_) {
+  for (Link& link : used_) {
     if (link.report_due) {
       events_ += Report(link, handler);
     }
@@ -135,7 +136,7 @@ std::size_t UdpTransport::Poll(EventHandler& handler) {
   }
   // What handlers have posted goes out now, not with the next look.
   TransmitAll();
-  for (Link& link : links_) {
+  for (Link& link : used_) {
     SendOwed(link);
   }
   port_->Flush();

@@ -160,7 +160,8 @@ class UdpTransport final : public Transport, private DatagramReceiver {
   Receiver receiver_;
 
   // ---- peers
-  std::vector<Link> links_;
+  std::vector<Link> links_;  // by id
+  std::span<Link> used_;     // up to the highest id that has ever come up
   LogRead read_;
   std::uint64_t now_ns_ = 0;  // of the present Poll
   std::uint64_t next_timers_ns_ = 0;

@@ -218,6 +218,46 @@ TEST(ReplicaSnapshot, AnOrderBookGoesOnWhereAnotherWas) {
   ExpectTakeOver(group, [&] { return random.Next(); });
 }
 
+// Hears that nothing came of it.
+class Unheard final : public ProposalListener {
+ public:
+  void OnCommitted(std::uint64_t, std::uint64_t, Applied, std::span<const std::byte>) override {
+    ADD_FAILURE() << "nobody knows that it is chosen";
+  }
+  void OnUnknown(std::uint64_t) override { ++unknown; }
+  int unknown = 0;
+};
+
+TEST(ReplicaSnapshot, OneThatEndsAppliesAllThatItsLogHoldsAlsoWhatNobodyHasCalledChosen) {
+  Group group([] { return std::make_unique<Adder>(); });
+  Replica& leader = *group.members[0];
+  Replica& follower = *group.members[1];
+  ASSERT_TRUE(group.RunUntil([&] { return leader.leading(); }));
+  const std::string text = "a command";
+  const std::uint64_t session = group.OpenSession();
+  group.Run({session, 1}, std::as_bytes(std::span(text)));
+  ASSERT_TRUE(group.RunUntil([&] { return follower.applied_commands() == leader.applied_commands(); }));
+  // The leader writes one more into the others' memory, and does nothing any more.
+  Unheard listener;
+  ASSERT_EQ(leader.Propose(std::as_bytes(std::span(text)), listener, 0), Taken::kTaken);
+  leader.Poll();
+  group.stopped = 0;
+  ASSERT_TRUE(
+      group.RunUntil([&] { return follower.core().end_cursor().position > follower.core().commit(); }));
+  const std::uint64_t commands = follower.applied_commands();
+  const paxos::Position commit = follower.core().commit();
+  const SnapshotFacts facts = follower.ApplyAllThatIsHeld();
+  EXPECT_EQ(facts.applied_commands, commands + 1);
+  EXPECT_EQ(facts.cursor.position, follower.core().end_cursor().position);
+  EXPECT_EQ(facts.state_hash, follower.state_hash());
+  EXPECT_EQ(follower.core().commit(), commit) << "that is no commit of the group";
+  // So does one that led, and who asked it hears that it does not know.
+  const SnapshotFacts of_leader = leader.ApplyAllThatIsHeld();
+  EXPECT_EQ(of_leader.state_hash, facts.state_hash);
+  EXPECT_EQ(of_leader.cursor, facts.cursor);
+  EXPECT_EQ(listener.unknown, 1);
+}
+
 // What the group looks like once replica 2 wants a snapshot.
 class Behind : public ::testing::Test {
  protected:
