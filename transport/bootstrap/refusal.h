@@ -25,8 +25,9 @@ enum class Refusal : std::uint8_t {
   kTwin = 12,           // another process in the same life of the same replica
   kStale = 13,          // an earlier attempt than one that has been seen
   kMalformed = 14,      // not of this protocol, or a number out of range
+  kNoRoom = 15,         // as many are served already as may be. Of clients (rsm/client/network)
 };
-inline constexpr std::size_t kRefusals = 15;
+inline constexpr std::size_t kRefusals = 16;
 
 // As in counters and messages: "wrong-key", "wrong-cluster".
 [[nodiscard]] std::string_view RefusalName(Refusal refusal);

@@ -161,6 +161,8 @@ std::string_view RefusalName(Refusal refusal) {
       return "twin";
     case Refusal::kStale:
       return "stale";
+    case Refusal::kNoRoom:
+      return "no-room";
     case Refusal::kMalformed:
       break;
   }
