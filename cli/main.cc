@@ -142,7 +142,12 @@ void AddLoad(CLI::App& app, int& exit_code) {
   command->add_option("--mode", flags->mode, "closed: one command under way for each client; open: at --rate")
       ->capture_default_str();
   command->add_option("--seconds", flags->seconds, "how long commands are sent")->capture_default_str();
+  command
+      ->add_option("--timeout-ms", flags->timeout_ms, "how long an answer is waited for: then it is unknown")
+      ->capture_default_str();
   command->add_option("--seed", flags->seed, "of the commands")->capture_default_str();
+  command->add_flag("--network", flags->network,
+                    "ask over the network, also where replicas of this host could be asked by shared memory");
   command->add_option("--history", flags->history,
                       "write what was asked and answered to this file, as JSON lines");
   command->add_option("--json", flags->json, kJsonHelp);

@@ -42,7 +42,7 @@ constexpr std::uint64_t kMaxLogsBytes = std::uint64_t{64} << 30;
 constexpr auto kTopKeys = std::to_array<std::string_view>(
     {"group", "epoch", "transport", "directory", "capacity_bytes", "state_machine", "idle", "max_batch_bytes",
      "timing", "sessions", "hash_interval_commands", "fill_mib_per_second", "snapshot", "verbs", "udp",
-     "credentials", "replica"});
+     "clients", "credentials", "replica"});
 constexpr auto kTimingKeys =
     std::to_array<std::string_view>({"heartbeat_interval_ms", "suspect_timeout_ms", "suspect_timeout_most_ms",
                                      "election_jitter_ms", "election_timeout_ms", "drop_timeout_ms"});
@@ -50,8 +50,8 @@ constexpr auto kSessionKeys =
     std::to_array<std::string_view>({"max_sessions", "reply_kib", "idle_timeout_s"});
 constexpr auto kSnapshotKeys =
     std::to_array<std::string_view>({"directory", "interval_commands", "fill_bytes_per_second"});
-constexpr auto kReplicaKeys =
-    std::to_array<std::string_view>({"id", "cpu", "address", "rdma_address", "udp_address"});
+constexpr auto kReplicaKeys = std::to_array<std::string_view>(
+    {"id", "cpu", "address", "rdma_address", "udp_address", "client_address"});
 
 void ReadTop(Section& top, Config& config) {
   top.AllowOnly(kTopKeys);
@@ -245,6 +245,8 @@ absl::StatusOr<Config> FromTable(const toml::table& table, const std::string& na
   ReadVerbs(top, verbs, config);
   Section udp(Subtable(top, "udp"), "udp", name, status);
   ReadUdp(top, udp, config);
+  Section clients(Subtable(top, "clients"), "clients", name, status);
+  ReadClients(top, clients, config);
   Section credentials(Subtable(top, "credentials"), "credentials", name, status);
   ReadCredentials(top, credentials, config);
   ReadReplicas(top, name, status, config);

@@ -43,6 +43,9 @@ struct ReplicaConfig {
   // Where its datagrams go, IPv4 and numeric; empty: the same as `address` and `port`.
   std::string udp_address;
   std::uint16_t udp_port = 0;
+  // Where clients of the network find it, IPv4 and numeric: TCP to meet, UDP for the rest. Empty: nowhere.
+  std::string client_address;
+  std::uint16_t client_port = 0;
 };
 
 // [verbs], for all replicas alike. Defaults are those of the transport (transport/verbs/options.h).
@@ -60,6 +63,13 @@ struct VerbsConfig {
 struct UdpConfig {
   std::size_t payload_bytes = 1400;  // of a datagram, at most; 28 less than the MTU is the most that helps
   bool authenticate = true;          // false: for a network segment that nobody else can send to
+};
+
+// [clients], of the network, for all replicas alike. With every transport.
+struct ClientsConfig {
+  std::size_t max = 64;              // that one replica serves at once; each takes some MiB of its memory
+  std::size_t payload_bytes = 1400;  // of a datagram, at most
+  std::uint64_t silence_timeout_ns = 10'000'000'000;  // one that says nothing for so long is forgotten
 };
 
 // [credentials]: paths. Either `key_file` or the other three, see transport/bootstrap/options.h.
@@ -104,11 +114,15 @@ struct Config {
   TransportKind transport = TransportKind::kShm;
   VerbsConfig verbs;
   UdpConfig udp;
+  ClientsConfig clients;
   CredentialsConfig credentials;
 
   std::vector<ReplicaConfig> replicas;  // [[replica]], in the order of their ids, which are 0, 1, ...
 
   std::vector<std::string> warnings;  // sentences for the user
+
+  // Whether replicas serve clients of the network: all do, or none.
+  [[nodiscard]] bool serves_network() const { return !replicas.empty() && replicas[0].client_port != 0; }
 };
 
 // `name` stands for the file in errors. Errors are InvalidArgument.

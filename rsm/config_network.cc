@@ -20,6 +20,7 @@ namespace {
 constexpr auto kVerbsKeys = std::to_array<std::string_view>(
     {"device", "port", "fence", "ack_timeout", "retries", "traffic_class", "service_level"});
 constexpr auto kUdpKeys = std::to_array<std::string_view>({"payload_bytes", "authenticate"});
+constexpr auto kClientsKeys = std::to_array<std::string_view>({"max", "payload_bytes", "silence_timeout_ms"});
 constexpr auto kFences = std::to_array<std::string_view>({"qp_error", "mr_deregistration"});
 constexpr auto kCredentialKeys =
     std::to_array<std::string_view>({"key_file", "ca_file", "certificate_file", "private_key_file"});
@@ -38,6 +39,15 @@ bool Belongs(Section& top, const char* section, const Config& config, TransportK
     return false;
   }
   return config.transport == kind;
+}
+
+// Whether any replica is to serve clients of the network.
+bool AnyServesNetwork(Section& top) {
+  const toml::node* const node = top.Find("replica");
+  const toml::array* const list = node == nullptr ? nullptr : node->as_array();
+  return list != nullptr && std::any_of(list->begin(), list->end(), [](const toml::node& replica) {
+           return replica.is_table() && replica.as_table()->contains("client_address");
+         });
 }
 
 }  // namespace
@@ -99,8 +109,25 @@ void ReadUdp(Section& top, Section& udp, Config& config) {
   udp.ReadFlag("authenticate", config.udp.authenticate);
 }
 
+void ReadClients(Section& top, Section& clients, Config& config) {
+  if (top.Find("clients") == nullptr) {
+    return;
+  }
+  if (!AnyServesNetwork(top)) {
+    top.FailAt("clients",
+               "says how clients of the network are served, but no replica has a client_address for them: "
+               "give each one, such as \"10.0.0.1:7500\"");
+    return;
+  }
+  clients.AllowOnly(kClientsKeys);
+  clients.Read("max", {1, 4096}, 1, config.clients.max);
+  clients.Read("payload_bytes", {512, 8900}, 1, config.clients.payload_bytes);
+  clients.Read("silence_timeout_ms", {3'000, 600'000}, 1'000'000, config.clients.silence_timeout_ns);
+}
+
 void ReadCredentials(Section& top, Section& credentials, Config& config) {
-  if (config.transport == TransportKind::kShm) {
+  const bool network = AnyServesNetwork(top);
+  if (config.transport == TransportKind::kShm && !network) {
     if (top.Find("credentials") != nullptr) {
       top.FailAt("credentials", DoesNotGo(config.transport));
     }
@@ -109,9 +136,12 @@ void ReadCredentials(Section& top, Section& credentials, Config& config) {
   if (top.Find("credentials") == nullptr) {
     top.FailAt(
         "credentials",
-        "is missing: replicas on several hosts prove to each other who they are. Add a section "
-        "[credentials] with key_file, the path of a file made by `openssl rand -hex 32`, with mode 0600 "
-        "and the same on all hosts");
+        absl::StrCat("is missing: ",
+                     config.transport == TransportKind::kShm ? "clients of the network and replicas"
+                                                             : "replicas on several hosts",
+                     " prove to each other who they are. Add a section "
+                     "[credentials] with key_file, the path of a file made by `openssl rand -hex 32`, with "
+                     "mode 0600 and the same on all hosts"));
     return;
   }
   credentials.AllowOnly(kCredentialKeys);
@@ -166,6 +196,16 @@ void ReadUdpAddress(Section& section, ReplicaConfig& replica) {
 }  // namespace
 
 void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& replica) {
+  if (section.Find("client_address") != nullptr) {
+    const std::string text = section.RequiredText("client_address");
+    std::tie(replica.client_address, replica.client_port) = ParseAddressText(text);
+    if (replica.client_port == 0 || !IsNumericAddress(replica.client_address, AF_INET)) {
+      section.FailAt("client_address",
+                     absl::StrCat("is \"", text,
+                                  "\"; it must be an IPv4 address in numbers and a port, such as "
+                                  "\"10.0.0.1:7500\""));
+    }
+  }
   for (const auto& [key, kind] :
        {std::pair("rdma_address", TransportKind::kVerbs), std::pair("udp_address", TransportKind::kUdp)}) {
     if (transport != kind && section.Find(key) != nullptr) {
@@ -195,7 +235,35 @@ void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& repli
   }
 }
 
+namespace {
+
+// Every replica has one or none has, and each is its own: by TCP and by UDP.
+void CheckClientAddresses(Section& top, const Config& config) {
+  std::set<std::pair<std::string, std::uint16_t>> taken;
+  for (const ReplicaConfig& replica : config.replicas) {
+    taken.insert({replica.address, replica.port});
+    taken.insert({replica.udp_address, replica.udp_port});
+  }
+  for (const ReplicaConfig& replica : config.replicas) {
+    if ((replica.client_port != 0) != config.serves_network()) {
+      top.FailAt("replica", absl::StrCat(config.serves_network() ? replica.id.value() : 0,
+                                         " has no client_address, and others have: give each one, since any "
+                                         "of them may come to lead"));
+      return;
+    }
+    if (replica.client_port != 0 && !taken.insert({replica.client_address, replica.client_port}).second) {
+      top.FailAt("replica", absl::StrCat(replica.id.value(), " has a client_address that is in use already, ",
+                                         replica.client_address, " port ", replica.client_port,
+                                         "; give it a port of its own"));
+      return;
+    }
+  }
+}
+
+}  // namespace
+
 void CheckAddresses(Section& top, const Config& config) {
+  CheckClientAddresses(top, config);
   if (config.transport == TransportKind::kShm) {
     return;
   }

@@ -251,6 +251,11 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
     data_.transport_count = counted->values.size();
     std::copy(counted->values.begin(), counted->values.end(), data_.transport.begin());
   }
+  if (network_ != nullptr) {
+    const NetworkCounters counted = network_->counters();
+    data_.network_count = counted.values.size();
+    std::copy(counted.values.begin(), counted.values.end(), data_.network.begin());
+  }
 
   auto* file = static_cast<CounterFile*>(memory_);
   std::uint64_t words[kWords];

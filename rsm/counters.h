@@ -26,6 +26,8 @@
 
 #include "gaios/paxos/limits.h"
 #include "gaios/paxos/types.h"
+#include "gaios/rsm/client/network/network_counters.h"
+#include "gaios/rsm/client/network/network_port.h"
 #include "gaios/rsm/node_transport.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/rsm/transport_counters.h"
@@ -69,6 +71,7 @@ struct FailoverCounters {
 struct CounterData {
   static constexpr std::size_t kFailovers = 8;
   static constexpr std::size_t kTransportPlaces = 63;
+  static constexpr std::size_t kNetworkPlaces = 47;
 
   std::uint64_t incarnation = 0;
   std::uint64_t role = 0;  // a paxos::Role; kLeader once it can commit
@@ -112,7 +115,10 @@ struct CounterData {
   std::uint64_t elections_begun = 0;
   std::uint64_t elections_won = 0;
   std::uint64_t silence_limit_ns = 0;  // after so much silence it suspects its leader
+  std::uint64_t network_count = 0;   // of `network`; 0 where there are no clients of the network
+  std::array<std::uint64_t, kNetworkPlaces> network = {};  // by NetworkCounter
 };
+static_assert(kNetworkCounters <= CounterData::kNetworkPlaces);
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
 static_assert(sizeof(LinkCounters) == 64 && sizeof(FailoverCounters) == 48);
@@ -152,6 +158,10 @@ class Counters {
   // Unmaps; the file stays, for those who look after the end.
   ~Counters();
 
+  // What is counted of the clients of the network, from now on; null: there are none. It must outlive the
+  // updates.
+  void ShowNetwork(const NetworkPort* port) { network_ = port; }
+
   // To be called on every turn of the loop; does something when kIntervalNs have passed, or `at_once`.
   void Update(const Replica& replica, const NodeTransport& transport, std::uint64_t now_ns,
               bool at_once = false) {
@@ -172,6 +182,7 @@ class Counters {
 
   void* const memory_;
   const std::uint64_t reserved_bytes_;
+  const NetworkPort* network_ = nullptr;
   CounterData data_;
   std::uint64_t generation_ = 0;
   std::uint64_t next_ns_ = 0;

@@ -10,6 +10,7 @@
 #include "gaios/rsm/durable_file.h"
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
+#include "gaios/rsm/network_clients.h"
 #include "gaios/rsm/snapshot/origin.h"
 #include "gaios/rsm/snapshot/seed.h"
 
@@ -187,6 +188,18 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   }
   port_ = *std::move(opened);
 
+  absl::StatusOr<std::unique_ptr<NetworkPort>> network =
+      OpenNetworkPort(config,
+                      {.self = self,
+                       .group = group,
+                       .group_name = group_name_,
+                       .max_command_bytes = replica_->max_command_bytes()},
+                      *clock_);
+  if (!network.ok()) {
+    return network.status();
+  }
+  network_port_ = *std::move(network);
+
   SnapshotsOptions snapshots;
   snapshots.group_directory = config.directory;
   snapshots.snapshot_directory =
@@ -219,6 +232,7 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
     return counters.status();
   }
   counters_ = *std::move(counters);
+  counters_->ShowNetwork(network_port_.get());
   return absl::OkStatus();
 }
 
@@ -227,8 +241,14 @@ bool Node::Poll() {
     static_cast<void>(snapshots_->Poll(*replica_));
     return false;
   }
-  const bool asked = port_->Poll(*replica_);
+  bool asked = port_->Poll(*replica_);
+  if (network_port_ != nullptr) {
+    asked |= network_port_->Poll(*replica_);
+  }
   const bool worked = replica_->Poll();
+  if (network_port_ != nullptr) {
+    network_port_->Flush(replica_->now_ns());
+  }
   const bool looked_after = snapshots_->Poll(*replica_);
   if (network_ != nullptr) {
     network_->Follow(*replica_);
@@ -252,6 +272,11 @@ std::vector<std::string> Node::TakeNotices() {
   }
   for (std::string& notice : snapshots_->TakeNotices()) {
     taken.push_back(std::move(notice));
+  }
+  if (network_port_ != nullptr) {
+    for (std::string& notice : network_port_->TakeNotices()) {
+      taken.push_back(std::move(notice));
+    }
   }
   return taken;
 }

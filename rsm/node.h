@@ -2,9 +2,9 @@
 #define GAIOS_RSM_NODE_H_
 
 // A replica opened from a config, with everything around it: its transport, its bootstrap marker, the port
-// that clients of this host come in by, its snapshots, and the counters that `gaios status` reads. This is
-// what a program starts with; Replica is for those who bring a transport of their own. One thread; Poll never
-// blocks.
+// that clients of this host come in by and the one of clients of the network, its snapshots, and the counters
+// that `gaios status` reads. This is what a program starts with; Replica is for those who bring a transport
+// of their own. One thread; Poll never blocks.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +16,7 @@
 
 #include "gaios/base/clock.h"
 #include "gaios/rsm/client/client_port.h"
+#include "gaios/rsm/client/network/network_port.h"
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/counters.h"
 #include "gaios/rsm/marker.h"
@@ -75,6 +76,7 @@ class Node {
   std::unique_ptr<NodeTransport> transport_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<ClientPort> port_;
+  std::unique_ptr<NetworkPort> network_port_;  // null when the config has no clients of the network
   std::unique_ptr<Snapshots> snapshots_;
   std::unique_ptr<Counters> counters_;
   std::string group_name_;

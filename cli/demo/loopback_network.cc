@@ -66,7 +66,7 @@ absl::StatusOr<LoopbackNetwork> LoopbackNetwork::Make(const std::string& directo
   if (absl::Status status = WriteSecretKey(network.key_file_); !status.ok()) {
     return status;
   }
-  absl::StatusOr<std::vector<std::uint16_t>> ports = FreePorts(replicas);
+  absl::StatusOr<std::vector<std::uint16_t>> ports = FreePorts(2 * replicas);
   if (!ports.ok()) {
     return ports.status();
   }
@@ -76,6 +76,10 @@ absl::StatusOr<LoopbackNetwork> LoopbackNetwork::Make(const std::string& directo
 
 std::string LoopbackNetwork::Credentials() const {
   return absl::StrCat("[credentials]\nkey_file = \"", key_file_, "\"\n");
+}
+
+std::string LoopbackNetwork::ClientAddress(std::size_t replica) const {
+  return absl::StrCat("client_address = \"127.0.0.1:", ports_[ports_.size() / 2 + replica], "\"\n");
 }
 
 std::string LoopbackNetwork::Address(std::size_t replica) const {

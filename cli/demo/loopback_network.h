@@ -28,10 +28,12 @@ class LoopbackNetwork {
   // Lines of a config: the section, and the address of a replica.
   [[nodiscard]] std::string Credentials() const;
   [[nodiscard]] std::string Address(std::size_t replica) const;
+  // Where it serves clients of the network.
+  [[nodiscard]] std::string ClientAddress(std::size_t replica) const;
 
  private:
   std::string key_file_;
-  std::vector<std::uint16_t> ports_;
+  std::vector<std::uint16_t> ports_;  // of the replicas, then of their clients
 };
 
 }  // namespace gaios::cli

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,11 +30,13 @@
 #include "gaios/rsm/client/client.h"
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/group_identity.h"
+#include "gaios/rsm/network_clients.h"
 
 namespace gaios::cli {
 namespace {
 
 constexpr double kNsPerS = 1e9;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint32_t kMaxClients = 64;
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -55,6 +58,9 @@ absl::Status CheckFlags(const LoadFlags& flags) {
   }
   if (!std::isfinite(flags.seconds) || flags.seconds <= 0) {
     return absl::InvalidArgumentError(absl::StrCat("--seconds is ", flags.seconds, ": give it more than 0"));
+  }
+  if (flags.timeout_ms == 0) {
+    return absl::InvalidArgumentError("--timeout-ms is 0: give it more, at best more than a failover takes");
   }
   return absl::OkStatus();
 }
@@ -115,6 +121,7 @@ class LoadClient final : private rsm::ClientListener {
     return true;
   }
   bool Poll() { return client_->Poll(*this); }
+  [[nodiscard]] std::string trouble() const { return client_->trouble(); }
 
  private:
   struct UnderWay {
@@ -149,22 +156,27 @@ class Load {
  public:
   Load(const LoadFlags& flags, Commands commands) : flags_(flags), commands_(std::move(commands)) {}
 
-  absl::Status Open(const rsm::Config& config) {
+  absl::Status Open(const rsm::Config& config, bool network) {
     absl::StatusOr<std::unique_ptr<History>> history = History::Create(flags_.history);
     if (!history.ok()) {
       return absl::InvalidArgumentError(history.status().message());
     }
     tally_.history = *std::move(history);
-    const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(config);
-    if (!group.ok()) {
-      return group.status();
-    }
+    network_ = network;
     rsm::ClientOptions options;
-    options.directory = config.directory;
-    options.replicas = config.replicas.size();
-    options.group = *group;
+    options.operation_timeout_ns = flags_.timeout_ms * kNsPerMs;
+    if (!network) {
+      const absl::StatusOr<paxos::GroupId> group = rsm::FindGroup(config);
+      if (!group.ok()) {
+        return group.status();
+      }
+      options.directory = config.directory;
+      options.replicas = config.replicas.size();
+      options.group = *group;
+    }
     for (std::uint32_t i = 0; i < flags_.clients; ++i) {
-      absl::StatusOr<std::unique_ptr<rsm::Client>> client = rsm::Client::Open(options, clock_);
+      absl::StatusOr<std::unique_ptr<rsm::Client>> client =
+          network ? rsm::OpenNetworkClient(config, options, clock_) : rsm::Client::Open(options, clock_);
       if (!client.ok()) {
         return client.status();
       }
@@ -205,11 +217,21 @@ class Load {
             {"latency_ns", LatencyJson(tally_.latencies)},
             {"clients", flags_.clients},
             {"mode", flags_.mode},
+            {"network", network_},
             {"seconds", seconds_}};
   }
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
   [[nodiscard]] double seconds() const { return seconds_; }
+  // Why replicas could not be asked, as the first client that knows has it.
+  [[nodiscard]] std::string trouble() const {
+    for (const std::unique_ptr<LoadClient>& client : clients_) {
+      if (std::string why = client->trouble(); !why.empty()) {
+        return why;
+      }
+    }
+    return "";
+  }
   [[nodiscard]] bool FinishHistory() const { return tally_.history->Finish(); }
 
  private:
@@ -278,13 +300,21 @@ class Load {
   std::size_t next_client_ = 0;
   std::uint64_t refused_ = 0;
   double seconds_ = 0;
+  bool network_ = false;
 };
 
-// A load on a group of which nothing runs would only wait.
-absl::Status CheckRunning(const rsm::Config& config, const std::string& path) {
+// Whether the clients are to ask over the network. A load on a group of which nothing runs on this host, and
+// that serves no other, would only wait.
+absl::StatusOr<bool> ByNetwork(const rsm::Config& config, const LoadFlags& flags) {
+  const std::string& path = flags.config;
   const GroupStatus status = ReadGroupStatus(config);
-  if (std::ranges::any_of(status.replicas, &ReplicaStatus::running)) {
-    return absl::OkStatus();
+  const bool here = std::ranges::any_of(status.replicas, &ReplicaStatus::running);
+  const bool all_here = here && config.transport == rsm::TransportKind::kShm;
+  if (flags.network || (config.serves_network() && !all_here)) {
+    return true;
+  }
+  if (here) {
+    return false;
   }
   return absl::FailedPreconditionError(
       absl::StrCat("no replica of group ", config.group, " runs in ", config.directory,
@@ -301,8 +331,9 @@ int RunLoad(const LoadFlags& flags) {
   if (!config.ok()) {
     return Complain(config.status());
   }
-  if (const absl::Status running = CheckRunning(*config, flags.config); !running.ok()) {
-    return Complain(running);
+  const absl::StatusOr<bool> network = ByNetwork(*config, flags);
+  if (!network.ok()) {
+    return Complain(network.status());
   }
   absl::StatusOr<Commands> commands = Commands::Make(config->state_machine, flags.seed);
   if (!commands.ok()) {
@@ -314,7 +345,7 @@ int RunLoad(const LoadFlags& flags) {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   Load load(flags, *std::move(commands));
-  if (const absl::Status opened = load.Open(*config); !opened.ok()) {
+  if (const absl::Status opened = load.Open(*config, *network); !opened.ok()) {
     return Complain(opened);
   }
   load.Run();
@@ -334,7 +365,9 @@ int RunLoad(const LoadFlags& flags) {
         kExitDoesNotHold);
   }
   if (load.tally().acknowledged == 0) {
-    return Complain("the group acknowledged nothing: see gaios status", kExitDoesNotHold);
+    const std::string why = load.trouble();
+    return Complain(absl::StrCat("the group acknowledged nothing: ", why.empty() ? "see gaios status" : why),
+                    kExitDoesNotHold);
   }
   return kExitGood;
 }

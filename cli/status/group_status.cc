@@ -35,6 +35,11 @@ std::size_t TransportCounted(const CounterData& data) {
   return std::min<std::size_t>(data.transport_count, rsm::kTransportCounters);
 }
 
+// As TransportCounted, of the clients of the network.
+std::size_t NetworkCounted(const CounterData& data) {
+  return std::min<std::size_t>(data.network_count, rsm::kNetworkCounters);
+}
+
 // Nanoseconds as microseconds, to a tenth.
 double Microseconds(std::uint64_t value_ns) {
   return std::round(static_cast<double>(value_ns) / 100.0) / 10.0;
@@ -124,6 +129,13 @@ json ReplicaJson(const std::string& group, const std::string& path, const Replic
     }
     object["transport_counters"] = std::move(counters);
   }
+  if (data.network_count != 0) {
+    json counters = json::object();
+    for (std::size_t i = 0; i < NetworkCounted(data); ++i) {
+      counters[std::string(rsm::NetworkCounterName(static_cast<rsm::NetworkCounter>(i)))] = data.network[i];
+    }
+    object["network_client_counters"] = std::move(counters);
+  }
   return object;
 }
 
@@ -174,6 +186,17 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
   }
   if (!troubles.empty()) {
     remarks.push_back(absl::StrCat("transport, since it was started: ", absl::StrJoin(troubles, ", ")));
+  }
+  troubles.clear();
+  for (std::size_t i = 0; i < NetworkCounted(data); ++i) {
+    const auto counter = static_cast<rsm::NetworkCounter>(i);
+    if (data.network[i] != 0 && rsm::TellsOfTrouble(counter)) {
+      troubles.push_back(absl::StrCat(std::string(rsm::NetworkCounterName(counter)), " ", data.network[i]));
+    }
+  }
+  if (!troubles.empty()) {
+    remarks.push_back(
+        absl::StrCat("clients of the network, since it was started: ", absl::StrJoin(troubles, ", ")));
   }
   if (data.failovers_count > 0) {
     const rsm::FailoverCounters& last = data.failovers[(data.failovers_count - 1) % CounterData::kFailovers];

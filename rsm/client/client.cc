@@ -9,6 +9,7 @@
 #include "gaios/base/check.h"
 #include "gaios/base/idle.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/rsm/client/shm_connection.h"
 #include "gaios/transport/shm/socket.h"
 
 namespace gaios::rsm {
@@ -51,39 +52,45 @@ absl::Status CheckOptions(const ClientOptions& options) {
     return absl::InvalidArgumentError(
         "a timeout or interval of ClientOptions is 0; leave it out for its default");
   }
-  for (std::size_t i = 0; i < options.replicas; ++i) {
-    const std::string path =
-        ClientSocketPath(options.directory, paxos::ReplicaId(static_cast<std::uint8_t>(i)));
-    if (absl::Status status = transport::shm::CheckSocketPath(path); !status.ok()) {
-      return status;
-    }
-  }
   return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Open(const ClientOptions& options, const base::Clock& clock) {
+  std::vector<std::unique_ptr<ClientConnection>> connections;
+  for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {
+    const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
+    if (absl::Status status = transport::shm::CheckSocketPath(ClientSocketPath(options.directory, id));
+        !status.ok()) {
+      return status;
+    }
+    connections.push_back(std::make_unique<ShmConnection>(options.directory, id, options.group));
+  }
+  return OpenWith(options, std::move(connections), clock);
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::OpenWith(
+    const ClientOptions& options, std::vector<std::unique_ptr<ClientConnection>> connections,
+    const base::Clock& clock) {
   if (absl::Status status = CheckOptions(options); !status.ok()) {
     return status;
   }
-  return std::unique_ptr<Client>(new Client(options, clock));
+  GAIOS_CHECK(connections.size() >= options.replicas, "a connection for each replica that is looked for");
+  return std::unique_ptr<Client>(new Client(options, std::move(connections), clock));
 }
 
-Client::Client(const ClientOptions& options, const base::Clock& clock)
+Client::Client(const ClientOptions& options, std::vector<std::unique_ptr<ClientConnection>> connections,
+               const base::Clock& clock)
     : options_(options),
       clock_(clock),
+      connections_(std::move(connections)),
       places_(options.window),
       memory_(options.window * options.max_command_bytes),
       max_command_bytes_(options.max_command_bytes),
       heard_ns_(clock.NowNs()) {
-  connections_.reserve(paxos::kMaxReplicas);
-  for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {
-    const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
-    connections_.emplace_back(options.directory, id, options.group);
-    if (i < options.replicas) {
-      known_.Add(id);
-    }
+  for (std::size_t i = 0; i < options.replicas; ++i) {
+    known_.Add(paxos::ReplicaId(static_cast<std::uint8_t>(i)));
   }
 }
 
@@ -108,8 +115,8 @@ Submitted Client::Submit(std::span<const std::byte> command, std::uint64_t tag) 
   }
   ++count_;
   ++counters_.submitted;
-  if (sent_ + 1 == count_) {
-    static_cast<void>(SendNext(now_ns));
+  if (sent_ + 1 == count_ && SendNext(now_ns)) {
+    connections_[target_]->PassOnIfIdle(now_ns);
   }
   return Submitted::kSubmitted;
 }
@@ -126,7 +133,7 @@ bool Client::SendNext(std::uint64_t now_ns) {
   header.kind = RequestKind::kCommand;
   const std::span<const std::byte> command(memory_.data() + at * options_.max_command_bytes,
                                            places_[at].bytes);
-  if (!connections_[target_].Send(header, command)) {
+  if (!connections_[target_]->Send(header, command)) {
     return false;
   }
   ++next_request_;
@@ -147,7 +154,7 @@ void Client::Send(std::uint64_t now_ns) {
   RequestHeader header;
   header.request = next_request_;
   header.kind = RequestKind::kOpenSession;
-  if (connections_[target_].Send(header, {})) {
+  if (connections_[target_]->Send(header, {})) {
     ++next_request_;
     opening_ = true;
   }
@@ -160,15 +167,16 @@ bool Client::Poll(ClientListener& listener) {
   GAIOS_CHECK(!polling_, "Poll() was called by its listener");
   polling_ = true;
   const std::uint64_t now_ns = clock_.NowNs();
+  connections_[target_]->Fetch(now_ns);
   bool worked = TakeResponses(listener, now_ns);
   if (now_ns >= next_check_ns_) {
     CheckConnection(now_ns);
   }
   const std::size_t asked = target_;
-  if (connections_[asked].state() == ShmConnection::State::kLost) {
+  if (connections_[asked]->state() == ClientConnection::State::kLost) {
     // It may have answered before it died.
     static_cast<void>(TakeResponses(listener, now_ns));
-    connections_[asked].Close();
+    connections_[asked]->Close();
     ++counters_.lost_connections;
     if (target_ == asked) {
       AskNext(now_ns);
@@ -186,13 +194,15 @@ bool Client::Poll(ClientListener& listener) {
     AskNext(now_ns);
   }
   Send(now_ns);
+  connections_[target_]->PassOn(now_ns);
   polling_ = false;
   return worked;
 }
 
 void Client::CheckConnection(std::uint64_t now_ns) {
   next_check_ns_ = now_ns + std::min(kCheckIntervalNs, options_.connect_interval_ns);
-  ShmConnection& connection = connections_[target_];
+  TendOthers(now_ns);
+  ClientConnection& connection = *connections_[target_];
   const bool was_ready = connection.ready();
   connection.Advance();
   if (connection.ready()) {
@@ -201,9 +211,9 @@ void Client::CheckConnection(std::uint64_t now_ns) {
   if (connection.ready() && !was_ready) {
     max_command_bytes_ = std::min(options_.max_command_bytes, connection.max_command_bytes());
   }
-  if (connection.state() == ShmConnection::State::kDown) {
+  if (connection.state() == ClientConnection::State::kDown) {
     if (++failed_in_a_row_ >= kFailuresBeforeOthers) {
-      for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {  // the group may be other replicas by now
+      for (std::size_t i = 0; i < connections_.size(); ++i) {  // the group may be other replicas by now
         known_.Add(paxos::ReplicaId(static_cast<std::uint8_t>(i)));
       }
     }
@@ -212,13 +222,27 @@ void Client::CheckConnection(std::uint64_t now_ns) {
   }
 }
 
+// Those that were asked before and are still connected: so that they need not send again what nobody reads.
+void Client::TendOthers(std::uint64_t now_ns) {
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    if (i == target_ || !connections_[i]->ready()) {
+      continue;
+    }
+    connections_[i]->Fetch(now_ns);
+    connections_[i]->PassOn(now_ns);
+    if (!connections_[i]->ready()) {
+      connections_[i]->Close();
+    }
+  }
+}
+
 bool Client::TakeResponses(ClientListener& listener, std::uint64_t now_ns) {
   const std::size_t asked = target_;
-  ShmConnection& connection = connections_[asked];
+  ClientConnection& connection = *connections_[asked];
   bool worked = false;
   // Each turn ends, even when the listener submits a command for each that is answered.
   for (std::size_t i = 0; i < 2 * Sessions::kWindow && target_ == asked; ++i) {
-    const std::optional<ShmConnection::Response> response = connection.FrontResponse();
+    const std::optional<ClientConnection::Response> response = connection.FrontResponse();
     if (!response.has_value()) {
       break;
     }
@@ -240,7 +264,7 @@ bool Client::TakeResponses(ClientListener& listener, std::uint64_t now_ns) {
   return worked;
 }
 
-void Client::Answered(const ShmConnection::Response& response, ClientListener& listener,
+void Client::Answered(const ClientConnection::Response& response, ClientListener& listener,
                       std::uint64_t now_ns) {
   switch (response.header.status) {
     case ResponseStatus::kCommitted:
@@ -268,7 +292,7 @@ void Client::Answered(const ShmConnection::Response& response, ClientListener& l
   Pause(now_ns);
 }
 
-void Client::SessionAnswered(const ShmConnection::Response& response, std::uint64_t now_ns) {
+void Client::SessionAnswered(const ClientConnection::Response& response, std::uint64_t now_ns) {
   opening_ = false;
   std::uint64_t session = 0;
   if (static_cast<Applied>(response.header.applied) == Applied::kApplied &&
@@ -285,7 +309,7 @@ void Client::SessionAnswered(const ShmConnection::Response& response, std::uint6
   ++counters_.sessions_opened;
 }
 
-void Client::CommandAnswered(const ShmConnection::Response& response, ClientListener& listener,
+void Client::CommandAnswered(const ClientConnection::Response& response, ClientListener& listener,
                              std::uint64_t now_ns) {
   const auto how = static_cast<Applied>(response.header.applied);
   switch (how) {
@@ -421,9 +445,9 @@ absl::StatusOr<std::vector<std::byte>> Client::Call(std::span<const std::byte> c
 
 std::string Client::trouble() const {
   std::string why;
-  for (const ShmConnection& connection : connections_) {
-    if (!connection.failure().empty()) {
-      absl::StrAppend(&why, why.empty() ? "" : "; ", connection.failure());
+  for (const std::unique_ptr<ClientConnection>& connection : connections_) {
+    if (!connection->failure().empty()) {
+      absl::StrAppend(&why, why.empty() ? "" : "; ", connection->failure());
     }
   }
   return why;

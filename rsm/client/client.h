@@ -12,9 +12,10 @@
 // All that was under way in that session is then unknown, and later commands go into a new one: the same
 // command submitted again is another one, and both may be applied.
 //
-// Poll() must be called often; it does the work and calls the listener, which may Submit(). It never blocks,
-// and makes system calls only while connecting and, every kCheckIntervalNs, to see whether the replica still
-// lives. Nothing allocates after Open but connecting. One thread.
+// Poll() must be called often; it does the work and calls the listener, which may Submit(). It never blocks.
+// On the host of a replica it makes system calls only while connecting and, every kCheckIntervalNs, to see
+// whether the replica still lives; over the network (network/network_client.h) it makes some in every turn.
+// Nothing allocates after Open but connecting. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +32,7 @@
 #include "gaios/paxos/limits.h"
 #include "gaios/paxos/replica_set.h"
 #include "gaios/paxos/types.h"
-#include "gaios/rsm/client/shm_connection.h"
+#include "gaios/rsm/client/connection.h"
 #include "gaios/rsm/client/wire.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/rsm/sessions.h"
@@ -94,6 +95,11 @@ class Client {
   // names the option that is wrong.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Client>> Open(const ClientOptions& options,
                                                                     const base::Clock& clock);
+  // By connections of the caller's own, by replica id, at least options.replicas of them: others are never
+  // asked. `directory` and `group` of the options are not looked at.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Client>> OpenWith(
+      const ClientOptions& options, std::vector<std::unique_ptr<ClientConnection>> connections,
+      const base::Clock& clock);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -109,7 +115,7 @@ class Client {
 
   [[nodiscard]] std::size_t outstanding() const { return count_; }
   // It has a session at a leader, or had when it last heard from one: commands go out at once.
-  [[nodiscard]] bool ready() const { return session_ != 0 && connections_[target_].ready(); }
+  [[nodiscard]] bool ready() const { return session_ != 0 && connections_[target_]->ready(); }
   // Whom it sends to.
   [[nodiscard]] paxos::ReplicaId target() const {
     return paxos::ReplicaId(static_cast<std::uint8_t>(target_));
@@ -127,13 +133,15 @@ class Client {
     std::size_t bytes = 0;
   };
 
-  Client(const ClientOptions& options, const base::Clock& clock);
+  Client(const ClientOptions& options, std::vector<std::unique_ptr<ClientConnection>> connections,
+         const base::Clock& clock);
 
   void CheckConnection(std::uint64_t now_ns);
+  void TendOthers(std::uint64_t now_ns);
   bool TakeResponses(ClientListener& listener, std::uint64_t now_ns);
-  void Answered(const ShmConnection::Response& response, ClientListener& listener, std::uint64_t now_ns);
-  void SessionAnswered(const ShmConnection::Response& response, std::uint64_t now_ns);
-  void CommandAnswered(const ShmConnection::Response& response, ClientListener& listener,
+  void Answered(const ClientConnection::Response& response, ClientListener& listener, std::uint64_t now_ns);
+  void SessionAnswered(const ClientConnection::Response& response, std::uint64_t now_ns);
+  void CommandAnswered(const ClientConnection::Response& response, ClientListener& listener,
                        std::uint64_t now_ns);
   void Redirected(std::uint8_t leader, std::uint64_t now_ns);
   void Send(std::uint64_t now_ns);
@@ -154,9 +162,9 @@ class Client {
 
   const ClientOptions options_;
   const base::Clock& clock_;
-  std::vector<ShmConnection> connections_;  // by id; only the target's is advanced
-  paxos::ReplicaSet known_;                 // whom it asks in turn
-  std::size_t failed_in_a_row_ = 0;         // of them that could not be connected to
+  std::vector<std::unique_ptr<ClientConnection>> connections_;  // by id; only the target's is advanced
+  paxos::ReplicaSet known_;                                     // whom it asks in turn
+  std::size_t failed_in_a_row_ = 0;                             // of them that could not be connected to
   std::size_t target_ = 0;
 
   // Commands under way, a ring, oldest first; place i has the bytes at i * max_command_bytes. The first

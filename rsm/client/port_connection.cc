@@ -33,6 +33,14 @@ constexpr const char* kNoMemoryText =
 PortConnection::PortConnection(base::UniqueFd socket, const PortIdentity& identity, std::uint64_t now_ns)
     : identity_(identity), accepted_ns_(now_ns), socket_(std::move(socket)) {}
 
+PortConnection::PortConnection(const PortIdentity& identity, const RingReader& requests,
+                               const RingWriter& responses)
+    : identity_(identity),
+      accepted_ns_(0),
+      state_(State::kServing),
+      requests_(requests),
+      responses_(responses) {}
+
 void PortConnection::CheckSocket(std::uint64_t now_ns, std::size_t max_command_bytes) {
   if (end_ != End::kNone) {
     return;

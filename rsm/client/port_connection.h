@@ -47,6 +47,10 @@ class PortConnection final : public ProposalListener {
   // A connection accepted at `now_ns`.
   PortConnection(base::UniqueFd socket, const PortIdentity& identity, std::uint64_t now_ns);
 
+  // One that is served from the start, by rings that its owner fills and empties: those of a client of the
+  // network. The memory outlives it. CheckSocket and Prepare are not for it.
+  PortConnection(const PortIdentity& identity, const RingReader& requests, const RingWriter& responses);
+
   // Looks at the socket. Makes system calls.
   void CheckSocket(std::uint64_t now_ns, std::size_t max_command_bytes);
   // Makes some more of the rings' memory present and, when all is, hands it to the client. Returns whether
@@ -54,6 +58,13 @@ class PortConnection final : public ProposalListener {
   bool Prepare(std::size_t max_command_bytes);
   // Takes up to `limit` requests. Returns whether there were any.
   bool Serve(Replica& replica, std::size_t limit);
+
+  // Its client is gone, or is to be.
+  void Leave(End why) {
+    if (end_ == End::kNone) {
+      Close(why);
+    }
+  }
 
   [[nodiscard]] End end() const { return end_; }
   [[nodiscard]] bool finished() const { return end_ != End::kNone && under_way_ == 0; }

@@ -30,9 +30,12 @@ gaios_layer_sees(snapshot base paxos_types paxos config snapshot_facts state_mac
 gaios_layer_sees(snapshots base paxos_types paxos transport transport_bootstrap transport_shm engine snapshot snapshot_facts
                  state_machine replica config)
 gaios_layer_sees(client base paxos_types paxos transport transport_shm engine snapshot_facts state_machine replica)
+gaios_layer_sees(network_client base paxos_types paxos transport transport_shm transport_bootstrap transport_udp
+                 transport_udp_authenticator transport_udp_port transport_udp_socket_port engine snapshot_facts
+                 state_machine replica client)
 gaios_layer_sees(node base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
-                 state_machine replica config client ${network})
+                 state_machine replica config client network_client ${network})
 gaios_layer_sees(doctor)
 gaios_layer_sees(verdict)
 gaios_layer_sees(commands base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
-                 state_machine order_book feeds replica config client node doctor verdict ${network})
+                 state_machine order_book feeds replica config client network_client node doctor verdict ${network})

@@ -90,7 +90,7 @@ std::string ConfigText(const std::string& directory, const GroupSettings& settin
       "\nstate_machine = \"counter\"\n", extra);
   const bool networked = settings.transport != rsm::TransportKind::kShm;
   LoopbackNetwork network;
-  if (networked) {
+  if (networked || settings.network_clients) {
     absl::StatusOr<LoopbackNetwork> made =
         LoopbackNetwork::Make(std::filesystem::path(directory).parent_path(), settings.replicas);
     GAIOS_CHECK(made.ok(), "a scratch directory takes a key, and ports are free");
@@ -98,7 +98,8 @@ std::string ConfigText(const std::string& directory, const GroupSettings& settin
     text += network.Credentials();
   }
   for (std::size_t i = 0; i < settings.replicas; ++i) {
-    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n", networked ? network.Address(i) : "");
+    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n", networked ? network.Address(i) : "",
+                    settings.network_clients ? network.ClientAddress(i) : "");
   }
   return text;
 }

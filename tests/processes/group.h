@@ -63,6 +63,7 @@ struct GroupSettings {
   std::uint64_t capacity_bytes = std::uint64_t{1} << 20;
   bool start = true;  // the replicas, not only the group
   rsm::TransportKind transport = rsm::TransportKind::kShm;
+  bool network_clients = false;  // it serves them
 };
 // The text of a config. `extra` goes before the replicas.
 [[nodiscard]] std::string ConfigText(const std::string& directory, const GroupSettings& settings,

@@ -159,6 +159,33 @@ TEST(Config, EveryKeyOfUdpIsRead) {
   EXPECT_FALSE(config->udp.authenticate);
 }
 
+TEST(Config, ReplicasOfEveryTransportMayServeClientsOfTheNetwork) {
+  for (const std::string& text : {kMinimal, kVerbs, kUdp}) {
+    std::string served = text.find("[credentials]") == std::string::npos
+                             ? With(text, "[[replica]]\nid = 0\n", kCredentials + "[[replica]]\nid = 0\n")
+                             : text;
+    for (int id = 0; id < 3; ++id) {
+      const std::string line = "id = " + std::to_string(id) + "\n";
+      served = With(served, line, line + "client_address = \"10.0.0." + std::to_string(id + 1) + ":7500\"\n");
+    }
+    const absl::StatusOr<Config> config = ParseConfig(served, "a.toml");
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_TRUE(config->serves_network());
+    EXPECT_EQ(config->replicas[1].client_address, "10.0.0.2");
+    EXPECT_EQ(config->replicas[2].client_port, 7500);
+    EXPECT_EQ(config->clients.max, 64U);
+    EXPECT_EQ(config->clients.payload_bytes, 1400U);
+    EXPECT_EQ(config->clients.silence_timeout_ns, 10'000'000'000U);
+    const absl::StatusOr<Config> all = ParseConfig(
+        served + "[clients]\nmax = 2\npayload_bytes = 8900\nsilence_timeout_ms = 3000\n", "a.toml");
+    ASSERT_TRUE(all.ok()) << all.status();
+    EXPECT_EQ(all->clients.max, 2U);
+    EXPECT_EQ(all->clients.payload_bytes, 8900U);
+    EXPECT_EQ(all->clients.silence_timeout_ns, 3'000'000'000U);
+  }
+  EXPECT_FALSE(ParseConfig(kUdp, "a.toml")->serves_network());
+}
+
 TEST(Config, EveryKeyIsRead) {
   const absl::StatusOr<Config> config = ParseConfig(R"(
 group = "book"
@@ -342,6 +369,23 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"AuthenticateIsNoNumber",
               kUdp + "[udp]\nauthenticate = 1\n",
               {":18: udp.authenticate must be true or false"}},
+        Wrong{"ClientsOfNobody",
+              kUdp + "[clients]\nmax = 1\n",
+              {":17: clients says how", "no replica has a client_address"}},
+        Wrong{"ClientAddressOfOneAlone",
+              With(kUdp, "id = 1\n", "id = 1\nclient_address = \"10.0.0.2:7500\"\n"),
+              {"replica 0 has no client_address, and others have"}},
+        Wrong{"ClientAddressThatIsNone",
+              With(kUdp, "id = 0\n", "id = 0\nclient_address = \"host:7500\"\n"),
+              {":9: replica.client_address is \"host:7500\"", "IPv4"}},
+        Wrong{"ClientAddressInUse",
+              With(With(With(kUdp, "id = 0\n", "id = 0\nclient_address = \"10.0.0.1:7400\"\n"), "id = 1\n",
+                        "id = 1\nclient_address = \"10.0.0.2:7500\"\n"),
+                   "id = 2\n", "id = 2\nclient_address = \"10.0.0.3:7500\"\n"),
+              {"replica 0 has a client_address that is in use already, 10.0.0.1 port 7400"}},
+        Wrong{"ClientsWithoutCredentials",
+              With(kMinimal, "id = 0\n", "id = 0\nclient_address = \"10.0.0.1:7500\"\n"),
+              {"credentials is missing: clients of the network"}},
         Wrong{"UdpWithoutCredentials", With(kUdp, kCredentials, ""), {"credentials is missing"}},
         Wrong{"SixForDatagrams",
               With(kUdp, "udp_address = \"10.0.0.3:7402\"\n", ""),

@@ -123,7 +123,7 @@ absl::StatusOr<std::unique_ptr<SocketPort>> SocketPort::Open(const SocketPortOpt
         absl::StrCat("datagrams of ", options.max_payload, " bytes do not go whole through ", interface->name,
                      ", whose MTU is ", interface->mtu,
                      ": write payload_bytes = ", static_cast<std::size_t>(interface->mtu) - kIpv4AndUdpBytes,
-                     " or less in the [udp] section, or raise the MTU (ip link set ", interface->name,
+                     " or less where the config has it, or raise the MTU (ip link set ", interface->name,
                      " mtu ", options.max_payload + kIpv4AndUdpBytes, ")"));
   }
   socklen_t length = sizeof(address);

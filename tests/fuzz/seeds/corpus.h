@@ -65,6 +65,7 @@ void WriteBookSeeds(const Corpus& corpus);
 void WriteBootstrapSeeds(const Corpus& corpus);
 void WriteFeedSeeds(const Corpus& corpus);
 void WriteUdpSeeds(const Corpus& corpus);
+void WriteNetworkSeeds(const Corpus& corpus);
 void WriteFrameSeeds(const Corpus& corpus);  // where there is DPDK
 
 }  // namespace gaios::fuzz

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   gaios::fuzz::WriteBookSeeds(corpus);
   gaios::fuzz::WriteFeedSeeds(corpus);
   gaios::fuzz::WriteUdpSeeds(corpus);
+  gaios::fuzz::WriteNetworkSeeds(corpus);
   gaios::fuzz::WriteBootstrapSeeds(corpus);
 #ifdef GAIOS_WITH_DPDK
   gaios::fuzz::WriteFrameSeeds(corpus);
