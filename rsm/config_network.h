@@ -11,6 +11,8 @@ namespace gaios::rsm {
 [[nodiscard]] TransportKind ReadTransport(Section& top);
 void ReadVerbs(Section& top, Section& verbs, Config& config);
 void ReadUdp(Section& top, Section& udp, Config& config);
+// Once [udp] is known.
+void ReadDpdk(Section& top, Section& dpdk, Config& config);
 void ReadCredentials(Section& top, Section& credentials, Config& config);
 void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& replica);
 // Once all replicas are known.

@@ -53,6 +53,7 @@ struct LinkCounters {
   std::uint64_t rtt_ns = 0;     // 0: this path does not measure it
   std::uint64_t loss = 0;       // packets known to be lost; 0 where this path does not count them
   std::uint64_t switches = 0;   // changes of path; 0 with one path
+  std::uint64_t path = 0;       // a PathKind
 };
 
 // A fail-over that this replica won, by its steps; each is the time since the end of the step before.
@@ -68,7 +69,7 @@ struct FailoverCounters {
 
 struct CounterData {
   static constexpr std::size_t kFailovers = 8;
-  static constexpr std::size_t kTransportPlaces = 63;
+  static constexpr std::size_t kTransportPlaces = 95;
 
   std::uint64_t incarnation = 0;
   std::uint64_t role = 0;  // a paxos::Role; kLeader once it can commit
@@ -110,7 +111,7 @@ struct CounterData {
 };
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
-static_assert(sizeof(LinkCounters) == 64 && sizeof(FailoverCounters) == 48);
+static_assert(sizeof(LinkCounters) == 72 && sizeof(FailoverCounters) == 48);
 static_assert(offsetof(CounterData, links) == std::size_t{22} * 8 &&
               offsetof(CounterData, failovers) == std::size_t{23} * 8 + sizeof(LinkCounters) * 6);
 
@@ -132,7 +133,7 @@ struct CounterSnapshot {
 
 class Counters {
  public:
-  static constexpr std::uint32_t kVersion = 3;
+  static constexpr std::uint32_t kVersion = 4;
   static constexpr std::uint64_t kIntervalNs = 1'000'000;
   static constexpr std::size_t kMaxGroupBytes = 63;
 

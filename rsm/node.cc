@@ -126,6 +126,7 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   options_of_transport.group_name = group_name_;
   options_of_transport.replicas = began_with_;
   options_of_transport.clock = clock_.get();
+  options_of_transport.dpdk = options.dpdk;
   absl::StatusOr<std::unique_ptr<NodeTransport>> transport =
       OpenNodeTransport(config, options_of_transport, std::move(lock));
   if (!transport.ok()) {

@@ -32,7 +32,13 @@ gaios_layer_sees(snapshots base paxos_types paxos transport transport_shm engine
 gaios_layer_sees(client base paxos_types paxos transport transport_shm engine snapshot_facts state_machine replica)
 gaios_layer_sees(node base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
                  state_machine replica config client ${network})
+set(dpdk)
+if(GAIOS_DPDK)
+  set(dpdk transport_udp_dpdk)
+endif()
+gaios_layer_sees(node_dpdk base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
+                 state_machine replica config client node ${network} ${dpdk})
 gaios_layer_sees(doctor)
 gaios_layer_sees(verdict)
 gaios_layer_sees(commands base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
-                 state_machine order_book feeds replica config client node doctor verdict ${network})
+                 state_machine order_book feeds replica config client node node_dpdk doctor verdict ${network} ${dpdk})
