@@ -14,6 +14,7 @@
 #include "gaios/cli/doctor/system.h"
 #include "gaios/cli/write_json.h"
 #include "gaios/rsm/config.h"
+#include "gaios/rsm/node_dpdk.h"
 #include "gaios/rsm/node_transport.h"
 
 namespace gaios::cli {
@@ -34,21 +35,29 @@ Deployment DeploymentOf(const rsm::Config& config) {
 }
 
 // The device that the config asks for; nothing where it asks for none.
-std::optional<Finding> DeviceOf(const rsm::Config& config) {
-  const absl::StatusOr<std::string> device = rsm::DescribeDevice(config);
+Findings DeviceOf(const rsm::Config& config) {
+  const std::string page =
+      config.udp.port == rsm::PortKind::kDpdk ? "see docs/dpdk.md" : "see docs/several-hosts.md";
+  const absl::StatusOr<std::optional<rsm::DeviceDescription>> device =
+      rsm::DescribeDevice(config, rsm::Dpdk());
   if (!device.ok()) {
-    return Finding{"deployment_device", Level::kError, std::string(device.status().message()),
-                   "see docs/several-hosts.md"};
+    return {{"deployment_device", Level::kError, std::string(device.status().message()), page}};
   }
-  return device->empty() ? std::nullopt
-                         : std::optional(Finding{"deployment_device", Level::kOk, *device, ""});
+  Findings findings;
+  if (device->has_value()) {
+    findings.push_back({"deployment_device", Level::kOk, (*device)->text, ""});
+    for (const std::string& warning : (*device)->warnings) {
+      findings.push_back({"deployment_device", Level::kWarning, warning, page});
+    }
+  }
+  return findings;
 }
 
 }  // namespace
 
 int RunDoctor(const std::string& config_path, const std::string& json) {
   std::optional<Deployment> deployment;
-  std::optional<Finding> device;
+  Findings device;
   if (!config_path.empty()) {
     const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(config_path);
     if (!config.ok()) {
@@ -62,9 +71,7 @@ int RunDoctor(const std::string& config_path, const std::string& json) {
   }
   const BuiltWith built_with = ThisBuild();
   Findings findings = Examine(System(), built_with, deployment);
-  if (device.has_value()) {
-    findings.push_back(*device);
-  }
+  findings.insert(findings.end(), device.begin(), device.end());
   if (!json.empty()) {
     const absl::Status written = WriteJson(nlohmann::json::parse(FindingsJson(findings, built_with)), json);
     if (!written.ok()) {

@@ -42,7 +42,7 @@ constexpr std::uint64_t kMaxLogsBytes = std::uint64_t{64} << 30;
 constexpr auto kTopKeys = std::to_array<std::string_view>(
     {"group", "epoch", "transport", "directory", "capacity_bytes", "state_machine", "idle", "max_batch_bytes",
      "timing", "sessions", "hash_interval_commands", "fill_mib_per_second", "snapshot", "verbs", "udp",
-     "clients", "credentials", "replica"});
+     "clients", "dpdk", "credentials", "replica"});
 constexpr auto kTimingKeys =
     std::to_array<std::string_view>({"heartbeat_interval_ms", "suspect_timeout_ms", "suspect_timeout_most_ms",
                                      "election_jitter_ms", "election_timeout_ms", "drop_timeout_ms"});
@@ -247,6 +247,8 @@ absl::StatusOr<Config> FromTable(const toml::table& table, const std::string& na
   ReadUdp(top, udp, config);
   Section clients(Subtable(top, "clients"), "clients", name, status);
   ReadClients(top, clients, config);
+  Section dpdk(Subtable(top, "dpdk"), "dpdk", name, status);
+  ReadDpdk(top, dpdk, config);
   Section credentials(Subtable(top, "credentials"), "credentials", name, status);
   ReadCredentials(top, credentials, config);
   ReadReplicas(top, name, status, config);

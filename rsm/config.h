@@ -59,10 +59,24 @@ struct VerbsConfig {
   std::uint8_t service_level = 0;
 };
 
-// [udp], for all replicas alike.
+// What carries the datagrams of a replica.
+enum class PortKind : std::uint8_t { kSocket, kDpdk };
+[[nodiscard]] std::string_view PortKindName(PortKind kind);  // as in the file
+
+// [udp]. All replicas must have the same, but for `port`.
 struct UdpConfig {
   std::size_t payload_bytes = 1400;  // of a datagram, at most; 28 less than the MTU is the most that helps
   bool authenticate = true;          // false: for a network segment that nobody else can send to
+  PortKind port = PortKind::kSocket;
+};
+
+// [dpdk], of the host that reads the file (transport/udp/dpdk/options.h).
+struct DpdkConfig {
+  std::string device;             // a PCI address, or DPDK's name of a virtual device
+  std::uint8_t prefix_bits = 24;  // of the network in which udp_address is
+  std::string gateway;            // to other networks, IPv4 and numeric; empty: none
+  std::uint16_t mtu = 0;          // 0: that of the interface; 1,500 for a card
+  std::string hugepages = "if_free";
 };
 
 // [clients], of the network, for all replicas alike. With every transport.
@@ -115,6 +129,7 @@ struct Config {
   VerbsConfig verbs;
   UdpConfig udp;
   ClientsConfig clients;
+  DpdkConfig dpdk;
   CredentialsConfig credentials;
 
   std::vector<ReplicaConfig> replicas;  // [[replica]], in the order of their ids, which are 0, 1, ...

@@ -19,7 +19,13 @@ namespace {
 
 constexpr auto kVerbsKeys = std::to_array<std::string_view>(
     {"device", "port", "fence", "ack_timeout", "retries", "traffic_class", "service_level"});
-constexpr auto kUdpKeys = std::to_array<std::string_view>({"payload_bytes", "authenticate"});
+constexpr auto kUdpKeys = std::to_array<std::string_view>({"payload_bytes", "authenticate", "port"});
+constexpr auto kPorts = std::to_array<std::string_view>({"socket", "dpdk"});
+constexpr auto kDpdkKeys =
+    std::to_array<std::string_view>({"device", "prefix_bits", "gateway", "mtu", "hugepages"});
+constexpr auto kHugepages = std::to_array<std::string_view>({"if_free", "require", "never"});
+// Of IPv4 and UDP, in front of what a datagram carries.
+constexpr std::size_t kHeaderBytes = 28;
 constexpr auto kClientsKeys = std::to_array<std::string_view>({"max", "payload_bytes", "silence_timeout_ms"});
 constexpr auto kFences = std::to_array<std::string_view>({"qp_error", "mr_deregistration"});
 constexpr auto kCredentialKeys =
@@ -62,6 +68,10 @@ std::string_view TransportKindName(TransportKind kind) {
       return "udp";
   }
   return "unknown";
+}
+
+std::string_view PortKindName(PortKind kind) {
+  return kPorts[static_cast<std::size_t>(kind)];
 }
 
 TransportKind ReadTransport(Section& top) {
@@ -107,6 +117,61 @@ void ReadUdp(Section& top, Section& udp, Config& config) {
   udp.AllowOnly(kUdpKeys);
   udp.Read("payload_bytes", {512, 8900}, 1, config.udp.payload_bytes);
   udp.ReadFlag("authenticate", config.udp.authenticate);
+  if (udp.Find("port") == nullptr) {
+    return;
+  }
+  const std::string port = udp.RequiredText("port");
+  if (port == PortKindName(PortKind::kDpdk)) {
+    config.udp.port = PortKind::kDpdk;
+  } else if (port != PortKindName(PortKind::kSocket)) {
+    udp.FailAt("port", absl::StrCat("is \"", port, "\"; known are ", Listed(kPorts),
+                                    "; left out, it is kernel sockets. The number of a UDP port belongs "
+                                    "into udp_address of a replica"));
+  }
+}
+
+void ReadDpdk(Section& top, Section& dpdk, Config& config) {
+  const bool given = top.Find("dpdk") != nullptr;
+  if (config.udp.port != PortKind::kDpdk) {
+    if (given) {
+      top.FailAt("dpdk",
+                 "is for datagrams that DPDK carries: set transport = \"udp\", and port = \"dpdk\" in the "
+                 "[udp] section, or leave it out");
+    }
+    return;
+  }
+  if (!given) {
+    top.FailAt("dpdk",
+               "is missing, and port = \"dpdk\" in the [udp] section needs it: add a section [dpdk] with "
+               "device, a PCI address such as \"0000:01:00.0\" or a virtual device such as "
+               "\"net_af_packet0,iface=eth1\"");
+    return;
+  }
+  dpdk.AllowOnly(kDpdkKeys);
+  config.dpdk.device = dpdk.RequiredText("device");
+  dpdk.Read("prefix_bits", {1, 32}, 1, config.dpdk.prefix_bits);
+  dpdk.Read("mtu", {576, 9216}, 1, config.dpdk.mtu);
+  if (config.dpdk.mtu != 0 && config.udp.payload_bytes + kHeaderBytes > config.dpdk.mtu) {
+    dpdk.FailAt("mtu", absl::StrCat("is ", config.dpdk.mtu, ", and datagrams with ", config.udp.payload_bytes,
+                                    " bytes do not fit: raise it, or lower udp.payload_bytes to ",
+                                    config.dpdk.mtu - kHeaderBytes));
+  }
+  if (dpdk.Find("gateway") != nullptr) {
+    config.dpdk.gateway = dpdk.RequiredText("gateway");
+    if (!IsNumericAddress(config.dpdk.gateway, AF_INET)) {
+      dpdk.FailAt("gateway",
+                  absl::StrCat("is \"", config.dpdk.gateway,
+                               "\"; it must be an IPv4 address in numbers, without a port, such as "
+                               "\"10.1.0.254\""));
+    }
+  }
+  if (dpdk.Find("hugepages") != nullptr) {
+    config.dpdk.hugepages = dpdk.RequiredText("hugepages");
+    if (std::find(kHugepages.begin(), kHugepages.end(), config.dpdk.hugepages) == kHugepages.end()) {
+      dpdk.FailAt("hugepages",
+                  absl::StrCat("is \"", config.dpdk.hugepages, "\"; known are ", Listed(kHugepages)));
+    }
+  }
 }
 
 void ReadClients(Section& top, Section& clients, Config& config) {

@@ -13,6 +13,8 @@ void ReadVerbs(Section& top, Section& verbs, Config& config);
 void ReadUdp(Section& top, Section& udp, Config& config);
 // Before the replicas are known.
 void ReadClients(Section& top, Section& clients, Config& config);
+// Once [udp] is known.
+void ReadDpdk(Section& top, Section& dpdk, Config& config);
 void ReadCredentials(Section& top, Section& credentials, Config& config);
 void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& replica);
 // Once all replicas are known.

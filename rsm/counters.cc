@@ -226,6 +226,7 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
     const PathFacts path = transport.path(id);
     link.rtt_ns = path.rtt_ns;
     link.loss = path.loss;
+    link.path = static_cast<std::uint64_t>(path.kind);
     link.lag_bytes = end > link.applied ? end - link.applied : 0;
     if (follower != nullptr && follower->in_sync) {
       data_.in_sync |= bit;

@@ -55,6 +55,7 @@ struct LinkCounters {
   std::uint64_t rtt_ns = 0;     // 0: this path does not measure it
   std::uint64_t loss = 0;       // packets known to be lost; 0 where this path does not count them
   std::uint64_t switches = 0;   // changes of path; 0 with one path
+  std::uint64_t path = 0;       // a PathKind
 };
 
 // A fail-over that this replica won, by its steps; each is the time since the end of the step before.
@@ -70,7 +71,7 @@ struct FailoverCounters {
 
 struct CounterData {
   static constexpr std::size_t kFailovers = 8;
-  static constexpr std::size_t kTransportPlaces = 63;
+  static constexpr std::size_t kTransportPlaces = 95;
   static constexpr std::size_t kNetworkPlaces = 47;
 
   std::uint64_t incarnation = 0;
@@ -115,13 +116,13 @@ struct CounterData {
   std::uint64_t elections_begun = 0;
   std::uint64_t elections_won = 0;
   std::uint64_t silence_limit_ns = 0;  // after so much silence it suspects its leader
-  std::uint64_t network_count = 0;   // of `network`; 0 where there are no clients of the network
+  std::uint64_t network_count = 0;     // of `network`; 0 where there are no clients of the network
   std::array<std::uint64_t, kNetworkPlaces> network = {};  // by NetworkCounter
 };
 static_assert(kNetworkCounters <= CounterData::kNetworkPlaces);
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
-static_assert(sizeof(LinkCounters) == 64 && sizeof(FailoverCounters) == 48);
+static_assert(sizeof(LinkCounters) == 72 && sizeof(FailoverCounters) == 48);
 static_assert(offsetof(CounterData, links) == std::size_t{22} * 8 &&
               offsetof(CounterData, failovers) == std::size_t{23} * 8 + sizeof(LinkCounters) * 6);
 

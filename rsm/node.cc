@@ -138,6 +138,7 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
     network_ = *std::move(network);
     options_of_transport.network = network_.get();
   }
+  options_of_transport.dpdk = options.dpdk;
   absl::StatusOr<std::unique_ptr<NodeTransport>> transport =
       OpenNodeTransport(config, options_of_transport, std::move(lock));
   if (!transport.ok()) {

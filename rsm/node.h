@@ -31,6 +31,8 @@ namespace gaios::rsm {
 
 struct NodeOptions {
   ApplyObserver* apply_observer = nullptr;  // must outlive the node
+  // For a config that wants datagrams carried by DPDK: rsm::Dpdk() (node_dpdk.h), of gaios::node_dpdk.
+  const DpdkSupport* dpdk = nullptr;
 };
 
 class Node {

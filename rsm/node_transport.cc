@@ -19,6 +19,7 @@ class ShmNodeTransport final : public NodeTransport {
   std::vector<std::string> TakeNotices() override { return transport_->TakeNotices(); }
   [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->reserved_bytes(); }
   [[nodiscard]] std::optional<TransportCounters> counters() const override { return std::nullopt; }
+  [[nodiscard]] PathFacts path(paxos::ReplicaId /*peer*/) const override { return {.kind = PathKind::kShm}; }
 
  private:
   const std::unique_ptr<transport::shm::ShmTransport> transport_;
@@ -47,6 +48,20 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenShm(const Config& config,
 
 }  // namespace
 
+std::string_view PathKindName(PathKind kind) {
+  switch (kind) {
+    case PathKind::kShm:
+      return "shm";
+    case PathKind::kVerbs:
+      return "verbs";
+    case PathKind::kUdpSocket:
+      return "udp-socket";
+    case PathKind::kUdpDpdk:
+      return "udp-dpdk";
+  }
+  return "unknown";
+}
+
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(const Config& config,
                                                                  const NodeTransportOptions& options,
                                                                  transport::shm::IdLock lock) {
@@ -61,14 +76,25 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(const Config& c
   return absl::InternalError("a config of no transport");
 }
 
-absl::StatusOr<std::string> DescribeDevice(const Config& config) {
+absl::StatusOr<std::optional<DeviceDescription>> DescribeDevice(const Config& config,
+                                                                const DpdkSupport* dpdk) {
   switch (config.transport) {
     case TransportKind::kShm:
-      return std::string();
-    case TransportKind::kVerbs:
-      return DescribeVerbs(config);
-    case TransportKind::kUdp:
-      return DescribeUdp(config);
+      return std::nullopt;
+    case TransportKind::kVerbs: {
+      absl::StatusOr<std::string> text = DescribeVerbs(config);
+      if (!text.ok()) {
+        return text.status();
+      }
+      return DeviceDescription{.text = *std::move(text), .warnings = {}};
+    }
+    case TransportKind::kUdp: {
+      absl::StatusOr<DeviceDescription> described = DescribeUdp(config, dpdk);
+      if (!described.ok()) {
+        return described.status();
+      }
+      return *std::move(described);
+    }
   }
   return absl::InternalError("a config of no transport");
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -22,8 +23,14 @@
 
 namespace gaios::rsm {
 
-// What a transport has measured of the path to one peer.
+// What carries writes to a peer.
+enum class PathKind : std::uint8_t { kShm, kVerbs, kUdpSocket, kUdpDpdk };
+// As `gaios status` has it; "unknown" for what is none.
+[[nodiscard]] std::string_view PathKindName(PathKind kind);
+
+// What a transport knows of the path to one peer.
 struct PathFacts {
+  PathKind kind = PathKind::kShm;
   std::uint64_t rtt_ns = 0;  // 0: not measured
   std::uint64_t loss = 0;    // packets known to be lost, since the transport was opened
 };
@@ -40,10 +47,11 @@ class NodeTransport {
   [[nodiscard]] virtual std::size_t reserved_bytes() const = 0;
   // Nothing where replicas share a host.
   [[nodiscard]] virtual std::optional<TransportCounters> counters() const = 0;
-  [[nodiscard]] virtual PathFacts path(paxos::ReplicaId /*peer*/) const { return {}; }
+  [[nodiscard]] virtual PathFacts path(paxos::ReplicaId peer) const = 0;
 };
 
-class NodeNetwork;  // node_network.h
+class NodeNetwork;   // node_network.h
+struct DpdkSupport;  // node_port.h
 
 struct NodeTransportOptions {
   paxos::ReplicaId self;
@@ -54,6 +62,7 @@ struct NodeTransportOptions {
   const base::Clock* clock = nullptr;  // must outlive the transport
   bool fixed_members = true;           // the group is what its config says, for ever
   NodeNetwork* network = nullptr;      // null: nobody visits; must outlive the transport
+  const DpdkSupport* dpdk = nullptr;   // null: this program carries no datagrams by DPDK
 };
 
 // Reserves everything that may fail. FailedPrecondition when this build is without what the config asks for;
@@ -61,9 +70,15 @@ struct NodeTransportOptions {
 [[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(
     const Config& config, const NodeTransportOptions& options, transport::shm::IdLock lock);
 
-// The device or port that the config asks for, in a sentence; empty where the transport has none. Opens it.
-// Errors as above.
-[[nodiscard]] absl::StatusOr<std::string> DescribeDevice(const Config& config);
+struct DeviceDescription {
+  std::string text;                   // a sentence
+  std::vector<std::string> warnings;  // what works, and could be better
+};
+
+// The device or port that the config asks for, on this host; nothing where the transport has none. Opens it,
+// unless it is one of DPDK, which a replica may have. Errors as above.
+[[nodiscard]] absl::StatusOr<std::optional<DeviceDescription>> DescribeDevice(
+    const Config& config, const DpdkSupport* dpdk = nullptr);
 
 // Whether this build has it.
 [[nodiscard]] bool BuiltWith(TransportKind kind);

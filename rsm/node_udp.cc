@@ -9,13 +9,15 @@
 #include <absl/strings/str_join.h>
 
 #include "gaios/rsm/node_bootstrap.h"
+#include "gaios/rsm/node_port.h"
 #include "gaios/transport/udp/socket_port.h"
 #include "gaios/transport/udp/udp_transport.h"
 
 namespace gaios::rsm {
 namespace {
 
-TransportCounters CountersOf(const transport::udp::UdpTransport& transport) {
+// `count` adds what the port counts by itself, if anything.
+TransportCounters CountersOf(const transport::udp::UdpTransport& transport, CountPort count) {
   using enum TransportCounter;
   TransportCounters all;
   CountChannel(transport.channel_counters(), all);
@@ -42,19 +44,29 @@ TransportCounters CountersOf(const transport::udp::UdpTransport& transport) {
   all[kAcksSent] = udp.acks_sent;
   all[kAnswersLate] = udp.answers_late;
   all[kLinksSilent] = udp.links_silent;
-  const transport::udp::PortCounters& port = transport.port_counters();
+  const transport::udp::PortCounters& port = transport.port().counters();
   all[kDatagramsSent] = port.sent;
-  all[kDatagramsNotSent] = port.not_sent + port.unreachable;
+  all[kDatagramsNotSent] = port.not_sent;
+  all[kDatagramsUnreachable] = port.unreachable;
   all[kDatagramsReceived] = port.received;
   all[kDatagramsMissed] = port.missed;
+  all[kDatagramsMalformed] = port.malformed;
+  all[kDatagramsForeign] = port.foreign;
+  if (count != nullptr) {
+    count(transport.port(), all);
+  }
   return all;
 }
 
 class UdpNodeTransport final : public NodeTransport {
  public:
-  UdpNodeTransport(std::unique_ptr<transport::udp::UdpTransport> transport, transport::shm::IdLock lock,
-                   bool authenticate)
-      : lock_(std::move(lock)), transport_(std::move(transport)) {
+  // `facts`: of the port, which the transport has.
+  UdpNodeTransport(std::unique_ptr<transport::udp::UdpTransport> transport, PortFacts facts,
+                   transport::shm::IdLock lock, bool authenticate)
+      : lock_(std::move(lock)),
+        facts_(std::move(facts)),
+        transport_(std::move(transport)),
+        notices_(std::exchange(facts_.notices, {})) {
     if (!authenticate) {
       notices_.emplace_back(
           "datagrams are not authenticated (authenticate = false in the [udp] section): whoever can send to "
@@ -74,33 +86,60 @@ class UdpNodeTransport final : public NodeTransport {
     }
     return taken;
   }
-  [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->reserved_bytes(); }
-  [[nodiscard]] std::optional<TransportCounters> counters() const override { return CountersOf(*transport_); }
+  [[nodiscard]] std::size_t reserved_bytes() const override {
+    return transport_->reserved_bytes() + facts_.reserved_bytes;
+  }
+  [[nodiscard]] std::optional<TransportCounters> counters() const override {
+    return CountersOf(*transport_, facts_.count);
+  }
   [[nodiscard]] PathFacts path(paxos::ReplicaId peer) const override {
     const transport::udp::UdpLinkState link = transport_->link_state(peer);
-    return {.rtt_ns = link.rtt_ns, .loss = link.pieces_lost};
+    return {.kind = facts_.path, .rtt_ns = link.rtt_ns, .loss = link.pieces_lost};
   }
 
  private:
   const transport::shm::IdLock lock_;
+  PortFacts facts_;
   const std::unique_ptr<transport::udp::UdpTransport> transport_;
   std::vector<std::string> notices_;
 };
 
-absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> OpenPort(const Config& config,
-                                                                     const ReplicaConfig& replica,
-                                                                     std::uint16_t port) {
+absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> OpenSocket(const Config& config,
+                                                                       const ReplicaConfig& replica,
+                                                                       std::uint16_t port) {
   return transport::udp::SocketPort::Open(
       {.address = replica.udp_address, .port = port, .max_payload = config.udp.payload_bytes});
 }
 
-}  // namespace
+std::string Datagrams(const Config& config) {
+  return absl::StrCat("datagrams of up to ", config.udp.payload_bytes, " bytes, ",
+                      config.udp.authenticate ? "authenticated" : "not authenticated");
+}
 
-absl::StatusOr<std::string> DescribeUdp(const Config& config) {
+absl::Status WithoutDpdk() {
+  return absl::FailedPreconditionError(
+      "the config says port = \"dpdk\" in the [udp] section, and this program is without DPDK: install "
+      "libdpdk-dev and build again (a program of your own gives rsm::Dpdk() in NodeOptions::dpdk), or use "
+      "\"socket\"");
+}
+
+absl::StatusOr<NodePort> OpenPort(const Config& config, const ReplicaConfig& own,
+                                  const NodeTransportOptions& options) {
+  if (config.udp.port == PortKind::kDpdk) {
+    return options.dpdk == nullptr ? WithoutDpdk() : options.dpdk->open(config, own, options);
+  }
+  absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port = OpenSocket(config, own, own.udp_port);
+  if (!port.ok()) {
+    return port.status();
+  }
+  return NodePort{.port = *std::move(port), .facts = {}};
+}
+
+absl::StatusOr<DeviceDescription> DescribeSockets(const Config& config) {
   std::vector<std::string> here;
   for (const ReplicaConfig& replica : config.replicas) {
     // Any port: that of a replica that runs is in use.
-    const absl::Status opened = OpenPort(config, replica, 0).status();
+    const absl::Status opened = OpenSocket(config, replica, 0).status();
     if (opened.ok()) {
       here.push_back(absl::StrCat(replica.udp_address, " port ", replica.udp_port));
     } else if (!absl::IsFailedPrecondition(opened)) {
@@ -112,16 +151,32 @@ absl::StatusOr<std::string> DescribeUdp(const Config& config) {
         "this host has none of the addresses to which the config sends datagrams; see `ip addr`, and the "
         "replicas' address or udp_address");
   }
-  return absl::StrCat("UDP over kernel sockets at ", absl::StrJoin(here, ", "), ", datagrams of up to ",
-                      config.udp.payload_bytes, " bytes, ",
-                      config.udp.authenticate ? "authenticated" : "not authenticated");
+  return DeviceDescription{
+      .text = absl::StrCat("UDP over kernel sockets at ", absl::StrJoin(here, ", "), ", ", Datagrams(config)),
+      .warnings = {}};
+}
+
+}  // namespace
+
+absl::StatusOr<DeviceDescription> DescribeUdp(const Config& config, const DpdkSupport* dpdk) {
+  if (config.udp.port == PortKind::kSocket) {
+    return DescribeSockets(config);
+  }
+  if (dpdk == nullptr) {
+    return WithoutDpdk();
+  }
+  absl::StatusOr<DeviceDescription> described = dpdk->describe(config);
+  if (described.ok()) {
+    absl::StrAppend(&described->text, "; ", Datagrams(config));
+  }
+  return described;
 }
 
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config,
                                                        const NodeTransportOptions& options,
                                                        transport::shm::IdLock lock) {
   const ReplicaConfig& own = config.replicas[options.self.value()];
-  absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port = OpenPort(config, own, own.udp_port);
+  absl::StatusOr<NodePort> port = OpenPort(config, own, options);
   if (!port.ok()) {
     return port.status();
   }
@@ -140,11 +195,12 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config,
   udp.clock = options.clock;
   udp.authenticate = config.udp.authenticate;
   absl::StatusOr<std::unique_ptr<transport::udp::UdpTransport>> transport =
-      transport::udp::UdpTransport::Reserve(udp, *std::move(port), *std::move(channel));
+      transport::udp::UdpTransport::Reserve(udp, std::move(port->port), *std::move(channel));
   if (!transport.ok()) {
     return transport.status();
   }
-  return std::make_unique<UdpNodeTransport>(*std::move(transport), std::move(lock), config.udp.authenticate);
+  return std::make_unique<UdpNodeTransport>(*std::move(transport), std::move(port->facts), std::move(lock),
+                                            config.udp.authenticate);
 }
 
 }  // namespace gaios::rsm

@@ -16,9 +16,10 @@ namespace gaios::rsm {
                                                                      const NodeTransportOptions& options,
                                                                      transport::shm::IdLock lock);
 
-// As DescribeDevice: the addresses of the config that this host has, and whether datagrams of the configured
-// length fit. FailedPrecondition: it has none of them. Other errors are those of SocketPort::Open.
-[[nodiscard]] absl::StatusOr<std::string> DescribeUdp(const Config& config);
+// As DescribeDevice. Over kernel sockets: the addresses of the config that this host has, and whether
+// datagrams of the configured length fit. FailedPrecondition: it has none of them. Other errors are those of
+// SocketPort::Open. By DPDK: as DpdkSupport::describe.
+[[nodiscard]] absl::StatusOr<DeviceDescription> DescribeUdp(const Config& config, const DpdkSupport* dpdk);
 
 }  // namespace gaios::rsm
 

@@ -58,6 +58,9 @@ class VerbsNodeTransport final : public NodeTransport {
   [[nodiscard]] std::optional<TransportCounters> counters() const override {
     return CountersOf(transport_->channel_counters(), transport_->counters());
   }
+  [[nodiscard]] PathFacts path(paxos::ReplicaId /*peer*/) const override {
+    return {.kind = PathKind::kVerbs};
+  }
 
  private:
   const transport::shm::IdLock lock_;

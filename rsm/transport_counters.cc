@@ -130,6 +130,22 @@ std::string_view TransportCounterName(TransportCounter counter) {
       return "datagrams_received";
     case TransportCounter::kDatagramsMissed:
       return "datagrams_missed";
+    case TransportCounter::kDatagramsUnreachable:
+      return "datagrams_unreachable";
+    case TransportCounter::kDatagramsMalformed:
+      return "datagrams_malformed";
+    case TransportCounter::kDatagramsForeign:
+      return "datagrams_foreign";
+    case TransportCounter::kChecksumsWrong:
+      return "checksums_wrong";
+    case TransportCounter::kArpAsked:
+      return "arp_asked";
+    case TransportCounter::kArpAnswered:
+      return "arp_answered";
+    case TransportCounter::kArpConflicts:
+      return "arp_conflicts";
+    case TransportCounter::kPortLinksDown:
+      return "port_links_down";
   }
   GAIOS_CHECK(false, "no such counter");
   return "";
@@ -160,6 +176,9 @@ bool TellsOfTrouble(TransportCounter counter) {
     case TransportCounter::kDroppedForged:
     case TransportCounter::kLinksSilent:
     case TransportCounter::kDatagramsNotSent:
+    case TransportCounter::kChecksumsWrong:
+    case TransportCounter::kArpConflicts:
+    case TransportCounter::kPortLinksDown:
       return true;
     default:
       return false;

@@ -83,9 +83,18 @@ enum class TransportCounter : std::uint8_t {
   kDatagramsNotSent,
   kDatagramsReceived,
   kDatagramsMissed,
+  kDatagramsUnreachable,
+  kDatagramsMalformed,
+  kDatagramsForeign,
+  // transport/udp/dpdk/options.h
+  kChecksumsWrong,
+  kArpAsked,
+  kArpAnswered,
+  kArpConflicts,
+  kPortLinksDown,
 };
 inline constexpr std::size_t kTransportCounters =
-    static_cast<std::size_t>(TransportCounter::kDatagramsMissed) + 1;
+    static_cast<std::size_t>(TransportCounter::kPortLinksDown) + 1;
 
 // "strangers_garbage"
 [[nodiscard]] std::string_view TransportCounterName(TransportCounter counter);

@@ -28,6 +28,7 @@
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/node.h"
+#include "gaios/rsm/node_dpdk.h"
 #include "gaios/rsm/node_network.h"
 #include "gaios/rsm/snapshot/joining.h"
 #include "gaios/rsm/snapshot/seed.h"
@@ -252,7 +253,8 @@ int RunReplica(const ReplicaFlags& flags) {
   }
   // Last of all that may fail, for it counts as a start.
   absl::StatusOr<std::unique_ptr<rsm::Node>> node =
-      rsm::Node::Open(*config, paxos::ReplicaId(static_cast<std::uint8_t>(flags.id)), *work->machine);
+      rsm::Node::Open(*config, paxos::ReplicaId(static_cast<std::uint8_t>(flags.id)), *work->machine,
+                      {.apply_observer = nullptr, .dpdk = rsm::Dpdk()});
   if (!node.ok()) {
     return Complain(node.status());
   }

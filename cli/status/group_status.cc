@@ -49,12 +49,12 @@ std::uint64_t FirstFailover(const CounterData& data) {
   return data.failovers_count - std::min<std::uint64_t>(data.failovers_count, CounterData::kFailovers);
 }
 
-json LinksJson(const CounterData& data, const std::string& path) {
+json LinksJson(const CounterData& data) {
   json links = json::array();
   for (std::size_t i = 0; i < data.links_count && i < data.links.size(); ++i) {
     const rsm::LinkCounters& link = data.links[i];
     links.push_back({{"peer", link.peer},
-                     {"path", path},
+                     {"path", std::string(rsm::PathKindName(static_cast<rsm::PathKind>(link.path)))},
                      {"state", std::string(LinkStateName(static_cast<rsm::LinkState>(link.state)))},
                      {"acked", link.acked},
                      {"applied", link.applied},
@@ -77,7 +77,7 @@ json FailoversJson(const CounterData& data) {
   return failovers;
 }
 
-json ReplicaJson(const std::string& group, const std::string& path, const ReplicaStatus& replica) {
+json ReplicaJson(const std::string& group, const ReplicaStatus& replica) {
   json object = {{"group", group}, {"replica", replica.id.value()}, {"running", replica.running()}};
   if (!replica.problem.empty()) {
     object["problem"] = replica.problem;
@@ -115,7 +115,7 @@ json ReplicaJson(const std::string& group, const std::string& path, const Replic
                             {"own_hash", absl::StrFormat("%016x", data.divergence_own_hash)},
                             {"leader_hash", absl::StrFormat("%016x", data.divergence_leader_hash)}};
   }
-  object["links"] = LinksJson(data, path);
+  object["links"] = LinksJson(data);
   object["failovers"] = FailoversJson(data);
   object["elections"] = {{"asked", data.elections_asked},
                          {"begun", data.elections_begun},
@@ -245,11 +245,7 @@ std::optional<std::size_t> LeaderOf(const GroupStatus& status, std::optional<std
 }
 
 GroupStatus ReadGroupStatus(const rsm::Config& config) {
-  // Datagrams are carried by one port or another.
-  const std::string path = config.transport == rsm::TransportKind::kUdp
-                               ? "udp-socket"
-                               : std::string(rsm::TransportKindName(config.transport));
-  GroupStatus status{.group = config.group, .replicas = {}, .path = path};
+  GroupStatus status{.group = config.group, .replicas = {}};
   for (std::size_t i = 0; i < paxos::kMaxReplicas; ++i) {
     const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
     ReplicaStatus replica{.id = id, .counters = std::nullopt, .problem = {}};
@@ -288,7 +284,7 @@ json FailoverJson(const rsm::FailoverCounters& failover) {
 json StatusJson(const GroupStatus& status) {
   json array = json::array();
   for (const ReplicaStatus& replica : status.replicas) {
-    array.push_back(ReplicaJson(status.group, status.path, replica));
+    array.push_back(ReplicaJson(status.group, replica));
   }
   return array;
 }

@@ -35,7 +35,6 @@ struct ReplicaStatus {
 struct GroupStatus {
   std::string group;
   std::vector<ReplicaStatus> replicas;
-  std::string path = "shm";  // of all its links
 };
 
 // Of the replicas of the config, and of others that have been started in its directory.

@@ -35,7 +35,13 @@ gaios_layer_sees(network_client base paxos_types paxos transport transport_shm t
                  state_machine replica client)
 gaios_layer_sees(node base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
                  state_machine replica config client network_client ${network})
+set(dpdk)
+if(GAIOS_DPDK)
+  set(dpdk transport_udp_dpdk)
+endif()
+gaios_layer_sees(node_dpdk base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
+                 state_machine replica config client network_client node ${network} ${dpdk})
 gaios_layer_sees(doctor)
 gaios_layer_sees(verdict)
 gaios_layer_sees(commands base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
-                 state_machine order_book feeds replica config client network_client node doctor verdict ${network})
+                 state_machine order_book feeds replica config client network_client node node_dpdk doctor verdict ${network} ${dpdk})

@@ -52,9 +52,10 @@ std::string ReadText(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments,
-                                         const std::string& output) {
-  std::vector<std::string> command = {BinDirectory() + "/gaios"};
+std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments, const std::string& output,
+                                         const std::vector<std::string>& before) {
+  std::vector<std::string> command = before;
+  command.push_back(BinDirectory() + "/gaios");
   command.insert(command.end(), arguments.begin(), arguments.end());
   auto process = ChildProcess::Start(command, output);
   GAIOS_CHECK(process.ok(), "gaios can be started");
@@ -98,13 +99,17 @@ std::string ConfigText(const std::string& directory, const GroupSettings& settin
     text += network.Credentials();
   }
   for (std::size_t i = 0; i < settings.replicas; ++i) {
-    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n", networked ? network.Address(i) : "",
+    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n",
+                    settings.addresses ? settings.addresses(i)
+                    : networked        ? network.Address(i)
+                                       : "",
                     settings.network_clients ? network.ClientAddress(i) : "");
   }
   return text;
 }
 
-Group::Group(const GroupSettings& settings, const std::string& extra) : processes_(settings.replicas) {
+Group::Group(const GroupSettings& settings, const std::string& extra)
+    : settings_(settings), processes_(settings.replicas) {
   config_path_ = scratch_.Write("group.toml", ConfigText(scratch_.Path("group"), settings, extra));
   absl::StatusOr<rsm::Config> config = rsm::LoadConfig(config_path_);
   GAIOS_CHECK(config.ok(), "the config of a test is right");
@@ -124,7 +129,8 @@ void Group::Start(std::size_t replica, const std::string& config_path, const std
   if (replica >= processes_.size()) {
     processes_.resize(replica + 1);  // it is to be added to the group
   }
-  processes_[replica] = StartGaios(arguments, scratch_.Path(absl::StrCat(replica, ".log")));
+  processes_[replica] = StartGaios(arguments, scratch_.Path(absl::StrCat(replica, ".log")),
+                                   settings_.before ? settings_.before(replica) : std::vector<std::string>());
 }
 
 void Group::Stop(std::size_t replica) {

@@ -51,9 +51,10 @@ struct Ran {
   std::string output;  // stdout and stderr together
 };
 [[nodiscard]] Ran RunGaios(const Scratch& scratch, const std::vector<std::string>& arguments);
-// A program that goes on.
+// A program that goes on. `before`: what goes in front of the command.
 [[nodiscard]] std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments,
-                                                       const std::string& output);
+                                                       const std::string& output,
+                                                       const std::vector<std::string>& before = {});
 
 // Waits until `holds`, calling it again and again. False after a minute.
 [[nodiscard]] bool Await(const std::function<bool()>& holds);
@@ -64,6 +65,10 @@ struct GroupSettings {
   bool start = true;  // the replicas, not only the group
   rsm::TransportKind transport = rsm::TransportKind::kShm;
   bool network_clients = false;  // it serves them
+  // Where replicas are on hosts of their own: lines of the config for one, and what goes in front of its
+  // command.
+  std::function<std::string(std::size_t)> addresses = {};
+  std::function<std::vector<std::string>(std::size_t)> before = {};
 };
 // The text of a config. `extra` goes before the replicas.
 [[nodiscard]] std::string ConfigText(const std::string& directory, const GroupSettings& settings,
@@ -104,6 +109,7 @@ class Group {
  private:
   [[nodiscard]] GroupStatus Status() const;
 
+  const GroupSettings settings_;
   Scratch scratch_;
   rsm::Config config_;
   std::string config_path_;

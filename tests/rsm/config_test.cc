@@ -56,6 +56,12 @@ address = "[fd00::3]:7401"
 udp_address = "10.0.0.3:7402"
 )";
 
+const std::string kDpdk = kUdp + R"([udp]
+port = "dpdk"
+[dpdk]
+device = "0000:01:00.0"
+)";
+
 // `text` with the first `from` replaced.
 std::string With(std::string text, const std::string& from, const std::string& to) {
   text.replace(text.find(from), from.size(), to);
@@ -157,6 +163,38 @@ TEST(Config, EveryKeyOfUdpIsRead) {
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->udp.payload_bytes, 8900U);
   EXPECT_FALSE(config->udp.authenticate);
+  EXPECT_EQ(config->udp.port, PortKind::kSocket);
+}
+
+TEST(Config, KernelSocketsMayBeNamed) {
+  const absl::StatusOr<Config> config = ParseConfig(kUdp + "[udp]\nport = \"socket\"\n", "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->udp.port, PortKind::kSocket);
+}
+
+TEST(Config, EveryKeyOfDpdkIsRead) {
+  const absl::StatusOr<Config> config = ParseConfig(kDpdk + R"(mtu = 9000
+prefix_bits = 16
+gateway = "10.0.255.254"
+hugepages = "never"
+)",
+                                                    "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->udp.port, PortKind::kDpdk);
+  EXPECT_EQ(config->dpdk.device, "0000:01:00.0");
+  EXPECT_EQ(config->dpdk.mtu, 9000);
+  EXPECT_EQ(config->dpdk.prefix_bits, 16);
+  EXPECT_EQ(config->dpdk.gateway, "10.0.255.254");
+  EXPECT_EQ(config->dpdk.hugepages, "never");
+}
+
+TEST(Config, DpdkNeedsNothingButItsDevice) {
+  const absl::StatusOr<Config> config = ParseConfig(kDpdk, "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->dpdk.mtu, 0);
+  EXPECT_EQ(config->dpdk.prefix_bits, 24);
+  EXPECT_EQ(config->dpdk.gateway, "");
+  EXPECT_EQ(config->dpdk.hugepages, "if_free");
 }
 
 TEST(Config, ReplicasOfEveryTransportMayServeClientsOfTheNetwork) {
@@ -386,6 +424,33 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ClientsWithoutCredentials",
               With(kMinimal, "id = 0\n", "id = 0\nclient_address = \"10.0.0.1:7500\"\n"),
               {"credentials is missing: clients of the network"}},
+        Wrong{"UnknownPort",
+              kUdp + "[udp]\nport = \"tcp\"\n",
+              {":18: udp.port is \"tcp\"", "socket, dpdk", "udp_address"}},
+        Wrong{"PortIsNoNumber", kUdp + "[udp]\nport = 7400\n", {":18: udp.port must be a text in quotes"}},
+        Wrong{"DpdkWithoutItsSection",
+              kUdp + "[udp]\nport = \"dpdk\"\n",
+              {"dpdk is missing", "add a section [dpdk] with device"}},
+        Wrong{"DpdkWithoutItsPort",
+              With(kDpdk, "port = \"dpdk\"\n", ""),
+              {":18: dpdk is for datagrams that DPDK carries", "port = \"dpdk\""}},
+        Wrong{"DpdkWithVerbs",
+              kVerbs + "[dpdk]\ndevice = \"0000:01:00.0\"\n",
+              {":16: dpdk is for datagrams that DPDK carries"}},
+        Wrong{"DpdkWithoutDevice",
+              With(kDpdk, "device = \"0000:01:00.0\"\n", ""),
+              {":19: dpdk.device is missing"}},
+        Wrong{
+            "UnknownDpdkKey", kDpdk + "cores = 2\n", {":21: dpdk.cores is not a key", "device, prefix_bits"}},
+        Wrong{"LongerThanTheMtu",
+              kDpdk + "mtu = 1400\n",
+              {":21: dpdk.mtu is 1400", "1400 bytes do not fit", "lower udp.payload_bytes to 1372"}},
+        Wrong{"GatewayWithPort",
+              kDpdk + "gateway = \"10.0.0.254:1\"\n",
+              {":21: dpdk.gateway is \"10.0.0.254:1\"", "without a port"}},
+        Wrong{"OtherHugepages",
+              kDpdk + "hugepages = \"some\"\n",
+              {":21: dpdk.hugepages is \"some\"", "if_free, require, never"}},
         Wrong{"UdpWithoutCredentials", With(kUdp, kCredentials, ""), {"credentials is missing"}},
         Wrong{"SixForDatagrams",
               With(kUdp, "udp_address = \"10.0.0.3:7402\"\n", ""),

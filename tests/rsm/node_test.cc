@@ -143,6 +143,19 @@ TEST_F(FailedStart, ForWantOfMemoryKeepsTheVoteAndNamesTheKeys) {
   ExpectTheVoteIsThere();
 }
 
+TEST_F(FailedStart, ForWantOfDpdkKeepsTheVoteAndNamesIt) {
+  Config config = group_.config;
+  config.transport = TransportKind::kUdp;
+  config.udp.port = PortKind::kDpdk;
+  config.dpdk.device = "net_null0";
+  const absl::Status status = Open(config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("port = \"dpdk\""), absl::string_view::npos) << status;
+  EXPECT_NE(status.message().find("libdpdk-dev"), absl::string_view::npos) << status;
+  EXPECT_EQ(DescribeDevice(config).status(), status);
+  ExpectTheVoteIsThere();
+}
+
 TEST_F(FailedStart, ForALongPathKeepsTheVote) {
   Config config = group_.config;
   config.directory += "/" + std::string(90, 'd');

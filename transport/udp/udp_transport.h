@@ -81,7 +81,8 @@ class UdpTransport final : public Transport, private DatagramReceiver {
 
   [[nodiscard]] std::size_t reserved_bytes() const { return memory_.size(); }
   [[nodiscard]] UdpCounters counters() const;
-  [[nodiscard]] const PortCounters& port_counters() const { return port_->counters(); }
+  // As it was given.
+  [[nodiscard]] const Port& port() const { return *port_; }
   [[nodiscard]] bootstrap::ChannelCounters channel_counters() const { return connector_->channel_counters(); }
   [[nodiscard]] UdpLinkState link_state(ReplicaId peer) const;
   // Sentences for the user, since the last call.

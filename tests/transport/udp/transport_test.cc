@@ -75,7 +75,7 @@ TEST_F(UdpTest, SpoofedReplayedAlteredReflectedAndForeignDatagramsAreCountedAndN
     bytes[at_byte] ^= std::byte{1};
     return bytes;
   };
-  const std::uint64_t sent = transport(kAcceptor).port_counters().sent;
+  const std::uint64_t sent = transport(kAcceptor).port().counters().sent;
   const std::uint64_t taken = transport(kAcceptor).counters().writes_taken;
   Deliver(kWriter, kAcceptor, good);
   for (std::size_t i = sizeof(Header); i < good.size(); ++i) {
@@ -101,7 +101,7 @@ TEST_F(UdpTest, SpoofedReplayedAlteredReflectedAndForeignDatagramsAreCountedAndN
   EXPECT_EQ(Dropped(kAcceptor, Drop::kOtherVersion), 1U);
   EXPECT_EQ(Dropped(kAcceptor, Drop::kStale), 3U);
   EXPECT_GE(Dropped(kAcceptor, Drop::kTruncated), 2U);
-  EXPECT_EQ(transport(kAcceptor).port_counters().sent, sent) << "nothing of it was answered";
+  EXPECT_EQ(transport(kAcceptor).port().counters().sent, sent) << "nothing of it was answered";
   EXPECT_EQ(transport(kAcceptor).counters().writes_taken, taken);
   EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 4096)), before);
 }

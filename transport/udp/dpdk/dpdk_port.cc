@@ -7,7 +7,6 @@
 #include <rte_mempool.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -15,44 +14,18 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/check.h"
-#include "gaios/transport/udp/dpdk/card.h"
-#include "gaios/transport/udp/dpdk/device_name.h"
+#include "gaios/transport/udp/dpdk/device_plan.h"
 #include "gaios/transport/udp/dpdk/environment.h"
 
 namespace gaios::transport::udp::dpdk {
 namespace {
 
-constexpr std::size_t kDefaultMtu = 1'500;
-// Of a frame beside its IPv4 packet, and a VLAN tag that some drivers reckon with.
-constexpr std::size_t kFrameOverheadBytes = 32;
-constexpr std::size_t kSmallestFrameRoomBytes = 2'048;
-// Of each queue of a virtual device that has any, whatever it is asked for.
-constexpr std::size_t kVirtualDescriptors = 2'048;
-// Of EAL itself and of the queues; the buffers come on top. Enough for a second small port.
-constexpr std::size_t kEnvironmentMib = 48;
-
 std::string ErrorText(int error) {
   return std::generic_category().message(error < 0 ? -error : error);
 }
 
-// Those that a device may hold in its queues, and ours. net_af_packet copies, and holds none.
-std::size_t BuffersOf(const DeviceName& device, std::uint16_t descriptors) {
-  if (device.pci) {
-    return kSpareBuffers + 2 * std::size_t{descriptors};
-  }
-  return kSpareBuffers + (device.DrivenBy("net_af_packet") ? 0 : 2 * kVirtualDescriptors);
-}
-
 std::uint32_t MaskOf(std::uint8_t prefix_bits) {
   return ~std::uint32_t{0} << (32U - prefix_bits);
-}
-
-// A number among the arguments of the device; 0 when it is not there.
-std::size_t NumberOf(const DeviceName& device, std::string_view argument) {
-  const std::string_view text = device.Argument(argument);
-  std::size_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
 }
 
 }  // namespace
@@ -74,68 +47,30 @@ absl::StatusOr<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkOptions& opti
 }
 
 absl::Status DpdkPort::OpenDevice() {
-  absl::StatusOr<DeviceName> device = ParseDeviceName(options_.device);
-  if (!device.ok()) {
-    return device.status();
+  absl::StatusOr<DevicePlan> plan = PlanDevice(options_);
+  if (!plan.ok()) {
+    return plan.status();
   }
-  std::size_t mtu = options_.mtu != 0 ? options_.mtu : kDefaultMtu;
-  if (const std::string interface(device->Argument("iface")); !interface.empty()) {
-    absl::StatusOr<KernelInterface> below = KernelInterface::Open(interface);
-    if (!below.ok()) {
-      return below.status();
-    }
-    if (options_.mtu > below->mtu()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "the MTU of ", options_.mtu, " bytes is more than that of the interface \"", interface, "\", ",
-          below->mtu(), ": ip link set ", interface, " mtu ", options_.mtu, ", there and at the peers"));
-    }
-    if (options_.mtu == 0) {
-      mtu = std::clamp(below->mtu(), std::size_t{kMinMtu}, std::size_t{kMaxMtu});
-    }
-    interface_ = *std::move(below);
-    if (const absl::Status raw = CheckRawSockets(); !raw.ok()) {
-      return raw;
-    }
-  }
-  if (device->pci) {
-    if (const absl::Status card = CheckCard(device->name); !card.ok()) {
-      return card;
-    }
-  }
-  AddDriverArguments(*device, mtu);
-  if (options_.max_payload > MaxPayload(mtu)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "datagrams of ", options_.max_payload, " bytes do not go whole over a link with an MTU of ", mtu,
-        ", which leaves ", MaxPayload(mtu), ": make them smaller, or raise the MTU"));
-  }
-  max_payload_ = options_.max_payload != 0 ? options_.max_payload : MaxPayload(mtu);
-  // The driver of net_af_packet wants room for all that its ring's frames could hold.
-  const std::size_t room =
-      std::max({mtu + kFrameOverheadBytes, kSmallestFrameRoomBytes, NumberOf(*device, "framesz")});
-  receive_room_ = NumberOf(*device, "framecnt");
-  const std::size_t buffers = BuffersOf(*device, options_.descriptors);
-  const std::size_t memory_mib =
-      kEnvironmentMib + ((buffers * (room + RTE_PKTMBUF_HEADROOM + 2 * sizeof(rte_mbuf))) >> 20U);
+  interface_ = std::move(plan->interface);
+  max_payload_ = plan->max_payload;
+  receive_room_ = plan->receive_room;
+  memory_bytes_ = plan->memory_mib << 20U;
   const absl::StatusOr<Environment> environment =
       StartEnvironment({.file_prefix = options_.file_prefix,
                         .log_level = options_.log_level,
-                        .pci_device = device->pci ? device->Text() : "",
+                        .pci_device = plan->device.pci ? plan->device.Text() : "",
                         .hugepages = options_.hugepages,
-                        .memory_mib = memory_mib});
+                        .memory_mib = plan->memory_mib});
   if (!environment.ok()) {
     return environment.status();
   }
   if (!environment->hugepages && options_.hugepages == Hugepages::kIfFree) {
-    notices_.push_back(absl::StrCat("DPDK runs without hugepages, because ", memory_mib,
-                                    " MiB of them were not free: it works, with more misses of the TLB for "
-                                    "each datagram (docs/dpdk.md has "
-                                    "what was measured). To give it some: sysctl -w vm.nr_hugepages=",
-                                    (memory_mib + 1) / 2 + 8));
+    notices_.push_back(WithoutHugepages(plan->memory_mib));
   }
-  if (const absl::Status found = FindDevice(device->Text(), device->pci); !found.ok()) {
+  if (const absl::Status found = FindDevice(plan->device.Text(), plan->device.pci); !found.ok()) {
     return found;
   }
-  return SetUpDevice(device->pci, buffers, room, mtu);
+  return SetUpDevice(*plan);
 }
 
 absl::Status DpdkPort::FindDevice(const std::string& device, bool pci) {
@@ -172,15 +107,16 @@ absl::Status DpdkPort::DriverFailed(const char* what, int error) const {
                                              TakeMessages(), " (", ErrorText(error), ")"));
 }
 
-absl::Status DpdkPort::SetUpDevice(bool pci, std::size_t buffers, std::size_t frame_bytes, std::size_t mtu) {
+absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
   rte_eth_dev_info info = {};
   if (const int error = ::rte_eth_dev_info_get(port_id_, &info); error != 0) {
     return DriverFailed("get the properties", error);
   }
   device_ = info.device;
   rte_eth_conf conf = {};
-  if (pci) {
-    conf.rxmode.mtu = static_cast<std::uint32_t>(mtu);  // over an interface, the MTU is the kernel's affair
+  if (plan.device.pci) {
+    conf.rxmode.mtu =
+        static_cast<std::uint32_t>(plan.mtu);  // over an interface, the MTU is the kernel's affair
   }
   conf.rxmode.offloads =
       info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
@@ -207,8 +143,8 @@ absl::Status DpdkPort::SetUpDevice(bool pci, std::size_t buffers, std::size_t fr
     receive_room_ = receive_descriptors;
   }
   const std::string pool_name = absl::StrCat("gaios_", port_id_);
-  pool_ = ::rte_pktmbuf_pool_create(pool_name.c_str(), static_cast<unsigned>(buffers) - 1, kBufferCache, 0,
-                                    static_cast<std::uint16_t>(frame_bytes + RTE_PKTMBUF_HEADROOM),
+  pool_ = ::rte_pktmbuf_pool_create(pool_name.c_str(), static_cast<unsigned>(plan.buffers) - 1, kBufferCache,
+                                    0, static_cast<std::uint16_t>(plan.frame_bytes + RTE_PKTMBUF_HEADROOM),
                                     SOCKET_ID_ANY);
   if (pool_ == nullptr) {
     return absl::ResourceExhaustedError(

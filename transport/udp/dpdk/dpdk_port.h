@@ -24,6 +24,7 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/transport/udp/dpdk/arp_table.h"
+#include "gaios/transport/udp/dpdk/device_plan.h"
 #include "gaios/transport/udp/dpdk/frame.h"
 #include "gaios/transport/udp/dpdk/interface.h"
 #include "gaios/transport/udp/dpdk/limits.h"
@@ -39,10 +40,10 @@ namespace gaios::transport::udp::dpdk {
 class DpdkPort final : public Port {
  public:
   // InvalidArgument: the options are wrong. NotFound: no such interface or card. FailedPrecondition: the
-  // interface is down or its MTU too small, the card is the kernel's, hugepages are missing, or DPDK runs in
-  // this process already and cannot take this device. PermissionDenied: raw sockets. AlreadyExists: this
-  // process has a port on that device. Unavailable: DPDK or its driver failed; what it said is in the
-  // message.
+  // interface is down or its MTU too small, the kernel has the address, the card is the kernel's, hugepages
+  // are missing, or DPDK runs in this process already and cannot take this device. PermissionDenied: raw
+  // sockets. AlreadyExists: this process has a port on that device. Unavailable: DPDK or its driver failed;
+  // what it said is in the message.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<DpdkPort>> Open(const DpdkOptions& options);
 
   DpdkPort(const DpdkPort&) = delete;
@@ -64,6 +65,8 @@ class DpdkPort final : public Port {
   [[nodiscard]] const MacAddress& mac() const { return self_.mac; }
   // Who computes the checksums of what is sent.
   [[nodiscard]] ChecksumsByDevice checksums_by_device() const { return by_device_; }
+  // Of memory that DPDK was asked for.
+  [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
   // What the user should be told once: sentences. Each call takes them away.
   [[nodiscard]] std::vector<std::string> TakeNotices();
 
@@ -73,8 +76,7 @@ class DpdkPort final : public Port {
   // dpdk_port.cc
   [[nodiscard]] absl::Status OpenDevice();
   [[nodiscard]] absl::Status FindDevice(const std::string& device, bool pci);
-  [[nodiscard]] absl::Status SetUpDevice(bool pci, std::size_t buffers, std::size_t frame_bytes,
-                                         std::size_t mtu);
+  [[nodiscard]] absl::Status SetUpDevice(const DevicePlan& plan);
   [[nodiscard]] absl::Status DriverFailed(const char* what, int error) const;
 
   // datapath.cc
@@ -90,6 +92,7 @@ class DpdkPort final : public Port {
   std::uint32_t network_mask_;
   std::size_t max_payload_ = 0;
   std::size_t receive_room_ = 0;
+  std::size_t memory_bytes_ = 0;
 
   std::optional<KernelInterface> interface_;  // below a virtual device that has one
   std::uint16_t port_id_ = 0;

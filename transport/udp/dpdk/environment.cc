@@ -82,21 +82,6 @@ std::vector<int> Processors() {
   return processors;
 }
 
-// Of all sizes, in bytes.
-std::uint64_t FreeHugepageBytes() {
-  std::uint64_t bytes = 0;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", ignored)) {
-    constexpr std::string_view kPrefix = "hugepages-";
-    const std::string size = entry.path().filename().string();
-    std::uint64_t free = 0;
-    if (size.starts_with(kPrefix) && (std::ifstream(entry.path() / "free_hugepages") >> free)) {
-      bytes += free * (std::strtoull(size.c_str() + kPrefix.size(), nullptr, 10) << 10U);
-    }
-  }
-  return bytes;
-}
-
 struct Started {
   absl::Status status;
   Environment environment;
@@ -155,6 +140,20 @@ absl::StatusOr<Started> Start(const EnvironmentWish& wish) {
 }
 
 }  // namespace
+
+std::uint64_t FreeHugepageBytes() {
+  std::uint64_t bytes = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", ignored)) {
+    constexpr std::string_view kPrefix = "hugepages-";
+    const std::string size = entry.path().filename().string();
+    std::uint64_t free = 0;
+    if (size.starts_with(kPrefix) && (std::ifstream(entry.path() / "free_hugepages") >> free)) {
+      bytes += free * (std::strtoull(size.c_str() + kPrefix.size(), nullptr, 10) << 10U);
+    }
+  }
+  return bytes;
+}
 
 absl::StatusOr<Environment> StartEnvironment(const EnvironmentWish& wish) {
   static std::optional<Started>* const started = new std::optional<Started>();

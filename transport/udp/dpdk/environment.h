@@ -5,6 +5,7 @@
 // to the end of the process. Any thread, one call at a time.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include <absl/status/status.h>
@@ -31,6 +32,9 @@ struct Environment {
 // without this card; or it has failed before, and cannot be started twice. Unavailable: EAL failed, with
 // what it said. EAL itself writes its last message to stderr then.
 [[nodiscard]] absl::StatusOr<Environment> StartEnvironment(const EnvironmentWish& wish);
+
+// Of hugepages that nobody has, of all sizes.
+[[nodiscard]] std::uint64_t FreeHugepageBytes();
 
 // What DPDK has said since the last call, in one line: the last of it when it was much.
 [[nodiscard]] std::string TakeMessages();

@@ -1,8 +1,11 @@
 #include "gaios/transport/udp/dpdk/interface.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -60,6 +63,26 @@ bool KernelInterface::Up() const {
   const std::optional<ifreq> flags = Ask(socket_.get(), name_, SIOCGIFFLAGS);
   return index && index->ifr_ifindex == index_ && flags && (flags->ifr_flags & IFF_UP) != 0 &&
          (flags->ifr_flags & IFF_RUNNING) != 0;
+}
+
+std::string InterfaceWith(std::uint32_t address) {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) {
+    return "";
+  }
+  std::string name;
+  for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
+    sockaddr_in own = {};
+    if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != AF_INET) {
+      continue;
+    }
+    std::memcpy(&own, each->ifa_addr, sizeof(own));
+    if (own.sin_addr.s_addr == htonl(address)) {
+      name = each->ifa_name;
+    }
+  }
+  ::freeifaddrs(all);
+  return name;
 }
 
 absl::Status CheckRawSockets() {

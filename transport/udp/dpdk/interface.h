@@ -5,6 +5,7 @@
 // than DPDK does, and whether it is still there. Each call is a system call. Not thread-safe.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,9 @@ class KernelInterface {
   int index_;
   std::size_t mtu_;
 };
+
+// The kernel's interface in this network namespace that has this IPv4 address (host byte order); empty: none.
+[[nodiscard]] std::string InterfaceWith(std::uint32_t address);
 
 // PermissionDenied when this process may not open raw sockets.
 [[nodiscard]] absl::Status CheckRawSockets();

@@ -1,0 +1,214 @@
+// Groups whose datagrams DPDK carries, on hosts of their own: replicas that are killed and come back, lose
+// their link, or have neighbours with kernel sockets.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/processes/group.h"
+#include "tests/processes/judged_group.h"
+#include "tests/processes/switched_network.h"
+
+namespace gaios::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr const char* kPort = "[udp]\nport = \"dpdk\"\n";
+constexpr const char* kDevice = "[dpdk]\ndevice = \"net_af_packet0,iface=v0,framecnt=1024\"\n";
+
+std::string Addresses(std::size_t replica, bool socket) {
+  return absl::StrCat(
+      "address = \"", SwitchedNetwork::KernelAddress(replica), ":7400\"\nudp_address = \"",
+      socket ? SwitchedNetwork::KernelAddress(replica) : SwitchedNetwork::FreeAddress(replica), ":7400\"\n");
+}
+
+// The replicas in `sockets` have kernel sockets.
+JudgedSettings Settings(const std::set<std::size_t>& sockets = {}) {
+  return {
+      .addresses = [sockets](std::size_t replica) { return Addresses(replica, sockets.contains(replica)); },
+      .sections = absl::StrCat(kPort, kDevice),
+      .config_of =
+          [sockets](std::size_t replica, const std::string& text) {
+            return sockets.contains(replica)
+                       ? absl::StrReplaceAll(text, {{kPort, "[udp]\nport = \"socket\"\n"}, {kDevice, ""}})
+                       : text;
+          }};
+}
+
+class Dpdk : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string missing = SwitchedNetwork::Missing(); !missing.empty()) {
+      GTEST_SKIP() << missing;
+    }
+  }
+};
+
+// What the replica sends and receives goes by DPDK, and by nothing else.
+void ExpectCarriedByDpdk(JudgedGroup& hosts, std::size_t replica) {
+  const nlohmann::json status = hosts.group().Json(replica);
+  ASSERT_EQ(status["links"].size(), 2U);
+  for (const auto& link : status["links"]) {
+    EXPECT_EQ(link["path"], "udp-dpdk");
+  }
+  const nlohmann::json& counters = status["transport_counters"];
+  EXPECT_GT(counters["datagrams_sent"], 0);
+  EXPECT_GT(counters["datagrams_received"], 0);
+  EXPECT_GT(counters["arp_asked"].get<std::uint64_t>() + counters["arp_answered"].get<std::uint64_t>(), 0U);
+  EXPECT_EQ(counters["checksums_wrong"], 0);
+  EXPECT_EQ(counters["dropped_forged"], 0);
+  EXPECT_EQ(hosts.network().KernelDatagrams(replica), 0U) << "the kernel has carried datagrams";
+}
+
+TEST_F(Dpdk, AKilledLeaderIsReplacedAndComesBackOnItsPort) {
+  JudgedGroup hosts(Settings());
+  Group& group = hosts.group();
+  const std::size_t leader = group.AwaitLeader();
+  hosts.Commit(500);
+  for (std::size_t replica = 0; replica < JudgedGroup::kReplicas; ++replica) {
+    ExpectCarriedByDpdk(hosts, replica);
+  }
+  const nlohmann::json status = group.Json(leader);
+  EXPECT_GT(status["transport_counters"]["pieces_sent"], 500);
+  EXPECT_GT(status["links"][0]["rtt_ns"], 0);
+  group.Kill(leader);
+  hosts.Commit(500);
+  EXPECT_NE(group.AwaitLeader(), leader);
+  hosts.Start(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] {
+    return group.Counters(leader).incarnation == 2 && hosts.InSync(leader);
+  })) << group.Json(leader)
+      << group.Output(leader);
+  hosts.Commit(100);
+  ExpectCarriedByDpdk(hosts, leader);
+  hosts.EndAndJudge();
+}
+
+TEST_F(Dpdk, OneReplicaHasAKernelSocket) {
+  JudgedGroup hosts(Settings({0}));
+  Group& group = hosts.group();
+  static_cast<void>(group.AwaitLeader());
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); })) << group.Output(0) << group.Output(1);
+  hosts.Commit(500);
+  ExpectCarriedByDpdk(hosts, 1);
+  ExpectCarriedByDpdk(hosts, 2);
+  const nlohmann::json of_socket = group.Json(0);
+  for (const auto& link : of_socket["links"]) {
+    EXPECT_EQ(link["path"], "udp-socket");
+  }
+  EXPECT_GT(hosts.network().KernelDatagrams(0), 0U);
+  EXPECT_EQ(of_socket["transport_counters"]["arp_asked"], 0);
+  // The one that leads next has a follower of the other kind, or is of that kind.
+  const std::size_t leader = group.AwaitLeader();
+  group.Kill(leader);
+  hosts.Commit(500);
+  hosts.Start(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); })) << group.Output(leader);
+  hosts.EndAndJudge();
+}
+
+TEST_F(Dpdk, TheLinkOfTheLeaderGoesDownUnderLoadAndComesBack) {
+  JudgedGroup hosts(Settings());
+  Group& group = hosts.group();
+  static_cast<void>(group.AwaitLeader());
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); }));
+  hosts.Commit(200);
+  const std::size_t leader = group.AwaitLeader();
+  hosts.network().Down(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return group.Leader(leader).has_value(); }));
+  hosts.Commit(200);
+  hosts.network().Up(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); }))
+      << group.Json(leader) << group.Output(leader);
+  EXPECT_EQ(group.Counters(leader).incarnation, 1U) << "nothing was restarted";
+  EXPECT_GE(group.Json(leader)["transport_counters"]["port_links_down"], 1);
+  EXPECT_EQ(hosts.network().KernelDatagrams(leader), 0U);
+  hosts.EndAndJudge();
+}
+
+// One host with a config; nothing runs on it.
+class DpdkConfig : public Dpdk {
+ protected:
+  DpdkConfig() {
+    GroupSettings settings;
+    settings.replicas = 1;
+    settings.start = false;
+    settings.transport = rsm::TransportKind::kUdp;
+    settings.addresses = [](std::size_t replica) { return Addresses(replica, false); };
+    group_ = std::make_unique<Group>(settings, absl::StrCat(kPort, kDevice));
+  }
+  void SetUp() override {
+    Dpdk::SetUp();
+    if (!IsSkipped()) {
+      network_ = std::make_unique<SwitchedNetwork>(1);
+    }
+  }
+  [[nodiscard]] std::string With(const std::string& what, const std::string& instead) const {
+    return group_->scratch().Write("wrong.toml",
+                                   absl::StrReplaceAll(ReadText(group_->config_path()), {{what, instead}}));
+  }
+  [[nodiscard]] Ran RunThere(const std::vector<std::string>& arguments) const {
+    const std::string output = group_->scratch().Path("there.log");
+    std::filesystem::remove(output);
+    const auto process = StartGaios(arguments, output, network_->Enter(0));
+    const std::optional<int> exit_code = process->Wait(std::chrono::minutes(1));
+    return {.exit_code = exit_code.value_or(-1), .output = ReadText(output)};
+  }
+
+  std::unique_ptr<Group> group_;
+  std::unique_ptr<SwitchedNetwork> network_;
+};
+
+TEST_F(DpdkConfig, DoctorTellsOfTheDevice) {
+  const std::string json = group_->scratch().Path("doctor.json");
+  const Ran ran = RunThere({"doctor", "--config", group_->config_path(), "--json", json});
+  EXPECT_LE(ran.exit_code, 1) << ran.output;
+  EXPECT_THAT(ReadText(json),
+              AllOf(HasSubstr("UDP by DPDK on net_af_packet0 over the interface v0, with an MTU of 1500"),
+                    HasSubstr("datagrams of up to 1400 bytes, authenticated")));
+}
+
+TEST_F(DpdkConfig, WhatIsWrongIsNamedByTheReplicaAndByTheDoctor) {
+  const std::vector<std::pair<std::string, std::string>> wrongs = {
+      {"device = \"net_af_packet0,iface=v7\"\n", "[dpdk]: there is no network interface \"v7\""},
+      {"device = \"af_packet0,iface=v0\"\n", "[dpdk]: \"af_packet0,iface=v0\" names no device"},
+      {"device = \"net_af_packet0,iface=v0\"\nmtu = 9000\n", "more than that of the interface \"v0\", 1500"},
+      {"device = \"ffff:ff:1f.7\"\n", "there is no PCI device ffff:ff:1f.7"},
+  };
+  for (const auto& [device, what] : wrongs) {
+    const std::string config = With(kDevice, "[dpdk]\n" + device);
+    const Ran replica = RunThere({"replica", "--config", config, "--id", "0"});
+    EXPECT_NE(replica.exit_code, 0);
+    EXPECT_THAT(replica.output, HasSubstr(what));
+    const Ran doctor = RunThere({"doctor", "--config", config});
+    EXPECT_EQ(doctor.exit_code, 1);
+    EXPECT_THAT(doctor.output, HasSubstr(what));
+  }
+}
+
+TEST_F(DpdkConfig, AnAddressThatTheKernelHasIsRefused) {
+  const std::string own = SwitchedNetwork::FreeAddress(0);
+  const Ran same =
+      RunThere({"replica", "--id", "0", "--config", With(own, SwitchedNetwork::KernelAddress(0))});
+  EXPECT_NE(same.exit_code, 0);
+  EXPECT_THAT(same.output, HasSubstr("udp_address of replica 0 is 10.9.2.1, by which it meets the others"));
+  const Ran other = RunThere({"replica", "--id", "0", "--config", With(own, "127.0.0.1")});
+  EXPECT_NE(other.exit_code, 0);
+  EXPECT_THAT(other.output, HasSubstr("the kernel has the port's address on its interface \"lo\""));
+}
+
+}  // namespace
+}  // namespace gaios::cli
