@@ -14,7 +14,7 @@ namespace gaios::cli {
 namespace {
 
 constexpr std::uint64_t kCapacity = std::uint64_t{1} << 16;
-constexpr GroupSettings kSmallRing = {.replicas = 3, .capacity_bytes = kCapacity};
+const GroupSettings kSmallRing = {.replicas = 3, .capacity_bytes = kCapacity};
 
 std::uint64_t LagOf(const rsm::CounterData& leader, std::size_t peer) {
   for (std::size_t i = 0; i < leader.links_count; ++i) {
