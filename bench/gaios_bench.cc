@@ -38,12 +38,16 @@ struct CommandLine {
 
 void AddFlags(CLI::App& command, CommandLine& line) {
   Options& options = line.options;
-  command.add_option("--transport", line.transport, "shm, or for commit and throughput verbs or udp-socket");
-  command.add_option("--device", options.device, "verbs: the RDMA device, when there are several");
-  command.add_option("--payload", options.payload_bytes, "udp-socket: bytes of a datagram")
+  command.add_option("--transport", line.transport,
+                     "shm, or for commit and throughput verbs, udp-socket or udp-dpdk");
+  command.add_option(
+      "--device", options.device,
+      "verbs: the RDMA device, when there are several; udp-dpdk: net_af_packet, unless given, or "
+      "net_af_xdp");
+  command.add_option("--payload", options.payload_bytes, "udp: bytes of a datagram")
       ->check(CLI::Range(512, 8900));
   command.add_flag("--authenticate,!--no-authenticate", options.authenticate,
-                   "udp-socket: datagrams with a MAC, as users run it");
+                   "udp: datagrams with a MAC, as users run it");
   command.add_option("--mode", options.mode, "closed: one command after another; open: at a fixed rate")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Mode>{{"closed", Mode::kClosed}, {"open", Mode::kOpen}}));
@@ -95,10 +99,12 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
     }
     return absl::OkStatus();
   }
-  if (line.transport != "verbs" && line.transport != "udp-socket") {
+  const bool dpdk = line.transport == "udp-dpdk";
+  const bool udp = dpdk || line.transport == "udp-socket";
+  if (line.transport != "verbs" && !udp) {
     return absl::InvalidArgumentError(
         "--transport " + line.transport +
-        " is not in this version; those to measure are shm, verbs and udp-socket");
+        " is not in this version; those to measure are shm, verbs, udp-socket and udp-dpdk");
   }
   if (benchmark == "network" && line.transport == "udp-socket") {
     options.transport = rsm::TransportKind::kUdp;
@@ -110,7 +116,17 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   if (options.replicas < 3) {
     return absl::InvalidArgumentError("--transport " + line.transport + " needs --replicas of at least 3");
   }
-  const bool udp = line.transport == "udp-socket";
+  if (dpdk) {
+    options.port = rsm::PortKind::kDpdk;
+    options.device = options.device.empty() ? "net_af_packet" : options.device;
+    if (options.device != "net_af_packet" && options.device != "net_af_xdp") {
+      return absl::InvalidArgumentError(
+          "--device " + options.device +
+          " is not one that the benchmark makes; say net_af_packet or net_af_xdp");
+    }
+  } else if (udp && !options.device.empty()) {
+    return absl::InvalidArgumentError("--device is for verbs and udp-dpdk");
+  }
   options.transport = udp ? rsm::TransportKind::kUdp : rsm::TransportKind::kVerbs;
   // A loop that only spins keeps a device of software from its processor, where there is one processor alone.
   const std::string usual = udp ? "spin" : "yield";

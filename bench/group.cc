@@ -93,6 +93,7 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
                                   .capacity_bytes = options.capacity_bytes,
                                   .transport = options.transport,
                                   .device = options.device,
+                                  .port = options.port,
                                   .payload_bytes = options.payload_bytes,
                                   .authenticate = options.authenticate},
                                  group->directory_.path());

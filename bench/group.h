@@ -40,7 +40,8 @@ struct GroupOptions {
   std::size_t capacity_bytes = std::size_t{16} << 20;
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;
   rsm::TransportKind transport = rsm::TransportKind::kShm;
-  std::string device = {};                                                       // verbs; empty: the only one
+  std::string device = {};                                                       // as in options.h
+  rsm::PortKind port = rsm::PortKind::kSocket;                                   // udp
   std::size_t payload_bytes = 1400;                                              // udp
   bool authenticate = true;                                                      // udp
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound

@@ -16,8 +16,10 @@
 
 #include "gaios/base/unique_fd.h"
 #include "gaios/paxos/types.h"
+#include "gaios/rsm/node_dpdk.h"
 #include "gaios/transport/shm/id_lock.h"
 
+#include "bench/dpdk_network.h"
 #include "bench/verbs.h"
 
 namespace gaios::bench {
@@ -61,6 +63,9 @@ absl::Status GivePorts(rsm::Config& config) {
 }  // namespace
 
 absl::Status CheckTransport(const Options& options) {
+  if (options.port == rsm::PortKind::kDpdk) {
+    return CheckDpdkNetwork();
+  }
   if (options.transport != rsm::TransportKind::kVerbs) {
     return absl::OkStatus();
   }
@@ -95,25 +100,37 @@ absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string
   if (absl::Status status = GivePorts(config); !status.ok()) {
     return status;
   }
+  if (options.port == rsm::PortKind::kDpdk) {
+    config.udp.port = options.port;
+    config.dpdk.device = options.device;
+    for (rsm::ReplicaConfig& replica : config.replicas) {
+      replica.udp_address = DpdkAddress(replica.id.value());
+    }
+  }
   return config;
 }
 
 absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(const rsm::Config& config, std::uint8_t id,
                                                                   const base::Clock& clock,
                                                                   paxos::Incarnation incarnation) {
+  rsm::Config own = config;
+  if (config.udp.port == rsm::PortKind::kDpdk) {
+    own.dpdk.device = DpdkDevice(config.dpdk.device, id);
+  }
   absl::StatusOr<transport::shm::IdLock> lock =
       transport::shm::IdLock::Take(config.directory, paxos::ReplicaId(id));
   if (!lock.ok()) {
     return lock.status();
   }
   absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> transport =
-      rsm::OpenNodeTransport(config,
+      rsm::OpenNodeTransport(own,
                              {.self = paxos::ReplicaId(id),
                               .incarnation = incarnation,
                               .group = paxos::GroupId(1),
                               .group_name = config.group,
                               .replicas = config.replicas.size(),
-                              .clock = &clock},
+                              .clock = &clock,
+                              .dpdk = rsm::Dpdk()},
                              *std::move(lock));
   if (!transport.ok()) {
     return transport.status();

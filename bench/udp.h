@@ -1,7 +1,8 @@
 #ifndef GAIOS_BENCH_UDP_H_
 #define GAIOS_BENCH_UDP_H_
 
-// What the benchmarks have of their own for UDP over kernel sockets.
+// What the benchmarks have of their own for UDP, over kernel sockets on the loopback and by DPDK over
+// interfaces of the kernel.
 
 #include <absl/status/status.h>
 

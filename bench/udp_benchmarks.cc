@@ -1,6 +1,9 @@
 #include <memory>
 #include <utility>
 
+#include "gaios/transport/udp/socket_port.h"
+
+#include "bench/dpdk_network.h"
 #include "bench/empty_machine.h"
 #include "bench/environment.h"
 #include "bench/group.h"
@@ -14,26 +17,51 @@ namespace {
 
 using Sides = PostedSides<UdpFloor>;
 
+PortOpener Opener(const Options& options, const base::TscClock& clock) {
+  if (options.port == rsm::PortKind::kDpdk) {
+    return [&options, &clock](std::size_t end) { return OpenDpdkFloorPort(options, end, clock); };
+  }
+  return [bytes = options.payload_bytes](
+             std::size_t /*end*/) -> absl::StatusOr<std::unique_ptr<transport::udp::Port>> {
+    auto port = transport::udp::SocketPort::Open({.address = "127.0.0.1", .max_payload = bytes});
+    if (!port.ok()) {
+      return port.status();
+    }
+    return *std::move(port);
+  };
+}
+
 absl::StatusOr<Sides> Start(const Options& options, const Placement& placement, const base::TscClock& clock) {
-  return StartPosted(
-      UdpFloor::Fork(
-          {.peers = options.replicas - 1, .payload_bytes = options.payload_bytes, .idle = options.idle},
-          placement, clock),
-      {.replicas = options.replicas,
-       .capacity_bytes = options.capacity_bytes,
-       .idle = options.idle,
-       .transport = options.transport,
-       .payload_bytes = options.payload_bytes,
-       .authenticate = options.authenticate,
-       .make_machine = [] { return std::make_unique<EmptyMachine>(); }},
-      placement, clock);
+  if (options.port == rsm::PortKind::kDpdk) {
+    if (absl::Status status = EnterDpdkNetwork(options.replicas, options.payload_bytes); !status.ok()) {
+      return status;
+    }
+  }
+  return StartPosted(UdpFloor::Fork({.peers = options.replicas - 1,
+                                     .payload_bytes = options.payload_bytes,
+                                     .idle = options.idle,
+                                     .open_port = Opener(options, clock)},
+                                    placement, clock),
+                     {.replicas = options.replicas,
+                      .capacity_bytes = options.capacity_bytes,
+                      .idle = options.idle,
+                      .transport = options.transport,
+                      .device = options.device,
+                      .port = options.port,
+                      .payload_bytes = options.payload_bytes,
+                      .authenticate = options.authenticate,
+                      .make_machine = [] { return std::make_unique<EmptyMachine>(); }},
+                     placement, clock);
 }
 
 absl::Status EmitReport(const Options& options, const Placement& placement, absl::StatusOr<Json> report) {
   if (!report.ok()) {
     return report.status();
   }
-  (*report)["transport"] = "udp-socket";
+  (*report)["transport"] = options.port == rsm::PortKind::kDpdk ? "udp-dpdk" : "udp-socket";
+  if (options.port == rsm::PortKind::kDpdk) {
+    (*report)["driver"] = options.device;
+  }
   (*report)["payload_bytes"] = options.payload_bytes;
   (*report)["authenticate"] = options.authenticate;
   (*report)["one_core"] = placement.crowded();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "gaios/base/check.h"
@@ -11,9 +12,8 @@ namespace gaios::bench {
 namespace {
 
 using transport::udp::Endpoint;
-using transport::udp::SocketPort;
+using transport::udp::Port;
 
-constexpr std::uint32_t kLoopback = 0x7f000001;
 constexpr std::uint64_t kPatienceNs = 10'000'000'000;
 // Datagrams under way to one peer: what the kernel's queue there holds.
 constexpr std::uint64_t kWindow = 512;
@@ -21,12 +21,8 @@ constexpr std::size_t kReceiveBatch = 64;
 constexpr std::size_t kAnswerBytes =
     sizeof(transport::udp::Header) + sizeof(transport::udp::AckBody) + transport::udp::kTrailerBytes;
 
-absl::StatusOr<std::unique_ptr<SocketPort>> OpenPort(std::size_t payload_bytes) {
-  return SocketPort::Open({.address = "127.0.0.1", .max_payload = payload_bytes});
-}
-
 // Queues a datagram of `bytes` that begins with `number`.
-void Queue(SocketPort& port, std::uint64_t number, std::size_t bytes, Endpoint to) {
+void Queue(Port& port, std::uint64_t number, std::size_t bytes, Endpoint to) {
   std::span<std::byte> buffer = port.Claim();
   if (buffer.empty()) {
     port.Flush();
@@ -36,12 +32,25 @@ void Queue(SocketPort& port, std::uint64_t number, std::size_t bytes, Endpoint t
   port.Send(bytes, to);
 }
 
+// A greeting, or the answer to one: shorter than any other datagram.
+constexpr std::size_t kGreetingBytes = 1;
+constexpr std::uint64_t kGreetingPauseNs = 1'000'000;
+
+void Greet(Port& port, Endpoint to) {
+  const std::span<std::byte> buffer = port.Claim();
+  if (!buffer.empty()) {
+    buffer[0] = std::byte{0};
+    port.Send(kGreetingBytes, to);
+  }
+  port.Flush();
+}
+
 // Counts what comes in.
 class Counter final : public transport::udp::DatagramReceiver {
  public:
-  void OnDatagram(Endpoint from, std::span<std::byte> /*payload*/) override {
+  void OnDatagram(Endpoint from, std::span<std::byte> payload) override {
     from_ = from;
-    ++count_;
+    count_ += payload.size() == kGreetingBytes ? 0 : 1;
   }
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] Endpoint from() const { return from_; }
@@ -62,9 +71,8 @@ absl::StatusOr<std::unique_ptr<UdpFloor>> UdpFloor::Fork(const UdpFloorOptions& 
   }
   std::unique_ptr<UdpFloor> floor(new UdpFloor(options, *std::move(page), clock));
   for (std::size_t i = 0; i < options.peers; ++i) {
-    auto child = ChildProcess::Fork(placement.follower_cpu, [&floor, i] {
-      return RunPeer(floor->options_, floor->page_->ports[i], floor->page_->stop);
-    });
+    auto child = ChildProcess::Fork(placement.follower_cpu,
+                                    [&floor, i] { return RunPeer(floor->options_, i, *floor->page_); });
     if (!child.ok()) {
       return child.status();
     }
@@ -80,44 +88,64 @@ UdpFloor::~UdpFloor() {
   }
 }
 
-absl::Status UdpFloor::RunPeer(const UdpFloorOptions& options, std::atomic<std::uint32_t>& port,
-                               const std::atomic<bool>& stop) {
-  auto opened = OpenPort(options.payload_bytes);
+absl::Status UdpFloor::RunPeer(const UdpFloorOptions& options, std::size_t peer, Page& page) {
+  auto opened = options.open_port(peer + 1);
   if (!opened.ok()) {
     return opened.status();
   }
-  port.store((*opened)->local().port, std::memory_order_release);
+  const Endpoint local = (*opened)->local();
+  page.endpoints[peer].store(std::uint64_t{local.address} << 16 | local.port, std::memory_order_release);
   base::Idle idle(options.idle);
   Counter counter;
-  while (!stop.load(std::memory_order_relaxed)) {
+  while (!page.stop.load(std::memory_order_relaxed)) {
     if ((*opened)->Receive(counter, kReceiveBatch) == 0) {
       idle.OnIdle();
       continue;
     }
-    Queue(**opened, counter.count(), kAnswerBytes, counter.from());
-    (*opened)->Flush();
+    if (counter.count() == 0) {
+      Greet(**opened, counter.from());
+    } else {
+      Queue(**opened, counter.count(), kAnswerBytes, counter.from());
+      (*opened)->Flush();
+    }
     idle.OnWork();
   }
   return absl::OkStatus();
 }
 
 absl::Status UdpFloor::Connect() {
-  auto opened = OpenPort(options_.payload_bytes);
+  auto opened = options_.open_port(0);
   if (!opened.ok()) {
     return opened.status();
   }
   port_ = *std::move(opened);
   const std::uint64_t deadline_ns = clock_.NowNs() + kPatienceNs;
   for (std::size_t i = 0; i < options_.peers; ++i) {
-    std::uint32_t port = 0;
-    while ((port = page_->ports[i].load(std::memory_order_acquire)) == 0) {
+    std::uint64_t endpoint = 0;
+    while ((endpoint = page_->endpoints[i].load(std::memory_order_acquire)) == 0) {
       if (clock_.NowNs() > deadline_ns || children_[i].Ended()) {
         return absl::UnavailableError("a peer of the floor has no port");
       }
     }
-    peers_.push_back({.address = kLoopback, .port = static_cast<std::uint16_t>(port)});
+    peers_.push_back({.address = static_cast<std::uint32_t>(endpoint >> 16),
+                      .port = static_cast<std::uint16_t>(endpoint & 0xffff)});
   }
   taken_.resize(peers_.size());
+  met_.resize(peers_.size());
+  // Until each has answered, so that addresses are resolved and no datagram is lost to that.
+  for (std::uint64_t next_ns = 0; std::ranges::count(met_, true) != std::ssize(met_);) {
+    const std::uint64_t now_ns = clock_.NowNs();
+    if (now_ns > deadline_ns) {
+      return absl::UnavailableError("a peer of the floor does not answer");
+    }
+    if (now_ns >= next_ns) {
+      next_ns = now_ns + kGreetingPauseNs;
+      for (const Endpoint& peer : peers_) {
+        Greet(*port_, peer);
+      }
+    }
+    port_->Receive(*this, kReceiveBatch);
+  }
   return absl::OkStatus();
 }
 
@@ -145,7 +173,11 @@ bool UdpFloor::Write(std::size_t bytes) {
 void UdpFloor::OnDatagram(Endpoint from, std::span<std::byte> payload) {
   std::uint64_t count = 0;
   const auto peer = std::ranges::find(peers_, from);
-  if (peer == peers_.end() || payload.size() < sizeof(count)) {
+  if (peer == peers_.end()) {
+    return;
+  }
+  met_[static_cast<std::size_t>(peer - peers_.begin())] = true;
+  if (payload.size() < sizeof(count)) {
     return;
   }
   std::memcpy(&count, payload.data(), sizeof(count));

@@ -2,11 +2,11 @@
 #define GAIOS_BENCH_UDP_FLOOR_H_
 
 // What the product is measured against over UDP: the same datagrams with no protocol. A sender sends the
-// datagrams of each entry, of the product's lengths, to every peer, all in one system call where they fit; a
-// peer answers all that came in at a look by one datagram of the length of the product's acknowledgement; the
-// first answers complete the entry. Peers are processes with the idle strategy and on the cpu of the
-// product's followers. There is no log, no checksum, no MAC, and nothing is sent again: a lost datagram fails
-// the run.
+// datagrams of each entry, of the product's lengths, to every peer, all in one call of the port where they
+// fit; a peer answers all that came in at a look by one datagram of the length of the product's
+// acknowledgement; the first answers complete the entry. Peers are processes with the idle strategy and on
+// the cpu of the product's followers. There is no log, no checksum, no MAC, and nothing is sent again: a lost
+// datagram fails the run.
 //
 // One thread.
 
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -24,7 +25,7 @@
 #include "gaios/base/clock.h"
 #include "gaios/base/idle.h"
 #include "gaios/paxos/limits.h"
-#include "gaios/transport/udp/socket_port.h"
+#include "gaios/transport/udp/port.h"
 
 #include "bench/child_process.h"
 #include "bench/placement.h"
@@ -32,10 +33,14 @@
 
 namespace gaios::bench {
 
+// Opens the port of an end: 0 is the sender, then the peers. Each end but the first is of another process.
+using PortOpener = std::function<absl::StatusOr<std::unique_ptr<transport::udp::Port>>(std::size_t end)>;
+
 struct UdpFloorOptions {
   std::size_t peers = 2;
   std::size_t payload_bytes = 1400;
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;
+  PortOpener open_port;
 };
 
 class UdpFloor final : private transport::udp::DatagramReceiver {
@@ -63,21 +68,22 @@ class UdpFloor final : private transport::udp::DatagramReceiver {
  private:
   struct Page {
     std::atomic<bool> stop{false};
-    std::array<std::atomic<std::uint32_t>, paxos::kMaxReplicas> ports{};
+    // Of each peer, once it is open: its address and UDP port in one.
+    std::array<std::atomic<std::uint64_t>, paxos::kMaxReplicas> endpoints{};
   };
 
   UdpFloor(const UdpFloorOptions& options, SharedPage<Page> page, const base::TscClock& clock)
       : options_(options), page_(std::move(page)), clock_(clock) {}
-  static absl::Status RunPeer(const UdpFloorOptions& options, std::atomic<std::uint32_t>& port,
-                              const std::atomic<bool>& stop);
+  static absl::Status RunPeer(const UdpFloorOptions& options, std::size_t peer, Page& page);
   void OnDatagram(transport::udp::Endpoint from, std::span<std::byte> payload) override;
 
   const UdpFloorOptions options_;
   SharedPage<Page> page_;
   const base::TscClock& clock_;
   std::vector<ChildProcess> children_;
-  std::unique_ptr<transport::udp::SocketPort> port_;
+  std::unique_ptr<transport::udp::Port> port_;
   std::vector<transport::udp::Endpoint> peers_;
+  std::vector<bool> met_;              // peers that have answered
   std::vector<std::uint64_t> taken_;   // datagrams, by each peer
   std::uint64_t sent_ = 0;             // datagrams, to each peer
   std::deque<std::uint64_t> entries_;  // under way: the last datagram of each

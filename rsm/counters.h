@@ -144,7 +144,7 @@ struct CounterSnapshot {
 
 class Counters {
  public:
-  static constexpr std::uint32_t kVersion = 4;
+  static constexpr std::uint32_t kVersion = 5;
   static constexpr std::uint64_t kIntervalNs = 1'000'000;
   static constexpr std::size_t kMaxGroupBytes = 63;
 

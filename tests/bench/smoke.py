@@ -6,10 +6,12 @@ import subprocess
 import sys
 import tempfile
 
+SKIPPED = 77
 SMALL = ["--seconds", "0.2", "--blocks", "2"]
 COMMANDS = {
     "commit": ["commit", "--capacity", "1048576", *SMALL],
     "commit_open": ["commit", "--mode", "open", "--rate", "20000", "--capacity", "1048576", *SMALL],
+    "commit_dpdk": ["commit", "--transport", "udp-dpdk", "--block-commits", "500", "--blocks", "2"],
     "commit_udp": ["commit", "--transport", "udp-socket", "--block-commits", "500", "--blocks", "2"],
     "throughput": ["throughput", "--capacity", "1048576", *SMALL],
     "throughput_sessions": ["throughput", "--sessions", "--capacity", "1048576", *SMALL],
@@ -76,7 +78,9 @@ def main():
         check_refusals(program, [
             ([], "subcommand"),
             (["commit", "--no-such-flag"], "--no-such-flag"),
-            (["commit", "--transport", "carrier-pigeon"], "shm, verbs and udp-socket"),
+            (["commit", "--transport", "carrier-pigeon"], "shm, verbs, udp-socket and udp-dpdk"),
+            (["commit", "--transport", "udp-dpdk", "--device", "net_tap"], "net_af_packet or net_af_xdp"),
+            (["commit", "--transport", "udp-socket", "--device", "net_af_packet"], "verbs and udp-dpdk"),
             (["commit", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
             (["throughput", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
             (["failover", "--transport", "verbs"], "shm only"),
@@ -96,6 +100,9 @@ def main():
         if name == "commit":
             arguments += ["--hgrm", os.path.join(directory, "latencies.hgrm")]
         done = run(program, arguments)
+        if name == "commit_dpdk" and done.returncode == 2:
+            print(done.stderr)
+            sys.exit(SKIPPED)  # no network of its own here
         expect(done.returncode == 0, f"{arguments} exits with 0, not {done.returncode}: {done.stderr}")
         with open(path, encoding="utf-8") as file:
             check_shape(name, json.load(file))

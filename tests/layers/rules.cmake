@@ -13,6 +13,7 @@ gaios_layer_sees(transport_udp base paxos_types transport transport_bootstrap tr
 if(GAIOS_DPDK)
   gaios_layer_sees(transport_udp_dpdk base transport_udp_port)
 endif()
+gaios_layer_sees(transport_fallback base paxos_types transport)
 set(network transport_bootstrap transport_udp transport_udp_authenticator transport_udp_port
             transport_udp_socket_port)
 if(GAIOS_VERBS)

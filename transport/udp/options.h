@@ -21,6 +21,9 @@ struct UdpOptions {
   paxos::GroupId group;
   // Bytes of the ring, a power of two, the same on all replicas.
   std::size_t capacity = std::size_t{16} << 20;
+  // Memory of the ring, page-aligned, of `capacity` bytes and zero, where other transports of this replica
+  // have the same; it must outlive the transport. Null: its own.
+  std::byte* ring = nullptr;
   // Ids of replicas are below this.
   std::size_t replicas = 3;
   // Replicas that are there at once, as a rule, this one included: they share the room for what comes in. 0:

@@ -57,7 +57,8 @@ absl::StatusOr<std::unique_ptr<UdpTransport>> UdpTransport::Reserve(
   if (absl::Status status = CheckOptions(options, *port); !status.ok()) {
     return status;
   }
-  absl::StatusOr<base::Memory> memory = base::Memory::Create(options.capacity);
+  absl::StatusOr<base::Memory> memory =
+      options.ring == nullptr ? base::Memory::Create(options.capacity) : base::Memory();
   if (!memory.ok()) {
     return memory.status();
   }
@@ -87,7 +88,9 @@ UdpTransport::UdpTransport(const UdpOptions& options, std::unique_ptr<Port> port
       addressee_{.group = options.group.value(),
                  .self = options.self.value(),
                  .replicas = static_cast<std::uint8_t>(options.replicas)},
-      log_{.ring = memory_.data(), .capacity = options.capacity, .words = &log_words_},
+      log_{.ring = options.ring == nullptr ? memory_.data() : options.ring,
+           .capacity = options.capacity,
+           .words = &log_words_},
       read_(std::min(options.capacity, paxos::kMaxWriteBytes)) {
   const RttEstimator fresh(options.min_timeout_ns, options.max_timeout_ns);
   links_.reserve(options.replicas);

@@ -1,0 +1,81 @@
+#include "tests/transport/fallback/fallback_backend.h"
+
+#include <utility>
+#include <vector>
+
+#include "gaios/base/check.h"
+
+namespace gaios::transport::fallback {
+namespace {
+
+constexpr std::array kEveryId = {ReplicaId(0), ReplicaId(1), ReplicaId(2)};
+
+}  // namespace
+
+FallbackBackend::FallbackBackend(const FallbackBackendOptions& options) : options_(options) {
+  for (std::size_t path = 0; path < kPaths; ++path) {
+    for (const ReplicaId a : kEveryId) {
+      for (const ReplicaId b : kEveryId) {
+        if (options.cut[path] && a < b) {
+          ways_[path].hub.Cut(a, b);
+        }
+      }
+    }
+  }
+}
+
+conformance::Endpoint& FallbackBackend::Start(const conformance::EndpointOptions& options) {
+  Life& life = lives_[options.id.value()];
+  Kill(options.id);
+  absl::StatusOr<base::Memory> ring = base::Memory::Create(options.capacity);
+  GAIOS_CHECK(ring.ok(), "there is memory for a log");
+  life.ring = *std::move(ring);
+  std::vector<Transport*> paths;
+  for (std::size_t path = 0; path < kPaths; ++path) {
+    udp::Faults faults = options_.faults[path];
+    faults.seed = faults.seed * 1000 + ++ports_made_;  // another for each port
+    udp::UdpOptions udp;
+    udp.self = options.id;
+    udp.incarnation = options.incarnation;
+    udp.group = options.group_id;
+    udp.capacity = options.capacity;
+    udp.ring = life.ring.data();
+    udp.replicas = options.replicas;
+    udp.clock = &clock_;
+    udp.own_thread = false;
+    absl::StatusOr<std::unique_ptr<udp::UdpTransport>> transport = udp::UdpTransport::Reserve(
+        udp,
+        std::make_unique<udp::FaultyPort>(ways_[path].network.MakePort(udp::kDefaultPayloadBytes), faults),
+        ways_[path].hub.Join({.id = options.id,
+                              .incarnation = options.incarnation,
+                              .group = options.group_id.value(),
+                              .capacity = options.capacity}));
+    GAIOS_CHECK(transport.ok(), transport.status().ToString().c_str());
+    life.paths[path] = *std::move(transport);
+    life.paths[path]->Begin();
+    paths.push_back(life.paths[path].get());
+  }
+  life.transport =
+      std::make_unique<FallbackTransport>(FallbackOptions{.self = options.id, .clock = &clock_}, paths);
+  life.endpoint = std::make_unique<conformance::LocalEndpoint>(*life.transport);
+  return *life.endpoint;
+}
+
+void FallbackBackend::Kill(ReplicaId id) {
+  Life& life = lives_[id.value()];
+  life.endpoint.reset();
+  life.transport.reset();
+  for (auto& path : life.paths) {
+    path.reset();
+  }
+}
+
+void FallbackBackend::Cut(std::size_t path, ReplicaId a, ReplicaId b) {
+  ways_[path].hub.Cut(a, b);
+}
+
+void FallbackBackend::Heal(std::size_t path, ReplicaId a, ReplicaId b) {
+  ways_[path].hub.Heal(a, b);
+}
+
+}  // namespace gaios::transport::fallback

@@ -1,0 +1,74 @@
+#ifndef GAIOS_TESTS_TRANSPORT_FALLBACK_FALLBACK_BACKEND_H_
+#define GAIOS_TESTS_TRANSPORT_FALLBACK_FALLBACK_BACKEND_H_
+
+// Replicas with two paths to each other, both over the UDP transport, each by a network in memory of its own,
+// as objects of one process. Time passes when the test says so.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "gaios/base/clock.h"
+#include "gaios/base/memory.h"
+#include "gaios/transport/fallback/fallback_transport.h"
+#include "gaios/transport/udp/udp_transport.h"
+
+#include "tests/conformance/backend.h"
+#include "tests/conformance/recorder.h"
+#include "tests/transport/bootstrap/channel_hub.h"
+#include "tests/transport/udp/faulty_port.h"
+#include "tests/transport/udp/memory_network.h"
+
+namespace gaios::transport::fallback {
+
+struct FallbackBackendOptions {
+  std::array<udp::Faults, 2> faults = {};
+  // Of each path, while it is cut: nothing passes, and no connection is made.
+  std::array<bool, 2> cut = {};
+};
+
+class FallbackBackend final : public conformance::Backend {
+ public:
+  static constexpr std::size_t kPaths = 2;
+
+  explicit FallbackBackend(const FallbackBackendOptions& options);
+
+  conformance::Endpoint& Start(const conformance::EndpointOptions& options) override;
+  void Kill(ReplicaId id) override;
+  void Advance() override { clock_.AdvanceNs(kRoundNs); }
+
+  [[nodiscard]] base::ManualClock& clock() { return clock_; }
+  [[nodiscard]] udp::MemoryNetwork& network(std::size_t path) { return ways_[path].network; }
+  [[nodiscard]] bootstrap::ChannelHub& hub(std::size_t path) { return ways_[path].hub; }
+  [[nodiscard]] FallbackTransport& transport(ReplicaId id) { return *lives_[id.value()].transport; }
+  [[nodiscard]] udp::UdpTransport& path(ReplicaId id, std::size_t path) {
+    return *lives_[id.value()].paths[path];
+  }
+  // Of two replicas: from now on nothing passes by that path, or everything again.
+  void Cut(std::size_t path, ReplicaId a, ReplicaId b);
+  void Heal(std::size_t path, ReplicaId a, ReplicaId b);
+
+ private:
+  // Between two rounds of Poll.
+  static constexpr std::uint64_t kRoundNs = 20'000;
+
+  struct Way {
+    udp::MemoryNetwork network;
+    bootstrap::ChannelHub hub;
+  };
+  struct Life {
+    base::Memory ring;
+    std::array<std::unique_ptr<udp::UdpTransport>, kPaths> paths;
+    std::unique_ptr<FallbackTransport> transport;
+    std::unique_ptr<conformance::LocalEndpoint> endpoint;
+  };
+  const FallbackBackendOptions options_;
+  base::ManualClock clock_{1'000'000'000};
+  std::array<Way, kPaths> ways_;
+  std::uint64_t ports_made_ = 0;
+  std::array<Life, paxos::kMaxReplicas> lives_;
+};
+
+}  // namespace gaios::transport::fallback
+
+#endif  // GAIOS_TESTS_TRANSPORT_FALLBACK_FALLBACK_BACKEND_H_

@@ -1,0 +1,285 @@
+// Paths that are lost, stand still and come back, and what was under way on them.
+
+#include <cstdint>
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/conformance/suite.h"
+#include "tests/transport/fallback/fallback_backend.h"
+
+namespace gaios::transport::fallback {
+namespace {
+
+using conformance::Bytes;
+using conformance::kAcceptor;
+using conformance::kFirstLife;
+using conformance::kRival;
+using conformance::kWriter;
+using conformance::MakeGrant;
+using conformance::MakeRange;
+using conformance::Pattern;
+
+constexpr std::size_t kBetter = 0;
+constexpr std::size_t kWorse = 1;
+constexpr std::uint64_t kRoundNs = 20'000;
+constexpr std::uint64_t kSettleNs = 2'000'000'000;
+
+class FallbackTest : public conformance::ConformanceTest {
+ protected:
+  void SetUp() override {
+    ConformanceTest::SetUp();
+    StartGroup();
+    // Each by both paths.
+    ASSERT_TRUE(PumpUntil([this] {
+      for (const ReplicaId id : {kAcceptor, kWriter, kRival}) {
+        for (const ReplicaId peer : {kAcceptor, kWriter, kRival}) {
+          for (const std::size_t path : {kBetter, kWorse}) {
+            if (id != peer && !paths().path(id, path).link_state(peer).up) {
+              return false;
+            }
+          }
+        }
+      }
+      return true;
+    }));
+  }
+  FallbackBackend& paths() { return static_cast<FallbackBackend&>(backend()); }
+  FallbackTransport& transport(ReplicaId id) { return paths().transport(id); }
+
+  // Rounds in which so much time passes.
+  void PumpFor(std::uint64_t time_ns) {
+    for (std::uint64_t passed_ns = 0; passed_ns < time_ns; passed_ns += kRoundNs) {
+      Pump();
+    }
+  }
+  // The same in few rounds, each long.
+  void LetPass(std::uint64_t time_ns) {
+    constexpr std::uint64_t kLong = 2'000'000;
+    for (std::uint64_t passed_ns = 0; passed_ns < time_ns; passed_ns += kLong) {
+      paths().clock().AdvanceNs(kLong - kRoundNs);
+      Pump();
+    }
+  }
+  // The next grant of the acceptor's log to the writer, as its core asks for it, and a probe under it.
+  Grant Regrant() {
+    const Grant grant = MakeGrant(1, kWriter, ++number_);
+    Give(kAcceptor, kWriter, grant);
+    EXPECT_EQ(ProbeAndWait(grant), Outcome::kDone);
+    return grant;
+  }
+  // Writes go through until one is refused as down.
+  bool Refused(Grant grant) {
+    return at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, 1, NextToken()) ==
+           Post::kDown;
+  }
+  void CutBetter() {
+    paths().Cut(kBetter, kWriter, kAcceptor);
+    ASSERT_TRUE(PumpUntil([this] { return !paths().path(kWriter, kBetter).link_state(kAcceptor).up; }));
+  }
+  void HealBetter() {
+    paths().Heal(kBetter, kWriter, kAcceptor);
+    ASSERT_TRUE(PumpUntil([this] {
+      return paths().path(kWriter, kBetter).link_state(kAcceptor).up &&
+             paths().path(kAcceptor, kBetter).link_state(kWriter).up;
+    }));
+  }
+
+ private:
+  std::uint64_t number_ = 0;
+};
+
+TEST_P(FallbackTest, TheBestPathCarriesTheWrites) {
+  const Grant grant = Regrant();
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kBetter);
+  const Bytes bytes = Pattern(600, 1);
+  at(kWriter).FillLog(Position(0), bytes);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, MakeRange(0, 600)), Outcome::kDone);
+  EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 600)), bytes);
+  EXPECT_EQ(paths().path(kWriter, kWorse).counters().pieces_sent, 0U);
+  EXPECT_EQ(transport(kWriter).switches(kAcceptor), 0U);
+}
+
+TEST_P(FallbackTest, WhenItsLinkIsDownTheNextPathTakesAnotherGrantAndGoesOn) {
+  const Grant grant = Regrant();
+  CutBetter();
+  EXPECT_TRUE(Refused(grant)) << "the other path has it open, and must not be used under it";
+  EXPECT_TRUE(Refused(grant));
+  for (const conformance::Event& event : reported(kWriter)) {
+    EXPECT_NE(event.kind, conformance::Event::Kind::kLinkDown) << "there is another way";
+  }
+  const Grant next = Regrant();
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  const Bytes bytes = Pattern(600, 2);
+  at(kWriter).FillLog(Position(0), bytes);
+  ASSERT_EQ(WriteAndWait(kWriter, next, MakeRange(0, 600)), Outcome::kDone);
+  EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 600)), bytes);
+  const std::vector<Switch> switches = transport(kWriter).TakeSwitches();
+  ASSERT_EQ(switches.size(), 1U);
+  EXPECT_EQ(switches[0].peer, kAcceptor);
+  EXPECT_EQ(switches[0].from, kBetter);
+  EXPECT_EQ(switches[0].to, kWorse);
+  EXPECT_EQ(switches[0].reason, SwitchReason::kLinkDown);
+  EXPECT_EQ(transport(kWriter).switches(SwitchReason::kLinkDown), 1U);
+  EXPECT_TRUE(transport(kWriter).TakeSwitches().empty());
+}
+
+TEST_P(FallbackTest, APathThatStandsStillIsGivenUpLongBeforeItsLinkIs) {
+  const Grant grant = Regrant();
+  paths().network(kBetter).SetTap([](auto, auto, const auto&) { return false; });
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(0, 64), token), Post::kPosted);
+  EXPECT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDown);
+  EXPECT_TRUE(paths().path(kWriter, kBetter).link_state(kAcceptor).up);
+  EXPECT_TRUE(Refused(grant));
+  const Grant next = Regrant();
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  EXPECT_EQ(WriteAndWait(kWriter, next, MakeRange(0, 64)), Outcome::kDone);
+  EXPECT_EQ(transport(kWriter).switches(SwitchReason::kStalled), 1U);
+}
+
+TEST_P(FallbackTest, AWriterThatDoesNotPollTakesNoPathForStalled) {
+  const Grant grant = Regrant();
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(0, 64), token), Post::kPosted);
+  paths().clock().AdvanceNs(200'000'000);
+  EXPECT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDone);
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kBetter);
+}
+
+// What this is all about: datagrams of writes by the better path are kept on their way, the writes are done
+// again by the worse one and followed by others at the same places, and then what was kept arrives.
+TEST_P(FallbackTest, LateWritesOfTheAbandonedPathDoNotChangeTheLog) {
+  const Grant grant = Regrant();
+  using Late = std::tuple<udp::Endpoint, udp::Endpoint, std::vector<std::byte>>;
+  std::vector<Late> late;
+  paths().network(kBetter).SetTap(
+      [&late](udp::Endpoint from, udp::Endpoint to, const std::vector<std::byte>& bytes) {
+        late.emplace_back(from, to, bytes);
+        return false;
+      });
+  at(kWriter).FillLog(Position(0), Pattern(1'000, 3));
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(0, 1'000), token), Post::kPosted);
+  const std::uint64_t word = NextToken();
+  ASSERT_EQ(at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kCommit, 1'000, word),
+            Post::kPosted);
+  ASSERT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDown);
+  const Grant next = Regrant();
+  const Bytes bytes = Pattern(1'000, 4);
+  at(kWriter).FillLog(Position(0), bytes);
+  ASSERT_EQ(WriteAndWait(kWriter, next, MakeRange(0, 1'000)), Outcome::kDone);
+  ASSERT_GT(late.size(), 0U);
+  paths().network(kBetter).SetTap({});
+  for (auto& [from, to, datagram] : late) {
+    paths().network(kBetter).Deliver(from, to, std::move(datagram));
+  }
+  PumpFor(2'000'000);
+  EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 1'000)), bytes);
+  EXPECT_EQ(at(kAcceptor).ReadLogWord(LogWord::kCommit), 0U);
+  EXPECT_GT(paths().path(kAcceptor, kBetter).counters().writes_fenced, 0U) << "none of them arrived";
+}
+
+TEST_P(FallbackTest, TheBetterPathIsGoneBackToWhenItHasBeenBackForAWhile) {
+  (void)Regrant();
+  CutBetter();
+  Grant grant = Regrant();
+  ASSERT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  HealBetter();
+  LetPass(kSettleNs / 2);
+  EXPECT_FALSE(Refused(grant)) << "too early";
+  LetPass(kSettleNs);
+  EXPECT_TRUE(Refused(grant));
+  grant = Regrant();
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kBetter);
+  EXPECT_EQ(transport(kWriter).switches(SwitchReason::kBetterAgain), 1U);
+  LetPass(3 * kSettleNs);
+  EXPECT_FALSE(Refused(grant));
+}
+
+TEST_P(FallbackTest, AReturnThatDidNotLastIsMadeLaterTheNextTime) {
+  (void)Regrant();
+  CutBetter();
+  Grant grant = Regrant();
+  std::uint64_t settle_ns = kSettleNs;
+  for (int times = 0; times < 3; ++times) {
+    HealBetter();
+    LetPass(settle_ns * 3 / 4);
+    EXPECT_FALSE(Refused(grant)) << times;
+    LetPass(settle_ns / 2);
+    EXPECT_TRUE(Refused(grant)) << times;
+    (void)Regrant();
+    ASSERT_EQ(transport(kWriter).path(kAcceptor), kBetter);
+    CutBetter();
+    grant = Regrant();
+    ASSERT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+    settle_ns *= 2;
+  }
+}
+
+TEST_P(FallbackTest, TheRivalsGrantFencesBothPaths) {
+  const Grant grant = Regrant();
+  CutBetter();
+  const Grant by_worse = Regrant();
+  const Grant rival = MakeGrant(2, kRival);
+  Give(kAcceptor, kRival, rival);
+  for (const Grant& old : {grant, by_worse}) {
+    const std::uint64_t token = NextToken();
+    const Post posted = at(kWriter).Write(kAcceptor, old, kFirstLife, MakeRange(0, 64), token);
+    if (posted == Post::kPosted) {
+      EXPECT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kFenced);
+    } else {
+      EXPECT_EQ(posted, Post::kDown);
+    }
+  }
+}
+
+TEST_P(FallbackTest, MessagesAndLooksGoOnWhileOnePathIsSilent) {
+  (void)Regrant();
+  paths().network(kBetter).SetTap([](auto, auto, const auto&) { return false; });
+  at(kAcceptor).Publish(ControlWord::kCommit, 77);
+  at(kAcceptor).Send(kWriter, Pattern(40, 1));
+  Await(kWriter, "the message",
+        [](const conformance::Event& event) { return event.kind == conformance::Event::Kind::kMessage; });
+  const conformance::Event look = LookAt(kWriter, kAcceptor);
+  EXPECT_EQ(look.outcome, Outcome::kDone);
+  EXPECT_EQ(look.control.word(ControlWord::kCommit), 77U);
+  EXPECT_TRUE(paths().path(kWriter, kBetter).link_state(kAcceptor).up) << "nobody has noticed it yet";
+}
+
+TEST_P(FallbackTest, APeerThatComesBackByTheWorsePathFirstIsItsNewLifeOnBoth) {
+  (void)Regrant();
+  paths().Cut(kBetter, kWriter, kAcceptor);
+  Kill(kAcceptor);
+  Start({.id = kAcceptor, .incarnation = conformance::kSecondLife});
+  AwaitLink(kWriter, kAcceptor, conformance::kSecondLife);
+  Forget(kWriter);
+  HealBetter();
+  PumpFor(2'000'000);
+  for (const conformance::Event& event : reported(kWriter)) {
+    EXPECT_NE(event.kind, conformance::Event::Kind::kLinkUp) << "told once";
+    EXPECT_NE(event.kind, conformance::Event::Kind::kLinkDown);
+  }
+}
+
+TEST_P(FallbackTest, TheLinkIsDownWhenBothPathsAre) {
+  CutBetter();
+  paths().Cut(kWorse, kWriter, kAcceptor);
+  Await(kWriter, "the end of the link", [](const conformance::Event& event) {
+    return event.kind == conformance::Event::Kind::kLinkDown && event.peer == kAcceptor;
+  });
+  EXPECT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kDown);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Udp, FallbackTest,
+    testing::Values(conformance::BackendFactory{
+        .name = "udp", .make = [] { return std::make_unique<FallbackBackend>(FallbackBackendOptions()); }}),
+    conformance::NameOf);
+
+}  // namespace
+}  // namespace gaios::transport::fallback
