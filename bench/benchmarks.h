@@ -31,10 +31,6 @@ namespace gaios::bench {
 // without a bound, and the gap that a planned hand-over leaves.
 [[nodiscard]] absl::Status RunCatchup(const Options& options);
 
-// Latency of a commit as a client of the network sees it, over the loopback: from Submit to the Poll that
-// reports it. Beside the same datagrams and an echo.
-[[nodiscard]] absl::Status RunNetwork(const Options& options);
-
 }  // namespace gaios::bench
 
 #endif  // GAIOS_BENCH_BENCHMARKS_H_

@@ -106,10 +106,6 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
         "--transport " + line.transport +
         " is not in this version; those to measure are shm, verbs, udp-socket and udp-dpdk");
   }
-  if (benchmark == "network" && line.transport == "udp-socket") {
-    options.transport = rsm::TransportKind::kUdp;
-    return absl::OkStatus();
-  }
   if (benchmark != "commit" && benchmark != "throughput") {
     return absl::InvalidArgumentError(benchmark + " is measured with --transport shm only");
   }
@@ -180,7 +176,6 @@ int Run(int argc, char** argv) {
   add("idle", "what an idle follower costs", RunIdle);
   add("catchup", "commits while a replica is filled, how fast it is filled, and planned hand-overs",
       RunCatchup);
-  add("network", "latency of a commit as a client of the network sees it", RunNetwork);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -19,7 +19,6 @@ COMMANDS = {
     "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
     "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
     "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216"],
-    "network": ["network", "--capacity", "1048576", *SMALL],
     "idle": ["idle", "--seconds", "0.2", "--capacity", "1048576"],
 }
 ENVIRONMENT = {"cpu", "cores", "kernel", "governor", "compiler", "commit_id", "load"}
@@ -43,7 +42,7 @@ def check_refusals(program, cases):
 
 def check_shape(name, report):
     expect(ENVIRONMENT <= set(report["env"]), "env is complete")
-    if name.startswith("commit") or name == "network":
+    if name.startswith("commit"):
         for side in ("product", "floor"):
             expect({"p50_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns", "per_second"} <= set(report[side]), side)
             expect(report[side]["commands"] > 0, f"{side} has run commands")

@@ -46,10 +46,7 @@ void WriteNetworkSeeds(const Corpus& corpus) {
   corpus.Add(target, "in-pieces", At(0, record.substr(0, 20)) + At(20, record.substr(20)) + At(10, record));
   corpus.Add(target, "ends-of-the-ring",
              At(4032, record) + At(4033, record) + At(~std::uint64_t{0} - 63, record));
-  corpus.Add(target, "filler",
-             At(0, Record(1000)) + At(1008, Record(1000)) + At(2016, Record(1000)) + At(3024, Record(900)) +
-                 At(3936, TextOf(rsm::RecordHeader{.bytes = 152, .filler = 1}) + std::string(152, 'f')) +
-                 At(4096, record));
+  corpus.Add(target, "filler-astray", At(0, record) + At(64, Record(8, 1)) + At(80, record));
   corpus.Add(target, "no-record", At(0, Record(0, 2)) + At(8, record));
   corpus.Add(target, "ack-of-nothing", At(0, record, 1000, 900));
   rsm::NetworkHeader ask;
