@@ -11,6 +11,7 @@
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/network_clients.h"
+#include "gaios/rsm/node_udp.h"
 #include "gaios/rsm/snapshot/origin.h"
 #include "gaios/rsm/snapshot/seed.h"
 
@@ -130,6 +131,9 @@ absl::Status Node::Reserve(const Config& config, paxos::ReplicaId self, const St
   options_of_transport.replicas = began_with_;
   options_of_transport.clock = clock_.get();
   options_of_transport.fixed_members = fixed_members_;
+  if (config.udp.port == PortKind::kDpdk && options.dpdk == nullptr) {
+    return WithoutDpdk();
+  }
   if (config.transport != TransportKind::kShm) {
     absl::StatusOr<std::unique_ptr<NodeNetwork>> network = NodeNetwork::Open(config, self, group);
     if (!network.ok()) {

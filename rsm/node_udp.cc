@@ -116,12 +116,16 @@ std::string Datagrams(const Config& config) {
                       config.udp.authenticate ? "authenticated" : "not authenticated");
 }
 
+}  // namespace
+
 absl::Status WithoutDpdk() {
   return absl::FailedPreconditionError(
       "the config says port = \"dpdk\" in the [udp] section, and this program is without DPDK: install "
       "libdpdk-dev and build again (a program of your own gives rsm::Dpdk() in NodeOptions::dpdk), or use "
       "\"socket\"");
 }
+
+namespace {
 
 absl::StatusOr<NodePort> OpenPort(const Config& config, const ReplicaConfig& own,
                                   const NodeTransportOptions& options) {

@@ -16,6 +16,9 @@ namespace gaios::rsm {
                                                                      const NodeTransportOptions& options,
                                                                      transport::shm::IdLock lock);
 
+// FailedPrecondition: for a config that wants DPDK, in a program without it.
+[[nodiscard]] absl::Status WithoutDpdk();
+
 // As DescribeDevice. Over kernel sockets: the addresses of the config that this host has, and whether
 // datagrams of the configured length fit. FailedPrecondition: it has none of them. Other errors are those of
 // SocketPort::Open. By DPDK: as DpdkSupport::describe.

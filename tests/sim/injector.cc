@@ -80,9 +80,10 @@ void Injector::Step() {
   }
   next_ns_ = now_ns() + random_.Gap(gap_ns_);
   LookForPassedBy();
-  if (force_leader_change_ && Leading().has_value()) {
+  if (const std::optional<ReplicaId> leader = Leading(); force_leader_change_ && leader.has_value()) {
     force_leader_change_ = false;
-    Do(Deed::kZombie);
+    // The others may be too few to elect one: then the leader stops in vain.
+    Do(group_.EnoughWithout(*leader) ? Deed::kZombie : Deed::kHandOver);
     return;
   }
   const std::uint64_t sum = std::accumulate(weights_.begin(), weights_.end(), std::uint64_t{0});
