@@ -263,6 +263,7 @@ absl::Status MeasureFills(const Options& options, const Placement& placement, co
 
 std::vector<double> Ratios(const std::vector<double>& of, const std::vector<double>& to) {
   std::vector<double> ratios;
+  ratios.reserve(of.size());
   for (std::size_t i = 0; i < of.size(); ++i) {
     ratios.push_back(of[i] / std::max(to[i], 1.0));
   }

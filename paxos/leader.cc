@@ -126,6 +126,7 @@ bool Leader::HandOver(ReplicaId to) {
 }
 
 void Leader::GoOnHandingOver() {
+  GAIOS_CHECK(hand_over_.has_value(), "it has begun");
   const FollowerLink* const follower = followers_.Find(hand_over_->to);
   // Once told, it fences us when it begins: that is no reason to take what we would lose with the leadership.
   const bool lost = hand_over_->told ? !state_.peers[follower->member.id.value()].link_up

@@ -97,13 +97,13 @@ std::string DemoSummary(const DemoResult& result) {
                      DurationText(failover.first_commit_ns), "; the client saw a gap of ",
                      DurationText(result.client_gap_ns)));
   }
-  if (result.readmitted_ms.has_value()) {
+  if (result.readmitted_ms.has_value() && result.killed.has_value()) {
     Row(text, "back",
         absl::StrCat("replica ", *result.killed, ", ",
                      DurationText(static_cast<std::uint64_t>(*result.readmitted_ms * 1e6)),
                      " after it was started again: filled and readmitted"));
   }
-  if (result.hand_over_gap_us.has_value()) {
+  if (result.hand_over_gap_us.has_value() && result.killed.has_value()) {
     Row(text, "leads again",
         absl::StrCat("replica ", *result.killed, ", handed over as planned: nothing was committed for ",
                      DurationText(static_cast<std::uint64_t>(*result.hand_over_gap_us * 1e3))));

@@ -317,14 +317,18 @@ class Demo {
 
   void NoteHandOver() {
     const absl::StatusOr<Transfer> transfer = hand_over_.get();
+    if (!result_.killed.has_value()) {
+      return;
+    }
+    const std::size_t to = *result_.killed;
     if (!transfer.ok()) {
-      Trouble(absl::StrCat("the hand-over to replica ", *result_.killed, ": ", transfer.status().message()));
+      Trouble(absl::StrCat("the hand-over to replica ", to, ": ", transfer.status().message()));
       return;
     }
     result_.hand_over_gap_us = transfer->gap_us();
     live_.Event(absl::StrFormat("%5.1f s   replica %d leads again, handed over as planned; %s",
-                                static_cast<double>(clock_.NowNs() - begin_ns_) / kNsPerS, *result_.killed,
-                                group_->Place(*result_.killed)));
+                                static_cast<double>(clock_.NowNs() - begin_ns_) / kNsPerS, to,
+                                group_->Place(to)));
   }
 
   // At the end of a short run the act may still be on.

@@ -58,7 +58,8 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
   Transfer transfer;
   transfer.to = to;
   std::optional<std::size_t> leader;
-  if (!WaitFor([&] { return (leader = LeaderOf(ReadGroupStatus(config))).has_value(); })) {
+  static_cast<void>(WaitFor([&] { return (leader = LeaderOf(ReadGroupStatus(config))).has_value(); }));
+  if (!leader.has_value()) {
     return absl::NotFoundError(
         absl::StrCat("no replica of group '", config.group,
                      "' leads on this host: run this where its leader runs, or start the "
