@@ -3,6 +3,7 @@
 
 #include "tests/sim/simulation.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -67,7 +68,13 @@ TEST(Simulation, ASmallBudgetOfEveryProfilePasses) {
 }
 
 TEST(Simulation, TheTinyRingWrapsHundredsOfTimes) {
-  EXPECT_GE(RunOf("tiny-ring", 1).faults[FaultKind::kRingWrap], 200);
+  std::uint64_t most = 0;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    const std::uint64_t wraps = RunOf("tiny-ring", seed).faults[FaultKind::kRingWrap];
+    EXPECT_GE(wraps, 100U) << seed;
+    most = std::max(most, wraps);
+  }
+  EXPECT_GE(most, 300U);
 }
 
 TEST(Simulation, GroupsChangeTheirMembersInEveryWay) {
