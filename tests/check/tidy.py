@@ -96,8 +96,9 @@ def concerned(files, names):
 
 
 def tidy(path, build_dir):
-    # g++ has warnings that clang does not know.
-    done = subprocess.run([TOOL, "-p", build_dir, "--quiet", "--extra-arg=-Wno-unknown-warning-option", path],
+    # g++ has warnings that clang does not know, and headers that it has precompiled for itself.
+    done = subprocess.run([TOOL, "-p", build_dir, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
+                           "--extra-arg=-Wno-ignored-gch", path],
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return done.returncode, done.stdout if done.stdout.strip() or not done.returncode else done.stderr
 

@@ -68,7 +68,8 @@ class RefusalTest : public BootstrapTest {
     });
   }
   static Refusal RefusalOf(const Puppet& puppet) {
-    return puppet.refuse().has_value() ? puppet.refuse()->refusal : Refusal::kNone;
+    const std::optional<RefuseFrame>& refuse = puppet.refuse();
+    return refuse.has_value() ? refuse->refusal : Refusal::kNone;
   }
   // Says `hello` to end 1, and returns what it answered.
   RefuseFrame Refused(const Hello& hello) {
@@ -172,7 +173,7 @@ TEST_F(RefusalTest, AReplicaThatTheConfigDoesNotHave) {
 
 TEST_F(RefusalTest, AHigherIdThatDials) {
   Open(OptionsOf(1, 3));
-  Hello hello = Admission(OptionsOf(2, 3), 4711).HelloTo(ReplicaId(1), 1);
+  const Hello hello = Admission(OptionsOf(2, 3), 4711).HelloTo(ReplicaId(1), 1);
   EXPECT_EQ(Refused(hello).refusal, Refusal::kDirection);
   EXPECT_EQ(end(1).RefusedByUs(Refusal::kDirection), 1U);
 }
@@ -274,7 +275,11 @@ TEST_F(RefusalTest, AMalformedFrameEndsAConnectionThatIsUp) {
 
 TEST_F(RefusalTest, AnAddressWhereSomethingElseListens) {
   // It greets with a line, as mail servers do.
-  absl::StatusOr<base::UniqueFd> listener = Listen(*ParseAddress("127.0.0.1", 0));
+  const std::optional<SocketAddress> loopback = ParseAddress("127.0.0.1", 0);
+  if (!loopback.has_value()) {
+    FAIL() << "127.0.0.1 is an address";
+  }
+  absl::StatusOr<base::UniqueFd> listener = Listen(*loopback);
   ASSERT_TRUE(listener.ok());
   ports_.at(1) = ListeningPort(listener->get());
   Open(OptionsOf(0));
