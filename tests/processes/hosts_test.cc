@@ -18,6 +18,7 @@
 
 #include "tests/processes/group.h"
 #include "tests/processes/load.h"
+#include "tests/processes/member_command.h"
 
 namespace gaios::cli {
 namespace {
@@ -59,20 +60,6 @@ std::string Grown(const Group& group, const std::string& name, const std::vector
                                        absl::StrCat("directory = \"", directory)}});
   }
   return group.scratch().Write(name, text);
-}
-
-Ran Member(const Group& group, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {"member"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  arguments.insert(arguments.end(), {"--config", group.config_path()});
-  return RunGaios(group.scratch(), arguments);
-}
-
-nlohmann::json Members(const Group& group, std::vector<std::string> more) {
-  more.insert(more.end(), {"--json", "-"});
-  const Ran ran = Member(group, more);
-  EXPECT_EQ(ran.exit_code, 0) << ran.output;
-  return nlohmann::json::parse(ran.output, nullptr, false);
 }
 
 // A follower stands still until the leader's ring has passed it by.

@@ -11,6 +11,7 @@
 
 #include "tests/processes/group.h"
 #include "tests/processes/load.h"
+#include "tests/processes/member_command.h"
 
 namespace gaios::cli {
 namespace {
@@ -18,20 +19,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-Ran Member(const Group& group, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {"member"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  arguments.insert(arguments.end(), {"--config", group.config_path()});
-  return RunGaios(group.scratch(), arguments);
-}
-
-nlohmann::json Members(const Group& group, std::vector<std::string> more) {
-  more.insert(more.end(), {"--json", "-"});
-  const Ran ran = Member(group, more);
-  EXPECT_EQ(ran.exit_code, 0) << ran.output;
-  return nlohmann::json::parse(ran.output, nullptr, false);
-}
 
 TEST(MemberCommand, AGroupGrowsAndIsReplacedUnderLoadAndNothingIsLostOrDoubled) {
   Group group;

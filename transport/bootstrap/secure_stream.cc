@@ -143,10 +143,12 @@ absl::Status SecureStream::Shake(const Deadline& deadline) {
   }
 }
 
-absl::Status SecureStream::SendBy(const Deadline& deadline, std::span<const std::byte> bytes) {
+template <typename Bytes>
+absl::Status SecureStream::MoveBy(const Deadline& deadline, Bytes bytes,
+                                  TlsResult (TlsChannel::*move)(Bytes, std::size_t&)) {
   while (!bytes.empty()) {
     std::size_t moved = 0;
-    const TlsResult result = tls_->Write(bytes, moved);
+    const TlsResult result = ((*tls_).*move)(bytes, moved);
     bytes = bytes.subspan(moved);
     if (result != TlsResult::kDone && result != TlsResult::kWait) {
       return Failure(result);
@@ -161,22 +163,12 @@ absl::Status SecureStream::SendBy(const Deadline& deadline, std::span<const std:
   return absl::OkStatus();
 }
 
+absl::Status SecureStream::SendBy(const Deadline& deadline, std::span<const std::byte> bytes) {
+  return MoveBy(deadline, bytes, &TlsChannel::Write);
+}
+
 absl::Status SecureStream::ReceiveBy(const Deadline& deadline, std::span<std::byte> bytes) {
-  while (!bytes.empty()) {
-    std::size_t moved = 0;
-    const TlsResult result = tls_->Read(bytes, moved);
-    bytes = bytes.subspan(moved);
-    if (result != TlsResult::kDone && result != TlsResult::kWait) {
-      return Failure(result);
-    }
-    const absl::Status status = result == TlsResult::kWait ? Await(deadline)
-                                : bytes.empty()            ? absl::OkStatus()
-                                                           : CheckTime(deadline);
-    if (!status.ok()) {
-      return status;
-    }
-  }
-  return absl::OkStatus();
+  return MoveBy(deadline, bytes, &TlsChannel::Read);
 }
 
 absl::Status SecureStream::AwaitAdmission(const Deadline& deadline) {

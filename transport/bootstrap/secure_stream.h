@@ -63,6 +63,10 @@ class SecureStream {
   [[nodiscard]] absl::Status CheckTime(const Deadline& deadline) const;
   [[nodiscard]] absl::Status TooSlow(const Deadline& deadline) const;
   [[nodiscard]] absl::Status Shake(const Deadline& deadline);
+  // Until all bytes have gone one way or the other; `move` is the channel's Read or Write.
+  template <typename Bytes>
+  [[nodiscard]] absl::Status MoveBy(const Deadline& deadline, Bytes bytes,
+                                    TlsResult (TlsChannel::*move)(Bytes, std::size_t&));
   [[nodiscard]] absl::Status SendBy(const Deadline& deadline, std::span<const std::byte> bytes);
   [[nodiscard]] absl::Status ReceiveBy(const Deadline& deadline, std::span<std::byte> bytes);
   [[nodiscard]] absl::Status AwaitAdmission(const Deadline& deadline);

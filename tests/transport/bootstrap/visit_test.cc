@@ -147,6 +147,20 @@ TEST_F(VisitTest, WhoTricklesHasAnEndToo) {
   trickling.join();
 }
 
+// However quickly the rest would come: there is no time left to ask for it.
+TEST_F(VisitTest, WhoseTimeIsOverIsNotHeardFurther) {
+  OpenHost();
+  const Gone gone = Go(Wanting(VisitPurpose::kSnapshot));
+  ASSERT_TRUE(gone.ok()) << gone.status();
+  std::array<std::byte, 1> little = {};
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE((*gone)->Send(little, kPatient).ok());
+  }
+  ASSERT_TRUE(hall_.streams[0]->Receive(little, kPatient).ok());  // so the others are there
+  std::array<std::byte, 2> both = {};
+  EXPECT_EQ(hall_.streams[0]->Receive(both, {.limit_ms = 0}).code(), absl::StatusCode::kDeadlineExceeded);
+}
+
 TEST_F(VisitTest, OneThatGoesWhereNobodyIsHearsSo) {
   OpenHost();
   const std::uint16_t port = end(1).bootstrap->port();
