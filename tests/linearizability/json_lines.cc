@@ -115,6 +115,22 @@ absl::Status ReadNumbers(const json& object, Event& event) {
   return absl::OkStatus();
 }
 
+// Numbers that are no whole ones of 64 bits are held as doubles: two that differ further behind would be one.
+// The text of `value` must stand in the line as it is held.
+absl::Status Exact(const char* field, const json& value, std::string_view line) {
+  if (value.is_structured()) {
+    for (const json& each : value) {
+      if (absl::Status status = Exact(field, each, line); !status.ok()) {
+        return status;
+      }
+    }
+  } else if (value.is_number_float() && line.find(value.dump()) == std::string_view::npos) {
+    return Malformed("\"", field, "\" holds a number that is taken for ", value.dump(),
+                     ": write it like that, or as a string");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadKey(const json& object, Event& event) {
   if (const json* const key = Find(object, "key"); key != nullptr) {
     if (!key->is_string() && !key->is_number()) {
@@ -161,6 +177,13 @@ absl::StatusOr<Event> ParseEvent(std::string_view line) {
     return function.status();
   }
   event.function = *function;
+  for (const char* const field : {"key", "value"}) {
+    if (const json* const value = Find(*object, field); value != nullptr) {
+      if (absl::Status status = Exact(field, *value, line); !status.ok()) {
+        return status;
+      }
+    }
+  }
   for (const auto read : {&ReadNumbers, &ReadKey, &ReadValue}) {
     if (absl::Status status = read(*object, event); !status.ok()) {
       return status;

@@ -157,6 +157,15 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Values, MalformedLine,
     ::testing::Values(
+        Wrong{"number_of_more_than_64_bits", kRegister,
+              R"({"process":1,"type":"invoke","f":"write","value":123456789012345678901234567890})",
+              "h.jsonl:1: ", "\"value\" holds a number that is taken for 1.2345678901234568e+29"},
+        Wrong{"number_of_too_many_digits", kRegister,
+              R"({"process":1,"type":"invoke","f":"write","value":[1,{"x":0.12345678901234567891}]})",
+              "h.jsonl:1: ", "write it like that, or as a string"},
+        Wrong{"key_of_more_than_64_bits", kRegister,
+              R"({"process":1,"type":"invoke","f":"read","key":123456789012345678901})",
+              "h.jsonl:1: ", "\"key\" holds a number"},
         Wrong{"write_of_nothing", kRegister, R"({"process":1,"type":"invoke","f":"write","vaule":1})",
               "h.jsonl:1: ", "\"value\" is missing: a write says what it writes"},
         Wrong{"cas_of_nothing", kRegister, R"({"process":1,"type":"invoke","f":"cas"})",

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <map>
@@ -51,6 +52,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->required();
   app.add_option("--budget-s", flags.budget_s, "seconds to search for at most")
       ->check(CLI::Range(0.001, 1e6))
+      ->check([](const std::string& text) {
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? std::string("is no number") : std::string();
+      })
       ->capture_default_str();
   app.add_option("--budget-steps", flags.budget_steps,
                  "steps of the search at most, the same on every machine; 0 for any number")

@@ -64,6 +64,7 @@ TEST(Program, ExitsWith2ForWrongUsage) {
                                           "--model tree " + good,
                                           "--model register --budget-s 0 " + good,
                                           "--model register --budget-s x " + good,
+                                          "--model register --budget-s nan " + good,
                                           "--model register --memory-mib 0 " + good,
                                           "--model register --shared-slots " + good,
                                           "--model register " + good + " " + good,

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -103,7 +104,15 @@ bool Covers(const Flags& flags, const Summary& summary) {
   return summary.Missing().empty();
 }
 
+int CannotWrite(const Flags& flags) {
+  return Complain(absl::StrCat("cannot write --json ", flags.json,
+                               ": name a file in a directory that this user may write to"));
+}
+
 int RunAll(const Flags& flags, const RunnerOptions& options) {
+  if (!flags.json.empty() && flags.json != "-" && !WriteText("", flags.json)) {
+    return CannotWrite(flags);  // before the runs, not after
+  }
   using Clock = std::chrono::steady_clock;
   const Clock::time_point began = Clock::now();
   const auto seconds = [began] { return std::chrono::duration<double>(Clock::now() - began).count(); };
@@ -137,8 +146,7 @@ int RunAll(const Flags& flags, const RunnerOptions& options) {
   std::fputs(summary.Text().c_str(), stderr);
   const bool covers = Covers(flags, summary);
   if (!flags.json.empty() && !WriteText(summary.Json(), flags.json)) {
-    return Complain(absl::StrCat("cannot write --json ", flags.json,
-                                 ": name a file in a directory that this user may write to"));
+    return CannotWrite(flags);
   }
   std::fprintf(trace_out, "%llu passed, %zu failed\n", static_cast<unsigned long long>(summary.passed()),
                summary.failed_seeds().size());
@@ -172,6 +180,10 @@ int Run(int argc, char** argv) {
   }
   if (flags.list_profiles) {
     return ListProfiles();
+  }
+  if (flags.seeds - 1 > std::numeric_limits<std::uint64_t>::max() - flags.start) {
+    return Complain(
+        absl::StrCat("--start is ", flags.start, ": there are no ", flags.seeds, " seeds from there on"));
   }
   const Profile* const profile = FindProfile(flags.profile);
   if (profile == nullptr) {

@@ -96,12 +96,17 @@ TEST(SimProgram, NamesItsProfiles) {
 }
 
 TEST(SimProgram, ExitsWith2ForWrongUsage) {
-  const std::vector<std::string> wrong = {
-      "--seeds 0",        "--seeds x",
-      "--start -1",       "--profile stormy",
-      "--replicas 4",     "--replicas 9",
-      "--no-such-flag",   "extra",
-      "--inject-fault x", "--seeds 1 --profile calm --json /no/such/directory/file"};
+  const std::vector<std::string> wrong = {"--seeds 0",
+                                          "--seeds x",
+                                          "--start -1",
+                                          "--profile stormy",
+                                          "--seeds 2 --start 18446744073709551615",
+                                          "--replicas 4",
+                                          "--replicas 9",
+                                          "--no-such-flag",
+                                          "extra",
+                                          "--inject-fault x",
+                                          "--seeds 1 --profile calm --json /no/such/directory/file"};
   for (const std::string& arguments : wrong) {
     const Ran ran = Call(arguments);
     EXPECT_EQ(ran.exit_code, 2) << arguments;
