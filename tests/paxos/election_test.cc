@@ -85,6 +85,15 @@ TEST_F(ElectionTest, AnotherLeadersBeatTellsNothingOfThePausesOfThisOne) {
   EXPECT_EQ(election_.silence_limit(), 100 * kMs);
 }
 
+TEST_F(ElectionTest, WhatAnEarlierLifeOfItLeftIsNoBeat) {
+  state_.peers[kLeader.value()].incarnation = Incarnation(2);
+  for (int i = 0; i < 13; ++i) {
+    Run(10 * kMs);
+    Beat();  // as its first life
+  }
+  EXPECT_TRUE(Asked());
+}
+
 TEST_F(ElectionTest, TheOwnPauseIsNobodysSilence) {
   Run(50 * kMs);
   state_.now += 400 * kMs;
