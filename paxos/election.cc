@@ -18,17 +18,8 @@ bool Election::Suspects() const {
   if (state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up) {
     return true;  // its process is gone
   }
-  return state_.now - state_.leader_alive_ns > silence_.limit();
-}
-
-// One that did not run could not hear: beyond a heartbeat, time between two ticks counts for nobody's
-// silence.
-void Election::LeaveOutOwnPause() {
-  const TimeNs since = state_.now - std::exchange(ticked_ns_, state_.now);
-  if (since > state_.options.heartbeat_interval_ns && state_.leader_alive_ns != 0) {
-    state_.leader_alive_ns =
-        std::min(state_.now, state_.leader_alive_ns + since - state_.options.heartbeat_interval_ns);
-  }
+  return state_.now - state_.leader_alive_ns >
+         (leader_has_beaten_ ? silence_.limit() : state_.options.suspect_timeout_ns);
 }
 
 bool Election::MajorityReachable() const {
@@ -44,7 +35,10 @@ bool Election::MajorityReachable() const {
 }
 
 bool Election::Tick(Ballot promised) {
-  LeaveOutOwnPause();
+  if (state_.leader_alive_ns != 0) {
+    // One that did not run could not hear: that is nobody's silence.
+    state_.leader_alive_ns = std::min(state_.now, state_.leader_alive_ns + state_.own_pause_ns);
+  }
   if (state_.now >= next_read_ns_) {
     next_read_ns_ = state_.now + state_.options.heartbeat_interval_ns;
     // Of whoever can be reached: who leads may have come to the group later than this log tells.
@@ -56,12 +50,12 @@ bool Election::Tick(Ballot promised) {
     }
   }
   if (state_.withdrawn || state_.role == Role::kLearner || !Suspects() || !MajorityReachable()) {
-    Calm();
+    Rest();
     return false;
   }
   if (!suspecting_) {
     suspecting_ = true;
-    campaign_at_ns_ = std::max(state_.now, favoured_until_ns_) + Jitter();
+    campaign_at_ns_ = std::max({state_.now, favoured_until_ns_, not_before_ns_}) + Jitter();
     state_.failover = {};
     state_.failover.leader_last_alive_ns = state_.leader_alive_ns;
     state_.failover.suspected_ns = state_.now;
@@ -106,14 +100,24 @@ void Election::OnControl(ReplicaId peer, Ballot heartbeat_ballot, std::uint64_t 
   view.heartbeat_counter = heartbeat_counter;
   view.seen = true;
   if (beat && state_.role != Role::kLeader) {
-    if (state_.has_leader && state_.leader == peer && state_.leader_alive_ns != 0) {
+    if (leader_has_beaten_ && state_.has_leader && state_.leader == peer) {
       silence_.OnGap(state_.now - state_.leader_alive_ns);
     }
-    state_.leader = peer;
-    state_.has_leader = true;
-    state_.leader_alive_ns = state_.now;
-    Calm();
+    Follow(peer);
+    leader_has_beaten_ = true;
   }
+}
+
+void Election::Follow(ReplicaId leader) {
+  state_.leader = leader;
+  state_.has_leader = true;
+  state_.leader_alive_ns = state_.now;
+  Calm();
+}
+
+void Election::OnPrepare(ReplicaId candidate) {
+  Follow(candidate);
+  leader_has_beaten_ = false;
 }
 
 void Election::OnPreVote(ReplicaId from, const Message& question, Ballot promised) {
@@ -164,14 +168,20 @@ void Election::OnReject(ReplicaId from, const Message& reject) {
     return;
   }
   refusals_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
-  if (!state_.membership.Decides(state_.membership.voting() - refusals_.voted())) {
+  ReplicaSet may_agree;
+  for (const ReplicaId id : state_.membership.voting() - refusals_.voted()) {
+    if (id == state_.self.id || state_.peers[id.value()].link_up) {
+      may_agree.Add(id);
+    }
+  }
+  if (!state_.membership.Decides(may_agree)) {
     BackOff(0);
   }
 }
 
 void Election::Calm() {
-  suspecting_ = false;
-  asking_ = false;
+  Rest();
+  not_before_ns_ = 0;
   has_failed_ = false;
   given_way_ = {};
   favoured_until_ns_ = 0;
@@ -180,6 +190,7 @@ void Election::Calm() {
 void Election::BackOff(TimeNs longer_ns) {
   asking_ = false;
   has_failed_ = true;
+  not_before_ns_ = state_.now + longer_ns;
   suspecting_ = true;
   campaign_at_ns_ = state_.now + longer_ns + state_.options.election_jitter_ns / 2 + Jitter();
 }

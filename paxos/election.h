@@ -44,33 +44,47 @@ class Election {
   // A no: that voter sees a leader, or we are behind. When no majority is left to agree, ask again later.
   void OnReject(ReplicaId from, const Message& reject);
 
-  // Somebody was granted our log, or a leader was heard: no campaign of ours for now.
+  // `candidate` is promised our log: it may come to lead.
+  void OnPrepare(ReplicaId candidate);
+
+  // A leader was heard, or this replica campaigns: nothing of the search for one is left.
   void Calm();
 
   // Silence after which a leader is suspected, as of now, ns.
   [[nodiscard]] TimeNs silence_limit() const { return silence_.limit(); }
 
-  // Phase 1 was lost or given up: wait, by chance and at least `longer_ns`, before the next pre-vote.
-  void BackOff(TimeNs longer_ns);
+  // This replica leads or campaigns no more: it waits, by chance and at least `longer_ns`, before it asks
+  // again.
+  void OnStepDown(TimeNs longer_ns) {
+    leader_has_beaten_ = false;
+    BackOff(longer_ns);
+  }
 
  private:
   [[nodiscard]] bool Suspects() const;
   // Asking makes sense: so many voters could answer.
   [[nodiscard]] bool MajorityReachable() const;
   [[nodiscard]] TimeNs Jitter();
-  void LeaveOutOwnPause();
+  // Looks for no leader for now. What was learned in the search stays until there is one.
+  void Rest() {
+    suspecting_ = false;
+    asking_ = false;
+  }
   void Ask(Ballot promised);
+  void BackOff(TimeNs longer_ns);
   // Whether that candidate is told yes.
   [[nodiscard]] bool Favours(ReplicaId candidate, Position its_commit) const;
   void GiveWayTo(ReplicaId candidate);
+  void Follow(ReplicaId leader);
 
   State& state_;
   SilenceLimit silence_;
-  TimeNs ticked_ns_ = 0;
+  bool leader_has_beaten_ = false;  // not only sent a Prepare: its pauses are like those that were seen
   bool suspecting_ = false;
   bool asking_ = false;
   TimeNs next_read_ns_ = 0;
   TimeNs campaign_at_ns_ = 0;
+  TimeNs not_before_ns_ = 0;  // no campaign of ours
   TimeNs asked_ns_ = 0;
   Ballot asked_ballot_;
   VoteCount votes_;

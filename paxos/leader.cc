@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "gaios/base/check.h"
 
@@ -16,7 +15,6 @@ bool Leader::Start(const Recovery& recovery) {
   refused_bytes_ = 0;
   proving_ = false;
   next_beat_ns_ = state_.now;
-  ticked_ns_ = state_.now;
   own_pause_ns_ = 0;
   fenced_since_ns_ = 0;
   record_end_ = state_.end.position + EntryBytes(0);
@@ -155,18 +153,16 @@ TimeNs Leader::MajorityHeardNs() const {
   return Reached<TimeNs>(state_.now, [](const FollowerLink& follower) { return follower.acked_ns; });
 }
 
-// One that did not run could not hear, as in Election: beyond a heartbeat, time between two ticks does not
-// count.
+// One that did not run could not hear: as in Election, that time does not count.
 void Leader::LeaveOutOwnPause() {
-  const TimeNs since = state_.now - std::exchange(ticked_ns_, state_.now);
-  if (since <= state_.options.heartbeat_interval_ns) [[likely]] {
+  if (state_.own_pause_ns == 0) [[likely]] {
     return;
   }
   if (const TimeNs heard = MajorityHeardNs(); heard != heard_before_ns_) {
     heard_before_ns_ = heard;
     own_pause_ns_ = 0;
   }
-  own_pause_ns_ += since - state_.options.heartbeat_interval_ns;
+  own_pause_ns_ += state_.own_pause_ns;
 }
 
 bool Leader::HearsMajority() const {

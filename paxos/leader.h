@@ -347,7 +347,6 @@ class Leader {
   std::uint64_t read_round_ = 0;  // latest probe round posted
   bool read_asked_ = false;       // somebody waits for the next round
   TimeNs next_beat_ns_ = 0;
-  TimeNs ticked_ns_ = 0;
   TimeNs heard_before_ns_ = 0;  // when a majority had been heard, after a pause, ...
   TimeNs own_pause_ns_ = 0;     // ... and how long this replica has not run since
   TimeNs fenced_since_ns_ = 0;

@@ -1,6 +1,7 @@
 #include "gaios/paxos/replica.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "gaios/base/check.h"
 
@@ -10,6 +11,9 @@ Replica::Replica(const Options& options, std::byte* memory, Observer* observer)
     : state_(options, memory, observer), apply_(state_.commit) {}
 
 void Replica::Tick() {
+  const TimeNs since = state_.now - std::exchange(state_.ticked_ns, state_.now);
+  const TimeNs heartbeat = state_.options.heartbeat_interval_ns;
+  state_.own_pause_ns = since > heartbeat ? since - heartbeat : 0;
   switch (state_.role) {
     case Role::kLearner:
     case Role::kFollower:
@@ -78,7 +82,7 @@ void Replica::Withdraw() {
 }
 
 void Replica::StepDown() {
-  // One that could not write lets others try first.
+  // One that could not write lets others try first, however long they wait.
   const bool unproven = state_.role == Role::kLeader && !leader_.has_record();
   if (state_.role == Role::kLeader) {
     leader_.Stop();
@@ -100,7 +104,8 @@ void Replica::StepDown() {
     state_.has_leader = false;
   }
   learner_.Reset();
-  election_.BackOff(unproven ? state_.options.suspect_timeout_ns : 0);
+  election_.OnStepDown(
+      unproven ? std::max(state_.options.suspect_timeout_ns, state_.options.suspect_timeout_most_ns) : 0);
 }
 
 void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) {
@@ -136,14 +141,11 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
         if (state_.role == Role::kCandidate || state_.role == Role::kLeader) {
           StepDown();
         }
-        election_.Calm();
         learner_.Reset();
         if (message->grant.ballot != acceptor_.promised().ballot) {
           follower_reads_.Lose();
         }
-        state_.leader = from;
-        state_.has_leader = true;
-        state_.leader_alive_ns = state_.now;
+        election_.OnPrepare(from);
         acceptor_.Promise(from, message->grant);
       }
       return;

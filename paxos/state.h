@@ -96,7 +96,9 @@ struct State {
   bool withdrawn = false;           // campaigns no more
   std::uint32_t highest_round = 0;  // of any ballot seen
   TimeNs now = 0;
-  TimeNs leader_alive_ns = 0;          // when a leader last gave a sign of life
+  TimeNs ticked_ns = 0;        // the tick before this one
+  TimeNs own_pause_ns = 0;     // how much longer than a heartbeat this replica did not run before this tick
+  TimeNs leader_alive_ns = 0;  // when a leader last gave a sign of life
   std::uint64_t leadership_epoch = 1;  // grows when proposals that are under way become unknown
   std::uint64_t heartbeat_counter = 0;
   Ballot heartbeat_ballot;

@@ -97,13 +97,54 @@ TEST_F(ElectionTest, WhatAnEarlierLifeOfItLeftIsNoBeat) {
 TEST_F(ElectionTest, TheOwnPauseIsNobodysSilence) {
   Run(50 * kMs);
   state_.now += 400 * kMs;
+  state_.own_pause_ns = 395 * kMs;  // as Replica::Tick says
+  static_cast<void>(election_.Tick(Ballot()));
+  state_.own_pause_ns = 0;
+  state_.actions.Clear();
   Run(30 * kMs);  // to look once more
   EXPECT_FALSE(Asked());
   Beat();
-  EXPECT_EQ(election_.silence_limit(), 3 * 84 * kMs)
-      << "of 480 ms that went by it saw 79, and a heartbeat's length";
+  EXPECT_EQ(election_.silence_limit(), 3 * 85 * kMs)
+      << "of 480 ms that went by it saw 80, and a heartbeat's length";
   Run(300 * kMs);
   EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, OneThatHasSentAPrepareAloneIsGivenNoLonger) {
+  Run(80 * kMs);
+  Beat();
+  ASSERT_EQ(election_.silence_limit(), 240 * kMs);
+  election_.OnPrepare(kOther);
+  Run(130 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, TheTimeUntilItsFirstBeatIsNoPauseOfALeader) {
+  election_.OnPrepare(kLeader);
+  Run(90 * kMs);
+  Beat();
+  EXPECT_EQ(election_.silence_limit(), 100 * kMs);
+}
+
+TEST_F(ElectionTest, OneThatCouldNotWriteLetsOthersTryFirst) {
+  election_.OnStepDown(1000 * kMs);
+  Run(900 * kMs);
+  EXPECT_FALSE(Asked());
+  Run(200 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, ANoOfTheOnlyOneThatCanBeReachedIsNotWaitedOn) {
+  Run(110 * kMs);
+  state_.peers[kLeader.value()].link_up = false;
+  Run(20 * kMs);
+  ASSERT_EQ(state_.elections.asked, 1U);
+  Message no;
+  no.kind = MessageKind::kReject;
+  no.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
+  election_.OnReject(kOther, no);
+  Run(30 * kMs);
+  EXPECT_EQ(state_.elections.asked, 2U) << "not only when the election timeout is over";
 }
 
 // ---- who goes first
