@@ -119,6 +119,9 @@ SnapshotFacts Replica::ApplyAllThatIsHeld() {
     }
     if (entry->kind() == paxos::EntryKind::kBatch) {
       ApplyBatch(*entry);
+      if (divergence_.has_value()) {
+        break;  // in its midst
+      }
     }
     cursor = paxos::Log::After(*entry);
   }

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -26,6 +28,7 @@
 #include "gaios/rsm/snapshot/origin.h"
 #include "gaios/rsm/snapshot/seed.h"
 #include "gaios/rsm/snapshot/signal_fd.h"
+#include "gaios/rsm/snapshot/snapshots.h"
 #include "gaios/rsm/snapshot/transfer.h"
 
 namespace gaios::cli {
@@ -61,6 +64,19 @@ struct Before {
   std::uint64_t seen = 0;    // the furthest that another had applied, as last heard
 };
 
+// Where what a replica holds lies, when it has ended for this before; nothing when it has not.
+std::string SavedBefore(const rsm::Config& config, std::uint32_t id) {
+  const std::string& directory =
+      config.snapshot_directory.empty() ? config.directory : config.snapshot_directory;
+  const std::string path = rsm::LastSnapshotPath(directory, paxos::ReplicaId(static_cast<std::uint8_t>(id)));
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return "";
+  }
+  return absl::StrCat(". But all that replica ", id, " held is in ", path,
+                      ": go on with that, by `gaios bootstrap --from-snapshot ", path, "`");
+}
+
 absl::StatusOr<Before> LookBefore(const rsm::Config& config, std::uint32_t id) {
   const GroupStatus status = ReadGroupStatus(config);
   const rsm::CounterData* const data = LiveData(status, id);
@@ -69,7 +85,8 @@ absl::StatusOr<Before> LookBefore(const rsm::Config& config, std::uint32_t id) {
         "replica ", id,
         " does not run on this host: run this where a replica does that has been running since "
         "the majority was lost. If there is none, begin anew from the last backup (`gaios bootstrap "
-        "--from-snapshot`)"));
+        "--from-snapshot`)",
+        SavedBefore(config, id)));
   }
   Before before;
   before.commit = data->commit;
@@ -170,7 +187,8 @@ int RunMemberForce(const MemberFlags& flags) {
   }
   const std::string path = config->directory + "/forced.snapshot";
   if (const absl::Status taken = TakeLast(*old_config, flags.id, path); !taken.ok()) {
-    return Complain(taken);
+    return Complain(absl::Status(
+        taken.code(), absl::StrCat(std::string(taken.message()), SavedBefore(*old_config, flags.id))));
   }
   absl::Status made = rsm::BootstrapFrom(*config, path);
   const absl::StatusOr<std::unique_ptr<rsm::SnapshotReader>> snapshot = rsm::SnapshotReader::Open(path);

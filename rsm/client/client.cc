@@ -183,13 +183,14 @@ bool Client::Poll(ClientListener& listener) {
     }
     worked = true;
   }
-  if (count_ != 0 && now_ns - places_[first_].submitted_ns >= options_.operation_timeout_ns) {
+  // Sums, not differences: what a listener has submitted in this turn is later than `now_ns`.
+  if (count_ != 0 && now_ns >= places_[first_].submitted_ns + options_.operation_timeout_ns) {
     Abandon(listener);
     worked = true;
   }
   if (count_ == 0 && !waiting() && ready()) {
     heard_ns_ = now_ns;
-  } else if (now_ns - heard_ns_ >= options_.answer_timeout_ns && known_.size() > 1) {
+  } else if (now_ns >= heard_ns_ + options_.answer_timeout_ns && known_.size() > 1) {
     ++counters_.silences;
     AskNext(now_ns);
   }

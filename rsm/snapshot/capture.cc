@@ -4,7 +4,7 @@
 #include <span>
 #include <utility>
 
-#include "gaios/rsm/snapshot/background.h"
+#include "gaios/base/background.h"
 #include "gaios/rsm/snapshot/file.h"
 #include "gaios/rsm/snapshot/unfinished_file.h"
 
@@ -95,7 +95,7 @@ absl::Status Capture::Begin(const Replica& replica) {
 }
 
 void Capture::WriteFrozen() {
-  GoToBackground(BackgroundPriority::kLowest);
+  base::GoToBackground(base::BackgroundPriority::kLowest);
   outcome_ = WriteFile(path_, facts_, [this](SnapshotSink& to) {
     StoppingSink sink(to, stop_);
     absl::Status status = sink.Append(sessions_);

@@ -14,8 +14,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "gaios/base/background.h"
 #include "gaios/base/pinning.h"
-#include "gaios/rsm/snapshot/background.h"
 #include "gaios/rsm/snapshot/donor_route.h"
 #include "gaios/rsm/snapshot/joining.h"
 #include "gaios/transport/shm/socket.h"
@@ -92,7 +92,7 @@ DonorCounters Donor::counters() const {
 
 void Donor::Run() {
   base::SetThisThreadName("gaios-donor");
-  GoToBackground(BackgroundPriority::kOrdinary);
+  base::GoToBackground(base::BackgroundPriority::kOrdinary);
   const int visitors_fd = options_.visitors == nullptr ? -1 : options_.visitors->fd();
   for (;;) {
     std::array<pollfd, 3> waited = {pollfd{.fd = listener_.get(), .events = POLLIN, .revents = 0},

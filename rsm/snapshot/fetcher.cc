@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "gaios/base/background.h"
 #include "gaios/base/check.h"
 #include "gaios/base/pinning.h"
-#include "gaios/rsm/snapshot/background.h"
 
 namespace gaios::rsm {
 namespace {
@@ -36,7 +36,7 @@ void Fetcher::Start(std::vector<paxos::ReplicaId> sources, std::uint64_t at_leas
   done_.store(false, std::memory_order_relaxed);
   thread_ = std::thread([this, sources = std::move(sources), at_least] {
     base::SetThisThreadName("gaios-fetch");
-    GoToBackground(BackgroundPriority::kOrdinary);
+    base::GoToBackground(base::BackgroundPriority::kOrdinary);
     Run(sources, at_least);
     done_.store(true, std::memory_order_release);
   });

@@ -19,7 +19,7 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "gaios/rsm/snapshot/background.h"
+#include "gaios/base/background.h"
 
 namespace gaios::rsm {
 namespace {
@@ -53,7 +53,7 @@ void LeaveParent(pid_t parent, int report) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  GoToBackground(BackgroundPriority::kLowest);
+  base::GoToBackground(base::BackgroundPriority::kLowest);
 }
 
 void Report(const absl::Status& status) {

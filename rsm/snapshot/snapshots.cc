@@ -224,7 +224,14 @@ absl::Status Snapshots::TakeLast(Replica& replica) {
     if (absl::Status status = MayEnd(replica); !status.ok()) {
       return status;
     }
-    last_ = replica.ApplyAllThatIsHeld();
+    const SnapshotFacts held = replica.ApplyAllThatIsHeld();
+    if (replica.divergence().has_value()) {
+      return absl::DataLossError(
+          "what this replica holds behind its commit has shown that its state is not the one that the leader "
+          "had: "
+          "name another replica, or begin anew from the last backup");
+    }
+    last_ = held;
     last_->origin = options_.origin;
   }
   // Asked for again when it could not be written.

@@ -10,6 +10,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "gaios/base/background.h"
+#include "gaios/base/pinning.h"
+
 namespace gaios::transport::bootstrap {
 namespace {
 
@@ -61,6 +64,8 @@ void ChannelThread::Wake() const {
 }
 
 void ChannelThread::Run() {
+  base::SetThisThreadName("channel");
+  base::GoToBackground(base::BackgroundPriority::kOrdinary);  // the loop may be pinned
   while (!stop_.load(std::memory_order_acquire)) {
     if (begun_.load(std::memory_order_acquire)) {
       Wait(step_());

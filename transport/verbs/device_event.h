@@ -19,6 +19,7 @@ struct DeviceEvent {
 enum class EventVerdict : std::uint8_t {
   kNothing,     // of no consequence here, or told by a completion too
   kDeviceLost,  // the device, or what its completions come by, works no more
+  // Of a port:
   kPortDown,
   kPortUp,
   kChanged,  // an address or the fabric: links may break, and come back

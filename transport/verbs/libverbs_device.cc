@@ -281,7 +281,9 @@ std::optional<DeviceEvent> LibverbsDevice::NextEvent() {
     return std::nullopt;
   }
   // What it is of is not looked at: it may be gone by the time that somebody does.
-  const bool of_port = event.event_type == IBV_EVENT_PORT_ACTIVE || event.event_type == IBV_EVENT_PORT_ERR;
+  const EventVerdict verdict = JudgeEvent(event.event_type);
+  const bool of_port = verdict == EventVerdict::kPortDown || verdict == EventVerdict::kPortUp ||
+                       verdict == EventVerdict::kChanged;
   const DeviceEvent told{.type = event.event_type,
                          .port = static_cast<std::uint8_t>(of_port ? event.element.port_num : 0)};
   ibv_ack_async_event(&event);

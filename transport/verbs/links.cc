@@ -85,9 +85,7 @@ std::size_t VerbsTransport::CloseLinks(EventHandler& handler) {
 // What has been posted is not known any more, and nothing that will be posted would be. So every link ends,
 // here and thereby at the peers; nothing is granted, so that nobody counts on this replica.
 std::size_t VerbsTransport::LoseDevice(std::string_view what, EventHandler& handler) {
-  if (lost_) {
-    return 0;
-  }
+  GAIOS_CHECK(!lost_, "it is lost once");
   lost_ = true;
   ++counters_.devices_lost;
   connector_->Lose(

@@ -15,6 +15,8 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
+#include "gaios/base/background.h"
+#include "gaios/base/pinning.h"
 #include "gaios/rsm/client/network/stream_keys.h"
 #include "gaios/rsm/client/wire.h"
 #include "gaios/transport/bootstrap/socket.h"
@@ -38,6 +40,7 @@ namespace {
 // What a client may send in all: a handshake with certificates, and a greeting.
 constexpr std::size_t kReceiveLimit = std::size_t{48} << 10;
 constexpr int kAcceptsPerTurn = 16;
+constexpr int kDiscardsPerTurn = 16;  // of what somebody who is refused goes on sending
 constexpr std::uint64_t kAcceptPauseNs = 100'000'000;
 constexpr std::uint64_t kLingerNs = 1'000'000'000;
 constexpr std::uint64_t kLongestWaitNs = 1'000'000'000;
@@ -135,6 +138,8 @@ void TlsReception::Count(NetworkCounters& counters) const {
 // ---- the thread
 
 void TlsReception::Run() {
+  base::SetThisThreadName("client-greeter");
+  base::GoToBackground(base::BackgroundPriority::kOrdinary);  // the loop may be pinned
   while (!stop_.load(std::memory_order_acquire)) {
     Wait();
     TakeReleased();
@@ -400,12 +405,13 @@ bool TlsReception::Linger(Connection& connection) const {
     static_cast<void>(::shutdown(connection.socket.get(), SHUT_WR));
     connection.said_all = true;
   }
-  for (;;) {
+  for (int reads = 0; reads < kDiscardsPerTurn; ++reads) {
     const TlsResult result = connection.Discard();
     if (result != TlsResult::kDone) {
       return result == TlsResult::kWait;
     }
   }
+  return true;  // others have their turn
 }
 
 // Each kind of refusal once in a while: who is refused tries again for ever.

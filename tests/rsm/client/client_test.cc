@@ -82,6 +82,38 @@ TEST(Client, ListenerMaySubmit) {
   EXPECT_EQ(group.machines[0]->commands.size(), 500U);
 }
 
+// As a real one: each look is later than the one before.
+class MovingClock final : public base::Clock {
+ public:
+  explicit MovingClock(const base::Clock& clock) : clock_(clock) {}
+  [[nodiscard]] std::uint64_t NowNs() const override { return clock_.NowNs() + ++looks_; }
+
+ private:
+  const base::Clock& clock_;
+  mutable std::uint64_t looks_ = 0;
+};
+
+TEST(Client, WhatAListenerSubmitsIsNotTakenForOverdue) {
+  LocalGroup group({});
+  Answers answers;
+  const MovingClock moving(group.clock());
+  const absl::StatusOr<std::unique_ptr<Client>> client = Client::Open(group.ForClients(), moving);
+  ASSERT_TRUE(client.ok()) << client.status();
+  std::uint64_t next = 1;
+  answers.then = [&](std::uint64_t) {
+    if (next <= 50) {
+      ASSERT_EQ((*client)->Submit(Bytes("one at a time " + std::to_string(next)), next),
+                Submitted::kSubmitted);
+      ++next;
+    }
+  };
+  answers.then(0);
+  ASSERT_TRUE(group.Run(**client, answers, [&] { return next == 51 && (*client)->outstanding() == 0; }));
+  EXPECT_TRUE(answers.unknown.empty());
+  EXPECT_TRUE(answers.EachOnce(1, 50));
+  EXPECT_EQ((*client)->counters().silences, 0U);
+}
+
 TEST(Client, TooLargeIsToldAtOnceOnceTheGroupsLimitIsKnown) {
   LocalGroup::Options small;
   small.capacity_bytes = 16384;  // a quarter of it is the largest payload

@@ -25,8 +25,8 @@
 
 #include <gtest/gtest.h>
 
+#include "gaios/base/background.h"
 #include "gaios/base/unique_fd.h"
-#include "gaios/rsm/snapshot/background.h"
 #include "gaios/rsm/snapshot/file.h"
 #include "gaios/transport/sim/world.h"
 
@@ -382,7 +382,7 @@ TEST(Background, LeavesTheCpuThatWasInherited) {
     }
     ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
     std::thread background([&] {
-      GoToBackground(BackgroundPriority::kOrdinary);
+      base::GoToBackground(base::BackgroundPriority::kOrdinary);
       cpu_set_t after;
       ASSERT_EQ(::sched_getaffinity(0, sizeof(after), &after), 0);
       seen = CPU_COUNT(&after);

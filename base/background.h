@@ -1,10 +1,10 @@
-#ifndef GAIOS_RSM_SNAPSHOT_BACKGROUND_H_
-#define GAIOS_RSM_SNAPSHOT_BACKGROUND_H_
+#ifndef GAIOS_BASE_BACKGROUND_H_
+#define GAIOS_BASE_BACKGROUND_H_
 
 // Work beside a replica's loop must not take the loop's time. A thread, or a child, that the loop starts
 // inherits the one cpu it is pinned to and its real-time priority, and would stand in its way there.
 
-namespace gaios::rsm {
+namespace gaios::base {
 
 enum class BackgroundPriority { kOrdinary, kLowest };
 
@@ -12,6 +12,6 @@ enum class BackgroundPriority { kOrdinary, kLowest };
 // the system refuses is left as it was.
 void GoToBackground(BackgroundPriority priority);
 
-}  // namespace gaios::rsm
+}  // namespace gaios::base
 
-#endif  // GAIOS_RSM_SNAPSHOT_BACKGROUND_H_
+#endif  // GAIOS_BASE_BACKGROUND_H_

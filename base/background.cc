@@ -1,4 +1,4 @@
-#include "gaios/rsm/snapshot/background.h"
+#include "gaios/base/background.h"
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-namespace gaios::rsm {
+namespace gaios::base {
 namespace {
 
 constexpr int kLowestNice = 19;
@@ -26,4 +26,4 @@ void GoToBackground(BackgroundPriority priority) {
   static_cast<void>(::sched_setaffinity(0, sizeof(every_cpu), &every_cpu));
 }
 
-}  // namespace gaios::rsm
+}  // namespace gaios::base
