@@ -101,7 +101,11 @@ bool Covers(const Flags& flags, const Summary& summary) {
     std::fprintf(stderr, "no run has met with %s: the runs do not show what they should\n",
                  std::string(FaultName(kind)).c_str());
   }
-  return summary.Missing().empty();
+  for (const std::uint64_t seed : summary.meagre_seeds()) {
+    std::fprintf(stderr, "seed %llu met with too little: see --json\n",
+                 static_cast<unsigned long long>(seed));
+  }
+  return summary.Missing().empty() && summary.meagre_seeds().empty();
 }
 
 int CannotWrite(const Flags& flags) {

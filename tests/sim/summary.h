@@ -19,6 +19,8 @@ class Summary {
 
   [[nodiscard]] std::uint64_t runs() const { return passed_ + failed_seeds_.size(); }
   [[nodiscard]] std::uint64_t passed() const { return passed_; }
+  // That passed without having met with enough.
+  [[nodiscard]] const std::vector<std::uint64_t>& meagre_seeds() const { return meagre_seeds_; }
   [[nodiscard]] const std::vector<std::uint64_t>& failed_seeds() const { return failed_seeds_; }
   [[nodiscard]] const FaultCounts& faults() const { return faults_; }
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
