@@ -4,7 +4,7 @@
 # What one build has compiled is not compiled again by another with the same flags, wherever it stands below here.
 if command -v ccache >/dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=${CCACHE_BASEDIR-$PWD} CCACHE_NOHASHDIR=1
-  export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS-include_file_mtime,include_file_ctime,time_macros}
+  export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS-pch_defines,include_file_mtime,include_file_ctime,time_macros}
 fi
 
 # step NAME COMMAND... runs the command with its output in a log, shows that it is alive, and says how long it took.

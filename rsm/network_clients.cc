@@ -8,19 +8,10 @@
 #include "gaios/rsm/client/client_port.h"
 #include "gaios/rsm/client/network/network_client.h"
 #include "gaios/rsm/client/network/tls_reception.h"
+#include "gaios/rsm/node_network.h"
 #include "gaios/transport/udp/socket_port.h"
 
 namespace gaios::rsm {
-namespace {
-
-transport::bootstrap::Credentials CredentialsOf(const Config& config) {
-  return {.key_file = config.credentials.key_file,
-          .ca_file = config.credentials.ca_file,
-          .certificate_file = config.credentials.certificate_file,
-          .private_key_file = config.credentials.private_key_file};
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> OpenNetworkClient(const Config& config, const ClientOptions& options,
                                                           const base::Clock& clock) {

@@ -100,7 +100,7 @@ void CheckHello(Admission& admission, std::span<const std::byte> payload) {
   GAIOS_CHECK(found == HelloFound::kGood && hello.cluster_name() == "harbour" && hello.group == 77 &&
                   hello.from == 0 && hello.to == 1 && hello.capacity_bytes == 1 << 20 && hello.replicas == 3,
               "only a peer that dials, of this group, is admitted");
-  GAIOS_CHECK(admission.Latest(hello), "it is the latest");
+  GAIOS_CHECK(admission.JudgeAgain(hello).admitted(), "it is the latest");
   GAIOS_CHECK(admission.Judge(payload, std::nullopt, 0, judged).refusal == Refusal::kStale,
               "the same again is stale");
 }

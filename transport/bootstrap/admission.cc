@@ -14,6 +14,12 @@ std::string Replica(std::uint8_t id) {
   return absl::StrCat("replica ", id);
 }
 
+Verdict Removed(std::uint8_t id, std::uint32_t incarnation) {
+  return {Refusal::kRemoved,
+          absl::StrCat(Replica(id), " was removed from the group as incarnation ", incarnation,
+                       ": stop its process. Started anew it can be added again, with `gaios member add`")};
+}
+
 }  // namespace
 
 Admission::Admission(const BootstrapOptions& options, std::uint64_t instance)
@@ -88,10 +94,16 @@ bool Admission::known(ReplicaId peer) const {
   return peer.value() < known_.size() && known_[peer.value()];
 }
 
-bool Admission::Latest(const Hello& hello) const {
+Verdict Admission::JudgeAgain(const Hello& hello) const {
   const Life& life = seen_.at(hello.from);
-  return life.incarnation == hello.incarnation && life.instance == hello.instance &&
-         life.attempt == hello.attempt;
+  if (hello.incarnation <= life.expelled) {
+    return Removed(hello.from, life.expelled);
+  }
+  if (life.incarnation != hello.incarnation || life.instance != hello.instance ||
+      life.attempt != hello.attempt) {
+    return {Refusal::kStale, absl::StrCat(Replica(hello.from), " has dialled again since")};
+  }
+  return {};
 }
 
 Verdict Admission::Judge(std::span<const std::byte> payload, std::optional<ReplicaId> dialled,
@@ -173,9 +185,7 @@ Verdict Admission::JudgeIds(const Hello& hello, std::optional<ReplicaId> dialled
 Verdict Admission::JudgeLife(const Hello& hello, bool dialled) const {
   const Life& life = seen_[hello.from];
   if (hello.incarnation <= life.expelled) {
-    return {Refusal::kRemoved,
-            absl::StrCat(Replica(hello.from), " was removed from the group as incarnation ", life.expelled,
-                         ": stop its process. Started anew it can be added again, with `gaios member add`")};
+    return Removed(hello.from, life.expelled);
   }
   if (hello.incarnation < life.incarnation) {
     return {Refusal::kIncarnation,

@@ -35,8 +35,9 @@ class Admission {
   [[nodiscard]] Verdict Judge(std::span<const std::byte> payload, std::optional<ReplicaId> dialled,
                               std::uint64_t attempt, Hello& hello);
 
-  // Whether no later hello of that peer has been admitted since `hello` was.
-  [[nodiscard]] bool Latest(const Hello& hello) const;
+  // Of a hello that was admitted: whether it would be now, when a later one of that peer may have been, or
+  // the life that it is of expelled.
+  [[nodiscard]] Verdict JudgeAgain(const Hello& hello) const;
 
   [[nodiscard]] bool known(ReplicaId peer) const;
 

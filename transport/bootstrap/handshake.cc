@@ -194,9 +194,8 @@ void Bootstrap::Impl::OnHello(Place place, std::span<const std::byte> payload) {
 }
 
 void Bootstrap::Impl::OnAdmit(Place place) {
-  const Hello& hello = connections_[place]->hello;
-  if (!admission_.Latest(hello)) {
-    Refuse(place, {Refusal::kStale, absl::StrCat("replica ", hello.from, " has dialled again since")});
+  if (const Verdict verdict = admission_.JudgeAgain(connections_[place]->hello); !verdict.admitted()) {
+    Refuse(place, verdict);
     return;
   }
   BringUp(place);

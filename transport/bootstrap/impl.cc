@@ -405,7 +405,9 @@ void Bootstrap::Impl::Disconnect(ReplicaId peer) {
 
 void Bootstrap::Impl::SetAddress(ReplicaId id, const std::optional<SocketAddress>& address) {
   Peer& peer = peers_.at(id.value());
-  if (peer.named.has_value() && address.has_value() && AddressText(*peer.named) == AddressText(*address)) {
+  const bool both = peer.named.has_value() && address.has_value();
+  if (both ? AddressText(*peer.named) == AddressText(*address)
+           : peer.named.has_value() == address.has_value()) {
     return;
   }
   peer.named = address;

@@ -53,6 +53,13 @@ class VisitTest : public BootstrapTest {
     credentials.key_file = key_file;
     return *TlsContext::Load(credentials);
   }
+  // One on which `id` could listen a moment ago.
+  [[nodiscard]] std::uint16_t FreePort(std::uint8_t id) {
+    Open(Alone(id));
+    const std::uint16_t free = end(id).bootstrap->port();
+    Close(id);
+    return free;
+  }
   using Gone = absl::StatusOr<std::unique_ptr<SecureStream>>;
   // Goes from a thread of its own, while the ends are polled.
   Gone Go(const Visit& visit, const Patience& patience = kPatient, const std::string& key_file = "") {
@@ -240,14 +247,8 @@ TEST_F(VisitTest, OneThatNoConfigNamesIsDialledWhereTheLogSays) {
 TEST_F(VisitTest, OneOfHigherIdIntroducesItselfToThoseWhoDoNotKnowIt) {
   Open(Alone(0));
   BootstrapOptions options = Alone(5);
-  const std::uint16_t port = [&] {
-    Open(Alone(5));
-    const std::uint16_t free = end(5).bootstrap->port();
-    Close(5);
-    return free;
-  }();
-  options.listen_port = port;
-  options.own_address = AddressOf(port);
+  options.listen_port = FreePort(5);
+  options.own_address = AddressOf(options.listen_port);
   options.peers = {{ReplicaId(0), "127.0.0.1", end(0).bootstrap->port()}};
   Open(options);
   Settle();
@@ -255,6 +256,22 @@ TEST_F(VisitTest, OneOfHigherIdIntroducesItselfToThoseWhoDoNotKnowIt) {
   EXPECT_TRUE(PollUntilAdvancing(10 * kMs, [&] { return end(0).Up(5) && end(5).Up(0); }));
   EXPECT_EQ(end(0).counters().visitors, 1U);
   EXPECT_EQ(end(0).counters().connections_dialled, 1U) << "the lower id dials";
+}
+
+TEST_F(VisitTest, AnAddressBookThatStillKnowsNothingTakesNothingAway) {
+  Open(Alone(0));
+  BootstrapOptions options = Alone(5);
+  options.listen_port = FreePort(5);
+  options.own_address = AddressOf(options.listen_port);
+  options.peers = {{ReplicaId(0), "127.0.0.1", end(0).bootstrap->port()}};
+  Open(options);
+  ASSERT_TRUE(PollUntilAdvancing(10 * kMs, [&] { return end(0).Up(5) && end(5).Up(0); }));
+  Close(5);
+  end(0).bootstrap->SetAddress(ReplicaId(5), "", 0);
+  BootstrapOptions silent = Alone(5, 2);  // knows of nobody to whom it could introduce itself
+  silent.listen_port = options.listen_port;
+  Open(silent);
+  EXPECT_TRUE(PollUntilAdvancing(kMs, [&] { return end(0).Up(5) && end(5).Up(0); }));
 }
 
 TEST_F(VisitTest, OneThatHasMovedIsMetWhereItIsNow) {

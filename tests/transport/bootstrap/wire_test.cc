@@ -46,6 +46,24 @@ TEST_F(WireTest, AHelloIsAsTheReadmeHasIt) {
   EXPECT_EQ(bytes, expected);
 }
 
+// Between the hello that was admitted and the frame that says so the peer may dial again, or be removed.
+TEST_F(WireTest, AnAdmittedHelloIsJudgedAgain) {
+  const Hello first = Admission(OptionsOf(0), 4711).HelloTo(ReplicaId(1), 9);
+  const Hello second = Admission(OptionsOf(0), 4711).HelloTo(ReplicaId(1), 10);
+  Admission admission(OptionsOf(1), 42);
+  Hello seen;
+  const auto judge = [&](const Hello& hello) {
+    return admission.Judge(std::as_bytes(std::span(&hello, 1)), std::nullopt, 0, seen);
+  };
+  ASSERT_TRUE(judge(first).admitted());
+  EXPECT_TRUE(admission.JudgeAgain(first).admitted());
+  ASSERT_TRUE(judge(second).admitted());
+  EXPECT_EQ(admission.JudgeAgain(first).refusal, Refusal::kStale);
+  EXPECT_TRUE(admission.JudgeAgain(second).admitted());
+  admission.Expel(ReplicaId(0), Incarnation(second.incarnation));
+  EXPECT_EQ(admission.JudgeAgain(second).refusal, Refusal::kRemoved);
+}
+
 TEST_F(WireTest, AHelloWithANumberOutOfRangeIsMalformed) {
   EXPECT_EQ(Parse(Good()), HelloFound::kGood);
   const auto expect_malformed = [this](const std::function<void(Hello&)>& change) {

@@ -1,1 +1,0 @@
-// Nothing: what counts are the precompiled headers of its target.
