@@ -37,6 +37,9 @@ absl::StatusOr<std::unique_ptr<Floor>> Floor::Start(const FloorOptions& options,
                                           std::generic_category().message(errno));
     }
     floor->rings_.push_back({static_cast<std::byte*>(memory)});
+    if (!options.readers) {
+      continue;
+    }
     auto child = ChildProcess::Fork(placement.follower_cpu, [&options, memory, i, &floor] {
       ReadRing(static_cast<const std::byte*>(memory), options.capacity_bytes, options.idle,
                floor->page_->peers[i].progress.value, floor->page_->stop.value);
@@ -112,6 +115,13 @@ bool Floor::ReadByAll() const {
     }
   }
   return true;
+}
+
+void Floor::TakeAsRead() {
+  GAIOS_CHECK(!options_.readers, "readers say themselves what they have read");
+  for (std::size_t i = 0; i < options_.peers; ++i) {
+    page_->peers[i].progress.value.read.store(end_, std::memory_order_release);
+  }
 }
 
 }  // namespace gaios::bench

@@ -35,6 +35,7 @@ struct FloorOptions {
   std::size_t peers = 2;
   std::size_t capacity_bytes = std::size_t{16} << 20;  // of each ring, a power of two
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;
+  bool readers = true;  // false: no process reads, TakeAsRead stands for that
 };
 
 class Floor {
@@ -53,6 +54,8 @@ class Floor {
 
   // Whether every peer has read all that was written.
   [[nodiscard]] bool ReadByAll() const;
+  // Without readers: all that was written may be written over.
+  void TakeAsRead();
 
  private:
   struct alignas(base::kCacheLineBytes) Peer {

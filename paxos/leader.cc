@@ -10,6 +10,7 @@ namespace gaios::paxos {
 bool Leader::Start(const Recovery& recovery) {
   ballot_ = recovery.ballot();
   followers_.Clear();
+  Disturb();
   open_ = {};
   read_asked_ = false;
   refused_bytes_ = 0;
@@ -97,6 +98,7 @@ void Leader::Stop() {
     }
   }
   followers_.Clear();
+  Disturb();
   open_ = {};
   proving_ = false;
   closed_ = Refusal::kNone;

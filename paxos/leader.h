@@ -113,11 +113,9 @@ class Leader {
 
   // Adds a command of `bytes` to the batch that is open and returns where it goes, for the caller to write
   // before anything else. Null when no batch with room for it is open: then Reserve, and try again.
-  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, Proposal& proposal);
+  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, std::uint64_t time_ns, Proposal& proposal);
   // Makes sure that TryAppend takes a command of `bytes`. A batch carries the time of its first command.
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns);
-  // The same in the usual case: nothing is open, and there is room. False in any other; nothing has changed.
-  [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns);
   // Room for more commands than one, none unless a batch is open; and what was placed there made part of the
   // batch.
   [[nodiscard]] BatchRoom Room() const;
@@ -129,6 +127,14 @@ class Leader {
   [[nodiscard]] Proposal Publish();
   // Seals what has gathered and posts what can be posted.
   void Flush();
+  // For a transport that knows at once what has become of a write. Instead of Flush, in the usual case: seals
+  // the batch that is open, all of `targets()` lack nothing but `gathered()`, nobody else is written to, and
+  // they decide. When that has been written to all of them, so is to be said. False in any other case, for
+  // Flush: perhaps the batch is sealed, and nothing else has changed.
+  [[nodiscard]] bool GatherForAll();
+  [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), targets_size_}; }
+  [[nodiscard]] const Range& gathered() const { return gathered_; }
+  void WrittenToAll();
   // When done, everything posted to the peer before it is, too. Returns false when the leadership is lost by
   // it.
   [[nodiscard]] bool OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
@@ -204,16 +210,18 @@ class Leader {
 
   void Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
   void AppendHere(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
+  void SealHere();
   void SealBatch();
   void FillToEndOfRing();
   [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);
   [[nodiscard]] Position ReuseLimit() const;
-  // The open batch grows no further before it has looked at the new limit (P8).
+  // The open batch, and those that follow it, grow no further before they have looked at the new limit (P8).
   void LimitReuse(Position limit) {
     if (state_.observer != nullptr && limit > reuse_limit_) [[unlikely]] {
       NoteInSync();
     }
     reuse_limit_ = limit;
+    room_end_ = Position();
     open_.limit_bytes = open_.payload_bytes;
   }
   // End of the furthest claim: a capacity below it, the ring has been written over.
@@ -247,12 +255,17 @@ class Leader {
   }
   void PostWord(FollowerLink& follower);
   void PostProbes();
+  // Somebody is written to apart from the others, or is another, or counts otherwise.
+  void Disturb() { abreast_at_ = kNowhere; }
+  [[nodiscard]] bool FormUp();
+  void ShowWrittenToAll();
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) const;
   [[nodiscard]] bool TryOpen(std::uint64_t aligned);
   [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
   void Extend(std::uint64_t aligned);
-  [[nodiscard]] std::uint64_t PayloadRoom() const;
+  void OpenBehind(Position end);
+  void FindRoom();
   void FlushRest();
   void OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::uint64_t token);
   [[nodiscard]] bool MayPost() const;
@@ -327,6 +340,9 @@ class Leader {
   // What a follower that lacks much is sent at a time: on shared memory a copy of about a microsecond.
   static constexpr std::uint64_t kFillPieceBytes = 8192;
 
+  // What no log ends at.
+  static constexpr Position kNowhere{~std::uint64_t{0}};
+
   // A replica is readmitted when what it lacks is so small a part of the ring.
   static constexpr std::uint64_t kCaughtUpFraction = 16;
 
@@ -338,12 +354,21 @@ class Leader {
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
+  Position room_end_;  // cached: batches may reach up to here as the limit is, in this lap; none: not known
   // For the observer: who was in sync, and counted, when the limit was last raised.
   std::array<Member, kMaxReplicas> in_sync_then_;
   std::size_t in_sync_then_size_ = 0;
   OpenBatch open_;
   Position reach_;  // end of the furthest claim that was given up
   FollowerSet followers_;
+  // Where the log ended when every link that is written to was found to have completed all of it, and to
+  // decide together with the leader; and since then has been written to with all the others. kNowhere: that
+  // is not known.
+  Position abreast_at_ = kNowhere;
+  Position abreast_limit_;  // these links have room up to here
+  std::array<WriteTarget, kMaxReplicas> targets_;
+  std::size_t targets_size_ = 0;
+  Range gathered_;                // by GatherForAll
   std::uint64_t read_round_ = 0;  // latest probe round posted
   bool read_asked_ = false;       // somebody waits for the next round
   TimeNs next_beat_ns_ = 0;

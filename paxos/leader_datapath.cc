@@ -39,16 +39,75 @@ Refusal Leader::OpenSlowly(std::uint64_t aligned) {
   return Refusal::kNone;
 }
 
+// Begins a batch whose first command takes `aligned` bytes, in the usual case: nothing is open, and there is
+// room enough before the end of the ring.
+bool Leader::TryOpen(std::uint64_t aligned) {
+  if (open_.commands != 0) {
+    return false;
+  }
+  FindRoom();
+  OpenBehind(state_.end.position);
+  if (aligned > open_.limit_bytes) {
+    open_.limit_bytes = 0;
+    return false;
+  }
+  return true;
+}
+
 // How far the open batch may grow, but `aligned` bytes always, for which the caller has found room.
 void Leader::Extend(std::uint64_t aligned) {
-  open_.payload = state_.log.At(state_.end.position) + sizeof(EntryHeader);
-  open_.limit_bytes = static_cast<std::uint32_t>(
-      std::max(open_.payload_bytes + aligned, std::min<std::uint64_t>(PayloadRoom(), max_batch_bytes_)));
+  FindRoom();
+  OpenBehind(state_.end.position);
+  open_.limit_bytes = std::max(open_.limit_bytes, static_cast<std::uint32_t>(open_.payload_bytes + aligned));
+}
+
+// How far entries at the end of the log may reach without going past the end of the ring, or into what is not
+// free (P8).
+void Leader::FindRoom() {
+  const Position end = state_.end.position;
+  const Position reserved = end + reserved_bytes_;
+  const std::uint64_t free_bytes = reuse_limit_ > reserved ? reuse_limit_ - reserved : 0;
+  room_end_ = end + std::min(state_.log.BytesToEnd(end), free_bytes) / kEntryAlignment * kEntryAlignment;
+}
+
+// Whether all links that are written to have completed the whole log and wait for more, and decide.
+bool Leader::FormUp() {
+  Disturb();
+  const Position end = state_.end.position;
+  if (alone_ || !record_committed() || state_.failover.first_commit_ns == 0 ||
+      state_.membership.undecided() || state_.membership.changes() != membership_changes_) {
+    return false;
+  }
+  targets_size_ = 0;
+  abreast_limit_ = kNowhere;
+  for (const FollowerLink& follower : followers_.all()) {
+    if (follower.stage != FollowerLink::Stage::kActive) {
+      continue;
+    }
+    if (follower.filling || follower.under_way() != 0 || follower.posted != end || follower.acked != end) {
+      return false;
+    }
+    targets_[targets_size_++] = {follower.member.id, follower.member.incarnation, follower.grant};
+    abreast_limit_ = std::min(abreast_limit_, follower.applied + state_.log.capacity());
+  }
+  if (!Decide([](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; })) {
+    return false;
+  }
+  abreast_at_ = end;
+  return true;
+}
+
+void Leader::ShowWrittenToAll() {
+  for (const FollowerLink& follower : followers_.all()) {
+    if (follower.stage == FollowerLink::Stage::kActive) {
+      state_.observer->OnAccept(state_.self, ballot_, follower.member, follower.acked);
+    }
+  }
 }
 
 [[gnu::always_inline]] inline void Leader::AppendHere(EntryKind kind, std::uint32_t length,
                                                       std::uint16_t commands, std::uint64_t time_ns) {
-  const Cursor before = state_.end;
+  const Cursor& before = state_.end;
   GAIOS_CHECK(before.position + EntryBytes(length) <= reuse_limit_, "P8: ring space that is still in use");
   GAIOS_CHECK(before.ballot <= ballot_, "P3: an entry below a ballot that the log has seen");
   EntryHeader header;
@@ -57,26 +116,58 @@ void Leader::Extend(std::uint64_t aligned) {
   header.length = length;
   header.kind = static_cast<std::uint16_t>(kind);
   header.commands = commands;
-  if (state_.observer != nullptr) [[unlikely]] {
-    ShowReuse(before.position + EntryBytes(length));
-  }
   state_.end = state_.log.Seal(before, ballot_, header);
-  if (Membership::IsChange(kind)) [[unlikely]] {
-    state_.NoteEntry(state_.log.Known(before));
-  }
-  if (state_.observer != nullptr) [[unlikely]] {
-    ShowAppend(before);
-  }
 }
 
-void Leader::SealBatch() {
+// An entry that is no batch, or that somebody is to see. No batch is open behind it.
+void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns) {
+  const Cursor before = state_.end;
+  if (state_.observer != nullptr) {
+    ShowReuse(before.position + EntryBytes(length));
+  }
+  AppendHere(kind, length, commands, time_ns);
+  if (Membership::IsChange(kind)) {
+    state_.NoteEntry(state_.log.Known(before));
+  }
+  if (state_.observer != nullptr) {
+    ShowAppend(before);
+  }
+  open_.limit_bytes = 0;
+}
+
+[[gnu::always_inline]] inline void Leader::SealHere() {
   GAIOS_CHECK(open_.payload == state_.log.At(state_.end.position) + sizeof(EntryHeader),
               "P3: a batch stands where the log ends");
   GiveUpClaim();
-  AppendHere(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
+  if (state_.observer == nullptr) [[likely]] {
+    AppendHere(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
+  } else {
+    Append(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
+  }
   open_.payload_bytes = 0;
-  open_.limit_bytes = 0;
   open_.commands = 0;
+  OpenBehind(state_.end.position);
+}
+
+bool Leader::GatherForAll() {
+  if (open_.commands == 0 || read_asked_) {
+    return false;
+  }
+  const Position from = state_.end.position;
+  if (from != abreast_at_ && !FormUp()) [[unlikely]] {
+    return false;
+  }
+  SealHere();
+  gathered_ = {from, state_.end.position};
+  if (gathered_.to > abreast_limit_) [[unlikely]] {
+    Disturb();
+    return false;  // the ring of one of them is full of what it has yet to apply
+  }
+  return true;
+}
+
+void Leader::SealBatch() {
+  SealHere();
 }
 
 void Leader::FillToEndOfRing() {
@@ -84,10 +175,6 @@ void Leader::FillToEndOfRing() {
   const auto length = static_cast<std::uint32_t>(to_end - sizeof(EntryHeader));
   std::memset(state_.log.At(state_.end.position) + sizeof(EntryHeader), 0, length);
   Append(EntryKind::kFiller, length, 0, 0);
-}
-
-void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns) {
-  AppendHere(kind, length, commands, time_ns);
 }
 
 void Leader::ShowAppend(const Cursor& before) const {

@@ -61,11 +61,15 @@ inline void Leader::Add(const BatchRoom& room) {
   open_.commands = static_cast<std::uint16_t>(room.next().index);
 }
 
-[[gnu::always_inline]] inline std::byte* Leader::TryAppend(std::uint64_t bytes, Proposal& proposal) {
+[[gnu::always_inline]] inline std::byte* Leader::TryAppend(std::uint64_t bytes, std::uint64_t time_ns,
+                                                           Proposal& proposal) {
   const std::uint64_t aligned = Aligned(bytes);
   const std::uint64_t payload_bytes = open_.payload_bytes + aligned;
   if (payload_bytes > open_.limit_bytes || open_.claimed_bytes != 0) [[unlikely]] {
     return nullptr;
+  }
+  if (open_.commands == 0) {
+    open_.time_ns = time_ns;
   }
   std::byte* const command = PlaceAtEnd(bytes, aligned);
   proposal.slot = Slot(state_.end.slot.value() + 1);
@@ -91,14 +95,6 @@ inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
     open_.time_ns = time_ns;
   }
   return Refusal::kNone;
-}
-
-[[gnu::always_inline]] inline bool Leader::TryReserve(std::uint64_t bytes, std::uint64_t time_ns) {
-  if (closed_ != Refusal::kNone || open_.claimed_bytes != 0 || !TryOpen(Aligned(bytes))) [[unlikely]] {
-    return false;
-  }
-  open_.time_ns = time_ns;
-  return true;
 }
 
 inline std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal) {
@@ -128,27 +124,13 @@ inline Proposal Leader::Publish() {
   return command;
 }
 
-// Begins a batch whose first command takes `aligned` bytes, in the usual case: nothing is open, and there is
-// room enough before the end of the ring. The batch may grow to the end of the ring, to what is free, and to
-// the size of a batch.
-[[gnu::always_inline]] inline bool Leader::TryOpen(std::uint64_t aligned) {
-  const std::uint64_t limit_bytes = std::min<std::uint64_t>(PayloadRoom(), max_batch_bytes_);
-  if (open_.commands != 0 || aligned > limit_bytes) [[unlikely]] {
-    return false;
-  }
-  open_.payload = state_.log.At(state_.end.position) + sizeof(EntryHeader);
-  open_.limit_bytes = static_cast<std::uint32_t>(limit_bytes);
-  return true;
-}
-
-// Payload that an entry at the end of the log may have without reaching past the end of the ring, or into
-// what is not free (P8).
-[[gnu::always_inline]] inline std::uint64_t Leader::PayloadRoom() const {
-  const Position reserved = state_.end.position + reserved_bytes_;
-  const std::uint64_t free_bytes = reuse_limit_ > reserved ? reuse_limit_ - reserved : 0;
-  const std::uint64_t room_bytes =
-      std::min(state_.log.BytesToEnd(state_.end.position), free_bytes) / kEntryAlignment * kEntryAlignment;
-  return room_bytes > sizeof(EntryHeader) ? room_bytes - sizeof(EntryHeader) : 0;
+// Makes room for a batch behind `end`, where the log ends or is about to, as far as is known: it may grow to
+// the end of the ring, to what is free (P8), and to the size of a batch.
+[[gnu::always_inline]] inline void Leader::OpenBehind(Position end) {
+  const Position payload = end + sizeof(EntryHeader);
+  const std::uint64_t room_bytes = room_end_ > payload ? room_end_ - payload : 0;
+  open_.payload = state_.log.At(end) + sizeof(EntryHeader);
+  open_.limit_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(room_bytes, max_batch_bytes_));
 }
 
 // ---- writing
@@ -173,6 +155,23 @@ inline Proposal Leader::Publish() {
   if (read_asked_ || alone_) [[unlikely]] {
     FlushRest();
   }
+}
+
+// They have accepted the log up to its end, and decide (P5).
+[[gnu::always_inline]] inline void Leader::WrittenToAll() {
+  const Position end = gathered_.to;
+  for (FollowerLink& follower : followers_.all()) {
+    if (follower.stage == FollowerLink::Stage::kActive) [[likely]] {
+      follower.posted = end;
+      follower.acked = end;
+      follower.acked_ns = state_.now;
+    }
+  }
+  abreast_at_ = end;
+  if (state_.observer != nullptr) [[unlikely]] {
+    ShowWrittenToAll();
+  }
+  state_.AdvanceCommit(end);
 }
 
 // Whether some link is ready for another write; until then commands gather.
@@ -213,6 +212,7 @@ inline Proposal Leader::Publish() {
   if (from + capacity < reuse_limit_) [[unlikely]] {
     LimitReuse(from + capacity);
   }
+  Disturb();
   follower.posted = to;
   RangeWrite& write = state_.actions.AddWrite();
   write.peer = follower.member.id;
@@ -225,6 +225,7 @@ inline Proposal Leader::Publish() {
 }
 
 [[gnu::always_inline]] inline Action& Leader::AddWrite(ActionKind kind, const FollowerLink& follower) {
+  Disturb();
   Action& action = state_.actions.Add(kind, follower.member.id);
   action.acceptor = follower.member.incarnation;
   action.grant.ballot = follower.grant.ballot;
@@ -243,11 +244,16 @@ inline Proposal Leader::Publish() {
     return false;
   }
   const Position acked = follower->posted;
-  const bool commits = OneDecides() && follower->counts && AcceptsRecord(acked) &&
-                       acked == state_.end.position && !state_.membership.undecided() &&
-                       state_.membership.changes() == membership_changes_;
-  if ((!commits && acked > state_.commit.position) || state_.failover.first_commit_ns == 0) [[unlikely]] {
+  if (state_.failover.first_commit_ns == 0) [[unlikely]] {
     return false;
+  }
+  if (acked > state_.commit.position) {
+    const bool commits = OneDecides() && follower->counts && AcceptsRecord(acked) &&
+                         acked == state_.end.position && !state_.membership.undecided() &&
+                         state_.membership.changes() == membership_changes_;
+    if (!commits) [[unlikely]] {
+      return false;
+    }
   }
   if (state_.observer != nullptr) [[unlikely]] {
     CompleteAndShow(*follower);

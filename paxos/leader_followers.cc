@@ -63,6 +63,7 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
     Leave(follower, FollowerLink::Stage::kBehind);
     return;
   }
+  Disturb();
   follower.stage = FollowerLink::Stage::kActive;
   follower.posted = from;
   follower.acked = from;
@@ -163,6 +164,7 @@ void Leader::Leave(FollowerLink& follower, FollowerLink::Stage stage) {
     static_cast<void>(state_.actions.Add(ActionKind::kAbandon, follower.member.id));
     ++follower.grant.number;  // a path that comes back is a new grant
   }
+  Disturb();
   follower.Forget();
   follower.stage = stage;
   LimitReuse(ReuseLimit());

@@ -131,6 +131,7 @@ void Leader::Recount() {
 }
 
 void Leader::CountAgain() {
+  Disturb();
   const Membership& membership = state_.membership;
   for (FollowerLink& follower : followers_.all()) {
     follower.counts = membership.Counts(follower.member);

@@ -73,6 +73,17 @@ void Replica::After(Recovery::Progress progress) {
   StepDown();
 }
 
+// Of the entry that is applied now.
+void Replica::TellApplied() {
+  const Entry entry = NextToApply();
+  if (Membership::IsChange(entry.kind())) {
+    state_.membership.OnApply(entry);
+  }
+  if (state_.observer != nullptr) {
+    state_.observer->OnApply(state_.self, entry);
+  }
+}
+
 void Replica::Withdraw() {
   state_.withdrawn = true;
   follower_reads_.Lose();

@@ -103,16 +103,11 @@ class Replica {
   // ------------------------------------------------------------------------------------------------
 
   // Leader: space for a command at the end of the log, and the command made part of it. See Leader.
-  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, Proposal& proposal) {
-    return leader_.TryAppend(bytes, proposal);
+  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, std::uint64_t time_ns, Proposal& proposal) {
+    return leader_.TryAppend(bytes, time_ns, proposal);
   }
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
     return state_.role == Role::kLeader ? leader_.Reserve(bytes, time_ns) : Refusal::kNotLeader;
-  }
-  // Begins a batch that TryAppend takes a command of `bytes` into, in the usual case. False in any other:
-  // then nothing has changed, and Reserve says more.
-  [[nodiscard]] bool TryReserve(std::uint64_t bytes, std::uint64_t time_ns) {
-    return state_.role == Role::kLeader && leader_.TryReserve(bytes, time_ns);
   }
   // Room for many commands in the batch that is open, and what was placed there made part of the log.
   [[nodiscard]] BatchRoom Room() const { return leader_.Room(); }
@@ -132,6 +127,11 @@ class Replica {
       leader_.GoOnHandingOver();
     }
   }
+  // Leader, instead of Flush, where the transport knows at once what has become of a write: see Leader.
+  [[nodiscard]] bool GatherForAll() { return leader_.GatherForAll(); }
+  [[nodiscard]] std::span<const WriteTarget> targets() const { return leader_.targets(); }
+  [[nodiscard]] const Range& gathered() const { return leader_.gathered(); }
+  void WrittenToAll() { leader_.WrittenToAll(); }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {
@@ -145,17 +145,14 @@ class Replica {
   // has it.
   [[nodiscard]] bool HasNextToApply() const { return apply_.position < state_.commit.position; }
   [[nodiscard]] Entry NextToApply() const { return state_.log.Known(apply_); }
-  void Applied(const Entry& entry) {
+  [[gnu::always_inline]] void Applied(const Entry& entry) {
     GAIOS_CHECK(entry.range.from == apply_.position && entry.range.to <= state_.commit.position,
                 "P6: entries are applied in order, and only committed ones");
+    if (Membership::IsChange(entry.kind()) || state_.observer != nullptr) [[unlikely]] {
+      TellApplied();
+    }
     apply_ = Log::After(entry);
     state_.applied = apply_.position;
-    if (Membership::IsChange(entry.kind())) [[unlikely]] {
-      state_.membership.OnApply(entry);
-    }
-    if (state_.observer != nullptr) {
-      state_.observer->OnApply(state_.self, entry);
-    }
   }
 
   // A linearizable read, at a leader (see Leader::StartRead) or a follower (see FollowerReads). Nothing
@@ -230,6 +227,7 @@ class Replica {
   void Campaign();
   void StepDown();
   void After(Recovery::Progress progress);
+  void TellApplied();
   // All only grow. Votes were counted by a configuration: when it changes, the reads under way are asked for
   // again.
   [[nodiscard]] std::uint64_t ReadEpoch() const {

@@ -12,29 +12,18 @@ using transport::LogWord;
 using transport::Outcome;
 
 Engine::Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer)
-    : transport_(transport), core_(options, transport.log(), observer) {
+    : transport_(transport),
+      core_(options, transport.log(), observer),
+      writes_at_once_(transport.writes_at_once()) {
   GAIOS_CHECK(transport.capacity() == options.capacity_bytes,
               "core and transport must agree on the capacity");
 }
 
-bool Engine::Poll(paxos::TimeNs now_ns) {
-  core_.SetTime(now_ns);
-  if (now_ns >= next_tick_ns_) [[unlikely]] {
-    next_tick_ns_ = now_ns + kTickIntervalNs;
-    core_.Tick();
-    PublishRest();
-    CarryOut();
-  }
-  bool learned = false;
-  if (core_.role() == paxos::Role::kLeader) {
-    core_.Flush();
-  } else {
-    learned = core_.Learn(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
-  }
+void Engine::Tick(paxos::TimeNs now_ns) {
+  next_tick_ns_ = now_ns + kTickIntervalNs;
+  core_.Tick();
+  PublishRest();
   CarryOut();
-  const std::size_t events = transport_.Poll(*this);
-  PublishProgress();
-  return learned || events > 0;
 }
 
 void Engine::Perform() {

@@ -24,7 +24,33 @@ class Engine final : private transport::EventHandler {
 
   // One turn: timers when due, posting or learning, then what the transport has to report. `now_ns` is
   // monotonic. Returns whether anything happened.
-  bool Poll(paxos::TimeNs now_ns);
+  [[gnu::always_inline]] bool Poll(paxos::TimeNs now_ns) {
+    core_.SetTime(now_ns);
+    if (now_ns >= next_tick_ns_) [[unlikely]] {
+      Tick(now_ns);
+    }
+    bool at_once = false;
+    bool learned = false;
+    if (core_.role() == paxos::Role::kLeader) {
+      at_once = WriteAtOnce();
+      if (!at_once) {
+        core_.Flush();
+      }
+    } else {
+      learned = core_.Learn(paxos::Position(transport_.ReadLogWord(transport::LogWord::kCommit)));
+    }
+    const bool posted = !core_.actions().empty();
+    if (posted) {
+      CarryOut();
+    }
+    std::size_t events = 0;
+    if (posted || !at_once || now_ns >= next_look_ns_) {
+      next_look_ns_ = now_ns + kBusyLookIntervalNs;
+      events = transport_.Poll(*this);
+    }
+    PublishProgress();
+    return at_once || learned || events > 0;
+  }
 
   // To be called after every use of core() that may cause actions or move what it has applied.
   void CarryOut() {
@@ -39,6 +65,9 @@ class Engine final : private transport::EventHandler {
 
   // How often the core's timers run, ns.
   static constexpr paxos::TimeNs kTickIntervalNs = 1'000'000;
+  // A leader whose writes are done at once has nothing to wait for: while it writes in every turn, it looks
+  // at what else the transport has to report so often, ns.
+  static constexpr paxos::TimeNs kBusyLookIntervalNs = 1'000;
 
  private:
   void OnCompletion(const transport::Completion& completion) override;
@@ -59,6 +88,7 @@ class Engine final : private transport::EventHandler {
     PublishIfChanged(transport::ControlWord::kApplied, core_.applied().value());
     PublishIfChanged(transport::ControlWord::kHeartbeatBallot, core_.heartbeat_ballot().packed());
   }
+  void Tick(paxos::TimeNs now_ns);
   void PublishRest();
   void PublishIfChanged(transport::ControlWord word, std::uint64_t value) {
     std::uint64_t& last = published_[static_cast<std::size_t>(word)];
@@ -66,6 +96,15 @@ class Engine final : private transport::EventHandler {
       last = value;
       transport_.Publish(word, value);
     }
+  }
+  // What a leader has to post, where it is told at once what has become of it. False: the core is to post it.
+  [[nodiscard]] bool WriteAtOnce() {
+    if (!writes_at_once_ || !core_.GatherForAll() ||
+        !transport_.WriteToAll(core_.targets(), core_.gathered())) {
+      return false;
+    }
+    core_.WrittenToAll();
+    return true;
   }
   // Carries out what the core wants done, and what follows from that.
   void Perform();
@@ -76,7 +115,9 @@ class Engine final : private transport::EventHandler {
   transport::Transport& transport_;
   paxos::Replica core_;
   paxos::TimeNs next_tick_ns_ = 0;
+  paxos::TimeNs next_look_ns_ = 0;
   std::array<std::uint64_t, transport::kControlWords> published_ = {};
+  const bool writes_at_once_;
   // Within Perform: what could not be posted.
   std::array<paxos::Action, paxos::Actions::kCapacity + paxos::kMaxReplicas> failed_;
 };

@@ -84,7 +84,8 @@ class Proposals {
   [[nodiscard]] Run* After(Run* run) { return run == &runs_.back() ? runs_.data() : run + 1; }
   void DropOldest() {
     count_ -= oldest_->end - oldest_->begin;
-    *oldest_ = {};
+    oldest_->place = 0;
+    oldest_->begin = 0;
     if (count_ != 0) {
       oldest_ = After(oldest_);
     }

@@ -159,8 +159,8 @@ Taken Replica::MakeRoom(std::size_t bytes, std::size_t size) {
   return refusal == Refusal::kNone ? Taken::kTaken : FromRefusal(refusal);
 }
 
-// The usual case without a call on its way: room in the batch that is open, or in the one that this command
-// begins, and a command that is quickly copied.
+// The usual case without a call on its way: room in the batch that is open, and a command that is quickly
+// copied.
 template <CommandKind kKind>
 [[gnu::always_inline]] inline Taken Replica::ProposeAs(SessionCommand session,
                                                        std::span<const std::byte> command,
@@ -170,15 +170,10 @@ template <CommandKind kKind>
     return ProposeSlowly<kKind>(session, command, listener, tag);
   }
   paxos::Proposal proposal;
-  // A batch that is open was opened under this leadership: here, or by MakeRoom.
-  std::byte* place = engine_.core().TryAppend(size, proposal);
-  if (place == nullptr) {
-    if (engine_.core().leadership_epoch() != epoch_ || !engine_.core().TryReserve(size, StampNs()))
-        [[unlikely]] {
-      return ProposeSlowly<kKind>(session, command, listener, tag);
-    }
-    place = engine_.core().TryAppend(size, proposal);
-    GAIOS_CHECK(place != nullptr, "there is room for what room was made for");
+  // A batch that is open was opened under this leadership: by MakeRoom, or behind one that was.
+  std::byte* const place = engine_.core().TryAppend(size, StampNs(), proposal);
+  if (place == nullptr) [[unlikely]] {
+    return ProposeSlowly<kKind>(session, command, listener, tag);
   }
   const std::span<std::byte> to = EncodeCommandPrefix(kKind, session, command.size(), {place, size});
   base::CopyFew(to.data(), command.data(), command.size());
@@ -194,7 +189,7 @@ template <CommandKind kKind>
     return taken;
   }
   paxos::Proposal proposal;
-  std::byte* const place = engine_.core().TryAppend(size, proposal);
+  std::byte* const place = engine_.core().TryAppend(size, StampNs(), proposal);
   GAIOS_CHECK(place != nullptr, "there is room for what room was made for");
   const std::span<std::byte> to = EncodeCommandPrefix(kKind, session, command.size(), {place, size});
   base::CopyFew(to.data(), command.data(), command.size());
@@ -428,18 +423,6 @@ void Replica::Announce(CommandReader& ahead) {
   }
 }
 
-void Replica::ApplyBatch(const paxos::Entry& entry) {
-  // Time in the log never goes back, whatever the clocks of successive leaders say.
-  last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
-  // Alone, there is nothing to be ahead of.
-  const std::uint32_t distance = entry.header.commands > 1 ? state_machine_.PrefetchDistance() : 0;
-  if (distance == 0) {
-    ApplyCommands<false>(entry, 0);
-  } else {
-    ApplyCommands<true>(entry, distance);
-  }
-}
-
 template <bool kAnnounced>
 [[gnu::always_inline]] inline void Replica::ApplyCommands(const paxos::Entry& entry, std::uint32_t distance) {
   const std::uint32_t commands = entry.header.commands;
@@ -452,8 +435,9 @@ template <bool kAnnounced>
   command.slot = entry.slot().value();
   command.time_ns = last_time_ns_;
   Reply reply(reply_memory_);
-  for (std::uint32_t index = 0; index < commands; ++index) {
-    if (kAnnounced && index + distance < commands) {
+  std::uint32_t index = 0;
+  do {
+    if (kAnnounced && distance != 0 && index + distance < commands) {
       Announce(ahead);
     }
     const std::uint64_t place = PlaceOf(entry.slot(), index);
@@ -469,20 +453,31 @@ template <bool kAnnounced>
         return;
       }
     }
-  }
+  } while (++index < commands);
+}
+
+void Replica::ApplyBatch(const paxos::Entry& entry) {
+  // Time in the log never goes back, whatever the clocks of successive leaders say.
+  last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
+  ApplyCommands<true>(entry, state_machine_.PrefetchDistance());
 }
 
 void Replica::ApplyCommitted() {
   paxos::Replica& core = engine_.core();
   for (int i = 0; i < kEntriesPerPoll && core.HasNextToApply() && !divergence_.has_value(); ++i) {
     const paxos::Entry entry = core.NextToApply();
-    if (entry.kind() == paxos::EntryKind::kBatch) {
-      ApplyBatch(entry);
+    if (entry.kind() == paxos::EntryKind::kBatch) [[likely]] {
+      if (entry.header.commands == 1) {  // alone, there is nothing to be ahead of
+        last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
+        ApplyCommands<false>(entry, 0);
+      } else {
+        ApplyBatch(core.NextToApply());
+      }
+      if (divergence_.has_value()) [[unlikely]] {
+        break;
+      }
     }
-    // Space is reused only when this is applied and published.
-    if (!divergence_.has_value()) {
-      core.Applied(entry);
-    }
+    core.Applied(entry);  // space is reused only when this is applied and published
   }
   if (!core.actions().empty()) [[unlikely]] {
     engine_.CarryOut();  // it has withdrawn; what is applied is published at the next turn

@@ -36,7 +36,7 @@
 //     holder.
 //
 // Threads: a Transport belongs to one thread, which calls everything. No call blocks. Nothing allocates after
-// start-up on Write, WriteMany, WriteWord, ReadControl and Poll.
+// start-up on Write, WriteMany, WriteToAll, WriteWord, ReadControl and Poll.
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +53,7 @@ using paxos::Position;
 using paxos::Range;
 using paxos::RangeWrite;
 using paxos::ReplicaId;
+using paxos::WriteTarget;
 
 // What became of an operation.
 enum class Outcome : std::uint8_t {
@@ -162,6 +163,15 @@ class Transport {
     }
     return posted;
   }
+  // Does what Write does for each of `targets`, all of them different peers, and knows at once what has
+  // become of it. True: each is done, as by a completion that says kDone. False: that cannot be said of all;
+  // any of them may have taken effect, whole or in part, and no completion will tell. The bytes may then be
+  // written again by Write, which tells what the matter is. For a backend whose own processor writes.
+  [[nodiscard]] virtual bool WriteToAll(std::span<const WriteTarget> /*targets*/, Range /*range*/) {
+    return false;
+  }
+  // Whether WriteToAll may ever say more than false. Never changes.
+  [[nodiscard]] virtual bool writes_at_once() const { return false; }
   virtual Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
                          std::uint64_t value, std::uint64_t token) = 0;
   // Copies bytes of `peer`'s log, at most paxos::kMaxWriteBytes, to the same positions of the own one: before

@@ -1,7 +1,7 @@
-"""Instructions of the leader for one commit of 64 bytes over verbs, beyond the floor's two writes: both run under
-callgrind on a device without a network (null_device.h). Prints JSON.
+"""Instructions of the leader for one commit of 64 bytes beyond those of the floor of the same medium: both run under
+callgrind, over shared memory (shm_instructions) or on a device without a network (verbs_instructions). Prints JSON.
 
-    python3 -B tests/bench/own_instructions.py build/release/bin/verbs_instructions [--commands N] [--most M]
+    python3 -B tests/bench/own_instructions.py build/release/bin/shm_instructions [--commands N] [--most M]
 
 Exit codes: 0 counted, 1 more than --most beyond the floor, 2 wrong usage."""
 
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-SIDES = {"product": "MeasureCommits", "floor": "MeasureWrites"}
+SIDES = {"product": "MeasureCommits", "floor": "MeasureFloor"}
 
 
 def count(program, function, commands, output):

@@ -37,6 +37,7 @@ class Watched final : public transport::Transport {
 
   [[nodiscard]] std::uint64_t published() const { return published_; }
   [[nodiscard]] std::uint64_t words() const { return words_; }
+  [[nodiscard]] std::uint64_t at_once() const { return at_once_; }
   [[nodiscard]] std::uint64_t early() const { return early_; }
 
   [[nodiscard]] std::size_t capacity() const override { return inner_.capacity(); }
@@ -50,13 +51,16 @@ class Watched final : public transport::Transport {
   }
   void GrantTo(ReplicaId to, Grant grant) override { inner_.GrantTo(to, grant); }
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override {
-    // A range begins with an entry, unless it is filled up from a follower's commit; what stands in the first
-    // header is what this tells at least.
-    paxos::EntryHeader header;
-    std::memcpy(&header, log() + range.from.value() % capacity(), sizeof(header));
-    early_ += header.commit > published_ ? 1 : 0;
+    NoteWrite(range);
     return inner_.Write(peer, grant, acceptor, range, token);
   }
+  [[nodiscard]] bool WriteToAll(std::span<const transport::WriteTarget> targets, Range range) override {
+    NoteWrite(range);
+    const bool done = inner_.WriteToAll(targets, range);
+    at_once_ += done ? 1 : 0;
+    return done;
+  }
+  [[nodiscard]] bool writes_at_once() const override { return inner_.writes_at_once(); }
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override {
     if (which == LogWord::kCommit) {
@@ -74,10 +78,19 @@ class Watched final : public transport::Transport {
   std::size_t Poll(transport::EventHandler& handler) override { return inner_.Poll(handler); }
 
  private:
+  // A range begins with an entry, unless it is filled up from a follower's commit; what stands in the first
+  // header is what this tells at least.
+  void NoteWrite(Range range) {
+    paxos::EntryHeader header;
+    std::memcpy(&header, log() + range.from.value() % capacity(), sizeof(header));
+    early_ += header.commit > published_ ? 1 : 0;
+  }
+
   transport::Transport& inner_;
   std::uint64_t published_ = 0;
-  std::uint64_t words_ = 0;  // commit words posted
-  std::uint64_t early_ = 0;  // what told a commit above the published one
+  std::uint64_t words_ = 0;    // commit words posted
+  std::uint64_t at_once_ = 0;  // writes to all that were done when the call returned
+  std::uint64_t early_ = 0;    // what told a commit above the published one
 };
 
 class Nothing final : public StateMachine {
@@ -107,8 +120,11 @@ class Looking final : public ProposalListener {
   const std::unique_ptr<Replica>& replica_;
 };
 
-TEST(Publishing, ComesBeforeWhatRestsOnTheCommit) {
+class Publishing : public ::testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(Publishing, ComesBeforeWhatRestsOnTheCommit) {
   transport::sim::WorldOptions world_options;
+  world_options.at_once_per_mille = GetParam();
   world_options.replicas = kReplicas;
   world_options.capacity_bytes = kCapacity;
   transport::sim::World world(world_options);
@@ -143,7 +159,11 @@ TEST(Publishing, ComesBeforeWhatRestsOnTheCommit) {
   EXPECT_EQ(listener.early, 0U);
   EXPECT_GT(transports[0]->words(), 0U);
   EXPECT_EQ(transports[0]->early(), 0U);
+  EXPECT_EQ(transports[0]->at_once() > 0, GetParam() > 0);
 }
+
+// In a thousand writes, those that are done at once.
+INSTANTIATE_TEST_SUITE_P(AtOnce, Publishing, ::testing::Values(0, 700));
 
 }  // namespace
 }  // namespace gaios::rsm

@@ -40,6 +40,8 @@ std::string_view FaultName(FaultKind kind) {
       return "write_completed_early";
     case FaultKind::kWriteCompletedLate:
       return "write_completed_late";
+    case FaultKind::kWriteAtOnce:
+      return "write_at_once";
     case FaultKind::kWriteLost:
       return "write_lost";
     case FaultKind::kWriteStray:

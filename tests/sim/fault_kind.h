@@ -30,6 +30,7 @@ enum class FaultKind : std::uint8_t {
   kWriteReordered,       // a later part was seen before an earlier one
   kWriteCompletedEarly,  // completed before it could be seen
   kWriteCompletedLate,   // completed long after it could be seen
+  kWriteAtOnce,          // no fault: done by the time that the call returned
   kWriteLost,            // or a part of it, with its path or its acceptor
   kWriteStray,           // landed after its path was given up
   kWriteFenced,          // of a leader that had been replaced
@@ -55,7 +56,7 @@ enum class FaultKind : std::uint8_t {
   kMemberMoved,        // to another address
 };
 
-inline constexpr std::size_t kFaultKinds = 41;
+inline constexpr std::size_t kFaultKinds = 42;
 static_assert(static_cast<std::size_t>(FaultKind::kMemberMoved) + 1 == kFaultKinds);
 // Those from here on happen in the profile `membership` alone.
 inline constexpr std::size_t kFaultKindsOfAnyProfile = static_cast<std::size_t>(FaultKind::kMemberAdded);

@@ -44,7 +44,7 @@ inline void ShmTransport::Enqueue(Link& link, Operation operation, const Grant& 
 }
 
 // A write that is long, or goes on at the start of the ring, or is watched.
-void ShmTransport::CopyMany(Link& link, Range range) const {
+void ShmTransport::StoreMany(Link& link, Range range) const {
   if (options_.pause_points != nullptr) {
     options_.pause_points->Reached(PausePoint::kBeforeStore);
   }
@@ -59,25 +59,37 @@ void ShmTransport::CopyMany(Link& link, Range range) const {
   CopyManyShared(link.path.ring, store_.log(), range.size() - first);
 }
 
-[[gnu::always_inline]] inline Post ShmTransport::WriteOne(const RangeWrite& write) {
-  Link& link = LinkTo(write.peer);
-  const std::size_t bytes = write.range.size();  // huge when it ends before it begins
+// Whether a range is short, does not go on at the start of the ring, and is not watched.
+[[gnu::always_inline]] inline bool ShmTransport::IsFew(Range range) const {
+  const std::size_t bytes = range.size();  // huge when it ends before it begins
   const std::size_t capacity = options_.capacity;
   GAIOS_CHECK(bytes <= capacity, "a range of the log fits into its ring");
+  return bytes <= base::kFewBytes && (range.from.value() & (capacity - 1)) + bytes <= capacity &&
+         options_.pause_points == nullptr;
+}
+
+// Copies a range of the own log, of which IsFew is true, to where the link's path leads.
+[[gnu::always_inline]] inline void ShmTransport::StoreFew(Link& link, Range range) const {
+  const std::size_t bytes = range.size();
+  const std::size_t offset = range.from.value() & (options_.capacity - 1);
+  std::byte* const to = link.path.ring + offset;
+  CopyShared(to, store_.log() + offset, bytes);
+  // Near the end of the ring these are lines of the log words, which comes to nothing.
+  base::PrefetchForWrite(to + bytes + kAheadBytes, bytes);
+}
+
+[[gnu::always_inline]] inline Post ShmTransport::WriteOne(const RangeWrite& write) {
+  Link& link = LinkTo(write.peer);
   if (link.posted.full()) [[unlikely]] {
     return Post::kFull;
   }
   if (!link.path.Is(write.grant, write.acceptor)) [[unlikely]] {
     return Admit(link, Operation::kWrite, write.grant, write.acceptor, write.token);
   }
-  const std::size_t offset = write.range.from.value() & (capacity - 1);
-  if (bytes > base::kFewBytes || offset + bytes > capacity || options_.pause_points != nullptr) [[unlikely]] {
-    CopyMany(link, write.range);
+  if (IsFew(write.range)) [[likely]] {
+    StoreFew(link, write.range);
   } else {
-    std::byte* const to = link.path.ring + offset;
-    CopyShared(to, store_.log() + offset, bytes);
-    // Near the end of the ring these are lines of the log words, which comes to nothing.
-    base::PrefetchForWrite(to + bytes + kAheadBytes, bytes);
+    StoreMany(link, write.range);
   }
   Enqueue(link, Operation::kWrite, write.grant, write.token, Outcome::kDone);
   return Post::kPosted;
@@ -97,6 +109,55 @@ std::size_t ShmTransport::WriteMany(std::span<const RangeWrite> writes) {
     ++posted;
   }
   return posted;
+}
+
+// Whether all that has been stored so far is done.
+[[gnu::always_inline]] inline bool ShmTransport::GrantsHold(std::span<const WriteTarget> targets) {
+  wrote_ = true;
+  FullFence();
+  for (const WriteTarget& target : targets) {
+    if (!links_[target.peer.value()].GrantHolds()) [[unlikely]] {
+      return false;
+    }
+  }
+  return true;
+}
+
+// As CompletePosted, without a record of what was posted: the stores, one fence after all of them, and then a
+// look at each peer's promise.
+bool ShmTransport::WriteToAll(std::span<const WriteTarget> targets, Range range) {
+  if (!IsFew(range) || range.size() % base::kCacheLineBytes != 0) [[unlikely]] {
+    return WriteMuchToAll(targets, range);
+  }
+  const std::size_t bytes = range.size();
+  const std::size_t offset = range.from.value() & (options_.capacity - 1);
+  const std::byte* const from = store_.log() + offset;
+  for (const WriteTarget& target : targets) {
+    const Link& link = LinkTo(target.peer);
+    if (!link.path.Is(target.grant, target.acceptor)) [[unlikely]] {
+      return false;
+    }
+    std::byte* const to = link.path.ring + offset;
+    for (std::size_t done = 0; done < bytes; done += base::kCacheLineBytes) {
+      CopyShared(to + done, from + done, base::kCacheLineBytes);
+      base::PrefetchForWrite(to + done + bytes + kAheadBytes, base::kCacheLineBytes);  // as in StoreFew
+    }
+  }
+  return GrantsHold(targets);
+}
+
+bool ShmTransport::WriteMuchToAll(std::span<const WriteTarget> targets, Range range) {
+  if (options_.pause_points != nullptr) {
+    return false;  // a test wants to be in between
+  }
+  for (const WriteTarget& target : targets) {
+    Link& link = LinkTo(target.peer);
+    if (!link.path.Is(target.grant, target.acceptor)) [[unlikely]] {
+      return false;
+    }
+    StoreMany(link, range);
+  }
+  return GrantsHold(targets);
 }
 
 Post ShmTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
@@ -175,8 +236,10 @@ std::size_t ShmTransport::Poll(EventHandler& handler) {
   if (granting_ != Granting::kNothing) [[unlikely]] {
     events += AdvanceGrant(handler);
   }
-  const bool busy = pending_links_ != 0;
-  if (busy) {
+  bool busy = wrote_;
+  wrote_ = false;
+  if (pending_links_ != 0) {
+    busy = true;
     events += CompletePosted(handler);
   }
   if (bell_->load(std::memory_order_acquire) != bell_seen_) [[unlikely]] {

@@ -74,6 +74,8 @@ class ShmTransport final : public Transport {
 
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
   [[nodiscard]] std::size_t WriteMany(std::span<const RangeWrite> writes) override;
+  [[nodiscard]] bool WriteToAll(std::span<const WriteTarget> targets, Range range) override;
+  [[nodiscard]] bool writes_at_once() const override { return true; }
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override;
   Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
@@ -109,7 +111,7 @@ class ShmTransport final : public Transport {
   void SendSpare(Link& link);
 
   // Ids of replicas are below this.
-  [[nodiscard]] std::size_t ids() const { return std::max(options_.replicas, options_.max_replicas); }
+  [[nodiscard]] std::size_t ids() const { return ids_; }
 
   // datapath.cc
   Link& LinkTo(ReplicaId peer) {
@@ -119,7 +121,11 @@ class ShmTransport final : public Transport {
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
   void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome);
   Post WriteOne(const RangeWrite& write);
-  void CopyMany(Link& link, Range range) const;
+  [[nodiscard]] bool IsFew(Range range) const;
+  [[nodiscard]] bool GrantsHold(std::span<const WriteTarget> targets);
+  [[nodiscard]] bool WriteMuchToAll(std::span<const WriteTarget> targets, Range range);
+  void StoreFew(Link& link, Range range) const;
+  void StoreMany(Link& link, Range range) const;
   std::size_t CompletePosted(EventHandler& handler);
   std::size_t CompleteOneByOne(Link& link, std::size_t count, Outcome judged, EventHandler& handler);
   std::size_t AnswerControlReads(Link& link, EventHandler& handler);
@@ -146,11 +152,13 @@ class ShmTransport final : public Transport {
   void Maintain();
 
   ShmOptions options_;
+  const std::size_t ids_ = std::max(options_.replicas, options_.max_replicas);
   Claim claim_;
   LogStore store_;
 
   // ---- datapath
   std::uint32_t pending_links_ = 0;  // bit per peer with something to complete
+  bool wrote_ = false;               // since the last Poll, what needs no completion
   std::uint32_t busy_polls_ = 0;
   PaddedWord* published_;  // of the own control region
   std::uint64_t bell_seen_ = 0;

@@ -118,6 +118,30 @@ Post Endpoint::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range ra
   return PostOnPath(std::move(operation));
 }
 
+bool Endpoint::WriteToAll(std::span<const WriteTarget> targets, Range range) {
+  if (!world_.Chance(world_.options_.at_once_per_mille)) {
+    return false;
+  }
+  bool done = true;
+  for (const WriteTarget& target : targets) {
+    auto operation = std::make_shared<World::Operation>();
+    operation->kind = World::Operation::Kind::kWrite;
+    operation->from = self_;
+    operation->to = target.peer;
+    operation->acceptor = target.acceptor;
+    operation->grant = target.grant;
+    operation->range = range;
+    operation->bytes.resize(range.size());
+    world_.CopyOut(operation->bytes.data(), range.from, log(), range);
+    done = world_.WriteAtOnce(operation) && done;
+  }
+  return done;
+}
+
+bool Endpoint::writes_at_once() const {
+  return world_.options_.at_once_per_mille != 0;
+}
+
 Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
                          std::uint64_t value, std::uint64_t token) {
   World::Operation operation;

@@ -219,6 +219,44 @@ void World::Post(const OperationPtr& operation) {
   Schedule({last, 0, operation, {}, true});
 }
 
+// Whether the write is done. It lands now, or later as one that completes early does.
+bool World::WriteAtOnce(const OperationPtr& operation) {
+  constexpr std::uint32_t kInPartPerMille = 100;
+  Link& there = link(operation->from, operation->to);
+  if (!there.up || !there.has_path || there.path != operation->grant || !there.posted.empty() ||
+      there.holding.contains(Traffic::kWrites) || Check(*operation) != Outcome::kDone) {
+    return false;
+  }
+  operation->poster = node(operation->from).incarnation;
+  operation->pieces = {operation->range};
+  const bool in_part = Chance(kInPartPerMille);
+  if (in_part || options_.torn_writes) {
+    CutUp(operation->pieces, options_.tear_bytes);
+  }
+  const std::vector<Range> pieces = operation->pieces;
+  if (in_part) {
+    LandWrite(*operation, pieces.front());
+    return false;
+  }
+  ++counters_.writes_at_once;
+  if (Chance(options_.early_completion_per_mille)) {
+    ++counters_.completed_early;
+    operation->early = true;
+    operation->settled = true;
+    Node& target = node(operation->to);
+    std::erase_if(target.settled, [](const OperationPtr& other) { return other->pieces.empty(); });
+    target.settled.push_back(operation);
+    for (const Range& piece : pieces) {
+      Schedule({now_ns_ + Random(options_.max_lag_ns + 1), 0, operation, piece, false});
+    }
+    return true;
+  }
+  for (const Range& piece : pieces) {
+    LandWrite(*operation, piece);
+  }
+  return true;
+}
+
 // At multiples of `unit_bytes`, at random places.
 void World::CutUp(std::vector<Range>& pieces, std::uint64_t unit_bytes) {
   for (std::size_t cuts = Random(kMaxPieces); cuts > 0; --cuts) {

@@ -62,6 +62,9 @@ struct WorldOptions {
   std::uint32_t early_completion_per_mille = 0;
   std::uint32_t stray_per_mille = 0;
   std::uint64_t max_lag_ns = 0;
+  // How many writes in a thousand that are asked to be done at once are tried so. Of these one in ten lands
+  // in part and is said not to be done.
+  std::uint32_t at_once_per_mille = 0;
   // Whether a grant moves the log to other memory, as shm does, with junk where no live byte is.
   bool move_log = true;
   // A way in which the contract is broken, for tests that want to see the checkers see it.
@@ -80,6 +83,7 @@ struct WorldCounters {
   std::uint64_t writes_fenced = 0;
   std::uint64_t writes_lost = 0;  // or a part of them, with the path or the acceptor
   std::uint64_t writes_stray = 0;
+  std::uint64_t writes_at_once = 0;  // done by the time the call returned
   std::uint64_t completed_late = 0;
   std::uint64_t completed_early = 0;
   std::uint64_t slow_fences = 0;   // that took time
@@ -271,6 +275,7 @@ class World {
   void ConnectAll(ReplicaId id);
   void UpdateLinks();
   void Post(const OperationPtr& operation);
+  [[nodiscard]] bool WriteAtOnce(const OperationPtr& operation);
   void Schedule(const Due& due);
   void Happen(const Due& due);
   void CutUp(std::vector<Range>& pieces, std::uint64_t unit_bytes);

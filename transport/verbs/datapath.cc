@@ -51,6 +51,31 @@ inline void VerbsTransport::Enqueue(Link& link, Operation operation, const Grant
   posted.last_work = link.path.next_work - 1;
 }
 
+// Puts a work request at the end of the chain of the link's path, which has room.
+[[gnu::always_inline]] inline void VerbsTransport::PutWork(Link& link, ibv_wr_opcode opcode,
+                                                           const void* local, std::uint32_t key,
+                                                           std::uint64_t remote, std::size_t bytes) {
+  Chain& chain = link.path.chain;
+  ibv_sge& piece = chain.pieces[chain.size];
+  piece.addr = reinterpret_cast<std::uintptr_t>(local);
+  piece.length = static_cast<std::uint32_t>(bytes);
+  piece.lkey = key;
+  ibv_send_wr& work = chain.work[chain.size];
+  work.wr_id = WorkId{.kind = WorkKind::kPath,
+                      .peer = link.peer.value(),
+                      .life = link.path.life,
+                      .number = link.path.next_work++}
+                   .Packed();
+  work.sg_list = &piece;
+  work.num_sge = bytes == 0 ? 0 : 1;
+  work.opcode = opcode;
+  work.send_flags = 0;
+  work.wr.rdma.remote_addr = remote;
+  work.wr.rdma.rkey = link.path.key;
+  ++chain.size;
+  chained_ |= link.bit;
+}
+
 // Adds a work request to the chain of the link's path. One that goes on where the one before it ends, in both
 // memories, becomes part of it.
 void VerbsTransport::AddWork(Link& link, ibv_wr_opcode opcode, const void* local, std::uint32_t key,
@@ -70,46 +95,48 @@ void VerbsTransport::AddWork(Link& link, ibv_wr_opcode opcode, const void* local
       FlushChain(link);
     }
   }
-  ibv_sge& piece = chain.pieces[chain.size];
-  piece.addr = from;
-  piece.length = static_cast<std::uint32_t>(bytes);
-  piece.lkey = key;
-  ibv_send_wr& work = chain.work[chain.size];
-  work.wr_id = WorkId{.kind = WorkKind::kPath,
-                      .peer = link.peer.value(),
-                      .life = link.path.life,
-                      .number = link.path.next_work++}
-                   .Packed();
-  work.sg_list = &piece;
-  work.num_sge = bytes == 0 ? 0 : 1;
-  work.opcode = opcode;
-  work.send_flags = 0;
-  work.wr.rdma.remote_addr = remote;
-  work.wr.rdma.rkey = link.path.key;
-  ++chain.size;
-  chained_ |= link.bit;
+  PutWork(link, opcode, local, key, remote, bytes);
 }
 
-Post VerbsTransport::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
-                           std::uint64_t token) {
-  Link& link = LinkTo(peer);
-  const std::size_t bytes = range.size();  // huge when it ends before it begins
+[[gnu::always_inline]] inline Post VerbsTransport::WriteOne(const RangeWrite& write) {
+  Link& link = LinkTo(write.peer);
+  const std::size_t bytes = write.range.size();  // huge when it ends before it begins
   GAIOS_CHECK(bytes <= options_.capacity, "a range of the log fits into its ring");
   if (link.posted.full()) [[unlikely]] {
     return Post::kFull;
   }
-  if (!link.path.Is(grant, acceptor)) [[unlikely]] {
-    return Admit(link, Operation::kWrite, grant, acceptor, token);
+  if (!link.path.Is(write.grant, write.acceptor)) [[unlikely]] {
+    return Admit(link, Operation::kWrite, write.grant, write.acceptor, write.token);
   }
-  const std::size_t offset = range.from.value() & (options_.capacity - 1);
+  const std::size_t offset = write.range.from.value() & (options_.capacity - 1);
   const std::size_t first = std::min(bytes, options_.capacity - offset);
   const std::uint32_t key = own_log_.get()->lkey;
-  AddWork(link, IBV_WR_RDMA_WRITE, log_.data() + offset, key, link.log_address + offset, first);
+  if (link.path.chain.size == 0) [[likely]] {
+    PutWork(link, IBV_WR_RDMA_WRITE, log_.data() + offset, key, link.log_address + offset, first);
+  } else {
+    AddWork(link, IBV_WR_RDMA_WRITE, log_.data() + offset, key, link.log_address + offset, first);
+  }
   if (first != bytes) [[unlikely]] {
     AddWork(link, IBV_WR_RDMA_WRITE, log_.data(), key, link.log_address, bytes - first);
   }
-  Enqueue(link, Operation::kWrite, grant, token);
+  Enqueue(link, Operation::kWrite, write.grant, write.token);
   return Post::kPosted;
+}
+
+Post VerbsTransport::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
+                           std::uint64_t token) {
+  return WriteOne({.peer = peer, .acceptor = acceptor, .grant = grant, .range = range, .token = token});
+}
+
+std::size_t VerbsTransport::WriteMany(std::span<const RangeWrite> writes) {
+  std::size_t posted = 0;
+  for (const RangeWrite& write : writes) {
+    if (WriteOne(write) != Post::kPosted) [[unlikely]] {
+      break;
+    }
+    ++posted;
+  }
+  return posted;
 }
 
 Post VerbsTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
@@ -343,6 +370,14 @@ std::size_t VerbsTransport::OnWork(const ibv_wc& work, EventHandler& handler) {
 
 // Work request `number` of the path is done, and so is every one before it.
 std::size_t VerbsTransport::OnPathWork(Link& link, std::uint32_t number, EventHandler& handler) {
+  if (link.posted.size() == 1) [[likely]] {
+    const PostedOperation& only = link.posted.front();
+    if (!only.decided && only.completion.operation != Operation::kReadLog &&
+        AtOrBefore(only.last_work, number)) [[likely]] {
+      handler.OnCompletion(link.posted.Pop().completion);
+      return 1;
+    }
+  }
   std::size_t events = 0;
   // The latest write or word that is done: its report is that of those before it.
   const Completion* done = nullptr;

@@ -73,6 +73,7 @@ class VerbsTransport final : public Transport {
   void GrantTo(ReplicaId to, Grant grant) override;
 
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
+  [[nodiscard]] std::size_t WriteMany(std::span<const RangeWrite> writes) override;
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override;
   Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
@@ -155,6 +156,9 @@ class VerbsTransport final : public Transport {
   }
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
   void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token);
+  Post WriteOne(const RangeWrite& write);
+  void PutWork(Link& link, ibv_wr_opcode opcode, const void* local, std::uint32_t key, std::uint64_t remote,
+               std::size_t bytes);
   void AddWork(Link& link, ibv_wr_opcode opcode, const void* local, std::uint32_t key, std::uint64_t remote,
                std::size_t bytes);
   void FlushChain(Link& link);

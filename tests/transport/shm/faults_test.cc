@@ -126,6 +126,25 @@ TEST_F(FaultsTest, ManyWritesArePostedUpToTheFirstThatIsNotTaken) {
   EXPECT_EQ(events_.back().completion.token, 10U);
 }
 
+TEST_F(FaultsTest, AWriteAtOnceIsDoneUnderTheGrantThatHoldsAndUnderNoOther) {
+  OpenWithPeer(kPeer, ReplicaId(0));
+  const Grant grant = GrantOf(1, kPeer);
+  TakeGrant(grant);
+  const auto target = [](Grant under, std::uint32_t incarnation) {
+    return std::vector{paxos::WriteTarget{ReplicaId(0), Incarnation(incarnation), under}};
+  };
+  ASSERT_TRUE(self_->writes_at_once());
+  const std::size_t completions = CountOf(Event::Kind::kCompletion);
+  EXPECT_TRUE(self_->WriteToAll(target(grant, 1), kLine));
+  EXPECT_FALSE(self_->WriteToAll(target(GrantOf(2, kPeer), 1), kLine)) << "that nobody has given";
+  EXPECT_FALSE(self_->WriteToAll(target(grant, 2), kLine)) << "by a life that is not";
+  backend_.Kill(ReplicaId(0));
+  backend_.Start({.id = ReplicaId(0), .incarnation = Incarnation(2)});
+  EXPECT_FALSE(self_->WriteToAll(target(grant, 1), kLine)) << "the new life has poisoned the old one";
+  PollSelfAtOnce();
+  EXPECT_EQ(CountOf(Event::Kind::kCompletion), completions) << "nothing tells of them";
+}
+
 TEST_F(FaultsTest, AKilledAcceptorIsNoticedAtTheNextLookAndItsMemoryUntilThen) {
   OpenWithPeer(kPeer, ReplicaId(0));
   const Grant grant = GrantOf(1, kPeer);
