@@ -111,13 +111,14 @@ class Leader {
   // ---- fast path
   // ------------------------------------------------------------------------------------------------
 
-  // Adds a command of `bytes` to the batch that is open and returns where it goes, for the caller to write
-  // before anything else. Null when no batch with room for it is open: then Reserve, and try again.
+  // Adds a command of `bytes` to the batch that is open, or begins one where there is known to be room behind
+  // the last, and returns where it goes, for the caller to write before anything else. Null otherwise: then
+  // Reserve, and try again. `time_ns` is for a batch that it begins.
   [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, std::uint64_t time_ns, Proposal& proposal);
   // Makes sure that TryAppend takes a command of `bytes`. A batch carries the time of its first command.
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns);
-  // Room for more commands than one, none unless a batch is open; and what was placed there made part of the
-  // batch.
+  // Room for more commands than one, none unless a batch has begun, which gives it its time; and what was
+  // placed there made part of the batch.
   [[nodiscard]] BatchRoom Room() const;
   void Add(const BatchRoom& room);
   // Space for one command of `bytes` at the end of the open batch; kept until Publish, or given up by the
@@ -130,7 +131,7 @@ class Leader {
   // For a transport that knows at once what has become of a write. Instead of Flush, in the usual case: seals
   // the batch that is open, all of `targets()` lack nothing but `gathered()`, nobody else is written to, and
   // they decide. When that has been written to all of them, so is to be said. False in any other case, for
-  // Flush: perhaps the batch is sealed, and nothing else has changed.
+  // Flush: perhaps the batch is sealed.
   [[nodiscard]] bool GatherForAll();
   [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), targets_size_}; }
   [[nodiscard]] const Range& gathered() const { return gathered_; }
@@ -202,7 +203,8 @@ class Leader {
   struct OpenBatch {
     std::byte* payload = nullptr;
     std::uint32_t payload_bytes = 0;
-    std::uint32_t limit_bytes = 0;  // how far the payload may grow; 0: nothing is open, or nobody leads
+    std::uint32_t limit_bytes =
+        0;  // how far the payload may grow; 0: it is not known that it may, or nobody leads
     std::uint16_t commands = 0;
     std::uint32_t claimed_bytes = 0;  // of the command being written
     std::uint64_t time_ns = 0;

@@ -160,8 +160,13 @@ inline Proposal Leader::Publish() {
 // They have accepted the log up to its end, and decide (P5).
 [[gnu::always_inline]] inline void Leader::WrittenToAll() {
   const Position end = gathered_.to;
+  const WriteTarget* target = targets_.data();
   for (FollowerLink& follower : followers_.all()) {
     if (follower.stage == FollowerLink::Stage::kActive) [[likely]] {
+      GAIOS_CHECK(target != targets_.data() + targets_size_ && target->peer == follower.member.id &&
+                      target->grant == follower.grant && follower.posted == gathered_.from,
+                  "P5: who is said to have accepted is who was written to");
+      ++target;
       follower.posted = end;
       follower.acked = end;
       follower.acked_ns = state_.now;

@@ -22,8 +22,9 @@ class Engine final : private transport::EventHandler {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // One turn: timers when due, posting or learning, then what the transport has to report. `now_ns` is
-  // monotonic. Returns whether anything happened.
+  // One turn: timers when due, posting or learning, then what the transport has to report; the last not in
+  // every turn in which all that was to be written was done at once. `now_ns` is monotonic. Returns whether
+  // anything happened.
   [[gnu::always_inline]] bool Poll(paxos::TimeNs now_ns) {
     core_.SetTime(now_ns);
     if (now_ns >= next_tick_ns_) [[unlikely]] {

@@ -423,9 +423,10 @@ void Replica::Announce(CommandReader& ahead) {
   }
 }
 
+// Of a batch of one command when there are none to announce.
 template <bool kAnnounced>
 [[gnu::always_inline]] inline void Replica::ApplyCommands(const paxos::Entry& entry, std::uint32_t distance) {
-  const std::uint32_t commands = entry.header.commands;
+  const std::uint32_t commands = kAnnounced ? entry.header.commands : 1;
   CommandReader ahead(entry.payload);
   for (std::uint32_t i = 0; kAnnounced && i < std::min(distance, commands); ++i) {
     Announce(ahead);
@@ -435,8 +436,7 @@ template <bool kAnnounced>
   command.slot = entry.slot().value();
   command.time_ns = last_time_ns_;
   Reply reply(reply_memory_);
-  std::uint32_t index = 0;
-  do {
+  for (std::uint32_t index = 0; index < commands; ++index) {
     if (kAnnounced && distance != 0 && index + distance < commands) {
       Announce(ahead);
     }
@@ -453,12 +453,10 @@ template <bool kAnnounced>
         return;
       }
     }
-  } while (++index < commands);
+  }
 }
 
 void Replica::ApplyBatch(const paxos::Entry& entry) {
-  // Time in the log never goes back, whatever the clocks of successive leaders say.
-  last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
   ApplyCommands<true>(entry, state_machine_.PrefetchDistance());
 }
 
@@ -467,11 +465,12 @@ void Replica::ApplyCommitted() {
   for (int i = 0; i < kEntriesPerPoll && core.HasNextToApply() && !divergence_.has_value(); ++i) {
     const paxos::Entry entry = core.NextToApply();
     if (entry.kind() == paxos::EntryKind::kBatch) [[likely]] {
+      // Time in the log never goes back, whatever the clocks of successive leaders say.
+      last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
       if (entry.header.commands == 1) {  // alone, there is nothing to be ahead of
-        last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
         ApplyCommands<false>(entry, 0);
       } else {
-        ApplyBatch(core.NextToApply());
+        ApplyBatch(core.NextToApply());  // read once more: the usual case keeps its own in registers
       }
       if (divergence_.has_value()) [[unlikely]] {
         break;

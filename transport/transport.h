@@ -163,10 +163,11 @@ class Transport {
     }
     return posted;
   }
-  // Does what Write does for each of `targets`, all of them different peers, and knows at once what has
-  // become of it. True: each is done, as by a completion that says kDone. False: that cannot be said of all;
-  // any of them may have taken effect, whole or in part, and no completion will tell. The bytes may then be
-  // written again by Write, which tells what the matter is. For a backend whose own processor writes.
+  // Does what Write does for each of `targets`, all of them different peers to whom nothing is under way, and
+  // knows at once what has become of it. True: each is done, as by a completion that says kDone. False: that
+  // cannot be said of all; any of them may have taken effect, whole or in part, and no completion will tell.
+  // The bytes may then be written again by Write, which tells what the matter is. For a backend whose own
+  // processor writes.
   [[nodiscard]] virtual bool WriteToAll(std::span<const WriteTarget> /*targets*/, Range /*range*/) {
     return false;
   }

@@ -5,12 +5,15 @@
 // with it: what a backend whose replicas are objects needs, and what runs at the far end where they are
 // processes.
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "gaios/base/check.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/transport/transport.h"
 
 #include "tests/conformance/backend.h"
@@ -22,7 +25,12 @@ class Recorder final : public EventHandler {
   void SetLiveRange(Range range) { live_ = range; }
   [[nodiscard]] std::vector<Event> Take() { return std::exchange(events_, {}); }
 
+  void OnPosted(ReplicaId peer) { ++under_way_.at(peer.value()); }
+  [[nodiscard]] bool under_way(ReplicaId peer) const { return under_way_.at(peer.value()) != 0; }
+
   void OnCompletion(const Completion& completion) override {
+    GAIOS_CHECK(under_way(completion.peer), "what completes was posted");
+    --under_way_[completion.peer.value()];
     Event& event = Add(Event::Kind::kCompletion, completion.peer);
     event.completion = completion;
   }
@@ -51,6 +59,7 @@ class Recorder final : public EventHandler {
     return events_.back();
   }
 
+  std::array<std::size_t, paxos::kMaxReplicas> under_way_ = {};  // posted, and not completed
   Range live_;
   std::vector<Event> events_;
 };
@@ -78,23 +87,29 @@ class LocalEndpoint : public Endpoint {
   void SetLiveRange(Range range) override { recorder_.SetLiveRange(range); }
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override {
     // By either call, which are to do the same. What is not posted tells nothing more of why by the second.
-    // Some are tried at once first: that may do the same once more, or nothing.
-    if (const paxos::WriteTarget target{peer, acceptor, grant}; token % 3 == 1) {
-      static_cast<void>(transport_.WriteToAll({&target, 1}, range));
+    // Some are tried at once where nothing is under way: what is said to be done then is told as by a
+    // completion.
+    if (const paxos::WriteTarget target{peer, acceptor, grant};
+        token % 3 == 1 && !recorder_.under_way(peer)) {
+      if (transport_.WriteToAll({&target, 1}, range)) {
+        recorder_.OnPosted(peer);
+        recorder_.OnCompletion({.peer = peer, .grant = grant, .token = token});
+        return Post::kPosted;
+      }
     }
     const RangeWrite write{
         .peer = peer, .acceptor = acceptor, .grant = grant, .range = range, .token = token};
     if (token % 2 == 1 && transport_.WriteMany({&write, 1}) == 1) {
-      return Post::kPosted;
+      return Noted(peer, Post::kPosted);
     }
-    return transport_.Write(peer, grant, acceptor, range, token);
+    return Noted(peer, transport_.Write(peer, grant, acceptor, range, token));
   }
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override {
-    return transport_.WriteWord(peer, grant, acceptor, which, value, token);
+    return Noted(peer, transport_.WriteWord(peer, grant, acceptor, which, value, token));
   }
   Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override {
-    return transport_.ReadLog(peer, grant, acceptor, range, token);
+    return Noted(peer, transport_.ReadLog(peer, grant, acceptor, range, token));
   }
   Post ReadControl(ReplicaId peer) override { return transport_.ReadControl(peer); }
   void Send(ReplicaId peer, const Bytes& message) override { transport_.Send(peer, message); }
@@ -109,6 +124,13 @@ class LocalEndpoint : public Endpoint {
   std::vector<Event> Release() override { return {}; }
 
  private:
+  Post Noted(ReplicaId peer, Post post) {
+    if (post == Post::kPosted) {
+      recorder_.OnPosted(peer);
+    }
+    return post;
+  }
+
   Transport& transport_;
   Recorder recorder_;
 };

@@ -39,6 +39,7 @@ class Watched final : public transport::Transport {
   [[nodiscard]] std::uint64_t words() const { return words_; }
   [[nodiscard]] std::uint64_t at_once() const { return at_once_; }
   [[nodiscard]] std::uint64_t early() const { return early_; }
+  [[nodiscard]] std::uint64_t looks() const { return looks_; }
 
   [[nodiscard]] std::size_t capacity() const override { return inner_.capacity(); }
   [[nodiscard]] std::byte* log() override { return inner_.log(); }
@@ -75,7 +76,10 @@ class Watched final : public transport::Transport {
   Post ReadControl(ReplicaId peer) override { return inner_.ReadControl(peer); }
   void Send(ReplicaId peer, std::span<const std::byte> message) override { inner_.Send(peer, message); }
   void Abandon(ReplicaId peer) override { inner_.Abandon(peer); }
-  std::size_t Poll(transport::EventHandler& handler) override { return inner_.Poll(handler); }
+  std::size_t Poll(transport::EventHandler& handler) override {
+    ++looks_;
+    return inner_.Poll(handler);
+  }
 
  private:
   // A range begins with an entry, unless it is filled up from a follower's commit; what stands in the first
@@ -91,6 +95,7 @@ class Watched final : public transport::Transport {
   std::uint64_t words_ = 0;    // commit words posted
   std::uint64_t at_once_ = 0;  // writes to all that were done when the call returned
   std::uint64_t early_ = 0;    // what told a commit above the published one
+  std::uint64_t looks_ = 0;
 };
 
 class Nothing final : public StateMachine {
@@ -120,50 +125,91 @@ class Looking final : public ProposalListener {
   const std::unique_ptr<Replica>& replica_;
 };
 
+// Three replicas, of which the first leads and is watched.
+class Group {
+ public:
+  explicit Group(std::uint32_t at_once_per_mille) : world_(OptionsOf(at_once_per_mille)) {
+    for (std::size_t i = 0; i < kReplicas; ++i) {
+      ReplicaOptions options;
+      options.protocol.self = ReplicaId(static_cast<std::uint8_t>(i));
+      options.protocol.group = paxos::GroupId(7);
+      options.protocol.configuration = paxos::Configuration::Bootstrap(kReplicas);
+      options.protocol.capacity_bytes = kCapacity;
+      options.protocol.election_jitter_ns = 20 * kMs * i;
+      options.sessions.max_sessions = 4;
+      transports_.push_back(std::make_unique<Watched>(world_.transport(options.protocol.self)));
+      replicas_.push_back(std::make_unique<Replica>(options, *transports_[i], clock_, machine_, nullptr));
+    }
+  }
+
+  // One of each replica, after which so much time passes.
+  void Turn(bool propose, std::uint64_t step_ns) {
+    clock_.SetNs(world_.now_ns());
+    if (propose) {
+      static_cast<void>(replicas_[0]->Propose(std::as_bytes(std::span(command_)), listener_, 0));
+    }
+    for (const std::unique_ptr<Replica>& replica : replicas_) {
+      replica->Poll();
+    }
+    world_.AdvanceTo(world_.now_ns() + step_ns);
+  }
+  [[nodiscard]] std::uint64_t now_ns() const { return world_.now_ns(); }
+  [[nodiscard]] const Watched& leader() const { return *transports_[0]; }
+  [[nodiscard]] const Looking& listener() const { return listener_; }
+
+ private:
+  static transport::sim::WorldOptions OptionsOf(std::uint32_t at_once_per_mille) {
+    transport::sim::WorldOptions options;
+    options.at_once_per_mille = at_once_per_mille;
+    options.replicas = kReplicas;
+    options.capacity_bytes = kCapacity;
+    return options;
+  }
+
+  const std::string command_ = "a command";
+  transport::sim::World world_;
+  base::ManualClock clock_;
+  Nothing machine_;
+  std::vector<std::unique_ptr<Watched>> transports_;
+  std::vector<std::unique_ptr<Replica>> replicas_;
+  Looking listener_{*transports_[0], replicas_[0]};
+};
+
 class Publishing : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(Publishing, ComesBeforeWhatRestsOnTheCommit) {
-  transport::sim::WorldOptions world_options;
-  world_options.at_once_per_mille = GetParam();
-  world_options.replicas = kReplicas;
-  world_options.capacity_bytes = kCapacity;
-  transport::sim::World world(world_options);
-  base::ManualClock clock;
-  Nothing machine;
-  std::vector<std::unique_ptr<Watched>> transports;
-  std::vector<std::unique_ptr<Replica>> replicas;
-  for (std::size_t i = 0; i < kReplicas; ++i) {
-    ReplicaOptions options;
-    options.protocol.self = ReplicaId(static_cast<std::uint8_t>(i));
-    options.protocol.group = paxos::GroupId(7);
-    options.protocol.configuration = paxos::Configuration::Bootstrap(kReplicas);
-    options.protocol.capacity_bytes = kCapacity;
-    options.protocol.election_jitter_ns = 20 * kMs * i;
-    options.sessions.max_sessions = 4;
-    transports.push_back(std::make_unique<Watched>(world.transport(options.protocol.self)));
-    replicas.push_back(std::make_unique<Replica>(options, *transports[i], clock, machine, nullptr));
+  Group group(GetParam());
+  for (std::uint64_t turn = 0; group.listener().committed < 500 && group.now_ns() < 5000 * kMs; ++turn) {
+    group.Turn(turn / 50 % 2 == 0, 1'000);  // else nothing is proposed, and the commit goes out by itself
   }
-  Looking listener(*transports[0], replicas[0]);
-  const std::string command = "a command";
-  for (std::uint64_t turn = 0; listener.committed < 500 && world.now_ns() < 5000 * kMs; ++turn) {
-    clock.SetNs(world.now_ns());
-    if (turn / 50 % 2 == 0) {  // else nothing is proposed, and the commit goes out by itself
-      static_cast<void>(replicas[0]->Propose(std::as_bytes(std::span(command)), listener, 0));
-    }
-    for (const std::unique_ptr<Replica>& replica : replicas) {
-      replica->Poll();
-    }
-    world.AdvanceTo(world.now_ns() + 1'000);
-  }
-  EXPECT_GE(listener.committed, 500U);
-  EXPECT_EQ(listener.early, 0U);
-  EXPECT_GT(transports[0]->words(), 0U);
-  EXPECT_EQ(transports[0]->early(), 0U);
-  EXPECT_EQ(transports[0]->at_once() > 0, GetParam() > 0);
+  EXPECT_GE(group.listener().committed, 500U);
+  EXPECT_EQ(group.listener().early, 0U);
+  EXPECT_GT(group.leader().words(), 0U);
+  EXPECT_EQ(group.leader().early(), 0U);
+  EXPECT_EQ(group.leader().at_once() > 0, GetParam() > 0);
 }
 
 // In a thousand writes, those that are done at once.
 INSTANTIATE_TEST_SUITE_P(AtOnce, Publishing, ::testing::Values(0, 700));
+
+// A leader that has everything done at once has nothing to wait for, and is to hear all the same who else
+// asks for its log, or is gone.
+TEST(Looks, GoOnWhileEveryTurnWritesAtOnce) {
+  constexpr std::uint64_t kStepNs = 100;
+  constexpr std::uint64_t kTurns = 2'000;
+  Group group(1'000);
+  while (group.listener().committed == 0 && group.now_ns() < 5000 * kMs) {
+    group.Turn(true, 1'000);
+  }
+  const std::uint64_t looks = group.leader().looks();
+  const std::uint64_t at_once = group.leader().at_once();
+  for (std::uint64_t turn = 0; turn < kTurns; ++turn) {
+    group.Turn(true, kStepNs);
+  }
+  EXPECT_GE(group.leader().looks() - looks, kTurns * kStepNs / 1'000 - 1) << "one for each microsecond";
+  EXPECT_LT(group.leader().looks() - looks, kTurns / 2) << "there is nothing to look for after every write";
+  EXPECT_GT(group.leader().at_once() - at_once, kTurns / 2);
+}
 
 }  // namespace
 }  // namespace gaios::rsm

@@ -11,8 +11,8 @@
 namespace gaios::transport::shm {
 namespace {
 
-// A Poll that completed something reads the clock only every so many times: its price would show in each
-// commit.
+// A Poll that completed something, or that comes after what was done at once, reads the clock only every so
+// many times: its price would show in each commit.
 constexpr std::uint32_t kBusyPollsPerClock = 16;
 
 // The lines that small writes to come will go to are asked for so far ahead: beyond the next entry, whose
@@ -59,13 +59,16 @@ void ShmTransport::StoreMany(Link& link, Range range) const {
   CopyManyShared(link.path.ring, store_.log(), range.size() - first);
 }
 
+[[gnu::always_inline]] inline bool ShmTransport::Watched() const {
+  return options_.pause_points != nullptr && options_.pause_points->Watches();
+}
+
 // Whether a range is short, does not go on at the start of the ring, and is not watched.
 [[gnu::always_inline]] inline bool ShmTransport::IsFew(Range range) const {
   const std::size_t bytes = range.size();  // huge when it ends before it begins
   const std::size_t capacity = options_.capacity;
   GAIOS_CHECK(bytes <= capacity, "a range of the log fits into its ring");
-  return bytes <= base::kFewBytes && (range.from.value() & (capacity - 1)) + bytes <= capacity &&
-         options_.pause_points == nullptr;
+  return bytes <= base::kFewBytes && (range.from.value() & (capacity - 1)) + bytes <= capacity && !Watched();
 }
 
 // Copies a range of the own log, of which IsFew is true, to where the link's path leads.
@@ -111,8 +114,8 @@ std::size_t ShmTransport::WriteMany(std::span<const RangeWrite> writes) {
   return posted;
 }
 
-// Whether all that has been stored so far is done.
-[[gnu::always_inline]] inline bool ShmTransport::GrantsHold(std::span<const WriteTarget> targets) {
+// Fences off what has been stored so far. Whether all of it is done.
+[[gnu::always_inline]] inline bool ShmTransport::FenceAndLook(std::span<const WriteTarget> targets) {
   wrote_ = true;
   FullFence();
   for (const WriteTarget& target : targets) {
@@ -124,7 +127,8 @@ std::size_t ShmTransport::WriteMany(std::span<const RangeWrite> writes) {
 }
 
 // As CompletePosted, without a record of what was posted: the stores, one fence after all of them, and then a
-// look at each peer's promise.
+// look at each peer's promise. Entries are whole lines, so a line is the step; what is not goes the longer
+// way.
 bool ShmTransport::WriteToAll(std::span<const WriteTarget> targets, Range range) {
   if (!IsFew(range) || range.size() % base::kCacheLineBytes != 0) [[unlikely]] {
     return WriteMuchToAll(targets, range);
@@ -143,11 +147,11 @@ bool ShmTransport::WriteToAll(std::span<const WriteTarget> targets, Range range)
       base::PrefetchForWrite(to + done + bytes + kAheadBytes, base::kCacheLineBytes);  // as in StoreFew
     }
   }
-  return GrantsHold(targets);
+  return FenceAndLook(targets);
 }
 
 bool ShmTransport::WriteMuchToAll(std::span<const WriteTarget> targets, Range range) {
-  if (options_.pause_points != nullptr) {
+  if (Watched()) {
     return false;  // a test wants to be in between
   }
   for (const WriteTarget& target : targets) {
@@ -157,7 +161,7 @@ bool ShmTransport::WriteMuchToAll(std::span<const WriteTarget> targets, Range ra
     }
     StoreMany(link, range);
   }
-  return GrantsHold(targets);
+  return FenceAndLook(targets);
 }
 
 Post ShmTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,

@@ -23,6 +23,8 @@ enum class PausePoint : std::uint8_t {
 class PausePoints {
  public:
   virtual ~PausePoints() = default;
+  // Whether the next one is of interest. Where none is, writes may be done without a point in between.
+  [[nodiscard]] virtual bool Watches() const { return true; }
   virtual void Reached(PausePoint point) = 0;
 };
 

@@ -121,8 +121,9 @@ class ShmTransport final : public Transport {
   Post Admit(Link& link, Operation operation, const Grant& grant, Incarnation acceptor, std::uint64_t token);
   void Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token, Outcome outcome);
   Post WriteOne(const RangeWrite& write);
+  [[nodiscard]] bool Watched() const;
   [[nodiscard]] bool IsFew(Range range) const;
-  [[nodiscard]] bool GrantsHold(std::span<const WriteTarget> targets);
+  [[nodiscard]] bool FenceAndLook(std::span<const WriteTarget> targets);
   [[nodiscard]] bool WriteMuchToAll(std::span<const WriteTarget> targets, Range range);
   void StoreFew(Link& link, Range range) const;
   void StoreMany(Link& link, Range range) const;

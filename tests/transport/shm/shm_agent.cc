@@ -37,6 +37,7 @@ class HoldOnce final : public PausePoints {
     point_ = point;
   }
   [[nodiscard]] bool armed() const { return armed_; }
+  [[nodiscard]] bool Watches() const override { return armed_; }
   void Reached(PausePoint point) override {
     if (armed_ && point == point_) {
       armed_ = false;
@@ -69,8 +70,9 @@ class AgentEndpoint final : public conformance::LocalEndpoint {
 };
 
 // Takes whatever grant replica 0 gives and writes a growing number into the first and the last word of the
-// first bytes of its log, one write of all of them a Poll, until it is fenced. Answers the last number whose
-// write completed, or the one before its first.
+// first bytes of its log, one write of all of them a Poll, until it is fenced; in every other run by writes
+// that are done at once, as long as they are. Answers the last number whose write completed, or the one
+// before its first.
 class Racer final : public EventHandler {
  public:
   explicit Racer(ShmTransport& transport) : transport_(transport) {}
@@ -79,9 +81,16 @@ class Racer final : public EventHandler {
     const Range range = {.from = Position(0), .to = Position(bytes)};
     auto* const first = reinterpret_cast<std::uint64_t*>(transport_.log());
     auto* const last = reinterpret_cast<std::uint64_t*>(transport_.log() + bytes) - 1;
+    const paxos::WriteTarget target = {ReplicaId(0), Incarnation(1), grant};
+    at_once_ = !at_once_;
     for (std::uint64_t next = first_; !fenced_; ++next) {
       *first = next;
       *last = next;
+      if (at_once_ && transport_.WriteToAll({&target, 1}, range)) {
+        last_done_ = next;
+        transport_.Poll(*this);
+        continue;
+      }
       while (transport_.Write(ReplicaId(0), grant, Incarnation(1), range, next) != Post::kPosted) {
         transport_.Poll(*this);
         std::this_thread::yield();  // the grant may be waiting for this very core
@@ -113,6 +122,7 @@ class Racer final : public EventHandler {
   ShmTransport& transport_;
   std::uint64_t first_ = 1;
   std::uint64_t last_done_ = 0;
+  bool at_once_ = false;
   bool fenced_ = false;
 };
 

@@ -1,5 +1,5 @@
-// The conformance suite on the simulated world: calm, with torn and delayed writes and slow fences, and with
-// completions that tell as little as the contract lets them.
+// The conformance suite on the simulated world: calm, with writes that are done at once, with torn and
+// delayed writes and slow fences, and with completions that tell as little as the contract lets them.
 
 #include <array>
 #include <memory>
@@ -46,6 +46,13 @@ sim::WorldOptions Calm() {
   return {};
 }
 
+// Every second write is done when its call returns, as by shared memory.
+sim::WorldOptions Prompt() {
+  sim::WorldOptions options;
+  options.at_once_per_mille = 500;
+  return options;
+}
+
 sim::WorldOptions Rough() {
   sim::WorldOptions options;
   options.max_delay_ns = 50'000;
@@ -62,17 +69,20 @@ sim::WorldOptions Odd() {
   options.tear_bytes = 1;
   options.early_completion_per_mille = 500;
   options.late_completion_per_mille = 300;
+  options.at_once_per_mille = 300;
   options.stray_per_mille = 500;
   options.max_lag_ns = 200'000;
   return options;
 }
 
 const BackendFactory kCalm = {.name = "calm", .make = [] { return std::make_unique<SimBackend>(Calm()); }};
+const BackendFactory kPrompt = {.name = "prompt",
+                                .make = [] { return std::make_unique<SimBackend>(Prompt()); }};
 const BackendFactory kRough = {.name = "rough", .make = [] { return std::make_unique<SimBackend>(Rough()); }};
 const BackendFactory kOdd = {.name = "odd", .make = [] { return std::make_unique<SimBackend>(Odd()); }};
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Sim, ConformanceTest, testing::Values(kCalm, kRough, kOdd), NameOf);
+INSTANTIATE_TEST_SUITE_P(Sim, ConformanceTest, testing::Values(kCalm, kPrompt, kRough, kOdd), NameOf);
 
 }  // namespace gaios::transport::conformance
