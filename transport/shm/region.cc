@@ -18,6 +18,10 @@
 namespace gaios::transport::shm {
 namespace {
 
+// As for reading, although it is to be written: where the owner has made the pages present already the system
+// then maps many at a time, and a shared page that is mapped so is written to without another fault.
+constexpr int kMakePresent = MADV_POPULATE_READ;
+
 constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 
 absl::Status MemoryError(const char* what, std::size_t size, int error) {
@@ -113,7 +117,7 @@ absl::Status Region::PrepareStep() {
   if (::fallocate(fd_.get(), 0, static_cast<off_t>(prepared_), static_cast<off_t>(step)) != 0) {
     return MemoryError("allocation", size_, errno);
   }
-  if (::madvise(data_ + prepared_, step, MADV_POPULATE_WRITE) != 0) {
+  if (::madvise(data_ + prepared_, step, kMakePresent) != 0) {
     // Kernels before 5.14 lack it: touch each page in a way that changes nothing, whoever else writes there.
     for (std::size_t offset = 0; offset < step; offset += kPageBytes) {
       __atomic_fetch_or(reinterpret_cast<std::uint8_t*>(data_ + prepared_ + offset), std::uint8_t{0},
@@ -128,7 +132,7 @@ void Region::Expect(std::size_t offset, std::size_t bytes) {
   const std::size_t from = std::max(offset & ~(kPageBytes - 1), prepared_);
   const std::size_t to = std::min(offset + bytes, size_);
   if (from < to) {
-    static_cast<void>(::madvise(data_ + from, to - from, MADV_POPULATE_WRITE));
+    static_cast<void>(::madvise(data_ + from, to - from, kMakePresent));
   }
 }
 
