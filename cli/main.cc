@@ -10,9 +10,11 @@
 #include "gaios/cli/complain.h"
 #include "gaios/cli/demo/run_demo.h"
 #include "gaios/cli/doctor_command.h"
+#include "gaios/cli/drain/run_drain.h"
 #include "gaios/cli/load/run_load.h"
 #include "gaios/cli/member/run_member.h"
 #include "gaios/cli/rdma_probe/run_rdma_probe.h"
+#include "gaios/cli/release.h"
 #include "gaios/cli/replica/run_replica.h"
 #include "gaios/cli/snapshot/run_snapshot.h"
 #include "gaios/cli/status/run_status.h"
@@ -21,6 +23,7 @@
 namespace {
 
 using gaios::cli::DemoFlags;
+using gaios::cli::DrainFlags;
 using gaios::cli::LoadFlags;
 using gaios::cli::MemberFlags;
 using gaios::cli::RdmaProbeFlags;
@@ -166,6 +169,16 @@ void AddTransferLeader(CLI::App& app, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = gaios::cli::RunTransferLeader(*flags); });
 }
 
+void AddDrain(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("drain", "take a replica of this host out of leading, for maintenance");
+  auto flags = std::make_shared<DrainFlags>();
+  command->add_option("--config", flags->config, kConfigHelp)->required();
+  command->add_option("--id", flags->id, "the replica")->required();
+  command->add_flag("--off", flags->off, "let it lead again");
+  command->add_option("--json", flags->json, kJsonHelp)->expected(0, 1)->default_str("-");
+  command->callback([flags, &exit_code] { exit_code = gaios::cli::RunDrain(*flags); });
+}
+
 void AddMemberCommand(CLI::App& app, const char* name, const char* what, int& exit_code,
                       int (*run)(const MemberFlags&), bool changes) {
   auto* command = app.add_subcommand(name, what);
@@ -235,12 +248,14 @@ int Run(int argc, char** argv) {
       "Exit codes: 0 good, 1 the thing checked does not hold, 2 wrong usage or configuration.",
       "gaios");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "gaios " + std::string(gaios::cli::Release()), "which release this is");
   AddDemo(app, exit_code);
   AddReplica(app, exit_code);
   AddBootstrap(app, exit_code);
   AddSnapshot(app, exit_code);
   AddStatus(app, exit_code);
   AddTransferLeader(app, exit_code);
+  AddDrain(app, exit_code);
   AddMember(app, exit_code);
   AddLoad(app, exit_code);
   AddDoctor(app, exit_code);

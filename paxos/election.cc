@@ -6,9 +6,15 @@
 namespace gaios::paxos {
 
 TimeNs Election::Jitter() {
-  // Staggered by id, so that even the first election of a group is seldom split, plus chance.
-  const TimeNs stagger = state_.options.election_jitter_ns / (2 * kMaxReplicas) * state_.self.id.value();
+  // Staggered by priority, then by id, so that even the first election of a group is seldom split, plus
+  // chance.
+  const TimeNs stagger = state_.options.election_jitter_ns / (2 * kMaxReplicas) * state_.options.Rank();
   return stagger + state_.Random(std::max<TimeNs>(state_.options.election_jitter_ns / 2, 1));
+}
+
+// One that leads only when nobody else does lets the others try first.
+TimeNs Election::Wait() {
+  return Jitter() + (state_.last_resort() ? state_.options.suspect_timeout_ns : 0);
 }
 
 bool Election::Suspects() const {
@@ -55,7 +61,7 @@ bool Election::Tick(Ballot promised) {
   }
   if (!suspecting_) {
     suspecting_ = true;
-    campaign_at_ns_ = std::max({state_.now, favoured_until_ns_, not_before_ns_}) + Jitter();
+    campaign_at_ns_ = std::max({state_.now, favoured_until_ns_, not_before_ns_}) + Wait();
     state_.failover = {};
     state_.failover.leader_last_alive_ns = state_.leader_alive_ns;
     state_.failover.suspected_ns = state_.now;
@@ -96,6 +102,7 @@ void Election::OnControl(ReplicaId peer, Ballot heartbeat_ballot, std::uint64_t 
       view.seen && !heartbeat_ballot.none() && heartbeat_ballot.replica() == peer &&
       heartbeat_ballot.incarnation() == view.incarnation &&
       (heartbeat_ballot != view.heartbeat_ballot || heartbeat_counter != view.heartbeat_counter);
+  view.stands_aside = heartbeat_ballot.none() && heartbeat_counter == kStandsAsideCounter;
   view.heartbeat_ballot = heartbeat_ballot;
   view.heartbeat_counter = heartbeat_counter;
   view.seen = true;
@@ -137,7 +144,8 @@ bool Election::Favours(ReplicaId candidate, Position its_commit) const {
   const bool from_leader = state_.has_leader && state_.leader == candidate;
   const bool can_obtain = its_commit >= state_.Retained();
   const bool another = state_.now < favoured_until_ns_ && favoured_ != candidate;
-  const bool own_goes_first = asking_ && !has_failed_ && state_.self.id < candidate;
+  const bool own_goes_first =
+      asking_ && !has_failed_ && !state_.last_resort() && state_.options.GoesFirst(state_.self.id, candidate);
   return !campaigns && (Suspects() || from_leader) && can_obtain && !another && !own_goes_first;
 }
 
@@ -192,7 +200,7 @@ void Election::BackOff(TimeNs longer_ns) {
   has_failed_ = true;
   not_before_ns_ = state_.now + longer_ns;
   suspecting_ = true;
-  campaign_at_ns_ = state_.now + longer_ns + state_.options.election_jitter_ns / 2 + Jitter();
+  campaign_at_ns_ = state_.now + longer_ns + state_.options.election_jitter_ns / 2 + Wait();
 }
 
 }  // namespace gaios::paxos

@@ -12,9 +12,10 @@
 // the log. A majority of yes starts phase 1.
 //
 // So that two seldom start it together, a voter that says yes to one gives way to it: for as long as the
-// jitter it says no to others and does not ask itself; and of two that ask each other, the lower id goes
-// first. Each is given way once while there is no leader, so that one that cannot win holds nobody up for
-// long.
+// jitter it says no to others and does not ask itself; and of two that ask each other, the one of higher
+// priority goes first, or of the lower id. One that is drained, or of priority 0, waits a suspect timeout
+// longer: it leads if the others do not. Each is given way once while there is no leader, so that one that
+// cannot win holds nobody up for long.
 
 #include "gaios/paxos/message.h"
 #include "gaios/paxos/silence_limit.h"
@@ -65,6 +66,7 @@ class Election {
   // Asking makes sense: so many voters could answer.
   [[nodiscard]] bool MajorityReachable() const;
   [[nodiscard]] TimeNs Jitter();
+  [[nodiscard]] TimeNs Wait();
   // Looks for no leader for now. What was learned in the search stays until there is one.
   void Rest() {
     suspecting_ = false;

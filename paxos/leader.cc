@@ -114,7 +114,8 @@ void Leader::Stop() {
 bool Leader::HandOver(ReplicaId to) {
   const FollowerLink* const follower = followers_.Find(to);
   if (!record_committed() || follower == nullptr || !follower->counts ||
-      !state_.membership.next().voting().Contains(to) || follower->stage != FollowerLink::Stage::kActive) {
+      !state_.membership.next().voting().Contains(to) || follower->stage != FollowerLink::Stage::kActive ||
+      !follower->in_sync || state_.peers[to.value()].stands_aside) {
     return false;
   }
   Seal();
@@ -127,12 +128,13 @@ bool Leader::HandOver(ReplicaId to) {
 
 void Leader::GoOnHandingOver() {
   GAIOS_CHECK(hand_over_.has_value(), "it has begun");
-  const FollowerLink* const follower = followers_.Find(hand_over_->to);
+  FollowerLink* const follower = followers_.Find(hand_over_->to);
   // Once told, it fences us when it begins: that is no reason to take what we would lose with the leadership.
   const bool lost = hand_over_->told ? !state_.peers[follower->member.id.value()].link_up
                                      : follower->stage != FollowerLink::Stage::kActive;
   if (!follower->counts || lost || state_.now - hand_over_->since_ns > state_.options.suspect_timeout_ns) {
     hand_over_.reset();
+    ++follower->hand_overs_failed;
     closed_ = retired() ? Refusal::kFull : Refusal::kNone;
     return;
   }
@@ -219,6 +221,7 @@ bool Leader::Tick() {
         read_asked_ = true;
       }
     }
+    PreferAnother();
     if (has_quorum()) {
       ++state_.heartbeat_counter;
       state_.leader_alive_ns = state_.now;

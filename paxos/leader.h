@@ -7,8 +7,8 @@
 // reuse, heartbeats, probes for linearizable reads, and knowing when the leadership is lost.
 //
 // Files: leader.cc (beginning, end, time, reads), leader_followers.cc (grants, the in-sync set, ring space),
-// leader_membership.cc (who is in the group), leader_datapath.h and .cc (everything between Claim and the
-// commit).
+// leader_membership.cc (who is in the group), leader_preference.cc (who is to lead instead),
+// leader_datapath.h and .cc (everything between Claim and the commit).
 
 #include <algorithm>
 #include <array>
@@ -166,12 +166,17 @@ class Leader {
 
   // Planned hand-over: takes no more proposals (kFull), and when all that was taken is committed and `to`
   // holds it, tells `to` to campaign. Taken up again when `to` is lost, or after the suspect timeout. False,
-  // and nothing happens, when `to` does not count or is not written to, or before the ballot record is
-  // committed.
+  // and nothing happens, when `to` does not count, is not written to or in sync, or stands aside, or before
+  // the ballot record is committed.
   [[nodiscard]] bool HandOver(ReplicaId to);
   [[nodiscard]] bool handing_over() const { return hand_over_.has_value(); }
   // To be called at each turn while handing over.
   void GoOnHandingOver();
+  // Hands over to one that is to lead rather than this replica, when its time has come. With each beat, and
+  // when this replica is drained.
+  void PreferAnother();
+  // Somebody who does not stand aside could take over now.
+  [[nodiscard]] bool CanBeReplaced() const;
 
   [[nodiscard]] Ballot ballot() const { return ballot_; }
   // Whether its ballot record is in its log: until then it takes no proposals.
@@ -290,6 +295,11 @@ class Leader {
   void Leave(FollowerLink& follower, FollowerLink::Stage stage);
   void DropLaggards();
   [[nodiscard]] ReplicaSet InSync() const;
+
+  // leader_preference.cc
+  [[nodiscard]] bool KeepsUp(const FollowerLink& follower) const;
+  [[nodiscard]] bool IsPreferred(const FollowerLink& follower) const;
+  [[nodiscard]] TimeNs WaitsFor(const FollowerLink& follower) const;
 
   // leader_membership.cc
   FollowerLink& AddFollower(ReplicaId id);

@@ -3,13 +3,24 @@
 
 // What a replica of the core is made with.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "gaios/paxos/configuration.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/paxos/types.h"
 
 namespace gaios::paxos {
+
+// How much each replica is preferred as leader, by id: a higher number more, 0 only when nobody else leads.
+using Priorities = std::array<std::uint8_t, kMaxReplicas>;
+inline constexpr std::uint8_t kUsualPriority = 1;
+[[nodiscard]] constexpr Priorities UsualPriorities() {
+  Priorities priorities = {};
+  priorities.fill(kUsualPriority);
+  return priorities;
+}
 
 struct Options {
   ReplicaId self;
@@ -65,6 +76,28 @@ struct Options {
   // Whether the group stays as it was bootstrapped: the transport reaches those of the configuration alone,
   // or the bootstrap is not known well enough. Then configuration changes are refused.
   bool fixed_members = false;
+
+  // Equal on all replicas. Safety and liveness rest on neither of these two: decision 22.
+  Priorities priorities = UsualPriorities();
+
+  // A leader hands over to a replica of a higher priority that has kept up for so long, ns. Smaller comes
+  // back sooner, and for less: one that comes and goes takes the leadership along each time.
+  TimeNs preferred_after_ns = 5'000'000'000;
+
+  // Whether `a` is to lead rather than `b`: its priority is higher, or equal and its id lower.
+  [[nodiscard]] bool GoesFirst(ReplicaId a, ReplicaId b) const {
+    const std::uint8_t of_a = priorities.at(a.value());
+    const std::uint8_t of_b = priorities.at(b.value());
+    return of_a != of_b ? of_a > of_b : a < b;
+  }
+  // How many ids go before `self`.
+  [[nodiscard]] std::size_t Rank() const {
+    std::size_t rank = 0;
+    for (std::size_t i = 0; i < kMaxReplicas; ++i) {
+      rank += GoesFirst(ReplicaId(static_cast<std::uint8_t>(i)), self) ? 1U : 0U;
+    }
+    return rank;
+  }
 
   // Source of the jitter. The core draws from nothing else, so a run is repeated by its inputs and this.
   std::uint64_t seed = 1;

@@ -92,6 +92,17 @@ void Replica::Withdraw() {
   }
 }
 
+bool Replica::Drain(bool drained) {
+  if (drained && state_.role == Role::kLeader && !leader_.CanBeReplaced()) {
+    return false;
+  }
+  state_.drained = drained;
+  if (drained && state_.role == Role::kLeader) {
+    leader_.PreferAnother();
+  }
+  return true;
+}
+
 void Replica::StepDown() {
   // One that could not write lets others try first, however long they wait.
   const bool unproven = state_.role == Role::kLeader && !leader_.has_record();

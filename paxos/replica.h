@@ -83,6 +83,11 @@ class Replica {
     return state_.role == Role::kLeader && !leader_.handing_over() && leader_.HandOver(to);
   }
   [[nodiscard]] bool handing_over() const { return state_.role == Role::kLeader && leader_.handing_over(); }
+  // Its operator takes this replica out of leading, or lets it in again: drained, it hands over when it
+  // leads, and leads only when nobody else does. False, and nothing happens, when it leads and nobody could
+  // take over now.
+  [[nodiscard]] bool Drain(bool drained);
+  [[nodiscard]] bool drained() const { return state_.drained; }
   // Leader: puts a change of who is in the group into the log. See Leader::ChangeMembership.
   [[nodiscard]] ChangeRefusal ChangeMembership(const ConfigurationChange& change) {
     return state_.role == Role::kLeader ? leader_.ChangeMembership(change) : ChangeRefusal::kNotLeader;
@@ -197,7 +202,10 @@ class Replica {
   [[nodiscard]] Position retained() const { return state_.Retained(); }
   [[nodiscard]] Grant promised() const { return acceptor_.promised(); }
   [[nodiscard]] Ballot heartbeat_ballot() const { return state_.heartbeat_ballot; }
-  [[nodiscard]] std::uint64_t heartbeat_counter() const { return state_.heartbeat_counter; }
+  [[nodiscard]] std::uint64_t heartbeat_counter() const {
+    const bool stands_aside = (state_.drained || state_.withdrawn) && state_.heartbeat_ballot.none();
+    return stands_aside ? kStandsAsideCounter : state_.heartbeat_counter;
+  }
   // Who leads, as far as this replica knows; itself when it does.
   [[nodiscard]] std::optional<ReplicaId> leader() const;
   // Grows whenever proposals of this replica that were under way have become unknown.

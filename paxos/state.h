@@ -41,6 +41,8 @@ struct PeerView {
   Ballot heartbeat_ballot;  // as last read
   std::uint64_t heartbeat_counter = 0;
   bool seen = false;  // its control region has been read in this incarnation
+  // As last read: it is drained, or has withdrawn, and is not to be handed over to.
+  bool stands_aside = false;
 };
 
 // What one read of another replica's control region has found: each word whole, not all of one moment.
@@ -53,6 +55,10 @@ struct ControlWords {
   Ballot heartbeat_ballot;
   std::uint64_t heartbeat_counter = 0;
 };
+
+// In the place of beats, of a replica that does not lead: it stands aside. An earlier release takes it for
+// beats of nobody.
+inline constexpr std::uint64_t kStandsAsideCounter = std::uint64_t{1} << 63;
 
 // How many reads of one replica's control region were posted, by whichever part, and how many of these
 // answered. They are answered in posting order: so the counts tell which read an answer belongs to.
@@ -94,6 +100,7 @@ struct State {
   ReplicaId leader;  // valid when has_leader
   bool has_leader = false;
   bool withdrawn = false;           // campaigns no more
+  bool drained = false;             // leads only when nobody else does: its operator's word
   std::uint32_t highest_round = 0;  // of any ballot seen
   TimeNs now = 0;
   TimeNs ticked_ns = 0;        // the tick before this one
@@ -147,6 +154,9 @@ struct State {
       JoinIfReadmitted();
     }
   }
+
+  // Leads only when nobody else does.
+  [[nodiscard]] bool last_resort() const { return drained || options.priorities.at(self.id.value()) == 0; }
 
   // This incarnation votes.
   [[nodiscard]] bool voter() const { return membership.configuration().IsVoter(self); }

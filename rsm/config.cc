@@ -31,6 +31,7 @@ constexpr std::size_t kMaxGroupBytes = 63;  // as long as the counters of a repl
 constexpr std::int64_t kMaxFillMib = std::int64_t{1} << 20;
 constexpr std::uint64_t kSuspectPerHeartbeat = 4;
 constexpr std::int64_t kMinBatchBytes = 1024;
+constexpr std::int64_t kMaxPriority = 100;
 // Far more than a config needs. The parser takes a table apart by recursion, and a longer text could be one
 // that nests deeper than the stack.
 constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 10;
@@ -43,15 +44,15 @@ constexpr auto kTopKeys = std::to_array<std::string_view>(
     {"group", "epoch", "transport", "directory", "capacity_bytes", "state_machine", "idle", "max_batch_bytes",
      "timing", "sessions", "hash_interval_commands", "fill_mib_per_second", "snapshot", "verbs", "udp",
      "clients", "dpdk", "credentials", "replica"});
-constexpr auto kTimingKeys =
-    std::to_array<std::string_view>({"heartbeat_interval_ms", "suspect_timeout_ms", "suspect_timeout_most_ms",
-                                     "election_jitter_ms", "election_timeout_ms", "drop_timeout_ms"});
+constexpr auto kTimingKeys = std::to_array<std::string_view>(
+    {"heartbeat_interval_ms", "suspect_timeout_ms", "suspect_timeout_most_ms", "election_jitter_ms",
+     "election_timeout_ms", "drop_timeout_ms", "preferred_after_ms"});
 constexpr auto kSessionKeys =
     std::to_array<std::string_view>({"max_sessions", "reply_kib", "idle_timeout_s"});
 constexpr auto kSnapshotKeys =
     std::to_array<std::string_view>({"directory", "interval_commands", "fill_bytes_per_second"});
 constexpr auto kReplicaKeys = std::to_array<std::string_view>(
-    {"id", "cpu", "address", "rdma_address", "udp_address", "client_address"});
+    {"id", "cpu", "priority", "address", "rdma_address", "udp_address", "client_address"});
 
 void ReadTop(Section& top, Config& config) {
   top.AllowOnly(kTopKeys);
@@ -101,6 +102,7 @@ void ReadTiming(Section& timing, Config& config) {
   timing.Read("election_jitter_ms", {1, kMaxTimingMs}, kNsPerMs, config.election_jitter_ns);
   timing.Read("election_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.election_timeout_ns);
   timing.Read("drop_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.drop_timeout_ns);
+  timing.Read("preferred_after_ms", {1, kMaxTimingMs}, kNsPerMs, config.preferred_after_ns);
 
   const std::uint64_t heartbeat_ms = config.heartbeat_interval_ns / kNsPerMs;
   if (config.suspect_timeout_ns < kSuspectPerHeartbeat * config.heartbeat_interval_ns) {
@@ -197,6 +199,7 @@ void ReadReplicas(Section& top, const std::string& file, absl::Status& status, C
     const auto last = static_cast<std::int64_t>(list->size()) - 1;
     const std::optional<std::int64_t> id = section.Integer("id", {0, last});
     const std::optional<std::int64_t> cpu = section.Integer("cpu", {0, 4095});
+    const std::optional<std::int64_t> priority = section.Integer("priority", {0, kMaxPriority});
     if (!id.has_value()) {
       return;
     }
@@ -210,11 +213,16 @@ void ReadReplicas(Section& top, const std::string& file, absl::Status& status, C
     if (cpu.has_value()) {
       replica.cpu = static_cast<int>(*cpu);
     }
+    replica.priority = static_cast<std::uint8_t>(priority.value_or(paxos::kUsualPriority));
     ReadAddress(section, config.transport, replica);
     config.replicas.push_back(replica);
   }
   std::sort(config.replicas.begin(), config.replicas.end(),
             [](const ReplicaConfig& a, const ReplicaConfig& b) { return a.id < b.id; });
+  if (std::ranges::all_of(config.replicas, [](const ReplicaConfig& each) { return each.priority == 0; })) {
+    top.FailAt("replica",
+               "has priority 0 throughout, so that each waits for another to lead; give one of them more");
+  }
 }
 
 void Warn(const std::string& file, Config& config) {
@@ -317,6 +325,10 @@ paxos::Options ProtocolOptions(const Config& config, paxos::GroupId group, paxos
   options.election_jitter_ns = config.election_jitter_ns;
   options.election_timeout_ns = config.election_timeout_ns;
   options.drop_timeout_ns = config.drop_timeout_ns;
+  options.preferred_after_ns = config.preferred_after_ns;
+  for (const ReplicaConfig& replica : config.replicas) {
+    options.priorities.at(replica.id.value()) = replica.priority;
+  }
   options.fill_bytes_per_second = config.fill_bytes_per_second;
   options.links_come_back = config.transport != TransportKind::kShm;
   // Another for each life of each replica, so that no two draw the same jitter for ever.

@@ -34,7 +34,8 @@ inline constexpr TransportKind kTransportKinds[] = {TransportKind::kShm, Transpo
 
 struct ReplicaConfig {
   paxos::ReplicaId id;
-  std::optional<int> cpu;  // its loop is pinned there
+  std::optional<int> cpu;                         // its loop is pinned there
+  std::uint8_t priority = paxos::kUsualPriority;  // as leader; 0: only when nobody else leads
   // Where the others find it, numeric; empty and 0 with shared memory.
   std::string address;
   std::uint16_t port = 0;
@@ -110,6 +111,7 @@ struct Config {
   std::uint64_t election_jitter_ns = 10'000'000;
   std::uint64_t election_timeout_ns = 100'000'000;
   std::uint64_t drop_timeout_ns = 200'000'000;
+  std::uint64_t preferred_after_ns = 5'000'000'000;  // so long one of a higher priority must have kept up
 
   // [sessions]
   std::size_t max_sessions = 256;

@@ -246,6 +246,8 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
   data_.elections_begun = core.elections().begun;
   data_.elections_won = core.elections().won;
   data_.silence_limit_ns = core.silence_limit();
+  data_.drained = core.drained() ? 1 : 0;
+  data_.priority_plus_one = std::uint64_t{core.options().priorities.at(core.self().id.value())} + 1;
   data_.hand_overs = core.hand_overs();
   data_.hand_over_drain_ns = core.hand_over_drain_ns();
   if (const std::optional<TransportCounters> counted = transport.counters(); counted.has_value()) {

@@ -72,7 +72,7 @@ struct FailoverCounters {
 struct CounterData {
   static constexpr std::size_t kFailovers = 8;
   static constexpr std::size_t kTransportPlaces = 95;
-  static constexpr std::size_t kNetworkPlaces = 47;
+  static constexpr std::size_t kNetworkPlaces = 45;
 
   std::uint64_t incarnation = 0;
   std::uint64_t role = 0;  // a paxos::Role; kLeader once it can commit
@@ -118,6 +118,9 @@ struct CounterData {
   std::uint64_t silence_limit_ns = 0;  // after so much silence it suspects its leader
   std::uint64_t network_count = 0;     // of `network`; 0 where there are no clients of the network
   std::array<std::uint64_t, kNetworkPlaces> network = {};  // by NetworkCounter
+  // Words that were places of `network` once: an earlier release leaves them 0.
+  std::uint64_t drained = 0;            // its operator has taken it out of leading
+  std::uint64_t priority_plus_one = 0;  // as leader; 0: not told
 };
 static_assert(kNetworkCounters <= CounterData::kNetworkPlaces);
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);

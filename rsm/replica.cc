@@ -272,6 +272,12 @@ HandOverAnswer Replica::HandOver(paxos::ReplicaId to) {
   return begun ? HandOverAnswer::kBegun : HandOverAnswer::kNotAble;
 }
 
+bool Replica::Drain(bool drained) {
+  const bool done = engine_.core().Drain(drained);
+  engine_.CarryOut();
+  return done;
+}
+
 paxos::ChangeRefusal Replica::ChangeMembership(const paxos::ConfigurationChange& change) {
   const paxos::ChangeRefusal refusal = engine_.core().ChangeMembership(change);
   engine_.CarryOut();

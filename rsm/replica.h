@@ -46,8 +46,8 @@ enum class [[nodiscard]] Taken : std::uint8_t {
 enum class [[nodiscard]] HandOverAnswer : std::uint8_t {
   kBegun,
   kNotLeader,  // see Replica::leader() for whom to ask
-  kNotAble,    // the other is no voter, cannot be reached, or has been fenced off or left behind
-  kUnderWay,   // one has begun and not ended
+  kNotAble,   // the other is no voter, cannot be reached, stands aside, or has been fenced off or left behind
+  kUnderWay,  // one has begun and not ended
 };
 
 // A command for ProposeMany.
@@ -178,6 +178,11 @@ class Replica {
   // or cannot; everything that it had taken is answered as committed before. See leader() for what came of
   // it.
   HandOverAnswer HandOver(paxos::ReplicaId to);
+
+  // Takes this replica out of leading, or lets it in again; for as long as it lives. Drained, it hands over
+  // when it leads, asks for no leadership while another can have it, and is not handed it by itself. False,
+  // and nothing happens, when it leads and nobody else could now.
+  [[nodiscard]] bool Drain(bool drained);
 
   // Leader: changes who is in the group, one replica at a time. Taken, it stands in the log, and is made when
   // core().change_settled() says so. A leader that is removed hands over by itself once that is committed.

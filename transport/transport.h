@@ -84,7 +84,7 @@ enum class ControlWord : std::uint8_t {
   kDurable,           // reserved for durable mode, a position
   kRetained,          // oldest position this log still holds
   kHeartbeatBallot,   // packed ballot that this replica leads under
-  kHeartbeatCounter,  // grows while it leads with a recent majority
+  kHeartbeatCounter,  // grows while it leads with a recent majority; else see paxos
 };
 inline constexpr std::size_t kControlWords = 6;
 

@@ -20,6 +20,7 @@
 #include "gaios/cli/complain.h"
 #include "gaios/cli/demo/journaled_machine.h"
 #include "gaios/cli/demo/record_file.h"
+#include "gaios/cli/release.h"
 #include "gaios/cli/replica/machines.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/paxos/state.h"
@@ -261,10 +262,11 @@ int RunReplica(const ReplicaFlags& flags) {
   base::SetThisThreadName(absl::StrCat("gaios-", flags.id));
   absl::PrintF(
       "replica %d of group %s: incarnation %d, %s, reserves %.1f MiB (%.1f MiB for the log, its spares, "
-      "sessions and queues, %.1f MiB for the %s)\n",
+      "sessions and queues, %.1f MiB for the %s); gaios %s\n",
       flags.id, config->group, (*node)->replica().core().self().incarnation.value(), (*node)->group_name(),
       Mebibytes((*node)->reserved_bytes() + work->reserved_bytes), Mebibytes((*node)->reserved_bytes()),
-      Mebibytes(work->reserved_bytes), std::string(rsm::StateMachineKindName(config->state_machine)));
+      Mebibytes(work->reserved_bytes), std::string(rsm::StateMachineKindName(config->state_machine)),
+      std::string(Release()));
   std::fflush(stdout);
   base::Idle idle(config->idle, {}, wakeup.get());
   Teller teller(**node, config->warnings);

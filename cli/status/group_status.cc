@@ -106,6 +106,8 @@ json ReplicaJson(const std::string& group, const ReplicaStatus& replica) {
   object["joining"] = Members(data.joining);
   object["change_undecided"] = data.change_undecided != 0;
   object["no_quorum"] = data.no_quorum != 0;
+  object["drained"] = data.drained != 0;
+  object["priority"] = data.priority_plus_one == 0 ? json() : json(data.priority_plus_one - 1);
   object["reserved_bytes"] = data.reserved_bytes;
   object["state_hash"] = absl::StrFormat("%016x", data.state_hash);
   object["hashed_commands"] = data.hashed_commands;
@@ -159,6 +161,12 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
   } else if (data.voter == 0) {
     remarks.emplace_back(
         "has forgotten what it promised: it is being filled, and votes when it has been readmitted");
+  }
+  if (data.drained != 0) {
+    remarks.emplace_back("drained: it leads only when nobody else does; `gaios drain --off` ends that");
+  }
+  if (data.priority_plus_one != 0 && data.priority_plus_one != std::uint64_t{paxos::kUsualPriority} + 1) {
+    remarks.push_back(absl::StrCat("priority ", data.priority_plus_one - 1, " as leader"));
   }
   if (data.no_quorum != 0) {
     remarks.emplace_back("no quorum: it cannot reach a majority of the group, and nothing is committed");

@@ -37,11 +37,16 @@ std::optional<rsm::ResponseHeader> Ask(const rsm::Config& config, paxos::GroupId
   return answer.has_value() ? std::optional(answer->header) : std::nullopt;
 }
 
-absl::Status NotAble(std::size_t to) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("replica ", to,
-                   " cannot lead now: it is not in sync, has yet to be readmitted, or cannot be reached; see "
-                   "`gaios status`, and try again when it follows"));
+absl::Status NotAble(const rsm::Config& config, std::size_t to) {
+  if (Read(config, to).drained != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "replica ", to, " is drained: let it lead again first, by `gaios drain --id ", to, " --off`"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "replica ", to,
+      " cannot lead now: it is not in sync, has yet to be readmitted, is drained or has diverged, "
+      "or cannot be reached; see "
+      "`gaios status`, and try again when it follows"));
 }
 
 }  // namespace
@@ -76,7 +81,7 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
     return absl::UnavailableError(absl::StrCat("replica ", *leader, " led and does so no more; try again"));
   }
   if (answer->status != rsm::ResponseStatus::kBegun) {
-    return NotAble(to);
+    return NotAble(config, to);
   }
   const bool leads = WaitFor([&] {
     return LeaderOf(ReadGroupStatus(config)) == to && Read(config, to).failovers_count > failovers;
@@ -98,6 +103,27 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
   return transfer;
 }
 
+namespace {
+
+std::uint8_t PriorityOf(const rsm::Config& config, std::size_t id) {
+  return id < config.replicas.size() ? config.replicas[id].priority : paxos::kUsualPriority;
+}
+
+// Whoever is preferred takes the lead again: that may not be what the operator wants.
+void TellPreferred(const rsm::Config& config, std::size_t to) {
+  for (const rsm::ReplicaConfig& replica : config.replicas) {
+    if (replica.priority > PriorityOf(config, to)) {
+      absl::PrintF(
+          "replica %u has a higher priority, and is handed the lead when it has kept up for %u ms; to "
+          "prevent "
+          "that, drain it\n",
+          replica.id.value(), config.preferred_after_ns / 1'000'000);
+    }
+  }
+}
+
+}  // namespace
+
 int RunTransferLeader(const TransferFlags& flags) {
   const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(flags.config);
   if (!config.ok()) {
@@ -116,6 +142,7 @@ int RunTransferLeader(const TransferFlags& flags) {
                                       transfer->to, transfer->from, transfer->gap_us(), transfer->drain_us,
                                       transfer->take_over_us)
                           .c_str());
+    TellPreferred(*config, transfer->to);
   }
   const nlohmann::json json = {{"from", transfer->from},
                                {"to", transfer->to},

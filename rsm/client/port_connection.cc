@@ -37,6 +37,7 @@ PortConnection::PortConnection(const PortIdentity& identity, const RingReader& r
                                const RingWriter& responses)
     : identity_(identity),
       accepted_ns_(0),
+      of_this_host_(false),
       state_(State::kServing),
       requests_(requests),
       responses_(responses) {}
@@ -170,6 +171,10 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
     std::memcpy(&header, record.data(), sizeof(header));
     const std::span<const std::byte> command = record.subspan(sizeof(header));
     if (IsOperators(header, command)) {
+      if (!of_this_host_ && header.kind != RequestKind::kMembers) {
+        Close(End::kMisbehaved);
+        break;
+      }
       if (under_way_ > 0) {
         break;  // answers come in the order of the requests
       }
@@ -224,6 +229,8 @@ bool PortConnection::IsOperators(const RequestHeader& header, std::span<const st
       return paxos::DecodeConfigurationChange(command).has_value();
     case RequestKind::kMembers:
       return command.empty();
+    case RequestKind::kDrain:
+      return command.empty() && header.sequence <= 1;
     case RequestKind::kOpenSession:
     case RequestKind::kCommand:
       break;
@@ -237,6 +244,11 @@ void PortConnection::RespondToOperator(Replica& replica, const RequestHeader& he
     RespondToHandOver(replica, header);
   } else if (header.kind == RequestKind::kChangeMembership) {
     RespondToChange(replica, header, command);
+  } else if (header.kind == RequestKind::kDrain) {
+    ResponseHeader response;
+    response.request = header.request;
+    response.status = replica.Drain(header.sequence == 1) ? ResponseStatus::kBegun : ResponseStatus::kNotAble;
+    Respond(response, {});
   } else {
     RespondWithMembers(replica, header);
   }

@@ -92,6 +92,7 @@ class PortConnection final : public ProposalListener {
 
   const PortIdentity identity_;
   const std::uint64_t accepted_ns_;
+  const bool of_this_host_ = true;  // others do not operate
   State state_ = State::kGreeting;
   End end_ = End::kNone;
   base::UniqueFd socket_;

@@ -40,13 +40,15 @@ inline constexpr std::uint32_t kClientMagic = 0x6f696167;  // "gaio"
 // ---- records of the rings
 // ---------------------------------------------------------------------------------------------
 
-// The last three are an operator's, and answered at once.
+// From kHandOver on an operator's, and answered at once. But for kMembers they come from the replica's own
+// host alone: a client of the network that asks for one is not served any more.
 enum class RequestKind : std::uint32_t {
   kOpenSession = 1,
   kCommand = 2,
   kHandOver = 3,          // `sequence` is the replica that is to lead; what came of it is seen by who leads
   kChangeMembership = 4,  // an encoded paxos::ConfigurationChange; what came of it kMembers tells
   kMembers = 5,           // who is in the group, as the replica knows: the reply is MembersReply
+  kDrain = 6,             // `sequence` is 1, and 0 to let it in again; an earlier release does not know it
 };
 
 struct RequestHeader {
@@ -63,10 +65,11 @@ enum class ResponseStatus : std::uint8_t {
   kUnknown = 2,    // the replica lost the leadership before it could tell
   kNotLeader = 3,  // nothing was proposed; `leader` is whom it takes for the leader
   kTooLarge = 4,   // nothing was proposed, and never will be
-  kBegun = 5,      // kHandOver: begun, or under way already; kChangeMembership: it stands in the log
-  kNotAble = 6,    // kHandOver: the other could not lead now
-  kAnswered = 7,   // kMembers
-  kRefused = 8,    // kChangeMembership: not taken, `refusal` says why
+  kBegun =
+      5,  // kHandOver: begun, or under way already; kChangeMembership: it stands in the log; kDrain: done
+  kNotAble = 6,   // kHandOver: the other could not lead now; kDrain: it leads, and nobody else could
+  kAnswered = 7,  // kMembers
+  kRefused = 8,   // kChangeMembership: not taken, `refusal` says why
 };
 inline constexpr std::uint8_t kNoLeader = 0xff;
 

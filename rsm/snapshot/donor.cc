@@ -221,8 +221,21 @@ absl::Status Donor::Pass(TransferStream& stream, const TransferRequest& request,
   return SendSnapshot(stream, request, snapshot, [this](std::uint64_t bytes) { return Sent(bytes); });
 }
 
+void Donor::SetOperator(int socket) {
+  const std::lock_guard lock(mutex_);
+  operator_ = socket;
+}
+
+bool Donor::OperatorWaits() const {
+  const std::lock_guard lock(mutex_);
+  pollfd waited = {.fd = operator_, .events = POLLRDHUP, .revents = 0};
+  return operator_ >= 0 && ::poll(&waited, 1, 0) == 0;
+}
+
 absl::Status Donor::GiveLast(TransferStream& stream, const TransferRequest& request) {
+  SetOperator(stream.socket());
   const absl::Status taken = Ask(stream, request.at_least);
+  SetOperator(-1);
   if (absl::IsCancelled(taken)) {
     return taken;
   }

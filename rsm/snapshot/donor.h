@@ -76,6 +76,8 @@ class Donor {
   [[nodiscard]] std::uint64_t at_least() const { return at_least_.load(std::memory_order_acquire); }
   // Those up to number `asked` are answered: the snapshot is at its path, or this is why it is not.
   void Answer(std::uint64_t asked, const absl::Status& outcome);
+  // Whether the one who asked for the last snapshot still waits for it, as of now. One system call.
+  [[nodiscard]] bool OperatorWaits() const;
   // The latest life of `id` that is known of.
   void SetLife(paxos::ReplicaId id, paxos::Incarnation life) {
     lives_.at(id.value()).store(life.value(), std::memory_order_relaxed);
@@ -92,6 +94,7 @@ class Donor {
   void Serve(TransferStream& stream, bool here);
   // Serves one that has said what it wants.
   [[nodiscard]] absl::Status Give(TransferStream& stream, const TransferRequest& request);
+  void SetOperator(int socket);
   [[nodiscard]] absl::Status GiveLast(TransferStream& stream, const TransferRequest& request);
   [[nodiscard]] absl::Status Pass(TransferStream& stream, const TransferRequest& request,
                                   SnapshotReader& snapshot);
@@ -112,6 +115,7 @@ class Donor {
   std::atomic<std::uint64_t> at_least_ = 0;
   std::array<std::atomic<std::uint32_t>, paxos::kMaxReplicas> lives_ = {};
   mutable std::mutex mutex_;  // of what follows; never held while anything is waited for
+  int operator_ = -1;         // socket of the one who waits for the last snapshot; -1: nobody does
   std::uint64_t answered_ = 0;
   absl::Status outcome_;
   DonorCounters counters_;

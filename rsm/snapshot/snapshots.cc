@@ -221,6 +221,11 @@ absl::Status Snapshots::MayEnd(const Replica& replica) const {
 // another group, and this replica ends, so that the old one never has a majority again.
 absl::Status Snapshots::TakeLast(Replica& replica) {
   if (!last_.has_value()) {
+    // It ends the replica on an operator's word: one who has gone, perhaps while another snapshot was being
+    // taken, has taken that back.
+    if (!donor_->OperatorWaits()) {
+      return absl::CancelledError("whoever asked for the last snapshot has gone");
+    }
     if (absl::Status status = MayEnd(replica); !status.ok()) {
       return status;
     }

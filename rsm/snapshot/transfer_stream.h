@@ -29,6 +29,8 @@ class TransferStream {
   [[nodiscard]] virtual absl::Status Receive(std::span<std::byte> bytes) = 0;
   // How long the other end may take for its part of a call from now on.
   virtual void set_patience_ms(int patience_ms) = 0;
+  // The socket to a process of this host, for a look whether that is still there; -1: to none.
+  [[nodiscard]] virtual int socket() const { return -1; }
 };
 
 class UnixStream final : public TransferStream {
@@ -45,6 +47,7 @@ class UnixStream final : public TransferStream {
   [[nodiscard]] absl::Status Send(std::span<const std::byte> bytes) override;
   [[nodiscard]] absl::Status Receive(std::span<std::byte> bytes) override;
   void set_patience_ms(int patience_ms) override { patience_ms_ = patience_ms; }
+  [[nodiscard]] int socket() const override { return socket_.get(); }
 
  private:
   using Clock = std::chrono::steady_clock;

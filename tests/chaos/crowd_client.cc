@@ -43,7 +43,7 @@ CrowdClient::CrowdClient(const rsm::Config& config, std::size_t number, const Ha
   GAIOS_CHECK(group.ok(), "the group has been bootstrapped");
   rsm::ClientOptions options;
   options.directory = config.directory;
-  options.replicas = config.replicas.size();
+  options.replicas = habits.ids == 0 ? config.replicas.size() : habits.ids;
   options.group = *group;
   options.window = habits.window;
   options.operation_timeout_ns = habits.operation_timeout_ns;

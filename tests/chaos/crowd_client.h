@@ -43,6 +43,7 @@ struct Habits {
   std::uint32_t reads_percent = 0;  // of its commands
   std::uint32_t mean_gap_us = 0;    // between commands, in the mean
   std::uint64_t operation_timeout_ns = 60'000'000'000;
+  std::size_t ids = 0;  // of replicas that it looks for; 0: those of the config
 };
 
 class CrowdClient final : private rsm::ClientListener {

@@ -1,6 +1,7 @@
 #include "tests/chaos/faults.h"
 
 #include <algorithm>
+#include <bit>
 #include <csignal>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include <absl/strings/str_format.h>
 
 #include "gaios/base/check.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/paxos/state.h"
 #include "gaios/rsm/counters.h"
 
@@ -33,14 +35,18 @@ constexpr auto kWeights = std::to_array<Weight>({{FaultKind::kKillLeader, 10},
                                                  {FaultKind::kStopAll, 5},
                                                  {FaultKind::kStutter, 14},
                                                  {FaultKind::kHog, 10},
-                                                 {FaultKind::kClientGone, 5}});
-constexpr std::uint32_t kAllWeights = [] {
+                                                 {FaultKind::kClientGone, 5},
+                                                 // Only where members change, so last.
+                                                 {FaultKind::kAdd, 15},
+                                                 {FaultKind::kRemove, 10},
+                                                 {FaultKind::kReplace, 15}});
+constexpr std::uint32_t SumOfWeights(bool members) {
   std::uint32_t sum = 0;
   for (const Weight& each : kWeights) {
-    sum += each.weight;
+    sum += members || each.kind < FaultKind::kAdd ? each.weight : 0;
   }
   return sum;
-}();
+}
 
 std::string LastLines(const std::string& text) {
   constexpr std::size_t kBytes = 600;
@@ -51,14 +57,19 @@ std::string LastLines(const std::string& text) {
 
 const char* FaultName(FaultKind kind) {
   constexpr std::array<const char*, kFaultKinds> kNames = {
-      "kill_leader",  "kill_follower", "kill_stopped", "kill_learner", "stop_leader", "stop_follower",
-      "stop_several", "stop_all",      "stutter",      "hog",          "client_gone", "restart"};
+      "kill_leader",   "kill_follower", "kill_stopped", "kill_learner", "stop_leader",
+      "stop_follower", "stop_several",  "stop_all",     "stutter",      "hog",
+      "client_gone",   "restart",       "add",          "remove",       "replace"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
 Faults::Faults(cli::Group& group, const Setting& setting, std::uint64_t seed)
-    : group_(group), setting_(setting), random_(seed), replicas_(group.size()) {
-  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    : group_(group),
+      setting_(setting),
+      random_(seed),
+      began_with_(group.size()),
+      replicas_(paxos::kMaxReplicas) {
+  for (std::size_t i = 0; i < began_with_; ++i) {
     Start(i);
   }
 }
@@ -73,6 +84,7 @@ void Faults::Start(std::size_t replica) {
 
 void Faults::Turn(std::uint64_t now_ns) {
   now_ns_ = now_ns;
+  LookAtChange(now_ns);
   if (begin_ns_ == 0) {
     begin_ns_ = now_ns;
     next_ns_ = now_ns + random_.Geometric(setting_.mean_gap_us) * kNsPerUs;
@@ -86,7 +98,7 @@ void Faults::Turn(std::uint64_t now_ns) {
     return;
   }
   next_ns_ = now_ns_ + random_.Geometric(setting_.mean_gap_us) * kNsPerUs;
-  std::uint32_t drawn = random_.Below(kAllWeights);
+  std::uint32_t drawn = random_.Below(SumOfWeights(setting_.members));
   for (const Weight& each : kWeights) {
     if (drawn < each.weight) {
       Do(each.kind);
@@ -97,7 +109,9 @@ void Faults::Turn(std::uint64_t now_ns) {
 }
 
 void Faults::Do(FaultKind kind) {
-  if (Try(kind)) {
+  if (kind >= FaultKind::kAdd) {
+    BeginChange(kind);
+  } else if (Try(kind)) {
     ++counts_[static_cast<std::size_t>(kind)];
   }
 }
@@ -118,11 +132,12 @@ bool Faults::Try(FaultKind kind) {
       return KillWhileStopped(random_.Below(2) == 0 ? Leader() : AnyFollower());
     case FaultKind::kKillLearner: {
       const std::optional<std::size_t> learner =
-          Any([this](std::size_t i) { return replicas_[i].life > 1 && !replicas_[i].killed && !Votes(i); });
-      if (learner.has_value()) {
+          Any([this](std::size_t i) { return (replicas_[i].life > 1 || i >= began_with_) && !Votes(i); });
+      const bool may = learner.has_value() && (!MayBeAdmitted(*learner) || MayLose(*learner));
+      if (may) {
         Kill(*learner);
       }
-      return learner.has_value();
+      return may;
     }
     case FaultKind::kStopLeader:
       return stop(Leader());
@@ -131,7 +146,7 @@ bool Faults::Try(FaultKind kind) {
     case FaultKind::kStopSeveral: {
       std::size_t stopped = 0;
       for (std::size_t i = 0; i < replicas_.size(); ++i) {
-        if (!replicas_[i].killed && random_.Below(2) == 0) {
+        if (Lives(i) && random_.Below(2) == 0) {
           StopFor(i, DrawStopNs());
           ++stopped;
         }
@@ -141,7 +156,7 @@ bool Faults::Try(FaultKind kind) {
     case FaultKind::kStopAll: {
       // Some go on before others.
       for (std::size_t i = 0; i < replicas_.size(); ++i) {
-        if (!replicas_[i].killed) {
+        if (Lives(i)) {
           StopFor(i, DrawStopNs() / 2);
         }
       }
@@ -158,8 +173,11 @@ bool Faults::Try(FaultKind kind) {
       Note("a client is gone, another comes");
       setting_.drop_client();
       return true;
-    case FaultKind::kRestart:
-      break;  // is not drawn
+    case FaultKind::kRestart:  // is not drawn
+    case FaultKind::kAdd:      // nor tried
+    case FaultKind::kRemove:
+    case FaultKind::kReplace:
+      break;
   }
   return false;
 }
@@ -182,7 +200,7 @@ std::optional<std::size_t> Faults::Leader() const {
 std::optional<std::size_t> Faults::Any(const std::function<bool(std::size_t)>& wanted) {
   std::vector<std::size_t> those;
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    if (!replicas_[i].killed && wanted(i)) {
+    if (Lives(i) && wanted(i)) {
       those.push_back(i);
     }
   }
@@ -197,26 +215,26 @@ std::optional<std::size_t> Faults::AnyFollower() {
   return Any([&](std::size_t i) { return Votes(i) && leader != i; });
 }
 
-std::size_t Faults::voters() const {
-  std::size_t voters = 0;
-  for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    voters += Votes(i) ? 1U : 0U;
-  }
-  return voters;
-}
-
 std::size_t Faults::living() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(replicas_, [](const Replica& each) { return !each.killed; }));
+  std::size_t living = 0;
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    living += Lives(i) ? 1U : 0U;
+  }
+  return living;
 }
 
 bool Faults::Votes(std::size_t replica) const {
   const Replica& state = replicas_[replica];
-  if (state.killed || state.life == 1) {
-    return !state.killed;
+  if (!Lives(replica)) {
+    return false;
+  }
+  const bool begins = state.life == 1 && replica < began_with_;
+  if (begins && !setting_.members) {
+    return true;
   }
   const rsm::CounterData data = group_.Counters(replica);
-  return data.incarnation > state.before && data.voter == 1;
+  return begins ? data.incarnation == 0 || data.voter == 1
+                : data.incarnation > state.before && data.voter == 1;
 }
 
 std::vector<std::size_t> Faults::Standing() const {
@@ -244,9 +262,12 @@ std::vector<std::size_t> Faults::Standing() const {
 // majority, and whoever is outside of it lacks less than half a ring.
 bool Faults::MayLose(std::size_t voter) const {
   const std::vector<std::size_t> standing = Standing();
-  const auto left = static_cast<std::size_t>(
-      std::ranges::count_if(standing, [voter](std::size_t each) { return each != voter; }));
-  return left > replicas_.size() / 2;
+  const std::vector<std::uint64_t> sets = MayDecide();
+  return !sets.empty() && std::ranges::all_of(sets, [&](std::uint64_t set) {
+    const auto left = std::ranges::count_if(
+        standing, [&](std::size_t each) { return each != voter && ((set >> each) & 1U) != 0; });
+    return left > std::popcount(set) / 2;
+  });
 }
 
 bool Faults::KillVoter(std::optional<std::size_t> victim) {
@@ -290,6 +311,7 @@ void Faults::Kill(std::size_t replica) {
   }
   // At once, soon, or after a while.
   const std::uint64_t delay_ns = random_.Below(3) == 0 ? 0 : DrawStopNs();
+  state.comes_back = true;
   Later(delay_ns, [this, replica] {
     Note(absl::StrCat("start ", replica, " again"));
     Start(replica);
@@ -369,7 +391,7 @@ void Faults::Heal() {
   hogs_.clear();
   due_ = {};
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    if (!replicas_[i].killed) {
+    if (Lives(i)) {
       replicas_[i].stops = 0;
       group_.Signal(i, SIGCONT);
     }
@@ -379,7 +401,7 @@ void Faults::Heal() {
 std::vector<std::string> Faults::Deaths() {
   std::vector<std::string> deaths;
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    if (!replicas_[i].killed && !group_.process(i).running()) {
+    if (Lives(i) && !group_.process(i).running()) {
       deaths.push_back(absl::StrCat("replica ", i, " ended by itself, with ",
                                     group_.process(i).Wait(std::chrono::milliseconds(0)).value_or(0),
                                     "; it had said:\n", LastLines(group_.Output(i))));

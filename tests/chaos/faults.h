@@ -9,6 +9,10 @@
 // from the leader's ring. Whether that is so is read from the counters of whoever leads; nobody leading,
 // nobody is killed. Stops have no such bound: all of the group may stand still at once.
 //
+// Where members change too, replicas are added, removed and replaced by the operators' own command, one
+// change at a time, and what may be lost is judged by every set of voters that may decide meanwhile: the one
+// that the leader knows, and those that the change may make of it. Whoever is out of the group is ended.
+//
 // Nothing here waits: what is to end later (a stop, a hog) is noted and done by a later Turn. One thread;
 // times are in nanoseconds of the caller's clock.
 
@@ -23,6 +27,7 @@
 #include <vector>
 
 #include "gaios/cli/demo/child_process.h"
+#include "gaios/rsm/counters.h"
 #include "gaios/rsm/feeds/random.h"
 
 #include "tests/processes/group.h"
@@ -42,8 +47,11 @@ enum class FaultKind : std::uint8_t {
   kHog,      // processes that want the processors for themselves
   kClientGone,
   kRestart,  // follows a kill
+  kAdd,      // a voter more; these three are counted when they are known to be made
+  kRemove,
+  kReplace,
 };
-inline constexpr std::size_t kFaultKinds = 12;
+inline constexpr std::size_t kFaultKinds = 15;
 [[nodiscard]] const char* FaultName(FaultKind kind);
 
 using FaultCounts = std::array<std::uint64_t, kFaultKinds>;
@@ -54,6 +62,7 @@ class Faults {
     std::uint32_t mean_gap_us = 100'000;  // between faults
     std::uint32_t longest_stop_ms = 2'000;
     bool come_back = true;  // those that were killed
+    bool members = false;   // they change
     // Arguments for a process of a replica, by its life, from 1.
     std::function<std::vector<std::string>(std::size_t replica, std::size_t life)> arguments;
     std::function<void()> drop_client;
@@ -71,7 +80,11 @@ class Faults {
 
   // The voters that can go on, in the eyes of whoever leads; empty when nobody does, as far as is seen.
   [[nodiscard]] std::vector<std::size_t> Standing() const;
-  [[nodiscard]] std::size_t voters() const;
+  // How many vote, as far as is known.
+  [[nodiscard]] std::size_t voters_of_group() const;
+  // A change of the members is under way. LookAtChange is to be called when Turn is not any more.
+  [[nodiscard]] bool changing() const { return change_.has_value(); }
+  void LookAtChange(std::uint64_t now_ns);
   // Processes that have not been killed, or have been started again.
   [[nodiscard]] std::size_t living() const;
   [[nodiscard]] const FaultCounts& counts() const { return counts_; }
@@ -82,10 +95,18 @@ class Faults {
 
  private:
   struct Replica {
-    std::size_t life = 0;      // 0: not started
-    std::uint64_t before = 0;  // the incarnation that its counters named before this life
-    bool killed = false;       // this life was
-    std::size_t stops = 0;     // that have not ended
+    std::size_t life = 0;           // 0: not started
+    std::uint64_t before = 0;       // the incarnation that its counters named before this life
+    bool killed = false;            // this life was
+    bool comes_back = false;        // and another is due
+    std::size_t stops = 0;          // that have not ended
+    std::size_t outside_looks = 0;  // in a row: whoever leads says that it is not in the group
+  };
+  struct Change {
+    FaultKind kind = FaultKind::kAdd;
+    std::unique_ptr<cli::ChildProcess> process;  // of the command; null when that has ended
+    std::optional<std::size_t> added;
+    std::optional<std::size_t> removed;
   };
   struct Due {
     std::uint64_t at_ns = 0;
@@ -97,6 +118,9 @@ class Faults {
   };
 
   void Start(std::size_t replica);
+  [[nodiscard]] bool Lives(std::size_t replica) const {
+    return replicas_[replica].life > 0 && !replicas_[replica].killed;
+  }
   // It lives and votes: in its first life, or readmitted, as its counters say.
   [[nodiscard]] bool Votes(std::size_t replica) const;
   void Do(FaultKind kind);
@@ -111,6 +135,12 @@ class Faults {
   bool Hog();
   [[nodiscard]] bool MayLose(std::size_t voter) const;
   [[nodiscard]] std::optional<std::size_t> Leader() const;
+  [[nodiscard]] std::optional<rsm::CounterData> LeaderSays() const;
+  // The sets of voters of which each may come to decide, a bit per replica; none when that is not known.
+  [[nodiscard]] std::vector<std::uint64_t> MayDecide() const;
+  // It is no voter, and may be one at any moment for the first time.
+  [[nodiscard]] bool MayBeAdmitted(std::size_t replica) const;
+  bool BeginChange(FaultKind kind);
   // One of those that run and for which `wanted` holds.
   [[nodiscard]] std::optional<std::size_t> Any(const std::function<bool(std::size_t)>& wanted);
   [[nodiscard]] std::optional<std::size_t> AnyFollower();
@@ -121,7 +151,10 @@ class Faults {
   cli::Group& group_;
   const Setting setting_;
   feeds::Random random_;
-  std::vector<Replica> replicas_;
+  const std::size_t began_with_;
+  std::vector<Replica> replicas_;  // by id, of all that there may be
+  std::optional<Change> change_;
+  std::uint64_t next_change_look_ns_ = 0;
   std::priority_queue<Due> due_;
   std::uint64_t due_count_ = 0;
   std::vector<std::unique_ptr<cli::ChildProcess>> hogs_;

@@ -33,6 +33,7 @@ struct Flags {
   double seconds = 60;
   std::size_t replicas = 0;
   std::uint64_t rounds = 0;
+  bool members = false;
   std::string transport = "shm";
   std::string fault;
   std::string keep = ".";
@@ -49,6 +50,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--seconds", flags.seconds, "rounds are begun for so long")->capture_default_str();
   app.add_option("--replicas", flags.replicas, "1 to 7; default three or five, by the seed");
   app.add_option("--rounds", flags.rounds, "so many rounds, whatever time they take");
+  app.add_flag("--members", flags.members, "replicas are added, removed and replaced too");
   app.add_option("--transport", flags.transport, "shm, or verbs for processes that share an RDMA device")
       ->capture_default_str();
   app.add_option("--inject-fault", flags.fault,
@@ -122,7 +124,8 @@ void Tell(std::FILE* out, const Flags& flags, std::uint64_t seed, const RoundRes
     absl::FPrintF(out, "  %s\n", finding);
   }
   if (!round.passed()) {
-    absl::FPrintF(out, "  again: gaios-chaos --seed %d --rounds 1%s%s%s\n", seed,
+    absl::FPrintF(out, "  again: gaios-chaos --seed %d --rounds 1%s%s%s%s\n", seed,
+                  flags.members ? " --members" : "",
                   flags.transport == "shm" ? "" : " --transport " + flags.transport,
                   flags.replicas == 0 ? "" : absl::StrCat(" --replicas ", flags.replicas),
                   flags.fault.empty() ? "" : " --inject-fault " + flags.fault);
@@ -146,6 +149,7 @@ int RunRounds(const Flags& flags) {
         {.seed = seed,
          .replicas = flags.replicas,
          .transport = flags.transport == "verbs" ? rsm::TransportKind::kVerbs : rsm::TransportKind::kShm,
+         .members = flags.members,
          .fault = flags.fault,
          .keep = flags.keep,
          .keep_good = flags.keep_good});
@@ -176,6 +180,9 @@ int Run(int argc, char** argv) {
   }
   if (flags.transport != "shm" && flags.transport != "verbs") {
     return Complain(absl::StrCat("--transport is \"", flags.transport, "\": say shm or verbs"));
+  }
+  if (flags.members && flags.transport != "shm") {
+    return Complain("--members is for --transport shm: over RDMA a group keeps its members");
   }
   if (!flags.fault.empty() && !cli::ParseFault(flags.fault).has_value()) {
     return Complain(

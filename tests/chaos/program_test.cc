@@ -70,8 +70,12 @@ TEST_F(Program, FindsAnAnswerThatNoCounterGives) {
 }
 
 TEST_F(Program, ExitsWith2ForWrongUsage) {
-  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
-           {"--replicas", "8"}, {"--seconds", "0"}, {"--inject-fault", "rust"}, {"--nonsense"}}) {
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"--replicas", "8"},
+                                             {"--seconds", "0"},
+                                             {"--inject-fault", "rust"},
+                                             {"--nonsense"},
+                                             {"--members", "--transport", "verbs"}}) {
     const cli::Ran ran = Run(wrong);
     EXPECT_EQ(ran.exit_code, 2) << ran.output;
     EXPECT_THAT(ran.output, HasSubstr("gaios-chaos: "));

@@ -18,6 +18,7 @@
 #include "gaios/base/idle.h"
 #include "gaios/cli/demo/loopback_network.h"
 #include "gaios/cli/load/history.h"
+#include "gaios/paxos/limits.h"
 #include "gaios/rsm/feeds/random.h"
 
 #include "tests/chaos/crowd_client.h"
@@ -56,11 +57,12 @@ struct Plan {
     longest_stop_ms = OneOf<std::uint32_t>(random, {100, 500, 2000});
     const std::uint64_t clients = 2 + random.Below(6);
     for (std::uint64_t i = 0; i < clients; ++i) {
-      habits.push_back(
-          {.window = OneOf<std::size_t>(random, {1, 1, 4, 32}),
-           .reads_percent = OneOf<std::uint32_t>(random, {0, 20, 80}),
-           .mean_gap_us = OneOf<std::uint32_t>(random, {50, 400, 2000}),
-           .operation_timeout_ns = OneOf<std::uint64_t>(random, {200, 2000, 60'000}) * kNsPerMs});
+      habits.push_back({.window = OneOf<std::size_t>(random, {1, 1, 4, 32}),
+                        .reads_percent = OneOf<std::uint32_t>(random, {0, 20, 80}),
+                        .mean_gap_us = OneOf<std::uint32_t>(random, {50, 400, 2000}),
+                        .operation_timeout_ns = OneOf<std::uint64_t>(random, {200, 2000, 60'000}) * kNsPerMs,
+                        // Of those that the group began with perhaps none is left.
+                        .ids = options.members ? paxos::kMaxReplicas : 0});
     }
   }
 
@@ -124,6 +126,7 @@ class Round {
     setting.longest_stop_ms = plan_.longest_stop_ms;
     // Damage that is done on purpose is done once: a later life would do it again, at another place.
     setting.come_back = options_.fault.empty();
+    setting.members = options_.members;
     setting.arguments = [this](std::size_t replica, std::size_t life) {
       std::vector<std::string> arguments = {"--journal", JournalPath(directory_, replica, life)};
       if (!options_.fault.empty()) {
@@ -227,11 +230,13 @@ class Round {
       result_.findings.emplace_back("the faults had ended, but a client was not answered");
     }
     const auto agree = [this] {
+      faults_.LookAtChange(clock_.NowNs());
       const std::vector<std::size_t> standing = faults_.Standing();
       // Whoever lives has been filled, and votes: unless it finds that its state is not that of the others,
       // as it should where damage was done on purpose.
       const bool all = standing.size() == faults_.living() || !options_.fault.empty();
-      return standing.size() > group_.size() / 2 && all && group_.Agree(standing);
+      return !faults_.changing() && standing.size() > faults_.voters_of_group() / 2 && all &&
+             group_.Agree(standing);
     };
     if (!Until(agree)) {
       result_.findings.push_back("the faults had ended, but the replicas did not come to the same:\n" +
@@ -269,7 +274,7 @@ class Round {
     }
     Judged judged = JudgeRound(directory_);
     std::ranges::move(judged.findings, std::back_inserter(result_.findings));
-    result_.replicas = group_.size();
+    result_.replicas = plan_.replicas;
     result_.ring_bytes = plan_.ring_bytes;
     result_.clients = clients_;
     result_.operations = judged.operations;

@@ -24,6 +24,7 @@ struct RoundOptions {
   // When faults have ended, clients go on until this many commands have been acknowledged in all.
   std::uint64_t least_acknowledged = 0;
   rsm::TransportKind transport = rsm::TransportKind::kShm;  // kVerbs: with timing that suits it
+  bool members = false;                                     // replicas are added, removed and replaced too
   std::string fault;  // damage that every replica is told to do, as in gaios demo --inject-fault; "" none
   std::string keep;   // the files of a round that fails are copied into a directory there; "" nowhere
   bool keep_good = false;  // those of one that passes too

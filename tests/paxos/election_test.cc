@@ -189,5 +189,45 @@ TEST_F(ElectionTest, ACandidateSaysNo) {
   EXPECT_FALSE(SaysYesTo(kLeader));
 }
 
+TEST_F(ElectionTest, OneThatIsDrainedAsksASuspectTimeoutLater) {
+  state_.drained = true;
+  Run(200 * kMs);
+  EXPECT_FALSE(Asked());
+  Run(60 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, OneThatIsDrainedSaysYesToAnyLaterId) {
+  Run(130 * kMs);
+  ASSERT_TRUE(Asked());
+  EXPECT_FALSE(SaysYesTo(kOther)) << "of two that ask each other the lower id goes first";
+  state_.drained = true;
+  EXPECT_TRUE(SaysYesTo(kOther));
+}
+
+TEST_F(ElectionTest, WhoStandsAsideSaysSoInThePlaceOfBeats) {
+  state_.peers[kOther.value()].seen = true;
+  election_.OnControl(kOther, Ballot(), kStandsAsideCounter);
+  EXPECT_TRUE(state_.peers[kOther.value()].stands_aside);
+  EXPECT_EQ(state_.leader, kLeader) << "it is no beat";
+  election_.OnControl(kOther, MakeBallot(2, kOther.value()), kStandsAsideCounter);
+  EXPECT_FALSE(state_.peers[kOther.value()].stands_aside) << "of a leader it is a beat like any";
+  election_.OnControl(kOther, Ballot(), 17);
+  EXPECT_FALSE(state_.peers[kOther.value()].stands_aside);
+}
+
+TEST(OptionsTest, AHigherPriorityGoesFirstAndOfEqualOnesTheLowerId) {
+  Options options;
+  options.self = ReplicaId(1);
+  EXPECT_EQ(options.Rank(), 1U) << "as long as all are equal, the id";
+  options.priorities[4] = 9;
+  EXPECT_EQ(options.Rank(), 2U);
+  options.priorities[1] = 9;
+  EXPECT_EQ(options.Rank(), 0U);
+  EXPECT_TRUE(options.GoesFirst(ReplicaId(1), ReplicaId(4)));
+  EXPECT_TRUE(options.GoesFirst(ReplicaId(4), ReplicaId(0)));
+  EXPECT_FALSE(options.GoesFirst(ReplicaId(3), ReplicaId(0)));
+}
+
 }  // namespace
 }  // namespace gaios::paxos

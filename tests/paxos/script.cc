@@ -120,6 +120,16 @@ std::string Script::MakeCluster(Words words) {
       options.links_come_back = true;
       continue;
     }
+    if (word == "priorities") {  // of all replicas, in the order of their ids
+      for (std::size_t id = 0; id < options.world.replicas; ++id) {
+        const std::optional<std::uint64_t> priority = ++i < words.size() ? Number(words[i]) : std::nullopt;
+        if (!priority.has_value()) {
+          return "`priorities` wants a number for each replica";
+        }
+        options.priorities.at(id) = static_cast<std::uint8_t>(*priority);
+      }
+      continue;
+    }
     const std::optional<std::uint64_t> value = i + 1 < words.size() ? Number(words[i + 1]) : std::nullopt;
     if (!value.has_value()) {
       return "`" + word + "` wants a number";
@@ -137,6 +147,8 @@ std::string Script::MakeCluster(Words words) {
       options.pipeline_depth = *value;
     } else if (word == "seed") {
       options.world.seed = *value;
+    } else if (word == "preferred-after") {  // milliseconds
+      options.preferred_after_ns = *value * kMs;
     } else if (word == "delay") {
       options.world.max_delay_ns = *value * kUs;
     } else if (word == "fence") {

@@ -113,6 +113,12 @@ std::string ScriptExpectations::Expect(Words words) {
     const Refusal refusal = scene_.Take(scene_.Id(rest[0]), rest[2]);
     return RefusalName(refusal) == rest[1] ? "" : "it is refused: " + RefusalName(refusal);
   }
+  if (what == "no" && rest.size() == 4 && rest[0] == "hand-over") {
+    return scene_.cluster().HandOver(scene_.Id(rest[1]), scene_.Id(rest[3])) ? "it is begun" : "";
+  }
+  if (what == "no" && rest.size() == 2 && rest[0] == "drain") {
+    return scene_.cluster().Drain(scene_.Id(rest[1]), true) ? "it is drained" : "";
+  }
   if (what == "member" && rest.size() >= 4) {
     const std::string refusal = RefusalName(scene_.Change(rest.first(rest.size() - 1)));
     return refusal == rest.back() ? "" : "it is refused: " + refusal;

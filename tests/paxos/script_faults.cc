@@ -16,6 +16,8 @@ std::string ScriptFaults::OneReplica(const std::string& verb, ReplicaId id) {
     scene_.cluster().Restart(id);
   } else if (verb == "pause" || verb == "wake") {
     scene_.cluster().Pause(id, verb == "pause");
+  } else if (verb == "drain" || verb == "undrain") {
+    return scene_.cluster().Drain(id, verb == "drain") ? "" : "it is refused";
   } else if (verb == "freeze" || verb == "thaw") {
     scene_.cluster().FreezeApply(id, verb == "freeze");
   } else if (verb == "spoil") {

@@ -53,9 +53,9 @@ std::string ReadText(const std::string& path) {
 }
 
 std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments, const std::string& output,
-                                         const std::vector<std::string>& before) {
+                                         const std::vector<std::string>& before, const std::string& program) {
   std::vector<std::string> command = before;
-  command.push_back(BinDirectory() + "/gaios");
+  command.push_back(BinDirectory() + "/" + program);
   command.insert(command.end(), arguments.begin(), arguments.end());
   auto process = ChildProcess::Start(command, output);
   GAIOS_CHECK(process.ok(), "gaios can be started");
@@ -99,11 +99,13 @@ std::string ConfigText(const std::string& directory, const GroupSettings& settin
     text += network.Credentials();
   }
   for (std::size_t i = 0; i < settings.replicas; ++i) {
-    absl::StrAppend(&text, "\n[[replica]]\nid = ", i, "\n",
-                    settings.addresses ? settings.addresses(i)
-                    : networked        ? network.Address(i)
-                                       : "",
-                    settings.network_clients ? network.ClientAddress(i) : "");
+    absl::StrAppend(
+        &text, "\n[[replica]]\nid = ", i, "\n",
+        settings.addresses ? settings.addresses(i)
+        : networked        ? network.Address(i)
+                           : "",
+        settings.network_clients ? network.ClientAddress(i) : "",
+        i < settings.priorities.size() ? absl::StrCat("priority = ", settings.priorities[i], "\n") : "");
   }
   return text;
 }
@@ -130,7 +132,8 @@ void Group::Start(std::size_t replica, const std::string& config_path, const std
     processes_.resize(replica + 1);  // it is to be added to the group
   }
   processes_[replica] = StartGaios(arguments, scratch_.Path(absl::StrCat(replica, ".log")),
-                                   settings_.before ? settings_.before(replica) : std::vector<std::string>());
+                                   settings_.before ? settings_.before(replica) : std::vector<std::string>(),
+                                   settings_.program ? settings_.program(replica) : "gaios");
 }
 
 void Group::Stop(std::size_t replica) {

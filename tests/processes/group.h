@@ -51,10 +51,11 @@ struct Ran {
   std::string output;  // stdout and stderr together
 };
 [[nodiscard]] Ran RunGaios(const Scratch& scratch, const std::vector<std::string>& arguments);
-// A program that goes on. `before`: what goes in front of the command.
+// A program that goes on. `before`: what goes in front of the command; `program`: of the same directory.
 [[nodiscard]] std::unique_ptr<ChildProcess> StartGaios(const std::vector<std::string>& arguments,
                                                        const std::string& output,
-                                                       const std::vector<std::string>& before = {});
+                                                       const std::vector<std::string>& before = {},
+                                                       const std::string& program = "gaios");
 
 // Waits until `holds`, calling it again and again. False after a minute.
 [[nodiscard]] bool Await(const std::function<bool()>& holds);
@@ -69,6 +70,10 @@ struct GroupSettings {
   // command.
   std::function<std::string(std::size_t)> addresses = {};
   std::function<std::vector<std::string>(std::size_t)> before = {};
+  // As leader, by id; empty: the usual one.
+  std::vector<int> priorities = {};
+  // Of which program a replica is a process the next time it is started; null: gaios.
+  std::function<std::string(std::size_t)> program = {};
 };
 // The text of a config. `extra` goes before the replicas.
 [[nodiscard]] std::string ConfigText(const std::string& directory, const GroupSettings& settings,

@@ -17,13 +17,17 @@
 namespace gaios::cli {
 namespace {
 
-GroupSettings SettingsOf(const JudgedSettings& settings, const SwitchedNetwork& network) {
+GroupSettings SettingsOf(const JudgedSettings& settings, const SwitchedNetwork* network,
+                         const std::string& program) {
   GroupSettings group;
   group.replicas = JudgedGroup::kReplicas;
   group.start = false;
-  group.transport = rsm::TransportKind::kUdp;
-  group.addresses = settings.addresses;
-  group.before = [&network](std::size_t replica) { return network.Enter(replica); };
+  group.program = [&program](std::size_t) { return program; };
+  if (network != nullptr) {
+    group.transport = rsm::TransportKind::kUdp;
+    group.addresses = settings.addresses;
+    group.before = [network](std::size_t replica) { return network->Enter(replica); };
+  }
   return group;
 }
 
@@ -31,8 +35,8 @@ GroupSettings SettingsOf(const JudgedSettings& settings, const SwitchedNetwork& 
 
 JudgedGroup::JudgedGroup(const JudgedSettings& settings)
     : settings_(settings),
-      network_(kReplicas),
-      group_(SettingsOf(settings, network_), settings.sections),
+      network_(settings.hosts ? std::make_unique<SwitchedNetwork>(kReplicas) : nullptr),
+      group_(SettingsOf(settings, network_.get(), program_), settings.sections),
       directory_(std::filesystem::path(group_.config_path()).parent_path()),
       lives_(kReplicas) {
   const std::string text = ReadText(group_.config_path());
@@ -54,7 +58,8 @@ JudgedGroup::JudgedGroup(const JudgedSettings& settings)
   }
 }
 
-void JudgedGroup::Start(std::size_t replica) {
+void JudgedGroup::Start(std::size_t replica, const std::string& program) {
+  program_ = program;
   group_.Start(replica, configs_[replica],
                {"--journal", chaos::JournalPath(directory_, replica, ++lives_[replica])});
 }

@@ -1,9 +1,9 @@
 #ifndef GAIOS_TESTS_PROCESSES_JUDGED_GROUP_H_
 #define GAIOS_TESTS_PROCESSES_JUDGED_GROUP_H_
 
-// Three replicas over UDP on three hosts of a network, and two clients on this one, which reach them by
-// sockets of the file system. All of them write down what they do, and at the end it is judged
-// (tests/chaos/judge.h).
+// Three replicas over UDP on three hosts of a network, or over shared memory on this one, and two clients on
+// this one, which reach them by sockets of the file system. All of them write down what they do, and at the
+// end it is judged (tests/chaos/judge.h).
 
 #include <cstdint>
 #include <functional>
@@ -23,10 +23,11 @@ namespace gaios::cli {
 
 struct JudgedSettings {
   // Lines of the config: those that say where a replica is, and sections.
-  std::function<std::string(std::size_t)> addresses;
-  std::string sections;
+  std::function<std::string(std::size_t)> addresses = {};
+  std::string sections = {};
   // Makes the config of a host of the one that all have; null where they have the same.
   std::function<std::string(std::size_t, const std::string&)> config_of = {};
+  bool hosts = true;  // false: they share memory on this one, and all else here is empty
 };
 
 class JudgedGroup {
@@ -36,10 +37,11 @@ class JudgedGroup {
   // Starts the replicas.
   explicit JudgedGroup(const JudgedSettings& settings);
 
-  [[nodiscard]] const SwitchedNetwork& network() const { return network_; }
+  // Of the hosts.
+  [[nodiscard]] const SwitchedNetwork& network() const { return *network_; }
   [[nodiscard]] Group& group() { return group_; }
-  // In its next life.
-  void Start(std::size_t replica);
+  // In its next life; as a process of that program.
+  void Start(std::size_t replica, const std::string& program = "gaios");
 
   // Until it holds, with commands all the time. False after a minute.
   bool UnderLoad(const std::function<bool()>& holds);
@@ -60,7 +62,8 @@ class JudgedGroup {
 
   const JudgedSettings settings_;
   const base::TscClock clock_{base::TscClock::Source::kKernel};
-  SwitchedNetwork network_;
+  std::unique_ptr<SwitchedNetwork> network_;  // null without hosts
+  std::string program_;                       // of the replica that is being started
   Group group_;
   const std::string directory_;
   std::vector<std::string> configs_;

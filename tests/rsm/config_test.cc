@@ -242,17 +242,20 @@ suspect_timeout_most_ms = 90
 election_jitter_ms = 3
 election_timeout_ms = 30
 drop_timeout_ms = 40
+preferred_after_ms = 700
 [sessions]
 max_sessions = 9
 reply_kib = 64
 idle_timeout_s = 5
 [[replica]]
 id = 2
+priority = 0
 [[replica]]
 id = 0
 cpu = 3
 [[replica]]
 id = 1
+priority = 100
 )",
                                                     "a.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -277,6 +280,10 @@ id = 1
   }
   EXPECT_EQ(config->replicas[0].cpu, 3);
   EXPECT_FALSE(config->replicas[1].cpu.has_value());
+  const paxos::Options options =
+      ProtocolOptions(*config, paxos::GroupId(1), paxos::ReplicaId(1), paxos::Incarnation(1));
+  EXPECT_EQ(options.preferred_after_ns, 700'000'000U);
+  EXPECT_EQ(options.priorities, (paxos::Priorities{1, 100, 0, 1, 1, 1, 1})) << "1 where nothing is said";
 }
 
 // a.a.a = 1: a table in a table in a table.
@@ -495,6 +502,11 @@ INSTANTIATE_TEST_SUITE_P(
               {":12: timing.election_timeout_ms is 5", "10 or more"}},
         Wrong{
             "QuickDrop", kMinimal + "[timing]\ndrop_timeout_ms = 2\n", {":12: timing.drop_timeout_ms is 2"}},
+        Wrong{"NobodyIsToLead",
+              kMinimal.substr(0, kMinimal.find("[[replica]]")) + "[[replica]]\nid = 0\npriority = 0\n",
+              {"replica has priority 0 throughout", "give one"}},
+        Wrong{
+            "HighPriority", kMinimal + "priority = 101\n", {"replica.priority is 101", "between 0 and 100"}},
         Wrong{"TimingIsNoTable", "timing = 3\n" + kMinimal, {":1: timing must be a section: [timing]"}},
         Wrong{
             "SmallReplies", kMinimal + "[sessions]\nreply_kib = 4\n", {":12: sessions.reply_kib is 4", "16"}},

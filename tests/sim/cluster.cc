@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
 
-// A candidate's wait is between id / 14 and id / 14 + 1 / 2 of its jitter: with these no two of them overlap.
+// A candidate's wait is between rank / 14 and rank / 14 + 1 / 2 of its jitter: with these no two of them
+// overlap.
 constexpr std::uint64_t kOrderlyJitterMs[] = {0, 14, 56, 168, 420, 980, 2'240};
 
 paxos::Configuration Bootstrapped(const ClusterOptions& options) {
@@ -38,10 +39,12 @@ void Cluster::Start(ReplicaId id) {
   options.max_batch_bytes = options_.max_batch_bytes;
   options.pipeline_depth = options_.pipeline_depth;
   options.links_come_back = options_.links_come_back;
+  options.priorities = options_.priorities;
+  options.preferred_after_ns = options_.preferred_after_ns;
   // Later replicas wait longer, so that scripts can tell who will campaign first.
   options.election_jitter_ns = 20 * kMs * id.value();
   if (options_.orderly_elections) {
-    options.election_jitter_ns = kOrderlyJitterMs[id.value()] * kMs;
+    options.election_jitter_ns = kOrderlyJitterMs[options.Rank()] * kMs;
   }
   options.seed = options_.world.seed;
   Member& started = member(id);

@@ -30,9 +30,11 @@ struct ClusterOptions {
   std::uint32_t max_batch_bytes = 1024;
   std::size_t pipeline_depth = 4;
   bool links_come_back = false;
-  // Whether the live replica with the lowest id always campaigns first, so that a script can tell who will
-  // lead.
+  // Whether the live replica with the lowest id always campaigns first, or of the highest priority, so that a
+  // script can tell who will lead.
   bool orderly_elections = false;
+  paxos::Priorities priorities = paxos::UsualPriorities();
+  paxos::TimeNs preferred_after_ns = 5'000'000'000;
 };
 
 class Cluster {
@@ -84,6 +86,12 @@ class Cluster {
     const bool begun = engine(from).core().HandOver(to);
     engine(from).CarryOut();
     return begun;
+  }
+  // Whether `id` is drained now, or let in again.
+  bool Drain(ReplicaId id, bool drained) {
+    const bool done = engine(id).core().Drain(drained);
+    engine(id).CarryOut();
+    return done;
   }
   // Why the leader `at` does not put it into its log.
   paxos::ChangeRefusal ChangeMembership(ReplicaId at, const paxos::ConfigurationChange& change) {

@@ -29,10 +29,11 @@ enum class Deed : std::uint8_t {
   kBurst,
   kCutClient,
   kChangeMembership,  // somebody is added, removed, moved, or made another kind of learner
+  kDrain,             // a replica is taken out of leading, or let in again
 };
 
-inline constexpr std::size_t kDeeds = 19;
-static_assert(static_cast<std::size_t>(Deed::kChangeMembership) + 1 == kDeeds);
+inline constexpr std::size_t kDeeds = 20;
+static_assert(static_cast<std::size_t>(Deed::kDrain) + 1 == kDeeds);
 
 }  // namespace gaios::sim
 

@@ -88,6 +88,8 @@ std::string_view FaultName(FaultKind kind) {
       return "leader_removed";
     case FaultKind::kMemberMoved:
       return "member_moved";
+    case FaultKind::kDrained:
+      return "drained";
   }
   return "unknown";
 }

@@ -54,11 +54,12 @@ enum class FaultKind : std::uint8_t {
   kMemberRemoved,      // voter or learner
   kLeaderRemoved,      // voter, and it leads
   kMemberMoved,        // to another address
+  kDrained,            // taken out of leading
 };
 
-inline constexpr std::size_t kFaultKinds = 42;
-static_assert(static_cast<std::size_t>(FaultKind::kMemberMoved) + 1 == kFaultKinds);
-// Those from here on happen in the profile `membership` alone.
+inline constexpr std::size_t kFaultKinds = 43;
+static_assert(static_cast<std::size_t>(FaultKind::kDrained) + 1 == kFaultKinds);
+// Those from here on happen in the profile `membership` alone, and the last in `preferences`.
 inline constexpr std::size_t kFaultKindsOfAnyProfile = static_cast<std::size_t>(FaultKind::kMemberAdded);
 
 [[nodiscard]] std::string_view FaultName(FaultKind kind);

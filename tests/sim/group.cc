@@ -264,6 +264,12 @@ bool Group::HandOver(ReplicaId id, ReplicaId to) {
   return begun;
 }
 
+bool Group::Drain(ReplicaId id, bool drained) {
+  const bool done = member(id).replica->Drain(drained);
+  Wake(member(id), world_.now_ns());
+  return done;
+}
+
 bool Group::ChangeMembership(ReplicaId id, const paxos::ConfigurationChange& change) {
   const bool taken = member(id).replica->ChangeMembership(change) == paxos::ChangeRefusal::kNone;
   Wake(member(id), world_.now_ns());

@@ -64,6 +64,8 @@ class Group {
   void Pause(ReplicaId id, bool paused);
   // Whether the leader `id` begins to hand over.
   bool HandOver(ReplicaId id, ReplicaId to);
+  // Whether `id` is drained now, or let in again.
+  bool Drain(ReplicaId id, bool drained);
   // Whether the leader `id` puts it into its log.
   bool ChangeMembership(ReplicaId id, const paxos::ConfigurationChange& change);
   // Takes a turn only every so often; 0: as usual.

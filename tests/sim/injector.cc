@@ -156,6 +156,9 @@ void Injector::Do(Deed deed) {
     case Deed::kChangeMembership:
       ChangeMembership();
       return;
+    case Deed::kDrain:
+      Drain();
+      return;
   }
 }
 
@@ -209,6 +212,19 @@ void Injector::HandOver() {
   const ReplicaId to = Any();
   if (leader.has_value() && to != *leader && group_.HandOver(*leader, to)) {
     Happened(FaultKind::kHandOver, Name(*leader) + " is to hand over to " + Name(to));
+  }
+}
+
+void Injector::Drain() {
+  const ReplicaId id = Any();
+  const bool drained = random_.Chance(600);
+  if (!group_.runs(id) || !group_.Drain(id, drained)) {
+    return;
+  }
+  if (drained) {
+    Happened(FaultKind::kDrained, Name(id) + " is drained");
+  } else {
+    trace_.Say("fault", Name(id) + " may lead again");
   }
 }
 

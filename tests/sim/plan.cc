@@ -115,11 +115,19 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
   DrawClocks(profile, plan, random);
   DrawClients(profile, plan, random);
   for (std::size_t i = 0; i < kDeeds; ++i) {
-    const bool left_out = profile.swarm && random.Chance(350);
+    // The last came later, and no draw is spent on it: so the seeds still stand for what they stood for.
+    const bool drawn_for = i < static_cast<std::size_t>(Deed::kDrain);
+    const bool left_out = profile.swarm && drawn_for && random.Chance(350);
     plan.weights[i] = left_out ? 0 : profile.weights[i];
   }
   plan.deed_gap_ns = random.Between(10, 60) * kMs;
   plan.commits = profile.commits;
+  if (profile.preferences) {
+    for (std::uint8_t& priority : plan.protocol.priorities) {
+      priority = static_cast<std::uint8_t>(random.Below(4));
+    }
+    plan.protocol.preferred_after_ns = random.Between(20, 400) * kMs;
+  }
   return plan;
 }
 

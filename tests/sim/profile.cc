@@ -122,6 +122,27 @@ std::vector<Profile> Make() {
   membership.commits = 1500;
   profiles.push_back(membership);
 
+  Profile preferences;
+  preferences.name = "preferences";
+  preferences.description =
+      "replicas of several priorities, drained and let in again, while they die and stand still";
+  preferences.weights = Weights({{Deed::kDrain, 12},
+                                 {Deed::kCrash, 4},
+                                 {Deed::kCrashHostAlive, 2},
+                                 {Deed::kPause, 4},
+                                 {Deed::kPauseBeforeWrite, 2},
+                                 {Deed::kZombie, 2},
+                                 {Deed::kPartition, 2},
+                                 {Deed::kPartitionLeader, 2},
+                                 {Deed::kHoldMessages, 3},
+                                 {Deed::kHoldWrites, 2},
+                                 {Deed::kFlap, 2},
+                                 {Deed::kSlowReplica, 2},
+                                 {Deed::kHandOver, 4},
+                                 {Deed::kBurst, 2}});
+  preferences.preferences = true;
+  profiles.push_back(preferences);
+
   Profile torn;
   torn.name = "torn";
   torn.description =

@@ -31,6 +31,7 @@ struct Profile {
   Share lossy_clients = Share::kSome;
   bool tiny_ring = false;
   bool spares = false;           // there are replicas that are not in the group when it begins
+  bool preferences = false;      // replicas have priorities of their own
   std::uint64_t commits = 1000;  // a run goes on until it has so many
 };
 

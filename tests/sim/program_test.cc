@@ -89,8 +89,8 @@ TEST(SimProgram, ARunThatDiesIsASeedThatFailedAndNotTheEnd) {
 TEST(SimProgram, NamesItsProfiles) {
   const Ran ran = Call("--list-profiles");
   EXPECT_EQ(ran.exit_code, 0);
-  for (const std::string profile :
-       {"default", "calm", "partitions", "pauses", "crashes", "replaced", "torn", "tiny-ring", "clients"}) {
+  for (const std::string profile : {"default", "calm", "partitions", "pauses", "crashes", "replaced",
+                                    "preferences", "torn", "tiny-ring", "clients"}) {
     EXPECT_THAT(ran.out, HasSubstr(profile + " "));
   }
 }

@@ -83,9 +83,18 @@ TEST(Simulation, GroupsChangeTheirMembersInEveryWay) {
     summary.Add(seed, RunOf("membership", seed));
   }
   EXPECT_THAT(summary.failed_seeds(), IsEmpty());
-  for (std::size_t i = kFaultKindsOfAnyProfile; i < kFaultKinds; ++i) {
+  for (std::size_t i = kFaultKindsOfAnyProfile; i < static_cast<std::size_t>(FaultKind::kDrained); ++i) {
     EXPECT_GE(summary.faults()[static_cast<FaultKind>(i)], 10U) << FaultName(static_cast<FaultKind>(i));
   }
+}
+
+TEST(Simulation, GroupsOfSeveralPrioritiesGoOnWhileTheyAreDrained) {
+  Summary summary;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    summary.Add(seed, RunOf("preferences", seed));
+  }
+  EXPECT_THAT(summary.failed_seeds(), IsEmpty());
+  EXPECT_GE(summary.faults()[FaultKind::kDrained], 30U);
 }
 
 TEST(Simulation, ASeedGivesTheSameRunTwice) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,28 @@ TEST_F(Donors, TakeAFreshOneForWhoeverAsksForThat) {
   ASSERT_TRUE(result.fetched);
   EXPECT_EQ(answered, 1U);
   EXPECT_EQ((*SnapshotReader::Open(target_))->facts().cursor.position.value(), 130U);
+}
+
+TEST_F(Donors, SeeWhenAnOperatorHasGone) {
+  const DonorOptions options = OptionsOf(0);
+  const auto donor = Open(options);
+  EXPECT_FALSE(donor->OperatorWaits()) << "nobody has asked";
+  const absl::StatusOr<SignalFd> never = SignalFd::Create();
+  ASSERT_TRUE(never.ok());
+  absl::StatusOr<std::unique_ptr<TransferStream>> asks =
+      UnixStream::Connect(options.socket_path, never->fd(), 10'000);
+  ASSERT_TRUE(asks.ok()) << asks.status();
+  TransferRequest request;
+  request.group = options.origin.group.value();
+  request.at_least = kLastSnapshot;
+  ASSERT_TRUE((*asks)->Send(std::as_bytes(std::span(&request, 1))).ok());
+  while (donor->asked() == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(donor->OperatorWaits());
+  asks->reset();
+  EXPECT_FALSE(donor->OperatorWaits());
+  donor->Answer(1, absl::CancelledError("it has gone"));
 }
 
 TEST_F(Donors, SayWhyNoneCouldBeTakenAndTheNextIsTried) {

@@ -13,8 +13,12 @@
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/node.h"
+#include "gaios/rsm/snapshot/donor_route.h"
 #include "gaios/rsm/snapshot/file.h"
 #include "gaios/rsm/snapshot/origin.h"
+#include "gaios/rsm/snapshot/signal_fd.h"
+#include "gaios/rsm/snapshot/transfer.h"
+#include "gaios/rsm/snapshot/transfer_stream.h"
 
 #include "tests/rsm/scratch_group.h"
 
@@ -186,6 +190,48 @@ TEST_F(Nodes, WhereTheFollowerCannotHelpTheLeaderDoes) {
   EXPECT_EQ(NoticesWith("no snapshot could be had from replica " + std::to_string(helpless) +
                         ": it would not be saved"),
             1U);
+}
+
+// Only one thread turns the nodes: so nothing is looked at between a request and its end, as when a snapshot
+// is being taken meanwhile.
+TEST_F(Nodes, AForceThatItsOperatorBreaksOffEndsNobody) {
+  Open();
+  Commit(20);
+  const std::size_t left = Leader();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (i != left) {
+      nodes_[i].reset();
+    }
+  }
+  const Replica& replica = nodes_[left]->replica();
+  const paxos::TimeNs since_ns = replica.now_ns();
+  // It may be ended when it has been alone for three seconds.
+  ASSERT_TRUE(PollUntil([&] { return replica.now_ns() - since_ns > 6'000'000'000; }));
+  const absl::StatusOr<SignalFd> never = SignalFd::Create();
+  ASSERT_TRUE(never.ok());
+  const auto ask = [&] {
+    absl::StatusOr<std::unique_ptr<TransferStream>> stream = UnixStream::Connect(
+        DonorPath(group_.config.directory, ReplicaId(static_cast<std::uint8_t>(left))), never->fd(), 20'000);
+    EXPECT_TRUE(stream.ok()) << stream.status();
+    TransferRequest request;
+    request.group = FindGroup(group_.config)->value();
+    request.at_least = kLastSnapshot;
+    EXPECT_TRUE((*stream)->Send(std::as_bytes(std::span(&request, 1))).ok());
+    return *std::move(stream);
+  };
+  std::unique_ptr<TransferStream> stream = ask();
+  TransferAnswer answer;
+  ASSERT_TRUE(stream->Receive(std::as_writable_bytes(std::span(&answer, 1))).ok());
+  ASSERT_EQ(answer.verdict, static_cast<std::uint32_t>(TransferVerdict::kWait)) << "it has been asked for";
+  stream.reset();
+  const std::string path =
+      LastSnapshotPath(group_.config.directory, ReplicaId(static_cast<std::uint8_t>(left)));
+  const paxos::TimeNs broken_off_ns = replica.now_ns();
+  ASSERT_TRUE(PollUntil([&] { return replica.now_ns() - broken_off_ns > 50'000'000; }));
+  EXPECT_FALSE(std::filesystem::exists(path));
+  // One who stays has it.
+  stream = ask();
+  ASSERT_TRUE(PollUntil([&] { return std::filesystem::exists(path); }));
 }
 
 TEST_F(Nodes, AFollowerTakesThemByItselfWhenToldTo) {

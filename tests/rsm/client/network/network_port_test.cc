@@ -4,6 +4,7 @@
 #include "gaios/rsm/client/network/network_port.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <set>
@@ -11,6 +12,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "gaios/paxos/configuration_change.h"
+#include "gaios/rsm/client/wire.h"
 
 #include "tests/rsm/client/network/network_group.h"
 
@@ -299,6 +303,47 @@ TEST(NetworkClients, OneThatSendsWhatNoClientDoesIsClosedAndOthersGoOn) {
   ASSERT_TRUE(group.Run(*client, answers, [&] { return group.ports[0]->clients() == 1; }));
   EXPECT_EQ(group.ports[0]->counters()[NetworkCounter::kClientsMisbehaved], 1U);
   EXPECT_EQ(group.lobbies[0]->released, 1U);
+}
+
+// Who leads, and who is in the group, is for operators on the replica's own host.
+TEST(NetworkClients, OneThatAsksForWhatIsAnOperatorsIsClosedAndNothingComesOfIt) {
+  for (const RequestKind kind :
+       {RequestKind::kHandOver, RequestKind::kChangeMembership, RequestKind::kDrain}) {
+    NetworkGroup group({});
+    Answers answers;
+    Met met = group.Meet(0);
+    RingIndexes requests;
+    RingIndexes responses;
+    std::vector<std::byte> request_memory(met.request_ring_bytes);
+    std::vector<std::byte> response_memory(met.response_ring_bytes);
+    RingStream stream(
+        NetworkKind::kRequests,
+        {.out_indexes = &requests, .out = request_memory, .in_indexes = &responses, .in = response_memory},
+        met.terms, std::move(met.seal), group.group.clock().NowNs());
+    RingWriter writer(requests, request_memory);
+    std::array<std::byte, paxos::kConfigurationChangeBytes> change;
+    paxos::EncodeConfigurationChange({.kind = paxos::ConfigurationChange::Kind::kAddLearner,
+                                      .replica = paxos::ReplicaId(5),
+                                      .address = {}},
+                                     change);
+    RequestHeader header;
+    header.request = 1;
+    header.kind = kind;
+    const std::size_t command = kind == RequestKind::kChangeMembership ? change.size() : 0;
+    std::byte* const place = writer.Claim(sizeof(header) + command);
+    ASSERT_NE(place, nullptr);
+    std::memcpy(place, &header, sizeof(header));
+    std::memcpy(place + sizeof(header), change.data(), command);
+    writer.Commit();
+    (void)stream.SendDue(*met.port, met.replica, group.group.clock().NowNs());
+    met.port->Flush();
+    const auto client = group.NewClient();
+    ASSERT_EQ(client->Submit(Bytes("one"), 1), Submitted::kSubmitted);
+    ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
+    ASSERT_TRUE(group.Run(*client, answers, [&] { return group.ports[0]->clients() == 1; }));
+    EXPECT_EQ(group.ports[0]->counters()[NetworkCounter::kClientsMisbehaved], 1U);
+    EXPECT_EQ(group.group.replicas[0]->core().configuration().everybody().size(), 1U);
+  }
 }
 
 TEST(NetworkClients, AReplicaThatVanishesIsLeftAndLost) {

@@ -1,0 +1,65 @@
+#include <algorithm>
+
+#include "gaios/paxos/leader.h"
+
+// What a leader does about who is to lead rather than itself: it hands over, as planned, to a replica of a
+// higher priority that has kept up for a while, and when it has been drained to anybody who is not. No more
+// than that: a leader that nobody can take over from leads on.
+
+namespace gaios::paxos {
+
+// It acknowledges, and what it lacks is under way: a hand-over to it is a matter of round trips.
+bool Leader::KeepsUp(const FollowerLink& follower) const {
+  return follower.counts && !follower.leaving && follower.stage == FollowerLink::Stage::kActive &&
+         follower.in_sync && !follower.filling &&
+         state_.now - follower.acked_ns <= state_.options.suspect_timeout_ns;
+}
+
+bool Leader::IsPreferred(const FollowerLink& follower) const {
+  const Priorities& priorities = state_.options.priorities;
+  return !state_.peers[follower.member.id.value()].stands_aside &&
+         (state_.drained ||
+          priorities.at(follower.member.id.value()) > priorities.at(state_.self.id.value()));
+}
+
+// One that was to take over and did not is waited for twice as long the next time.
+TimeNs Leader::WaitsFor(const FollowerLink& follower) const {
+  constexpr std::uint32_t kMostDoublings = 6;
+  if (state_.drained && follower.hand_overs_failed == 0) {
+    return 0;
+  }
+  return state_.options.preferred_after_ns << std::min(follower.hand_overs_failed, kMostDoublings);
+}
+
+bool Leader::CanBeReplaced() const {
+  return std::ranges::any_of(followers_.all(), [this](const FollowerLink& follower) {
+    return KeepsUp(follower) && state_.membership.next().voting().Contains(follower.member.id) &&
+           !state_.peers[follower.member.id.value()].stands_aside;
+  });
+}
+
+void Leader::PreferAnother() {
+  if (!record_committed() || retired() || handing_over()) {
+    return;
+  }
+  FollowerLink* best = nullptr;
+  for (FollowerLink& follower : followers_.all()) {
+    if (!KeepsUp(follower) || !IsPreferred(follower)) {
+      follower.preferred_since_ns = 0;
+      continue;
+    }
+    if (follower.preferred_since_ns == 0) {
+      follower.preferred_since_ns = state_.now;
+    }
+    const bool due = state_.now - follower.preferred_since_ns >= WaitsFor(follower);
+    if (due && (best == nullptr || state_.options.GoesFirst(follower.member.id, best->member.id))) {
+      best = &follower;
+    }
+  }
+  // While who is in the group changes, it is not also changed who leads.
+  if (best != nullptr && change_settled() && has_quorum() && HandOver(best->member.id)) {
+    best->preferred_since_ns = 0;
+  }
+}
+
+}  // namespace gaios::paxos
