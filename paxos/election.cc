@@ -144,9 +144,15 @@ bool Election::Favours(ReplicaId candidate, Position its_commit) const {
   const bool from_leader = state_.has_leader && state_.leader == candidate;
   const bool can_obtain = its_commit >= state_.Retained();
   const bool another = state_.now < favoured_until_ns_ && favoured_ != candidate;
-  const bool own_goes_first =
-      asking_ && !has_failed_ && !state_.last_resort() && state_.options.GoesFirst(state_.self.id, candidate);
+  const bool own_goes_first = asking_ && !has_failed_ && GoesBefore(candidate);
   return !campaigns && (Suspects() || from_leader) && can_obtain && !another && !own_goes_first;
+}
+
+// Of two that ask each other: who leads only when nobody else does goes last, else by priority.
+bool Election::GoesBefore(ReplicaId candidate) const {
+  const bool its_last =
+      state_.peers[candidate.value()].stands_aside || state_.options.priorities.at(candidate.value()) == 0;
+  return its_last != state_.last_resort() ? its_last : state_.options.GoesFirst(state_.self.id, candidate);
 }
 
 void Election::GiveWayTo(ReplicaId candidate) {

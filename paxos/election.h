@@ -61,10 +61,12 @@ class Election {
     BackOff(longer_ns);
   }
 
- private:
-  [[nodiscard]] bool Suspects() const;
   // Asking makes sense: so many voters could answer.
   [[nodiscard]] bool MajorityReachable() const;
+
+ private:
+  [[nodiscard]] bool Suspects() const;
+  [[nodiscard]] bool GoesBefore(ReplicaId candidate) const;
   [[nodiscard]] TimeNs Jitter();
   [[nodiscard]] TimeNs Wait();
   // Looks for no leader for now. What was learned in the search stays until there is one.

@@ -50,8 +50,7 @@ struct FollowerLink {
   bool leaving = false;         // its removal is committed: written to until it knows, and then no more, ...
   Position leaves_at;           // ... which it does when its commit has got here, ...
   TimeNs leaving_since_ns = 0;  // ... for as long as suspicion takes
-  TimeNs preferred_since_ns = 0;        // it is to lead instead, and has kept up since then; 0: not so
-  std::uint32_t hand_overs_failed = 0;  // it was to take over, and did not
+  TimeNs preferred_since_ns = 0;  // it is to lead instead, and has kept up since then; 0: not so
 
   // The replica has come back as another incarnation: nothing of the former one holds for it.
   void Become(Incarnation incarnation) {
@@ -67,7 +66,6 @@ struct FollowerLink {
     asked_ns = 0;
     probed = 0;
     preferred_since_ns = 0;
-    hand_overs_failed = 0;
     Forget();
   }
 

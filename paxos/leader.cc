@@ -128,13 +128,12 @@ bool Leader::HandOver(ReplicaId to) {
 
 void Leader::GoOnHandingOver() {
   GAIOS_CHECK(hand_over_.has_value(), "it has begun");
-  FollowerLink* const follower = followers_.Find(hand_over_->to);
+  const FollowerLink* const follower = followers_.Find(hand_over_->to);
   // Once told, it fences us when it begins: that is no reason to take what we would lose with the leadership.
   const bool lost = hand_over_->told ? !state_.peers[follower->member.id.value()].link_up
                                      : follower->stage != FollowerLink::Stage::kActive;
   if (!follower->counts || lost || state_.now - hand_over_->since_ns > state_.options.suspect_timeout_ns) {
     hand_over_.reset();
-    ++follower->hand_overs_failed;
     closed_ = retired() ? Refusal::kFull : Refusal::kNone;
     return;
   }
@@ -146,6 +145,7 @@ void Leader::GoOnHandingOver() {
     Message message;
     message.kind = MessageKind::kTakeOver;
     message.grant = follower->grant;
+    message.commit = end;  // void when the log has gone on
     state_.actions.PushMessage(follower->member.id, message);
   }
 }

@@ -300,6 +300,7 @@ class Leader {
   [[nodiscard]] bool KeepsUp(const FollowerLink& follower) const;
   [[nodiscard]] bool IsPreferred(const FollowerLink& follower) const;
   [[nodiscard]] TimeNs WaitsFor(const FollowerLink& follower) const;
+  [[nodiscard]] TimeNs Wait(std::uint32_t tries) const;
 
   // leader_membership.cc
   FollowerLink& AddFollower(ReplicaId id);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
 #include "gaios/base/check.h"
 #include "gaios/paxos/leader.h"
@@ -170,10 +171,14 @@ void Leader::Retire() {
   GiveUpClaim();
   open_ = {};
   closed_ = Refusal::kFull;
+  const auto rank = [this](const FollowerLink& follower) {
+    return std::tuple(!state_.peers[follower.member.id.value()].stands_aside, follower.in_sync,
+                      follower.acked);
+  };
   const FollowerLink* best = nullptr;
   for (const FollowerLink& follower : followers_.all()) {
     if (follower.counts && follower.stage == FollowerLink::Stage::kActive &&
-        (best == nullptr || follower.acked > best->acked)) {
+        (best == nullptr || rank(follower) > rank(*best))) {
       best = &follower;
     }
   }

@@ -22,13 +22,17 @@ bool Leader::IsPreferred(const FollowerLink& follower) const {
           priorities.at(follower.member.id.value()) > priorities.at(state_.self.id.value()));
 }
 
-// One that was to take over and did not is waited for twice as long the next time.
+// One that was to take over, and did not or did not last, is waited for twice as long the next time.
 TimeNs Leader::WaitsFor(const FollowerLink& follower) const {
+  const HandOverTry& last = state_.hand_over_tries[follower.member.id.value()];
+  const bool remembered = last.count != 0 && state_.now - last.at_ns <= 2 * Wait(last.count);
+  return state_.drained && !remembered ? 0 : Wait(remembered ? last.count : 0);
+}
+
+TimeNs Leader::Wait(std::uint32_t tries) const {
   constexpr std::uint32_t kMostDoublings = 6;
-  if (state_.drained && follower.hand_overs_failed == 0) {
-    return 0;
-  }
-  return state_.options.preferred_after_ns << std::min(follower.hand_overs_failed, kMostDoublings);
+  const TimeNs once = state_.drained ? state_.options.suspect_timeout_ns : state_.options.preferred_after_ns;
+  return once << std::min(tries, kMostDoublings);
 }
 
 bool Leader::CanBeReplaced() const {
@@ -59,6 +63,9 @@ void Leader::PreferAnother() {
   // While who is in the group changes, it is not also changed who leads.
   if (best != nullptr && change_settled() && has_quorum() && HandOver(best->member.id)) {
     best->preferred_since_ns = 0;
+    HandOverTry& last = state_.hand_over_tries[best->member.id.value()];
+    last.count = state_.now - last.at_ns <= 2 * Wait(last.count) ? last.count + 1 : 1;
+    last.at_ns = state_.now;
   }
 }
 

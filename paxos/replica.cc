@@ -6,6 +6,15 @@
 #include "gaios/base/check.h"
 
 namespace gaios::paxos {
+namespace {
+
+// Whether a word to take over still holds: it says where the leader's log ended. Where it says nothing an
+// earlier release has spoken.
+bool StillHolds(const Message& take_over, Position end) {
+  return take_over.commit == Position() || end <= take_over.commit;
+}
+
+}  // namespace
 
 Replica::Replica(const Options& options, std::byte* memory, Observer* observer)
     : state_(options, memory, observer), apply_(state_.commit) {}
@@ -172,10 +181,12 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
       }
       return;
     case MessageKind::kTakeOver:
-      // The leader that holds our log hands over. One that leads no more, or has granted it anew, is not
-      // heard.
-      if (state_.role == Role::kFollower && !state_.withdrawn && !acceptor_.granting() &&
-          message->grant == acceptor_.granted() && message->grant.ballot.replica() == from) {
+      // The leader that holds our log hands over. One that leads no more, or has been granted it anew, is not
+      // heard, nor one that has gone on since; and one that could not lead does not obey.
+      if (state_.role == Role::kFollower && !state_.withdrawn && !state_.drained &&
+          StillHolds(*message, state_.end.position) && election_.MajorityReachable() &&
+          !acceptor_.granting() && message->grant == acceptor_.granted() &&
+          message->grant.ballot.replica() == from) {
         election_.Calm();
         state_.failover = {};
         state_.failover.leader_last_alive_ns = state_.now;

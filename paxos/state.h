@@ -84,6 +84,12 @@ struct ElectionCounts {
   std::uint64_t won = 0;
 };
 
+// When a replica was last handed the leadership unasked, and how often in a row it has not kept it.
+struct HandOverTry {
+  TimeNs at_ns = 0;
+  std::uint32_t count = 0;
+};
+
 struct State {
   State(const Options& replica_options, std::byte* memory, Observer* state_observer);
 
@@ -99,7 +105,8 @@ struct State {
   Role role;
   ReplicaId leader;  // valid when has_leader
   bool has_leader = false;
-  bool withdrawn = false;           // campaigns no more
+  bool withdrawn = false;                                      // campaigns no more
+  std::array<HandOverTry, kMaxReplicas> hand_over_tries = {};  // by id; outlives a leadership
   bool drained = false;             // leads only when nobody else does: its operator's word
   std::uint32_t highest_round = 0;  // of any ballot seen
   TimeNs now = 0;

@@ -102,6 +102,7 @@ void ReadTiming(Section& timing, Config& config) {
   timing.Read("election_jitter_ms", {1, kMaxTimingMs}, kNsPerMs, config.election_jitter_ns);
   timing.Read("election_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.election_timeout_ns);
   timing.Read("drop_timeout_ms", {1, kMaxTimingMs}, kNsPerMs, config.drop_timeout_ns);
+  config.preferred_after_ns = std::max(config.preferred_after_ns, config.suspect_timeout_most_ns);
   timing.Read("preferred_after_ms", {1, kMaxTimingMs}, kNsPerMs, config.preferred_after_ns);
 
   const std::uint64_t heartbeat_ms = config.heartbeat_interval_ns / kNsPerMs;
@@ -117,6 +118,14 @@ void ReadTiming(Section& timing, Config& config) {
                   absl::StrCat("is ", config.suspect_timeout_most_ns / kNsPerMs,
                                ", less than suspect_timeout_ms; for a timeout that never grows make it ",
                                config.suspect_timeout_ns / kNsPerMs));
+  }
+  if (config.preferred_after_ns < config.suspect_timeout_most_ns) {
+    timing.FailAt(
+        "preferred_after_ms",
+        absl::StrCat("is ", config.preferred_after_ns / kNsPerMs,
+                     ", less than suspect_timeout_most_ms: one that only stands still would be handed the "
+                     "leadership; raise it to ",
+                     config.suspect_timeout_most_ns / kNsPerMs, " or more"));
   }
   if (config.election_timeout_ns < config.election_jitter_ns) {
     timing.FailAt("election_timeout_ms",

@@ -34,6 +34,16 @@ bool LeadsOrIsAboutTo(const rsm::CounterData& data) {
          data.role == static_cast<std::uint64_t>(paxos::Role::kCandidate);
 }
 
+// Whether that replica leads, as far as can be seen from here: of one on another host it is enough that it is
+// said to.
+bool Led(const rsm::Config& config, std::optional<std::size_t> leader) {
+  if (!leader.has_value()) {
+    return false;
+  }
+  const std::optional<rsm::CounterData> there = Look(config, *leader);
+  return !there.has_value() || Leads(*there);
+}
+
 }  // namespace
 
 absl::StatusOr<Drained> Drain(const rsm::Config& config, std::size_t id, bool drained) {
@@ -74,14 +84,17 @@ absl::StatusOr<Drained> Drain(const rsm::Config& config, std::size_t id, bool dr
     const std::optional<rsm::CounterData> now = Look(config, id);
     result.leader = now.has_value() ? LeaderIn(*now) : std::nullopt;
     return now.has_value() && (now->drained != 0) == drained &&
-           (!drained || (!LeadsOrIsAboutTo(*now) && (!result.led || result.leader.has_value())));
+           (!drained || (!LeadsOrIsAboutTo(*now) && (!result.led || Led(config, result.leader))));
   });
+  if (!done && !Look(config, id).has_value()) {
+    return absl::UnavailableError(absl::StrCat("replica ", id, " has ended meanwhile; see `gaios status`"));
+  }
   if (!done) {
     return absl::UnavailableError(absl::StrCat(
-        "replica ", id,
-        " is drained, but leads still, as nobody has taken over; it goes on trying, see `gaios status`; "
-        "`gaios drain --id ",
-        id, " --off` ends that"));
+        "replica ", id, " has taken the request, and ",
+        drained ? "nobody else is seen to lead yet; it goes on trying to hand over, `--off` ends that"
+                : "does not show it yet",
+        "; see `gaios status`"));
   }
   return result;
 }
