@@ -221,7 +221,6 @@ void World::Post(const OperationPtr& operation) {
 
 // Whether the write is done. It lands now, or later as one that completes early does.
 bool World::WriteAtOnce(const OperationPtr& operation) {
-  constexpr std::uint32_t kInPartPerMille = 100;
   Link& there = link(operation->from, operation->to);
   if (!there.up || !there.has_path || there.path != operation->grant || !there.posted.empty() ||
       there.holding.contains(Traffic::kWrites) || Check(*operation) != Outcome::kDone) {
@@ -229,7 +228,7 @@ bool World::WriteAtOnce(const OperationPtr& operation) {
   }
   operation->poster = node(operation->from).incarnation;
   operation->pieces = {operation->range};
-  const bool in_part = Chance(kInPartPerMille);
+  const bool in_part = Chance(options_.in_part_per_mille);
   if (in_part || options_.torn_writes) {
     CutUp(operation->pieces, options_.tear_bytes);
   }
