@@ -429,10 +429,9 @@ void Replica::Announce(CommandReader& ahead) {
   }
 }
 
-// Of a batch of one command when there are none to announce.
 template <bool kAnnounced>
-[[gnu::always_inline]] inline void Replica::ApplyCommands(const paxos::Entry& entry, std::uint32_t distance) {
-  const std::uint32_t commands = kAnnounced ? entry.header.commands : 1;
+[[gnu::always_inline]] inline void Replica::ApplyCommands(const paxos::Entry& entry, std::uint32_t commands,
+                                                          std::uint32_t distance) {
   CommandReader ahead(entry.payload);
   for (std::uint32_t i = 0; kAnnounced && i < std::min(distance, commands); ++i) {
     Announce(ahead);
@@ -443,7 +442,7 @@ template <bool kAnnounced>
   command.time_ns = last_time_ns_;
   Reply reply(reply_memory_);
   for (std::uint32_t index = 0; index < commands; ++index) {
-    if (kAnnounced && distance != 0 && index + distance < commands) {
+    if (kAnnounced && index + distance < commands) {
       Announce(ahead);
     }
     const std::uint64_t place = PlaceOf(entry.slot(), index);
@@ -463,7 +462,12 @@ template <bool kAnnounced>
 }
 
 void Replica::ApplyBatch(const paxos::Entry& entry) {
-  ApplyCommands<true>(entry, state_machine_.PrefetchDistance());
+  const std::uint32_t distance = state_machine_.PrefetchDistance();
+  if (distance == 0) {
+    ApplyCommands<false>(entry, entry.header.commands, 0);
+  } else {
+    ApplyCommands<true>(entry, entry.header.commands, distance);
+  }
 }
 
 void Replica::ApplyCommitted() {
@@ -474,7 +478,7 @@ void Replica::ApplyCommitted() {
       // Time in the log never goes back, whatever the clocks of successive leaders say.
       last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
       if (entry.header.commands == 1) {  // alone, there is nothing to be ahead of
-        ApplyCommands<false>(entry, 0);
+        ApplyCommands<false>(entry, 1, 0);
       } else {
         ApplyBatch(core.NextToApply());  // read once more: the usual case keeps its own in registers
       }

@@ -238,7 +238,7 @@ class Replica {
   void ApplyCommitted();
   void ApplyBatch(const paxos::Entry& entry);
   template <bool kAnnounced>
-  void ApplyCommands(const paxos::Entry& entry, std::uint32_t distance);
+  void ApplyCommands(const paxos::Entry& entry, std::uint32_t commands, std::uint32_t distance);
   template <CommandKind kKind>
   void ApplyCommand(const DecodedCommand& decoded, std::uint64_t place, Command& command, Reply& reply);
   void Announce(CommandReader& ahead);
