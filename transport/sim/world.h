@@ -62,8 +62,8 @@ struct WorldOptions {
   std::uint32_t early_completion_per_mille = 0;
   std::uint32_t stray_per_mille = 0;
   std::uint64_t max_lag_ns = 0;
-  // How many writes in a thousand that are asked to be done at once are tried so, and how many of these land in
-  // part and are said not to be done.
+  // How many writes in a thousand that are asked to be done at once are tried so, and how many of these land
+  // in part and are said not to be done.
   std::uint32_t at_once_per_mille = 0;
   std::uint32_t in_part_per_mille = 100;
   // Whether a grant moves the log to other memory, as shm does, with junk where no live byte is.
