@@ -153,6 +153,9 @@ std::string Script::MakeCluster(Words words) {
       options.world.max_delay_ns = *value * kUs;
     } else if (word == "fence") {
       options.world.max_fence_ns = *value * kUs;
+    } else if (word == "at-once") {  // so many writes in a thousand, whole
+      options.world.at_once_per_mille = static_cast<std::uint32_t>(*value);
+      options.world.in_part_per_mille = 0;
     } else {
       return "a cluster has no `" + word + "`";
     }
