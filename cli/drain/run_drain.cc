@@ -108,7 +108,8 @@ int RunDrain(const DrainFlags& flags) {
   if (!drained.ok()) {
     return Complain(drained.status());
   }
-  const nlohmann::json leader = drained->leader.has_value() ? nlohmann::json(*drained->leader) : nullptr;
+  const std::optional<std::size_t> leads = drained->leader;
+  const nlohmann::json leader = leads.has_value() ? nlohmann::json(*leads) : nullptr;
   const nlohmann::json json = {
       {"replica", flags.id}, {"drained", !flags.off}, {"led", drained->led}, {"leader", leader}};
   if (const absl::Status written = WriteJson(json, flags.json); !written.ok()) {
@@ -118,9 +119,7 @@ int RunDrain(const DrainFlags& flags) {
       flags.off
           ? "may lead again"
           : absl::StrCat("is drained until it is started again", drained->led ? ", and has handed over" : "",
-                         drained->leader.has_value() && !flags.off
-                             ? absl::StrCat("; replica ", *drained->leader, " leads")
-                             : "");
+                         leads.has_value() ? absl::StrCat("; replica ", *leads, " leads") : "");
   absl::FPrintF(TextStream(flags.json), "replica %u %s\n", flags.id, what);
   return kExitGood;
 }
