@@ -69,16 +69,20 @@ TEST_P(Race, WhatCompletedIsInTheLogThatTheNextGrantCopies) {
     transport.Poll(acceptor);
     (void)writer.Poll();
   }
+  // The first number as it is when the promise has just been given, before anything is copied.
   const auto grant = [&](ReplicaId to, Grant next) {
     transport.GrantTo(to, next);
+    const std::uint64_t promised = FirstNumber(transport);
     while (acceptor.granted != next) {
       transport.Poll(acceptor);
     }
+    return promised;
   };
   std::uint64_t writes = 0;
   for (std::uint32_t round = 1; round <= kRounds; ++round) {
     const std::uint64_t before = FirstNumber(transport);
-    grant(ReplicaId(1), {.ballot = paxos::Ballot(2 * round, ReplicaId(1), Incarnation(1)), .number = 1});
+    static_cast<void>(
+        grant(ReplicaId(1), {.ballot = paxos::Ballot(2 * round, ReplicaId(1), Incarnation(1)), .number = 1}));
     backend.process(ReplicaId(1))
         .StartAsking("race " + std::to_string(2 * round) + " " + std::to_string(bytes));
     // Let it run for a while that differs from round to round.
@@ -89,10 +93,12 @@ TEST_P(Race, WhatCompletedIsInTheLogThatTheNextGrantCopies) {
     const std::uint64_t until = FirstNumber(transport) + round % 97;
     while (FirstNumber(transport) < until) {
     }
-    grant(ReplicaId(0), {.ballot = paxos::Ballot(2 * round + 1, ReplicaId(0), Incarnation(1)), .number = 1});
+    const std::uint64_t promised = grant(
+        ReplicaId(0), {.ballot = paxos::Ballot(2 * round + 1, ReplicaId(0), Incarnation(1)), .number = 1});
     const std::uint64_t kept = FirstNumber(transport);
     const std::uint64_t completed = std::stoull(backend.process(ReplicaId(1)).TakeAnswer());
     const std::uint64_t kept_last = LastNumber(transport, bytes);
+    ASSERT_GE(promised, completed) << "a completed write came after the promise in round " << round;
     ASSERT_GE(kept, completed) << "a completed write is missing after round " << round;
     ASSERT_GE(kept_last, completed) << "the end of a completed write is missing after round " << round;
     // At most the one write that was under way may be there without having completed.
