@@ -287,8 +287,12 @@ class CommandTest(unittest.TestCase):
         self.up()
         stall = self.begin("stall", "0", "1.5")
         self.wait(lambda: self.states() == ["stalled", "up"], "the stall begins")
-        with open(f"/proc/{self.status()['hosts'][0]['pid']}/stat", encoding="ascii") as file:
-            self.assertEqual("T", file.read().rsplit(")", 1)[1].split()[0])
+        pid = self.status()["hosts"][0]["pid"]
+
+        def state():
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return file.read().rsplit(")", 1)[1].split()[0]
+        self.wait(lambda: state() == "T", "its process is stopped")  # a moment after it has been told to
         stalled = self.begin("run", "0", "echo late")
         self.assertEqual(0, self.lab("run", "1", "true")[0])  # the other runs
         self.assertEqual(("late\n", ""), stalled.communicate(timeout=BOUND_SECONDS))
