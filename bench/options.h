@@ -33,6 +33,7 @@ struct Options {
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;      // of the followers' loops
   base::IdleStrategy leader_idle = base::IdleStrategy::kSpin;  // of the loop that measures
   rsm::TransportKind transport = rsm::TransportKind::kShm;
+  // NOLINTBEGIN(readability-redundant-member-init): g++ warns of members without, where others are named
   std::string device = {};  // verbs; empty: the only one. By DPDK: the driver, such as net_af_packet
   rsm::PortKind port = rsm::PortKind::kSocket;  // udp
   std::size_t payload_bytes = 1400;             // udp: of a datagram
@@ -40,6 +41,7 @@ struct Options {
   std::uint64_t block_commits = 0;  // commands that end a block; 0: its share of `seconds`, or as it says
   std::string hgrm_path = {};       // empty: none
   std::string json_path = {};       // empty: none, "-": stdout
+  // NOLINTEND(readability-redundant-member-init)
 };
 
 }  // namespace gaios::bench

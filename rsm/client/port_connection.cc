@@ -258,7 +258,9 @@ void PortConnection::RespondToChange(Replica& replica, const RequestHeader& head
                                      std::span<const std::byte> command) {
   ResponseHeader response;
   response.request = header.request;
-  const paxos::ChangeRefusal refusal = replica.ChangeMembership(*paxos::DecodeConfigurationChange(command));
+  const std::optional<paxos::ConfigurationChange> change = paxos::DecodeConfigurationChange(command);
+  GAIOS_CHECK(change.has_value(), "a request that is none was refused before");
+  const paxos::ChangeRefusal refusal = replica.ChangeMembership(*change);
   response.status = refusal == paxos::ChangeRefusal::kNone        ? ResponseStatus::kBegun
                     : refusal == paxos::ChangeRefusal::kNotLeader ? ResponseStatus::kNotLeader
                                                                   : ResponseStatus::kRefused;

@@ -105,7 +105,7 @@ void Donor::Run() {
       return;
     }
     // In turn, so that neither kind keeps the other waiting.
-    if (waited[1].revents != 0) {
+    if (options_.visitors != nullptr && waited[1].revents != 0) {
       if (std::optional<VisitorQueue::Visitor> visitor = options_.visitors->Take(); visitor.has_value()) {
         ServeVisitor(*std::move(visitor));
       }
@@ -194,7 +194,7 @@ absl::Status Donor::Give(TransferStream& stream, const TransferRequest& request)
   }
   absl::StatusOr<std::unique_ptr<SnapshotReader>> kept = Kept(request.at_least);
   for (int attempt = 0; !kept.ok() && attempt < kAttempts; ++attempt) {
-    const absl::Status taken = Ask(stream, request.at_least);
+    absl::Status taken = Ask(stream, request.at_least);
     if (absl::IsCancelled(taken) || absl::IsUnavailable(taken) || absl::IsDeadlineExceeded(taken)) {
       return taken;
     }
@@ -234,7 +234,7 @@ bool Donor::OperatorWaits() const {
 
 absl::Status Donor::GiveLast(TransferStream& stream, const TransferRequest& request) {
   SetOperator(stream.socket());
-  const absl::Status taken = Ask(stream, request.at_least);
+  absl::Status taken = Ask(stream, request.at_least);
   SetOperator(-1);
   if (absl::IsCancelled(taken)) {
     return taken;

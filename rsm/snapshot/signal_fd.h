@@ -35,6 +35,7 @@ class SignalFd {
   }
   void Clear() const {
     std::uint64_t count = 0;
+    // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): it does not block
     while (::read(fd_.get(), &count, sizeof(count)) < 0 && errno == EINTR) {
     }
   }

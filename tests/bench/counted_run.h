@@ -124,6 +124,7 @@ class CountedGroup {
 };
 
 // Callgrind is told the names of these two: they stay functions.
+// NOLINTBEGIN(clang-diagnostic-unknown-attributes): of g++, which they are counted with
 [[gnu::noipa]] inline void MeasureCommits(ProductTarget& target, std::size_t commands) {
   for (std::size_t i = 0; i < commands; ++i) {
     while (!target.Propose()) {
@@ -142,6 +143,7 @@ template <typename Floor>
     }
   }
 }
+// NOLINTEND(clang-diagnostic-unknown-attributes)
 
 // Runs both in turn, each for so many commands, and prints how long they took, as JSON. A floor has `void
 // Write()` and `bool Done()`, and `void Settle()`, which is not counted. Returns the exit code of a program.

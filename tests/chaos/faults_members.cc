@@ -118,13 +118,13 @@ bool Faults::BeginChange(FaultKind kind) {
   const std::string id = absl::StrCat(change.removed.value_or(change.added.value_or(0)));
   arguments.insert(arguments.end(), {"--id", id});
   if (kind == FaultKind::kReplace) {
-    arguments.insert(arguments.end(), {"--with", absl::StrCat(*change.added)});
+    arguments.insert(arguments.end(), {"--with", absl::StrCat(change.added.value_or(0))});
   }
   if (change.added.has_value()) {
     Start(*change.added);
   }
   Note(absl::StrCat(FaultName(kind), " ", id,
-                    kind == FaultKind::kReplace ? absl::StrCat(" by ", *change.added) : ""));
+                    kind == FaultKind::kReplace ? absl::StrCat(" by ", change.added.value_or(0)) : ""));
   change.process = cli::StartGaios(arguments, group_.scratch().Path("members.log"));
   change_ = std::move(change);
   return true;

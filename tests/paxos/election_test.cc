@@ -104,7 +104,7 @@ TEST_F(ElectionTest, TheOwnPauseIsNobodysSilence) {
   Run(30 * kMs);  // to look once more
   EXPECT_FALSE(Asked());
   Beat();
-  EXPECT_EQ(election_.silence_limit(), 3 * 85 * kMs)
+  EXPECT_EQ(election_.silence_limit(), TimeNs{3} * 85 * kMs)
       << "of 480 ms that went by it saw 80, and a heartbeat's length";
   Run(300 * kMs);
   EXPECT_TRUE(Asked());

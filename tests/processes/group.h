@@ -66,6 +66,7 @@ struct GroupSettings {
   bool start = true;  // the replicas, not only the group
   rsm::TransportKind transport = rsm::TransportKind::kShm;
   bool network_clients = false;  // it serves them
+  // NOLINTBEGIN(readability-redundant-member-init): g++ warns of members without, where others are named
   // Where replicas are on hosts of their own: lines of the config for one, and what goes in front of its
   // command.
   std::function<std::string(std::size_t)> addresses = {};
@@ -74,6 +75,7 @@ struct GroupSettings {
   std::vector<int> priorities = {};
   // Of which program a replica is a process the next time it is started; null: gaios.
   std::function<std::string(std::size_t)> program = {};
+  // NOLINTEND(readability-redundant-member-init)
 };
 // The text of a config. `extra` goes before the replicas.
 [[nodiscard]] std::string ConfigText(const std::string& directory, const GroupSettings& settings,

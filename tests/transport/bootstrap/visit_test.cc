@@ -60,6 +60,15 @@ class VisitTest : public BootstrapTest {
     Close(id);
     return free;
   }
+  // Opens `id`, which knows where `other` is and is not known to it. Where it listens.
+  std::uint16_t OpenAcquaintance(std::uint8_t id, std::uint8_t other) {
+    BootstrapOptions options = Alone(id);
+    options.listen_port = FreePort(id);
+    options.own_address = AddressOf(options.listen_port);
+    options.peers = {{ReplicaId(other), "127.0.0.1", end(other).bootstrap->port()}};
+    Open(options);
+    return options.listen_port;
+  }
   using Gone = absl::StatusOr<std::unique_ptr<SecureStream>>;
   // Goes from a thread of its own, while the ends are polled.
   Gone Go(const Visit& visit, const Patience& patience = kPatient, const std::string& key_file = "") {
@@ -246,11 +255,7 @@ TEST_F(VisitTest, OneThatNoConfigNamesIsDialledWhereTheLogSays) {
 
 TEST_F(VisitTest, OneOfHigherIdIntroducesItselfToThoseWhoDoNotKnowIt) {
   Open(Alone(0));
-  BootstrapOptions options = Alone(5);
-  options.listen_port = FreePort(5);
-  options.own_address = AddressOf(options.listen_port);
-  options.peers = {{ReplicaId(0), "127.0.0.1", end(0).bootstrap->port()}};
-  Open(options);
+  OpenAcquaintance(5, 0);
   Settle();
   EXPECT_FALSE(end(0).Up(5)) << "only one that is not dialled for long says a word";
   EXPECT_TRUE(PollUntilAdvancing(10 * kMs, [&] { return end(0).Up(5) && end(5).Up(0); }));
@@ -260,16 +265,12 @@ TEST_F(VisitTest, OneOfHigherIdIntroducesItselfToThoseWhoDoNotKnowIt) {
 
 TEST_F(VisitTest, AnAddressBookThatStillKnowsNothingTakesNothingAway) {
   Open(Alone(0));
-  BootstrapOptions options = Alone(5);
-  options.listen_port = FreePort(5);
-  options.own_address = AddressOf(options.listen_port);
-  options.peers = {{ReplicaId(0), "127.0.0.1", end(0).bootstrap->port()}};
-  Open(options);
+  const std::uint16_t port = OpenAcquaintance(5, 0);
   ASSERT_TRUE(PollUntilAdvancing(10 * kMs, [&] { return end(0).Up(5) && end(5).Up(0); }));
   Close(5);
   end(0).bootstrap->SetAddress(ReplicaId(5), "", 0);
   BootstrapOptions silent = Alone(5, 2);  // knows of nobody to whom it could introduce itself
-  silent.listen_port = options.listen_port;
+  silent.listen_port = port;
   Open(silent);
   EXPECT_TRUE(PollUntilAdvancing(kMs, [&] { return end(0).Up(5) && end(5).Up(0); }));
 }

@@ -8,7 +8,9 @@
 #include <cstring>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -195,39 +197,63 @@ TEST(NetworkClients, AreForgottenAfterASilenceAndComeBack) {
   EXPECT_EQ(client->counters().sessions_opened, 1U);
 }
 
+// A client of the test's own: it asks what it likes, and does not take out what comes.
+class OwnClient {
+ public:
+  explicit OwnClient(NetworkGroup& group)
+      : group_(group),
+        met_(group.Meet(0)),
+        request_memory_(met_.request_ring_bytes),
+        response_memory_(met_.response_ring_bytes),
+        stream_(NetworkKind::kRequests,
+                {.out_indexes = &requests_,
+                 .out = request_memory_,
+                 .in_indexes = &responses_,
+                 .in = response_memory_},
+                met_.terms, std::move(met_.seal), group.group.clock().NowNs()),
+        writer_(requests_, request_memory_) {}
+
+  // Whether there was room for it.
+  bool Ask(const RequestHeader& header, std::span<const std::byte> command = {}) {
+    std::byte* const place = writer_.Claim(sizeof(header) + command.size());
+    if (place != nullptr) {
+      std::memcpy(place, &header, sizeof(header));
+      std::ranges::copy(command, place + sizeof(header));
+      writer_.Commit();
+    }
+    (void)stream_.SendDue(*met_.port, met_.replica, group_.group.clock().NowNs());
+    met_.port->Flush();
+    return place != nullptr;
+  }
+
+ private:
+  NetworkGroup& group_;
+  Met met_;
+  RingIndexes requests_;
+  RingIndexes responses_;
+  std::vector<std::byte> request_memory_;
+  std::vector<std::byte> response_memory_;
+  RingStream stream_;
+  RingWriter writer_;
+};
+
 TEST(NetworkClients, OneThatNeverReadsStopsItselfOnly) {
   NetworkGroup group({.response_ring_bytes = std::size_t{64} << 10});
   Answers answers;
-  Met met = group.Meet(0);
-  // A client of the test's own: it asks and does not take out what comes.
-  RingIndexes requests;
-  RingIndexes responses;
-  std::vector<std::byte> request_memory(met.request_ring_bytes);
-  std::vector<std::byte> response_memory(met.response_ring_bytes);
-  RingStream stream(
-      NetworkKind::kRequests,
-      {.out_indexes = &requests, .out = request_memory, .in_indexes = &responses, .in = response_memory},
-      met.terms, std::move(met.seal), group.group.clock().NowNs());
-  RingWriter writer(requests, request_memory);
+  OwnClient greedy(group);
   std::uint64_t asked = 0;
-  const auto greedy = [&] {
+  const auto ask = [&] {
     RequestHeader header;
     header.request = asked + 1;
     header.kind = RequestKind::kMembers;
-    if (std::byte* const place = writer.Claim(sizeof(header)); place != nullptr) {
-      std::memcpy(place, &header, sizeof(header));
-      writer.Commit();
-      ++asked;
-    }
-    (void)stream.SendDue(*met.port, met.replica, group.group.clock().NowNs());
-    met.port->Flush();
+    asked += greedy.Ask(header) ? 1U : 0U;
   };
   const auto client = group.NewClient();
   for (std::uint64_t tag = 1; tag <= 200; ++tag) {
-    greedy();
+    ask();
     ASSERT_EQ(client->Submit(Bytes("one"), tag), Submitted::kSubmitted);
     ASSERT_TRUE(group.Run(*client, answers, [&] {
-      greedy();
+      ask();
       return client->outstanding() == 0;
     }));
   }
@@ -311,16 +337,7 @@ TEST(NetworkClients, OneThatAsksForWhatIsAnOperatorsIsClosedAndNothingComesOfIt)
        {RequestKind::kHandOver, RequestKind::kChangeMembership, RequestKind::kDrain}) {
     NetworkGroup group({});
     Answers answers;
-    Met met = group.Meet(0);
-    RingIndexes requests;
-    RingIndexes responses;
-    std::vector<std::byte> request_memory(met.request_ring_bytes);
-    std::vector<std::byte> response_memory(met.response_ring_bytes);
-    RingStream stream(
-        NetworkKind::kRequests,
-        {.out_indexes = &requests, .out = request_memory, .in_indexes = &responses, .in = response_memory},
-        met.terms, std::move(met.seal), group.group.clock().NowNs());
-    RingWriter writer(requests, request_memory);
+    OwnClient asking(group);
     std::array<std::byte, paxos::kConfigurationChangeBytes> change;
     paxos::EncodeConfigurationChange({.kind = paxos::ConfigurationChange::Kind::kAddLearner,
                                       .replica = paxos::ReplicaId(5),
@@ -329,14 +346,9 @@ TEST(NetworkClients, OneThatAsksForWhatIsAnOperatorsIsClosedAndNothingComesOfIt)
     RequestHeader header;
     header.request = 1;
     header.kind = kind;
-    const std::size_t command = kind == RequestKind::kChangeMembership ? change.size() : 0;
-    std::byte* const place = writer.Claim(sizeof(header) + command);
-    ASSERT_NE(place, nullptr);
-    std::memcpy(place, &header, sizeof(header));
-    std::memcpy(place + sizeof(header), change.data(), command);
-    writer.Commit();
-    (void)stream.SendDue(*met.port, met.replica, group.group.clock().NowNs());
-    met.port->Flush();
+    const bool changes = kind == RequestKind::kChangeMembership;
+    ASSERT_TRUE(
+        asking.Ask(header, changes ? std::span<const std::byte>(change) : std::span<const std::byte>()));
     const auto client = group.NewClient();
     ASSERT_EQ(client->Submit(Bytes("one"), 1), Submitted::kSubmitted);
     ASSERT_TRUE(group.Run(*client, answers, [&] { return client->outstanding() == 0; }));
