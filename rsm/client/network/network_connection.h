@@ -41,7 +41,7 @@ class NetworkConnection final : public ClientConnection, private transport::udp:
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
   // Null unless it is connected.
   [[nodiscard]] const RingStream* stream() const {
-    return rings_ == nullptr ? nullptr : &rings_->stream.value();
+    return rings_ != nullptr && rings_->stream.has_value() ? &*rings_->stream : nullptr;
   }
 
  private:

@@ -119,7 +119,7 @@ TEST_F(Hosts, GiveEachOtherWhatTheyHave) {
   const Fetcher::Result result = Fetch({ReplicaId(0)});
   ASSERT_TRUE(result.fetched) << result.failures[0].status;
   EXPECT_TRUE(ReadWhole(target_) == ReadWhole(OptionsOf(0).snapshot_path));
-  EXPECT_EQ(host->donor().counters().given, 1U);
+  ExpectCount(host->donor(), &DonorCounters::given, 1);
 }
 
 TEST_F(Hosts, HaveOneTakenForAnother) {
@@ -175,7 +175,7 @@ TEST_F(Hosts, WhoseSnapshotIsDamagedOrWhoAreNotThereAreLeftForTheNext) {
   EXPECT_NE(result.failures[1].status.message().find("nobody listens"), absl::string_view::npos)
       << result.failures[1].status;
   EXPECT_EQ(result.resumed_at, 2U) << "two chunks came from the first";
-  EXPECT_EQ(first->donor().counters().damaged, 1U);
+  ExpectCount(first->donor(), &DonorCounters::damaged, 1);
 }
 
 TEST_F(Hosts, CutOffWhoDoesNotTakeWhatItIsGivenAndServeTheNext) {
@@ -266,7 +266,7 @@ TEST_F(Hosts, TellWhoJoinsWhichGroupItIsAndWhatItBeganWith) {
     EXPECT_GE(start->incarnation.value(), kFirstLearnerIncarnation) << "it does not vote";
     EXPECT_EQ(JoinGroup(joins, ReplicaId(1), credentials).code(), absl::StatusCode::kAlreadyExists);
   }
-  EXPECT_EQ(host->donor().counters().joined, 3U);
+  ExpectCount(host->donor(), &DonorCounters::joined, 3);
   // Of another epoch than its config says.
   joins.directory = directory_.PathOf("other");
   joins.epoch = 2;

@@ -71,6 +71,15 @@ class Donors : public ::testing::Test {
     return Fetch(std::move(sources), at_least, [] {});
   }
 
+  // A donor counts when it is done, which whoever it gave to may know before. For ever, if it never comes to
+  // that.
+  static void ExpectCount(const Donor& donor, std::uint64_t DonorCounters::* counter, std::uint64_t count) {
+    while (donor.counters().*counter < count) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(donor.counters().*counter, count);
+  }
+
   ScratchDirectory directory_;
   const std::string target_ = directory_.PathOf("target");
   std::unique_ptr<Fetcher> fetcher_ =

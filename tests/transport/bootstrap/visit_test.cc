@@ -48,6 +48,9 @@ class Hall final : public VisitorHandler {
 
 class VisitTest : public BootstrapTest {
  protected:
+  [[nodiscard]] static SocketAddress AddressAt(std::uint16_t port) {
+    return ParseAddress("127.0.0.1", port).value();  // NOLINT(bugprone-unchecked-optional-access): it is one
+  }
   [[nodiscard]] std::shared_ptr<TlsContext> ContextOf(const std::string& key_file) const {
     Credentials credentials;
     credentials.key_file = key_file;
@@ -74,7 +77,7 @@ class VisitTest : public BootstrapTest {
   Gone Go(const Visit& visit, const Patience& patience = kPatient, const std::string& key_file = "") {
     std::future<Gone> going = std::async(std::launch::async, [&] {
       return SecureStream::Go(ContextOf(key_file.empty() ? key_file_ : key_file),
-                              *ParseAddress("127.0.0.1", end(1).bootstrap->port()), visit, patience);
+                              AddressAt(end(1).bootstrap->port()), visit, patience);
     });
     EXPECT_TRUE(
         PollUntil([&] { return going.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }));
@@ -181,7 +184,7 @@ TEST_F(VisitTest, OneThatGoesWhereNobodyIsHearsSo) {
   OpenHost();
   const std::uint16_t port = end(1).bootstrap->port();
   Close(1);
-  const Gone gone = SecureStream::Go(ContextOf(key_file_), *ParseAddress("127.0.0.1", port),
+  const Gone gone = SecureStream::Go(ContextOf(key_file_), AddressAt(port),
                                      Wanting(VisitPurpose::kSnapshot), kPatient);
   EXPECT_EQ(gone.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(gone.status().message()), HasSubstr(AddressOf(port)));

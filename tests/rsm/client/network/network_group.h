@@ -78,6 +78,7 @@ class NetworkGroup {
 
   [[nodiscard]] std::unique_ptr<Client> NewClient(std::size_t max_command_bytes = std::size_t{4} << 10) {
     std::vector<std::unique_ptr<ClientConnection>> connections;
+    connections.reserve(group.replicas.size());
     for (std::size_t i = 0; i < group.replicas.size(); ++i) {
       connections.push_back(
           std::make_unique<NetworkConnection>(std::make_unique<Handshake>(*this, i), group.clock()));
