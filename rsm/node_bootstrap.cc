@@ -10,21 +10,24 @@
 namespace gaios::rsm {
 namespace {
 
-transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
+transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config, LinkPath path,
                                                    const NodeTransportOptions& options) {
   transport::bootstrap::BootstrapOptions bootstrap;
   for (const ReplicaConfig& replica : config.replicas) {
+    const MeetingPlace place = MeetingPlaceOf(config, replica, path);
     if (replica.id == options.self) {
-      bootstrap.listen_address = replica.address;
-      bootstrap.listen_port = replica.port;
-      bootstrap.own_address = AddressText(replica.address, replica.port);
+      bootstrap.listen_address = place.address;
+      bootstrap.listen_port = place.port;
+      bootstrap.own_address = AddressText(place.address, place.port);
     } else {
-      bootstrap.peers.push_back({replica.id, replica.address, replica.port});
+      bootstrap.peers.push_back({replica.id, place.address, place.port});
     }
   }
   bootstrap.credentials = CredentialsOf(config);
   bootstrap.began_with = options.fixed_members ? 0 : options.replicas;
-  bootstrap.visitors = options.network == nullptr ? nullptr : &options.network->visitors();
+  // They come to `address`, which is that of the first of these.
+  const bool first = path == (config.Has(LinkPath::kVerbs) ? LinkPath::kVerbs : LinkPath::kUdp);
+  bootstrap.visitors = options.network == nullptr || !first ? nullptr : &options.network->visitors();
   bootstrap.cluster = config.group;
   bootstrap.group = options.group;
   bootstrap.group_name = options.group_name;
@@ -38,15 +41,15 @@ transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> OpenPeerChannel(
-    const Config& config, const NodeTransportOptions& options) {
+    const Config& config, LinkPath path, const NodeTransportOptions& options) {
   absl::StatusOr<std::unique_ptr<transport::bootstrap::Bootstrap>> bootstrap =
-      transport::bootstrap::Bootstrap::Open(BootstrapOf(config, options));
+      transport::bootstrap::Bootstrap::Open(BootstrapOf(config, path, options));
   if (!bootstrap.ok()) {
     return bootstrap.status();
   }
   return std::make_unique<transport::bootstrap::BootstrapChannel>(
       *std::move(bootstrap),
-      options.network == nullptr || options.fixed_members ? nullptr : &options.network->addresses());
+      options.network == nullptr || options.fixed_members ? nullptr : &options.network->addresses(path));
 }
 
 void CountChannel(const transport::bootstrap::ChannelCounters& channel, TransportCounters& all) {

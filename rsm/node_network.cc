@@ -49,14 +49,18 @@ NodeNetwork::NodeNetwork(const Config& config, ReplicaId self, paxos::GroupId gr
       tls_(std::move(tls)),
       visitors_(std::move(visitors)) {
   for (const ReplicaConfig& replica : config.replicas) {
-    by_config_.at(replica.id.value()) = {.address = replica.address, .port = replica.port, .expelled = {}};
+    const std::size_t id = replica.id.value();
+    first_.by_config.at(id) = {.address = replica.address, .port = replica.port, .expelled = {}};
+    second_.by_config.at(id) = {.address = replica.udp2_address, .port = replica.udp2_port, .expelled = {}};
   }
-  told_ = by_config_;
-  book_.Set(told_);
+  for (Places* const places : {&first_, &second_}) {
+    places->told = places->by_config;
+    places->book.Set(places->told);
+  }
 }
 
 std::unique_ptr<DonorRoute> NodeNetwork::MakeRoute() const {
-  return std::make_unique<NetworkRoute>(tls_, book_, self_, group_, cluster_);
+  return std::make_unique<NetworkRoute>(tls_, first_.book, self_, group_, cluster_);
 }
 
 void NodeNetwork::Look(const Replica& replica) {
@@ -81,20 +85,26 @@ void NodeNetwork::Look(const Replica& replica) {
     }
   }
   configuration_ = now;
+  Tell(replica, first_, true);
+  Tell(replica, second_, false);
+}
+
+void NodeNetwork::Tell(const Replica& replica, Places& places, bool log_says_where) {
   transport::bootstrap::AddressBookEntries entries;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    entries[i] = EntryOf(replica, i);
+    entries[i] = EntryOf(replica, i, places.by_config[i], log_says_where);
   }
-  if (entries != told_) {
-    told_ = entries;
-    book_.Set(told_);
+  if (entries != places.told) {
+    places.told = entries;
+    places.book.Set(entries);
   }
 }
 
-AddressBookEntry NodeNetwork::EntryOf(const Replica& replica, std::size_t i) const {
+AddressBookEntry NodeNetwork::EntryOf(const Replica& replica, std::size_t i, AddressBookEntry by_config,
+                                      bool log_says_where) const {
   const ReplicaId id(static_cast<std::uint8_t>(i));
-  AddressBookEntry entry = by_config_[i];
-  if (const paxos::Address& address = configuration_.AddressOf(id); !address.none()) {
+  AddressBookEntry entry = std::move(by_config);
+  if (const paxos::Address& address = configuration_.AddressOf(id); log_says_where && !address.none()) {
     const auto [host, port] = ParseAddressText(address.text());
     if (port != 0) {
       entry.address = host;

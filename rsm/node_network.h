@@ -35,7 +35,11 @@ class NodeNetwork {
   NodeNetwork(const NodeNetwork&) = delete;
   NodeNetwork& operator=(const NodeNetwork&) = delete;
 
-  [[nodiscard]] const transport::bootstrap::AddressBook& addresses() const { return book_; }
+  // Where replicas meet for a path. What the log says is where they meet for the first network, by `address`;
+  // for the path "udp2" the config alone says it, and the log who was removed.
+  [[nodiscard]] const transport::bootstrap::AddressBook& addresses(LinkPath path) const {
+    return path == LinkPath::kUdp2 ? second_.book : first_.book;
+  }
   [[nodiscard]] VisitorQueue& visitors() { return *visitors_; }
   // Must not outlive the network.
   [[nodiscard]] std::unique_ptr<DonorRoute> MakeRoute() const;
@@ -50,8 +54,17 @@ class NodeNetwork {
  private:
   NodeNetwork(const Config& config, paxos::ReplicaId self, paxos::GroupId group,
               std::shared_ptr<transport::bootstrap::TlsContext> tls, std::unique_ptr<VisitorQueue> visitors);
+  // One network of those by which replicas meet.
+  struct Places {
+    transport::bootstrap::AddressBookEntries by_config;
+    transport::bootstrap::AddressBookEntries told;
+    transport::bootstrap::AddressBook book;
+  };
   void Look(const Replica& replica);
-  [[nodiscard]] transport::bootstrap::AddressBookEntry EntryOf(const Replica& replica, std::size_t i) const;
+  void Tell(const Replica& replica, Places& places, bool log_says_where);
+  [[nodiscard]] transport::bootstrap::AddressBookEntry EntryOf(
+      const Replica& replica, std::size_t i, transport::bootstrap::AddressBookEntry by_config,
+      bool log_says_where) const;
 
   const paxos::ReplicaId self_;
   const paxos::GroupId group_;
@@ -59,9 +72,8 @@ class NodeNetwork {
   const std::uint64_t farewell_ns_;  // a replica that is removed is talked to for so long, to hear of it
   const std::shared_ptr<transport::bootstrap::TlsContext> tls_;
   const std::unique_ptr<VisitorQueue> visitors_;
-  transport::bootstrap::AddressBookEntries by_config_;
-  transport::bootstrap::AddressBookEntries told_;
-  transport::bootstrap::AddressBook book_;
+  Places first_;
+  Places second_;
 
   paxos::Configuration configuration_;                                // as it was known at the last look
   std::array<paxos::Incarnation, paxos::kMaxReplicas> left_as_ = {};  // who is no longer in it, as what life

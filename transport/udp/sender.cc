@@ -12,7 +12,7 @@ void Sender::Restart() {
   }
   cumulative_ = last_ = offered_ = 0;
   orders_ = newest_ = 0;
-  in_flight_ = lost_ = 0;
+  in_flight_ = lost_ = probes_ = 0;
   rtt_.Progress();
 }
 
@@ -70,7 +70,8 @@ const Piece* Sender::Next(PostedQueue& posted, std::uint64_t now_ns) {
   if (offered_ != 0) {
     return &At(offered_);
   }
-  if (in_flight_ >= window_.size() || !window_.Paced(now_ns, rtt_.smoothed_ns())) {
+  const bool room = in_flight_ < window_.size() || (probes_ != 0 && lost_ != 0);
+  if (!room || !window_.Paced(now_ns, rtt_.smoothed_ns())) {
     return nullptr;
   }
   if (lost_ == 0) {
@@ -102,6 +103,7 @@ void Sender::Sent(std::uint64_t now_ns) {
   piece.state = Piece::State::kInFlight;
   --lost_;
   ++in_flight_;
+  probes_ -= probes_ == 0 ? 0 : 1;
   offered_ = 0;
   window_.OnSent();
   ++counters_.sent;
@@ -167,6 +169,7 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
   }
   rtt_.Progress();
   window_.OnAcked(taken);
+  probes_ = 0;
   progress_ns_ = now_ns;
   timer_ns_ = now_ns + rtt_.timeout_ns();
   return true;
@@ -196,14 +199,14 @@ void Sender::RunTimer(std::uint64_t now_ns) {
   rtt_.BackOff();
   window_.OnTimeout();
   timer_ns_ = now_ns + rtt_.timeout_ns();
-  std::uint32_t probes = 0;
-  for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_ && probes < kProbes; ++sequence) {
+  probes_ = 0;
+  for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_ && probes_ < kProbes; ++sequence) {
     Piece& piece = At(sequence);
     if (piece.state == Piece::State::kInFlight) {
       piece.state = Piece::State::kLost;
       --in_flight_;
       ++lost_;
-      ++probes;
+      ++probes_;
     }
   }
 }

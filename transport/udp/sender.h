@@ -77,7 +77,8 @@ class Sender {
  private:
   // A piece counts as lost when this many that were sent later have been taken.
   static constexpr std::uint64_t kReordering = 3;
-  // So many are sent again at a timeout; what comes back for them tells of the rest.
+  // So many are sent again at a timeout, whatever the window is by then; what comes back for them tells of
+  // the rest.
   static constexpr std::uint32_t kProbes = 2;
 
   [[nodiscard]] Piece& At(std::uint64_t sequence) { return pieces_[sequence % kWindow]; }
@@ -95,7 +96,8 @@ class Sender {
   std::uint64_t orders_ = 0;   // sendings
   std::uint64_t newest_ = 0;   // the latest sending of which the piece was taken
   std::uint32_t in_flight_ = 0;
-  std::uint32_t lost_ = 0;  // pieces that wait to be sent again, or for the first time
+  std::uint32_t lost_ = 0;    // pieces that wait to be sent again, or for the first time
+  std::uint32_t probes_ = 0;  // of these, what a timeout wants sent though the window is full
   std::uint64_t progress_ns_ = 0;
   std::uint64_t timer_ns_ = 0;
   std::array<Piece, kWindow> pieces_;

@@ -130,6 +130,22 @@ TEST_F(SenderTest, ATimeoutSendsTheOldestAgainAndWaitsLongerEachTime) {
   EXPECT_EQ(sender_->stalled_since_ns(), 1000U);
 }
 
+// All of them have arrived, and the acknowledgement has not: the window is smaller than what is under way, and
+// is not to be waited for.
+TEST_F(SenderTest, ATimeoutSendsTheOldestAgainHoweverMuchIsUnderWay) {
+  Write(0, 24'000);
+  ASSERT_EQ(SendAll().size(), 24U);
+  std::uint64_t waited_ns = kShortestNs;
+  for (int round = 0; round < 4; ++round) {
+    now_ns_ += waited_ns;
+    sender_->RunTimer(now_ns_);
+    EXPECT_EQ(SendAll(), (std::vector<std::uint64_t>{1, 2})) << round;
+    waited_ns *= 2;
+  }
+  EXPECT_TRUE(Ack(24));
+  EXPECT_FALSE(sender_->busy());
+}
+
 TEST_F(SenderTest, AnAcknowledgementOfWhatWasNeverSentChangesNothing) {
   Write(0, 1000);
   (void)SendAll();
