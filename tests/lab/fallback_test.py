@@ -10,7 +10,7 @@ import machines
 class FallbackTest(group.GroupLab):
     def test_a_leaders_host_dies_while_udp_carries_the_writes(self):
         self.make_group(links=group.TWO_PATHS)
-        self.load(range(self.HOSTS))
+        self.load(range(self.HOSTS), more=group.LIGHT)
         self.await_paths("verbs")
         self.cut_rdma()
         leader, _ = self.await_paths("udp-socket")
@@ -19,7 +19,7 @@ class FallbackTest(group.GroupLab):
 
     def test_one_host_whose_rdma_is_cut(self):
         leader = self.make_group(links=group.TWO_PATHS)
-        self.load(range(self.HOSTS))
+        self.load(range(self.HOSTS), more=group.LIGHT)
         for cut in (self.others(leader)[0], leader):
             with self.subTest("the leader's" if cut == leader else "a follower's"):
                 self.await_paths("verbs")
@@ -33,7 +33,7 @@ class FallbackTest(group.GroupLab):
     def test_a_group_that_begins_without_rdma(self):
         self.cut_rdma()
         self.make_group(links=group.TWO_PATHS)
-        self.load(range(self.HOSTS))
+        self.load(range(self.HOSTS), more=group.LIGHT)
         leader, _ = self.await_paths("udp-socket")
         self.await_acknowledged(leader)
         self.wait(lambda: "does not answer by RDMA" in self.log(leader), f"it says so: {self.log(leader)}")
