@@ -171,6 +171,8 @@ struct MeetingPlace {
   std::string address;
   std::uint16_t port = 0;
 };
+// Whether that is the replica's `address`: of one path it is.
+[[nodiscard]] bool MeetsAtAddress(const Config& config, LinkPath path);
 [[nodiscard]] MeetingPlace MeetingPlaceOf(const Config& config, const ReplicaConfig& replica, LinkPath path);
 
 // `name` stands for the file in errors. Errors are InvalidArgument.

@@ -91,14 +91,18 @@ std::string_view LinkPathName(LinkPath path) {
   return "unknown";
 }
 
+bool MeetsAtAddress(const Config& config, LinkPath path) {
+  return path == (config.Has(LinkPath::kVerbs) ? LinkPath::kVerbs : LinkPath::kUdp);
+}
+
 MeetingPlace MeetingPlaceOf(const Config& config, const ReplicaConfig& replica, LinkPath path) {
   if (path == LinkPath::kUdp2) {
     return {.address = replica.udp2_address, .port = replica.udp2_port};
   }
-  if (path == LinkPath::kUdp && config.Has(LinkPath::kVerbs)) {
-    return {.address = replica.udp_address, .port = replica.udp_port};
+  if (MeetsAtAddress(config, path)) {
+    return {.address = replica.address, .port = replica.port};
   }
-  return {.address = replica.address, .port = replica.port};
+  return {.address = replica.udp_address, .port = replica.udp_port};
 }
 
 void ReadTransport(Section& top, Config& config) {

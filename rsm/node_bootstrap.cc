@@ -25,9 +25,7 @@ transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config, LinkPat
   }
   bootstrap.credentials = CredentialsOf(config);
   bootstrap.began_with = options.fixed_members ? 0 : options.replicas;
-  // They come to `address`, which is that of the first of these.
-  const bool first = path == (config.Has(LinkPath::kVerbs) ? LinkPath::kVerbs : LinkPath::kUdp);
-  bootstrap.visitors = options.network == nullptr || !first ? nullptr : &options.network->visitors();
+  bootstrap.visitors = options.network == nullptr ? nullptr : &options.network->visitors();
   bootstrap.cluster = config.group;
   bootstrap.group = options.group;
   bootstrap.group_name = options.group_name;

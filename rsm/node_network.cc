@@ -47,20 +47,32 @@ NodeNetwork::NodeNetwork(const Config& config, ReplicaId self, paxos::GroupId gr
       cluster_(config.group),
       farewell_ns_(2 * config.suspect_timeout_ns),
       tls_(std::move(tls)),
-      visitors_(std::move(visitors)) {
-  for (const ReplicaConfig& replica : config.replicas) {
-    const std::size_t id = replica.id.value();
-    first_.by_config.at(id) = {.address = replica.address, .port = replica.port, .expelled = {}};
-    second_.by_config.at(id) = {.address = replica.udp2_address, .port = replica.udp2_port, .expelled = {}};
+      visitors_(std::move(visitors)),
+      paths_(config.paths) {
+  if (paths_.empty()) {
+    paths_.push_back(config.Has(LinkPath::kVerbs) ? LinkPath::kVerbs : LinkPath::kUdp);
   }
-  for (Places* const places : {&first_, &second_}) {
-    places->told = places->by_config;
-    places->book.Set(places->told);
+  for (const LinkPath path : kLinkPaths) {
+    if (config.Has(path)) {
+      Places& places = places_.at(static_cast<std::size_t>(path));
+      places.in_log = MeetsAtAddress(config, path);
+      for (const ReplicaConfig& replica : config.replicas) {
+        const MeetingPlace place = MeetingPlaceOf(config, replica, path);
+        places.by_config.at(replica.id.value()) = {
+            .address = place.address, .port = place.port, .expelled = {}};
+      }
+      places.told = places.by_config;
+      places.book.Set(places.told);
+    }
   }
 }
 
 std::unique_ptr<DonorRoute> NodeNetwork::MakeRoute() const {
-  return std::make_unique<NetworkRoute>(tls_, first_.book, self_, group_, cluster_);
+  std::vector<const transport::bootstrap::AddressBook*> books;
+  for (const LinkPath path : paths_) {
+    books.push_back(&addresses(path));
+  }
+  return std::make_unique<NetworkRoute>(tls_, std::move(books), self_, group_, cluster_);
 }
 
 void NodeNetwork::Look(const Replica& replica) {
@@ -85,14 +97,15 @@ void NodeNetwork::Look(const Replica& replica) {
     }
   }
   configuration_ = now;
-  Tell(replica, first_, true);
-  Tell(replica, second_, false);
+  for (const LinkPath path : paths_) {
+    Tell(replica, places_.at(static_cast<std::size_t>(path)));
+  }
 }
 
-void NodeNetwork::Tell(const Replica& replica, Places& places, bool log_says_where) {
+void NodeNetwork::Tell(const Replica& replica, Places& places) {
   transport::bootstrap::AddressBookEntries entries;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    entries[i] = EntryOf(replica, i, places.by_config[i], log_says_where);
+    entries[i] = EntryOf(replica, places, i);
   }
   if (entries != places.told) {
     places.told = entries;
@@ -100,11 +113,10 @@ void NodeNetwork::Tell(const Replica& replica, Places& places, bool log_says_whe
   }
 }
 
-AddressBookEntry NodeNetwork::EntryOf(const Replica& replica, std::size_t i, AddressBookEntry by_config,
-                                      bool log_says_where) const {
+AddressBookEntry NodeNetwork::EntryOf(const Replica& replica, const Places& places, std::size_t i) const {
   const ReplicaId id(static_cast<std::uint8_t>(i));
-  AddressBookEntry entry = std::move(by_config);
-  if (const paxos::Address& address = configuration_.AddressOf(id); log_says_where && !address.none()) {
+  AddressBookEntry entry = places.by_config[i];
+  if (const paxos::Address& address = configuration_.AddressOf(id); places.in_log && !address.none()) {
     const auto [host, port] = ParseAddressText(address.text());
     if (port != 0) {
       entry.address = host;

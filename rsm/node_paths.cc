@@ -154,8 +154,8 @@ absl::Status OfPath(LinkPath path, const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenPaths(const Config& config,
                                                          const NodeTransportOptions& options,
                                                          transport::shm::IdLock lock) {
-  absl::StatusOr<base::Memory> ring = base::Memory::Create(
-      config.Has(LinkPath::kVerbs) ? SharedLogBytes(config) : config.capacity_bytes);
+  absl::StatusOr<base::Memory> ring =
+      base::Memory::Create(config.Has(LinkPath::kVerbs) ? SharedLogBytes(config) : config.capacity_bytes);
   if (!ring.ok()) {
     return ring.status();
   }

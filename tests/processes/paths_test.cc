@@ -200,7 +200,7 @@ TEST(PathsConfig, TheDoctorTellsOfEachPath) {
                                     HasSubstr("when that is down, UDP over kernel sockets"),
                                     HasSubstr("127.0.1.1 port 17401"), HasSubstr("up to 1000 bytes")));
   const std::string elsewhere = group.scratch().Write(
-      "elsewhere.toml", absl::StrReplaceAll(ReadText(group.config_path()), {{"127.0.1.", "192.0.2."}}));
+      "elsewhere.toml", absl::StrReplaceAll(ReadText(group.config_path()), {{"127.0.1.", "198.51.100."}}));
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"doctor"}, std::vector<std::string>{"replica", "--id", "0"}}) {
     std::vector<std::string> arguments = command;

@@ -51,6 +51,7 @@ class NodeNetworkTest : public ::testing::Test {
     Config config;
     config.group = "harbour";
     config.transport = TransportKind::kUdp;
+    config.paths = {LinkPath::kUdp, LinkPath::kUdp2};
     config.credentials.key_file = directory_.PathOf("cluster.key");
     WriteWhole(config.credentials.key_file,
                "00112233445566778899aabbccddeeff0123456789abcdef0123456789ABCDEF\n");
@@ -124,9 +125,7 @@ TEST_F(NodeNetworkTest, TheConfigSaysUntilTheLogDoes) {
 }
 
 TEST_F(NodeNetworkTest, OfTheSecondNetworkTheConfigSaysAllButWhoWasRemoved) {
-  const auto entry = [this](std::size_t id) {
-    return network_->addresses(LinkPath::kUdp2).Current().at(id);
-  };
+  const auto entry = [this](std::size_t id) { return network_->addresses(LinkPath::kUdp2).Current().at(id); };
   ASSERT_TRUE(Change(ConfigurationChange::Kind::kMove, 2, "10.0.9.3:7500"));
   EXPECT_TRUE(BecomesKnownAt(2, "10.0.9.3", 7500));
   EXPECT_EQ(entry(2).address, "10.1.0.3");

@@ -122,7 +122,8 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
   }
   plan.deed_gap_ns = random.Between(10, 60) * kMs;
   plan.commits = profile.commits;
-  if (profile.preferences) {
+  plan.preferences = profile.preferences;
+  if (plan.preferences) {
     for (std::uint8_t& priority : plan.protocol.priorities) {
       priority = static_cast<std::uint8_t>(random.Below(4));
     }

@@ -38,6 +38,7 @@ struct Plan {
   std::array<std::uint32_t, kDeeds> weights = {};
   std::uint64_t deed_gap_ns = 0;  // mean
   std::uint64_t commits = 1000;
+  bool preferences = false;  // some are to lead rather than others
 
   // `replicas`, those that the group begins with, 0: drawn too.
   [[nodiscard]] static Plan Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas);

@@ -17,7 +17,9 @@ constexpr std::uint64_t kSafetyLimitNs = 60'000 * kMs;  // after that the run en
 constexpr std::uint64_t kShortestNs = 500 * kMs;
 constexpr std::uint64_t kForceAgainNs = 500 * kMs;
 constexpr std::uint64_t kLivenessLimitNs = 30'000 * kMs;
-constexpr std::uint64_t kSettleNs = 20 * kMs;  // for what was under way to land
+constexpr std::uint64_t kSettleNs = 20 * kMs;           // for what was under way to land
+constexpr std::uint64_t kPreferLimitNs = 60'000 * kMs;  // longer than one that has failed often is waited for
+constexpr std::uint64_t kRestNs = 2'000 * kMs;
 constexpr std::uint64_t kLastCommits = 20;
 constexpr std::uint32_t kMaxOrders = 1024;
 
@@ -281,6 +283,34 @@ void Simulation::RunLively() {
   if (!RunUntil([this] { return AllIdle() && AllVote() && Converged(All()); }, kLivenessLimitNs)) {
     Fail("liveness: the replicas do not come to the same state at the end:" + WhatIs());
     return;
+  }
+  if (plan_.preferences) {
+    ComeToRest();
+  }
+}
+
+// Whether nobody who may lead goes before the leader by its priority.
+bool Simulation::PreferredLeads() const {
+  const std::optional<ReplicaId> leader = group_.leader();
+  if (!leader.has_value()) {
+    return false;
+  }
+  const auto priority = [this](ReplicaId id) {
+    return group_.core(id).drained() ? 0 : plan_.protocol.priorities.at(id.value());
+  };
+  return std::ranges::all_of(All(), [&](ReplicaId id) { return priority(id) <= priority(*leader); });
+}
+
+// Where nothing fails who leads is at last who is to, and stays that.
+void Simulation::ComeToRest() {
+  if (!RunUntil([this] { return PreferredLeads(); }, kPreferLimitNs)) {
+    Fail("liveness: one that is preferred to the leader does not come to lead:" + WhatIs());
+    return;
+  }
+  const std::uint64_t changes = group_.leader_changes();
+  static_cast<void>(RunUntil([] { return false; }, kRestNs));
+  if (group_.leader_changes() != changes) {
+    Fail("liveness: the leader changes again though it is the preferred one:" + WhatIs());
   }
 }
 

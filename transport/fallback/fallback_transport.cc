@@ -202,6 +202,16 @@ void FallbackTransport::Abandon(ReplicaId peer) {
 
 // ---- which path
 
+std::size_t FallbackTransport::path(ReplicaId peer) const {
+  const Link& link = links_[peer.value()];
+  for (std::size_t path = 0; path < paths_.size() && !Usable(link, link.last); ++path) {
+    if (Usable(link, path)) {
+      return path;
+    }
+  }
+  return link.last;
+}
+
 void FallbackTransport::Bind(Link& link, ReplicaId peer, std::size_t path) {
   link.bound = path;
   if (paths_[path].gauge != nullptr) {

@@ -114,8 +114,8 @@ class FallbackTransport final : public Transport {
   [[nodiscard]] std::optional<Grant> effective_grant() const {
     return grant_pending_ == 0 ? std::optional(granted_) : std::nullopt;
   }
-  // The path that carries the writes to a peer, or carried them last; the best at first.
-  [[nodiscard]] std::size_t path(ReplicaId peer) const { return links_[peer.value()].last; }
+  // The path that carries the writes to a peer, or carried them last; when that is down, the best that is up.
+  [[nodiscard]] std::size_t path(ReplicaId peer) const;
   // Whether a path has a link to that peer, as it lives now.
   [[nodiscard]] bool up(ReplicaId peer, std::size_t path) const { return Usable(links_[peer.value()], path); }
   // How often that has changed, by reason, over all peers; and for one peer.
