@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bench/benchmarks.h"
+#include "bench/dpdk_network.h"
 #include "bench/empty_machine.h"
 #include "bench/environment.h"
 #include "bench/group.h"
@@ -12,6 +13,7 @@
 #include "bench/signals.h"
 #include "bench/targets.h"
 #include "bench/transports.h"
+#include "bench/udp.h"
 
 namespace gaios::bench {
 namespace {
@@ -200,6 +202,11 @@ absl::Status RunFailover(const Options& options) {
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();
   const base::TscClock clock;
+  if (options.port == rsm::PortKind::kDpdk) {
+    if (absl::Status status = EnterDpdkNetwork(options.replicas, options.payload_bytes); !status.ok()) {
+      return status;
+    }
+  }
   std::array<std::vector<double>, 6> parts;
   std::uint64_t asked = 0;
   std::uint64_t begun = 0;
@@ -219,6 +226,12 @@ absl::Status RunFailover(const Options& options) {
   }
   Json report;
   report["benchmark"] = "failover";
+  report["transport"] = options.transport == rsm::TransportKind::kUdp
+                            ? UdpName(options)
+                            : rsm::TransportKindName(options.transport);
+  if (options.port == rsm::PortKind::kDpdk) {
+    report["driver"] = options.device;
+  }
   report["replicas"] = options.replicas;
   report["trials"] = options.trials;
   const std::array<const char*, 5> names = {"detect", "fence", "recover", "first_commit", "total"};
