@@ -18,7 +18,9 @@
 namespace gaios::bench {
 namespace {
 
+// Where each waits for a datagram and for processes that may sleep, fewer are as good.
 constexpr std::uint64_t kCommandsBeforeKill = 20'000;
+constexpr std::uint64_t kDatagramCommandsBeforeKill = 2'000;
 
 // What a replica tells the process that does the killing.
 struct alignas(base::kCacheLineBytes) ReplicaWord {
@@ -32,7 +34,7 @@ struct Page {
   std::array<ReplicaWord, paxos::kMaxReplicas> replicas;
 };
 
-constexpr char kWarm = 'w';       // has committed kCommandsBeforeKill as the first leader
+constexpr char kWarm = 'w';       // has committed its commands as the first leader
 constexpr char kTakenOver = 't';  // has committed a first command as the second
 
 bool AllInSync(const rsm::Replica& leader, std::size_t replicas) {
@@ -64,6 +66,8 @@ absl::Status RunReplica(const Options& options, const rsm::Config& config, const
   base::Idle idle(options.idle);
   CompletionCount completions;
   const std::vector<std::byte> command(options.size_bytes);
+  const std::uint64_t warm =
+      options.transport == rsm::TransportKind::kShm ? kCommandsBeforeKill : kDatagramCommandsBeforeKill;
   std::uint64_t committed = 0;
   for (;;) {
     bool active = false;
@@ -87,8 +91,7 @@ absl::Status RunReplica(const Options& options, const rsm::Config& config, const
           return absl::InternalError("the pipe to the parent is gone");
         }
       }
-      if (committed == kCommandsBeforeKill && replica.core().failover().leader_last_alive_ns == 0 &&
-          !signals.Send(kWarm)) {
+      if (committed == warm && replica.core().failover().leader_last_alive_ns == 0 && !signals.Send(kWarm)) {
         return absl::InternalError("the pipe to the parent is gone");
       }
     }

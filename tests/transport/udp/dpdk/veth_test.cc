@@ -124,6 +124,23 @@ TEST_F(VethTest, OverAfXdp) {
   EXPECT_THAT(dpdk->Ask("exchange " + At('b') + " 1 1472 13"), StartsWith("ok"));
 }
 
+TEST_F(VethTest, AfXdpTakesPacketsOfNearlyAPageAndNoLongerOnes) {
+  if (!HasXdpSockets()) {
+    GTEST_SKIP() << kNoXdpSockets;
+  }
+  {
+    const Veth veth(3'424);
+    const auto one = veth.Dpdk('a', "", "net_af_xdp0");
+    const auto other = veth.Dpdk('b', "", "net_af_xdp0");
+    ASSERT_THAT(one->opened(), StartsWith("open max_payload=3396"));
+    EXPECT_EQ(other->Ask("echo on"), "ok");
+    EXPECT_THAT(one->Ask("exchange " + At('b') + " 1 3396 61"), StartsWith("ok"));
+  }
+  const Veth veth(3'425);
+  EXPECT_THAT(veth.Dpdk('a', "", "net_af_xdp0")->opened(),
+              HasSubstr("net_af_xdp takes packets of 3424 bytes at most, and the MTU is 3425"));
+}
+
 // ---- ARP
 
 TEST_F(VethTest, WhileNobodyAnswersForAnAddressDatagramsAreUnreachable) {
