@@ -73,8 +73,8 @@ const Piece* Sender::Next(PostedQueue& posted, std::uint64_t now_ns) {
   }
   // After a timeout more may be under way than the window, which has shrunk, lets out. All of it can be lost:
   // if what asks after it waited for room, nothing would ever make any.
-  const bool probing = probes_ != 0 && lost_ != 0;
-  if (!probing && (in_flight_ >= window_.size() || !window_.Paced(now_ns, rtt_.smoothed_ns()))) {
+  const bool room = in_flight_ < window_.size() || (probes_ != 0 && lost_ != 0);
+  if (!room || !window_.Paced(now_ns, rtt_.smoothed_ns())) {
     return nullptr;
   }
   if (lost_ == 0) {
@@ -106,7 +106,7 @@ void Sender::Sent(std::uint64_t now_ns) {
   piece.state = Piece::State::kInFlight;
   --lost_;
   ++in_flight_;
-  probes_ -= probes_ != 0 ? 1 : 0;
+  probes_ -= probes_ == 0 ? 0 : 1;
   offered_ = 0;
   window_.OnSent();
   ++counters_.sent;
@@ -181,6 +181,7 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
   }
   rtt_.Progress();
   window_.OnAcked(taken);
+  probes_ = 0;
   progress_ns_ = now_ns;
   timer_ns_ = now_ns + rtt_.timeout_ns();
   return true;
@@ -213,17 +214,16 @@ void Sender::RunTimer(std::uint64_t now_ns) {
   timed_out_ns_ = now_ns;
   timed_out_last_ = last_;
   timed_out_order_ = orders_;
-  std::uint32_t probes = 0;
-  for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_ && probes < kProbes; ++sequence) {
+  probes_ = 0;
+  for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_ && probes_ < kProbes; ++sequence) {
     Piece& piece = At(sequence);
     if (piece.state == Piece::State::kInFlight) {
       piece.state = Piece::State::kLost;
       --in_flight_;
       ++lost_;
-      ++probes;
+      ++probes_;
     }
   }
-  probes_ = kProbes;
 }
 
 }  // namespace gaios::transport::udp

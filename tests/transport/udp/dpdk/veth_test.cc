@@ -260,6 +260,33 @@ TEST_F(VethTest, HugepagesAreRequiredOrTheUserIsToldWhatIsMissing) {
   }
 }
 
+// ---- flow rules
+
+TEST_F(VethTest, ADriverWithoutFlowRulesIsSaidToHaveNone) {
+  const Veth veth;
+  EXPECT_THAT(veth.Dpdk('a', "flow_rules=require")->opened(),
+              StartsWith("FAILED_PRECONDITION: flow rules are required, and the driver takes none: "));
+  const auto agent = veth.Dpdk('a', "hugepages=never");
+  EXPECT_THAT(agent->opened(), StartsWith("open"));
+  EXPECT_EQ(agent->Ask("notices"), "") << "the kernel has its frames anyway";
+}
+
+// A driver of DPDK that knows rules, and makes them by a part of the kernel that not every kernel has: it
+// finds a rule good, and then may refuse it. Either way the port works.
+TEST_F(VethTest, ADriverThatKnowsFlowRulesAndMayRefuseThemLate) {
+  const Veth veth;
+  AgentProcess dpdk(veth.Name('a'), "device=net_tap0 address=10.9.0.1 port=7000 hugepages=never");
+  ASSERT_THAT(dpdk.opened(), StartsWith("open"));
+  EXPECT_THAT(dpdk.Ask("notices"),
+              ::testing::AnyOf(HasSubstr("the card is DPDK's alone"), HasSubstr("shared with the kernel")));
+  veth.Ip('a', "link set dtap0 address 02:00:00:00:00:09");  // it has begun with that of the port
+  veth.Ip('a', "addr add 10.9.0.9/24 dev dtap0");
+  AgentProcess kernel(veth.Name('a'), "address=10.9.0.9 port=7000 mtu=1500");
+  ASSERT_THAT(kernel.opened(), StartsWith("open"));
+  EXPECT_EQ(dpdk.Ask("echo on"), "ok");
+  EXPECT_THAT(kernel.Ask("exchange 10.9.0.1 7000 1 1400 61"), StartsWith("ok"));
+}
+
 // ---- faults in the run
 
 TEST_F(VethTest, AnInterfaceSetDownAndUpAgain) {
