@@ -129,6 +129,15 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
     }
     plan.protocol.preferred_after_ns = random.Between(20, 400) * kMs;
   }
+  if (profile.two_paths) {
+    plan.world.move_log = false;
+    plan.world.at_once_per_mille = 0;
+    transport::fallback::FallbackOptions fallback;
+    fallback.stall_timeout_ns = plan.protocol.suspect_timeout_ns / random.Between(3, 6);
+    fallback.settle_ns = random.Between(5, 200) * kMs;
+    fallback.max_settle_ns = 8 * fallback.settle_ns;
+    plan.fallback = fallback;
+  }
   return plan;
 }
 
@@ -141,7 +150,10 @@ std::string Plan::Describe() const {
       world.torn_writes ? absl::StrCat("torn at multiples of ", world.tear_bytes, " bytes") : "whole",
       ", completed early ", world.early_completion_per_mille, ", late ", world.late_completion_per_mille,
       ", stray ", world.stray_per_mille, ", at once ", world.at_once_per_mille, " in 1000, fences up to ",
-      world.max_fence_ns, " ns, suspicion after ", protocol.suspect_timeout_ns, " ns");
+      world.max_fence_ns, " ns, suspicion after ", protocol.suspect_timeout_ns, " ns",
+      fallback.has_value() ? absl::StrCat(", two paths, given up after ", fallback->stall_timeout_ns,
+                                          " ns, gone back to after ", fallback->settle_ns, " ns")
+                           : "");
 }
 
 }  // namespace gaios::sim

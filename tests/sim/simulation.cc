@@ -38,6 +38,7 @@ GroupOptions GroupOptionsOf(const Plan& plan, const Sabotage& sabotage) {
   options.world = plan.world;
   options.voters = plan.voters;
   options.protocol = plan.protocol;
+  options.fallback = plan.fallback;
   options.hash_interval_commands = plan.hash_interval_commands;
   options.clock_gain_ppm = plan.clock_gain_ppm;
   options.clock_origin_ns = plan.clock_origin_ns;
@@ -104,13 +105,12 @@ Outcome Simulation::Run() {
 // -------------------------------------------------------------------------------------------------------------
 
 void Simulation::Step(std::uint64_t limit_ns) {
-  transport::sim::World& world = group_.world();
   std::uint64_t next_ns = std::min({group_.NextNs(), mail_.NextNs(), injector_.NextNs(), limit_ns});
   for (const Client& client : clients_) {
     next_ns = std::min(next_ns, client.NextNs());
   }
-  world.AdvanceTo(std::max(next_ns, world.now_ns()));
-  const std::uint64_t now_ns = world.now_ns();
+  group_.AdvanceTo(std::max(next_ns, group_.world().now_ns()));
+  const std::uint64_t now_ns = group_.world().now_ns();
   if (injector_.NextNs() <= now_ns) {
     injector_.Step();
   }
@@ -345,7 +345,7 @@ void Simulation::Judge() {
 
 void Simulation::CountFaults() {
   FaultCounts& faults = outcome_.faults;
-  const transport::sim::WorldCounters& counters = group_.world().counters();
+  const transport::sim::WorldCounters counters = group_.counters();
   faults.Add(FaultKind::kMessageDropped, counters.messages_dropped);
   faults.Add(FaultKind::kMessageDuplicated, counters.messages_duplicated);
   faults.Add(FaultKind::kMessageDelayed, counters.messages_held);
@@ -361,6 +361,8 @@ void Simulation::CountFaults() {
   faults.Add(FaultKind::kWriteFenced, counters.writes_fenced);
   faults.Add(FaultKind::kFenceSlow, counters.slow_fences);
   faults.Add(FaultKind::kPathSwitch, group_.path_switches());
+  faults.Add(FaultKind::kPathChanged, group_.path_changes());
+  faults.Add(FaultKind::kWriteTooLate, counters.strays_fenced);
   faults.Add(FaultKind::kClientMessageLost, mail_.lost());
   faults.Add(FaultKind::kClientMessageDuplicated, mail_.duplicated());
   faults.Add(FaultKind::kCommandRetried, agreed_.retried());

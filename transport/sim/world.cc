@@ -17,12 +17,40 @@ constexpr std::size_t kAlignment = 64;
 
 }  // namespace
 
-World::World(const WorldOptions& options)
+void WorldCounters::Add(const WorldCounters& other) {
+  messages_dropped += other.messages_dropped;
+  messages_duplicated += other.messages_duplicated;
+  messages_overtaken += other.messages_overtaken;
+  messages_held += other.messages_held;
+  writes_torn += other.writes_torn;
+  writes_out_of_order += other.writes_out_of_order;
+  writes_held += other.writes_held;
+  writes_fenced += other.writes_fenced;
+  writes_lost += other.writes_lost;
+  writes_stray += other.writes_stray;
+  strays_fenced += other.strays_fenced;
+  writes_at_once += other.writes_at_once;
+  completed_late += other.completed_late;
+  completed_early += other.completed_early;
+  slow_fences += other.slow_fences;
+  paths_broken += other.paths_broken;
+}
+
+World::World(const WorldOptions& options, World* memory_of)
     : options_(options),
+      memory_of_(memory_of),
       nodes_(options.replicas),
       links_(options.replicas * options.replicas),
       random_(options.seed) {
   GAIOS_CHECK(options.min_delay_ns <= options.max_delay_ns, "delays the wrong way round");
+  if (memory_of != nullptr) {
+    GAIOS_CHECK(!options.move_log && !memory_of->options_.move_log,
+                "a log that two ways lead to stays where it is");
+    GAIOS_CHECK(options.capacity_bytes == memory_of->options_.capacity_bytes &&
+                    options.replicas == memory_of->options_.replicas && memory_of->other_way_ == nullptr,
+                "another way leads to the same logs");
+    memory_of->other_way_ = this;
+  }
   for (std::size_t i = 0; i < options.replicas; ++i) {
     Start(ReplicaId(static_cast<std::uint8_t>(i)));
   }
@@ -75,8 +103,12 @@ void World::Start(ReplicaId id) {
   started.alive = true;
   started.incarnation = next;
   started.control.incarnation = next;
-  started.log = Allocate();
-  started.spare = Allocate();
+  if (memory_of_ == nullptr) {
+    started.log = Allocate();
+    started.spare = Allocate();
+  } else {
+    started.log.base = memory_of_->node(id).log.base;
+  }
   started.endpoint = std::make_unique<Endpoint>(*this, id);
   Touch(id);
 }
@@ -394,6 +426,8 @@ void World::LandWrite(Operation& operation, Range piece) {
       counters_.writes_stray += operation.stray ? 1U : 0U;
       SettleBelow(node(operation.to), operation, piece);
       ShowPiece(operation, piece);
+    } else if (operation.stray && owner.alive && owner.incarnation == operation.acceptor) {
+      ++counters_.strays_fenced;
     }
     return;
   }
@@ -465,21 +499,31 @@ void World::Settle(Node& owner) {
 }
 
 std::optional<AlignedCopy> World::LogToBe(ReplicaId id) const {
+  std::optional<AlignedCopy> copy;
+  AddWhatComes(id, copy);
+  if (other_way_ != nullptr) {
+    other_way_->AddWhatComes(id, copy);
+  }
+  return copy;
+}
+
+void World::AddWhatComes(ReplicaId id, std::optional<AlignedCopy>& copy) const {
   const Node& owner = node(id);
   const auto to_come = [&owner](const OperationPtr& operation) {
     return !operation->pieces.empty() && operation->grant == owner.effective;
   };
   if (std::ranges::none_of(owner.settled, to_come)) {
-    return std::nullopt;
+    return;
   }
-  AlignedCopy copy = Allocate();
-  std::memcpy(copy.base, owner.log.base, options_.capacity_bytes);
+  if (!copy.has_value()) {
+    copy = Allocate();
+    std::memcpy(copy->base, owner.log.base, options_.capacity_bytes);
+  }
   for (const OperationPtr& operation : owner.settled) {
     for (const Range& piece : operation->pieces) {
-      CopyIn(copy.base, operation->bytes.data() + (piece.from - operation->range.from), piece.from, piece);
+      CopyIn(copy->base, operation->bytes.data() + (piece.from - operation->range.from), piece.from, piece);
     }
   }
-  return copy;
 }
 
 void World::TakeRead(Operation& operation, Range piece) {

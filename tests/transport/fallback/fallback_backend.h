@@ -21,6 +21,19 @@
 
 namespace gaios::transport::fallback {
 
+// Tells what a UdpTransport knows of its ways.
+class UdpGauge final : public PathGauge {
+ public:
+  explicit UdpGauge(const udp::UdpTransport& transport) : transport_(transport) {}
+  [[nodiscard]] PathReading Read(ReplicaId peer) const override {
+    const udp::UdpLinkState link = transport_.link_state(peer);
+    return {.sent = link.pieces_sent, .lost = link.pieces_lost, .progress = link.progress};
+  }
+
+ private:
+  const udp::UdpTransport& transport_;
+};
+
 struct FallbackBackendOptions {
   std::array<udp::Faults, 2> faults = {};
   // Of each path, while it is cut: nothing passes, and no connection is made.
@@ -44,6 +57,10 @@ class FallbackBackend final : public conformance::Backend {
   [[nodiscard]] udp::UdpTransport& path(ReplicaId id, std::size_t path) {
     return *lives_[id.value()].paths[path];
   }
+  // Of what a replica sends by that path from now on.
+  void SetFaults(ReplicaId id, std::size_t path, const udp::Faults& faults) {
+    lives_[id.value()].ports[path]->SetFaults(faults);
+  }
   // Of two replicas: from now on nothing passes by that path, or everything again.
   void Cut(std::size_t path, ReplicaId a, ReplicaId b);
   void Heal(std::size_t path, ReplicaId a, ReplicaId b);
@@ -59,6 +76,8 @@ class FallbackBackend final : public conformance::Backend {
   struct Life {
     base::Memory ring;
     std::array<std::unique_ptr<udp::UdpTransport>, kPaths> paths;
+    std::array<udp::FaultyPort*, kPaths> ports = {};  // of the transports
+    std::array<std::unique_ptr<UdpGauge>, kPaths> gauges;
     std::unique_ptr<FallbackTransport> transport;
     std::unique_ptr<conformance::LocalEndpoint> endpoint;
   };
