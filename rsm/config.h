@@ -95,6 +95,7 @@ struct DpdkConfig {
   std::string gateway;            // to other networks, IPv4 and numeric; empty: none
   std::uint16_t mtu = 0;          // 0: that of the interface; 1,500 for a card
   std::string hugepages = "if_free";
+  std::string flow_rules = "if_supported";  // by which a card is shared with the kernel
 };
 
 // [clients], of the network, for all replicas alike. With every transport.

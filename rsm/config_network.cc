@@ -22,8 +22,9 @@ constexpr auto kVerbsKeys = std::to_array<std::string_view>(
 constexpr auto kUdpKeys = std::to_array<std::string_view>({"payload_bytes", "authenticate", "port"});
 constexpr auto kPorts = std::to_array<std::string_view>({"socket", "dpdk"});
 constexpr auto kDpdkKeys =
-    std::to_array<std::string_view>({"device", "prefix_bits", "gateway", "mtu", "hugepages"});
+    std::to_array<std::string_view>({"device", "prefix_bits", "gateway", "mtu", "hugepages", "flow_rules"});
 constexpr auto kHugepages = std::to_array<std::string_view>({"if_free", "require", "never"});
+constexpr auto kFlowRules = std::to_array<std::string_view>({"if_supported", "require", "never"});
 // Of IPv4 and UDP, in front of what a datagram carries.
 constexpr std::size_t kHeaderBytes = 28;
 constexpr auto kClientsKeys = std::to_array<std::string_view>({"max", "payload_bytes", "silence_timeout_ms"});
@@ -168,6 +169,13 @@ void ReadDpdk(Section& top, Section& dpdk, Config& config) {
     if (std::find(kHugepages.begin(), kHugepages.end(), config.dpdk.hugepages) == kHugepages.end()) {
       dpdk.FailAt("hugepages",
                   absl::StrCat("is \"", config.dpdk.hugepages, "\"; known are ", Listed(kHugepages)));
+    }
+  }
+  if (dpdk.Find("flow_rules") != nullptr) {
+    config.dpdk.flow_rules = dpdk.RequiredText("flow_rules");
+    if (std::find(kFlowRules.begin(), kFlowRules.end(), config.dpdk.flow_rules) == kFlowRules.end()) {
+      dpdk.FailAt("flow_rules",
+                  absl::StrCat("is \"", config.dpdk.flow_rules, "\"; known are ", Listed(kFlowRules)));
     }
   }
 }

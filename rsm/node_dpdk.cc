@@ -38,6 +38,12 @@ dpdk::Hugepages HugepagesOf(const Config& config) {
                                             : dpdk::Hugepages::kIfFree;
 }
 
+dpdk::FlowRules FlowRulesOf(const Config& config) {
+  return config.dpdk.flow_rules == "require" ? dpdk::FlowRules::kRequire
+         : config.dpdk.flow_rules == "never" ? dpdk::FlowRules::kNever
+                                             : dpdk::FlowRules::kIfSupported;
+}
+
 dpdk::DpdkOptions OptionsOf(const Config& config) {
   dpdk::DpdkOptions options;
   options.device = config.dpdk.device;
@@ -46,6 +52,7 @@ dpdk::DpdkOptions OptionsOf(const Config& config) {
   options.mtu = config.dpdk.mtu;
   options.max_payload = config.udp.payload_bytes;
   options.hugepages = HugepagesOf(config);
+  options.flow_rules = FlowRulesOf(config);
   return options;
 }
 

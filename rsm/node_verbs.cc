@@ -132,7 +132,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   verbs.incarnation = options.incarnation;
   verbs.capacity = config.capacity_bytes;
   verbs.ring = options.ring;
-  verbs.replicas = config.replicas.size();
+  verbs.replicas = options.fixed_members ? config.replicas.size() : paxos::kMaxReplicas;
   verbs.clock = options.clock;
   verbs.ack_timeout = config.verbs.ack_timeout;
   verbs.retries = config.verbs.retries;

@@ -55,17 +55,16 @@ class GroupLab(machines.LabTest):
             self.start(host)
         return self.await_leader(range(self.HOSTS))
 
-    def place_group(self, capacity_bytes=1 << 20, state_machine="counter", links=ONE_PATH):
-        """As make_group, but for the replicas: start() starts each."""
+    def place_group(self, capacity_bytes=1 << 20, state_machine="counter", links=ONE_PATH, begins_with=None):
+        """As make_group, but for the replicas: start() starts each. The group may begin with the first few hosts alone."""
+        hosts = range(begins_with or self.HOSTS)
         here = os.path.join(os.environ["GAIOS_LAB_DIR"], "group")
         shutil.rmtree(here, ignore_errors=True)
         os.makedirs(here)
         key = os.path.join(here, "cluster.key")
         with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
             file.write(os.urandom(32).hex())
-        replicas = "".join(f'[[replica]]\nid = {host}\naddress = "{ADDRESS.format(10 + host)}"\n' +
-                           (f'udp_address = "{UDP_ADDRESS.format(10 + host)}"\n' if links == TWO_PATHS else "")
-                           for host in range(self.HOSTS))
+        replicas = "".join(self.section(host, links) for host in hosts)
         for name, directory, key_path in (("here.toml", os.path.join(here, "made"), key),
                                           ("group.toml", DIRECTORY, os.path.join(DIRECTORY, "cluster.key"))):
             with open(os.path.join(here, name), "w", encoding="utf-8") as file:
@@ -76,13 +75,24 @@ class GroupLab(machines.LabTest):
         self.assertEqual(0, made.returncode, made.stderr)
         for name in ("cluster.key", "group.toml"):
             shutil.copy(os.path.join(here, name), os.path.join(here, "made"))
-        for host in range(self.HOSTS):
-            shutil.rmtree(os.path.join(self.results[host], "made"), ignore_errors=True)
-            os.makedirs(os.path.join(self.results[host], "made"))
-            for name in ("group.id", f"replica-{host}.marker", "cluster.key", "group.toml"):
-                shutil.copy(os.path.join(here, "made", name), os.path.join(self.results[host], "made"))
-            self.run_in(host, f"rm -rf {DIRECTORY}; cp -r /run/results/made {DIRECTORY}; chown -R 0:0 {DIRECTORY}; "
-                              f"chmod 600 {DIRECTORY}/cluster.key; rm -f /run/results/load*")
+        for host in hosts:
+            self.place(host, ("group.id", f"replica-{host}.marker", "cluster.key", "group.toml"))
+
+    def place(self, host, names):
+        """Gives a host these files of the group that was made last."""
+        there = os.path.join(self.results[host], "made")
+        shutil.rmtree(there, ignore_errors=True)
+        os.makedirs(there)
+        for name in names:
+            shutil.copy(os.path.join(os.environ["GAIOS_LAB_DIR"], "group", "made", name), there)
+        self.run_in(host, f"rm -rf {DIRECTORY}; cp -r /run/results/made {DIRECTORY}; chown -R 0:0 {DIRECTORY}; "
+                          f"chmod 600 {DIRECTORY}/cluster.key; rm -f /run/results/load*")
+
+    @staticmethod
+    def section(host, links=ONE_PATH):
+        """What a config says of the replica of a host."""
+        return (f'[[replica]]\nid = {host}\naddress = "{ADDRESS.format(10 + host)}"\n' +
+                (f'udp_address = "{UDP_ADDRESS.format(10 + host)}"\n' if links == TWO_PATHS else ""))
 
     def start(self, host):
         self.run_in(host, f"setsid {GAIOS} replica --config {DIRECTORY}/group.toml --id {host} "

@@ -177,6 +177,7 @@ TEST(Config, EveryKeyOfDpdkIsRead) {
 prefix_bits = 16
 gateway = "10.0.255.254"
 hugepages = "never"
+flow_rules = "require"
 )",
                                                     "a.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -186,6 +187,7 @@ hugepages = "never"
   EXPECT_EQ(config->dpdk.prefix_bits, 16);
   EXPECT_EQ(config->dpdk.gateway, "10.0.255.254");
   EXPECT_EQ(config->dpdk.hugepages, "never");
+  EXPECT_EQ(config->dpdk.flow_rules, "require");
 }
 
 TEST(Config, DpdkNeedsNothingButItsDevice) {
@@ -195,6 +197,7 @@ TEST(Config, DpdkNeedsNothingButItsDevice) {
   EXPECT_EQ(config->dpdk.prefix_bits, 24);
   EXPECT_EQ(config->dpdk.gateway, "");
   EXPECT_EQ(config->dpdk.hugepages, "if_free");
+  EXPECT_EQ(config->dpdk.flow_rules, "if_supported");
 }
 
 TEST(Config, ReplicasOfEveryTransportMayServeClientsOfTheNetwork) {
@@ -458,6 +461,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"OtherHugepages",
               kDpdk + "hugepages = \"some\"\n",
               {":21: dpdk.hugepages is \"some\"", "if_free, require, never"}},
+        Wrong{"OtherFlowRules",
+              kDpdk + "flow_rules = \"yes\"\n",
+              {":21: dpdk.flow_rules is \"yes\"", "if_supported, require, never"}},
         Wrong{"UdpWithoutCredentials", With(kUdp, kCredentials, ""), {"credentials is missing"}},
         Wrong{"SixForDatagrams",
               With(kUdp, "udp_address = \"10.0.0.3:7402\"\n", ""),

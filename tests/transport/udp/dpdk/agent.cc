@@ -2,7 +2,8 @@
 //
 //   gaios-dpdk-agent [device=DEVICE] address=A.B.C.D port=N [mtu=N] [max_payload=N] [gateway=A.B.C.D]
 //   [prefix=NAME]
-//                    [hugepages=if_free|require|never] [second=DEVICE second_address=A.B.C.D] [spin=1]
+//                    [hugepages=if_free|require|never] [flow_rules=if_supported|require|never]
+//                    [second=DEVICE second_address=A.B.C.D] [spin=1]
 //
 // spin: it never yields, and looks at its input less often, as a replica that is measured would.
 // A second device is opened after the first, by the same process, and echoes what it gets. Without a device:
@@ -345,6 +346,9 @@ DpdkOptions OptionsOf(std::map<std::string, std::string>& given, Endpoint local,
   options.hugepages = given["hugepages"] == "require" ? Hugepages::kRequire
                       : given["hugepages"] == "never" ? Hugepages::kNever
                                                       : Hugepages::kIfFree;
+  options.flow_rules = given["flow_rules"] == "require" ? FlowRules::kRequire
+                       : given["flow_rules"] == "never" ? FlowRules::kNever
+                                                        : FlowRules::kIfSupported;
   options.link_check_interval_ns = kSecondNs / 1'000;
   options.clock = &clock;
   return options;
