@@ -79,13 +79,8 @@ SwitchedNetwork::SwitchedNetwork(std::size_t hosts)
   for (std::size_t host = 0; host < hosts; ++host) {
     const std::string name = Name(host);
     AddNamespace(name);
-    Run(absl::StrCat("ip -n ", name, " link add v0 type veth peer name p", host, " netns ", middle));
-    // Else the kernel leaves the checksums to the interface, and veth hands the frames on without.
-    Run(absl::StrCat("ip netns exec ", name, " ethtool -K v0 tx off >/dev/null"));
     Run(absl::StrCat("ip -n ", name, " link set lo up"));
-    Run(absl::StrCat("ip -n ", name, " addr add ", KernelAddress(host), "/24 dev v0"));
-    Run(absl::StrCat("ip -n ", middle, " link set p", host, " master b0 up"));
-    Up(host);
+    Attach(host);
   }
 }
 
@@ -118,6 +113,21 @@ void SwitchedNetwork::Down(std::size_t host) const {
 
 void SwitchedNetwork::Up(std::size_t host) const {
   Run(absl::StrCat("ip -n ", Name(host), " link set v0 up"));
+}
+
+void SwitchedNetwork::Attach(std::size_t host) const {
+  const std::string name = Name(host);
+  const std::string middle = base_ + "switch";
+  Run(absl::StrCat("ip -n ", name, " link add v0 type veth peer name p", host, " netns ", middle));
+  // Else the kernel leaves the checksums to the interface, and veth hands the frames on without.
+  Run(absl::StrCat("ip netns exec ", name, " ethtool -K v0 tx off >/dev/null"));
+  Run(absl::StrCat("ip -n ", name, " addr add ", KernelAddress(host), "/24 dev v0"));
+  Run(absl::StrCat("ip -n ", middle, " link set p", host, " master b0 up"));
+  Up(host);
+}
+
+void SwitchedNetwork::Remove(std::size_t host) const {
+  Run(absl::StrCat("ip -n ", Name(host), " link del v0"));
 }
 
 std::uint64_t SwitchedNetwork::KernelDatagrams(std::size_t host) const {

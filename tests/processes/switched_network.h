@@ -29,6 +29,9 @@ class SwitchedNetwork {
   // Takes the interface of a host down, and brings it back.
   void Down(std::size_t host) const;
   void Up(std::size_t host) const;
+  // Takes the interface out of the host, for good, and gives it another of that name and address.
+  void Remove(std::size_t host) const;
+  void Attach(std::size_t host) const;
   // Datagrams that the kernel of a host has sent and received as its own.
   [[nodiscard]] std::uint64_t KernelDatagrams(std::size_t host) const;
 
