@@ -229,9 +229,7 @@ absl::Status RunFailover(const Options& options) {
   }
   Json report;
   report["benchmark"] = "failover";
-  report["transport"] = options.transport == rsm::TransportKind::kUdp
-                            ? UdpName(options)
-                            : rsm::TransportKindName(options.transport);
+  report["transport"] = TransportName(options);
   if (options.port == rsm::PortKind::kDpdk) {
     report["driver"] = options.device;
   }
