@@ -13,7 +13,6 @@
 #include "bench/signals.h"
 #include "bench/targets.h"
 #include "bench/transports.h"
-#include "bench/udp.h"
 
 namespace gaios::bench {
 namespace {
