@@ -37,11 +37,16 @@ absl::StatusOr<rsm::NodePort> Open(const rsm::Config& config, const rsm::Replica
   return opened;
 }
 
+absl::StatusOr<rsm::NodePort> OpenForClients(const rsm::Config& /*config*/, const base::Clock& /*clock*/) {
+  return absl::UnimplementedError("a port that loses datagrams is for replicas");
+}
+
 absl::StatusOr<rsm::DeviceDescription> Describe(const rsm::Config& /*config*/) {
   return absl::UnimplementedError("a port that loses datagrams describes no device");
 }
 
-constexpr rsm::DpdkSupport kSupport = {.open = Open, .describe = Describe};
+constexpr rsm::DpdkSupport kSupport = {
+    .open = Open, .open_for_clients = OpenForClients, .describe = Describe};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 //   gaios-dpdk-agent [device=DEVICE] address=A.B.C.D port=N [mtu=N] [max_payload=N] [gateway=A.B.C.D]
 //   [prefix=NAME]
 //                    [hugepages=if_free|require|never] [flow_rules=if_supported|require|never]
+//                    [address_space_mib=N]   what the system gives this process
 //                    [second=DEVICE second_address=A.B.C.D] [spin=1]
 //
 // spin: it never yields, and looks at its input less often, as a replica that is measured would.
@@ -28,6 +29,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -361,6 +363,11 @@ int Run(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     const std::size_t equals = argument.find('=');
     given[argument.substr(0, equals)] = argument.substr(equals + 1);
+  }
+  if (!given["address_space_mib"].empty()) {
+    const rlim_t bytes = rlim_t{Number(given["address_space_mib"])} << 20U;
+    const rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+    GAIOS_CHECK(::setrlimit(RLIMIT_AS, &limit) == 0, "setrlimit failed");
   }
   const bool spin = given["spin"] == "1";
   const base::TscClock clock;

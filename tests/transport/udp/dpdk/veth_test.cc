@@ -242,6 +242,13 @@ TEST_F(VethTest, AnArgumentThatTheDriverDoesNotKnow) {
   EXPECT_THAT(agent.opened(), StartsWith("UNAVAILABLE: DPDK cannot open net_af_packet0"));
 }
 
+TEST_F(VethTest, WhatDpdkSaysWhenItCannotStartIsPassedOn) {
+  const Veth veth;
+  const auto agent = veth.Dpdk('a', "hugepages=never address_space_mib=100");
+  EXPECT_THAT(agent->opened(), StartsWith("UNAVAILABLE: DPDK did not start: "));
+  EXPECT_THAT(agent->opened(), HasSubstr("mend it and start anew"));
+}
+
 TEST_F(VethTest, HugepagesAreRequiredOrTheUserIsToldWhatIsMissing) {
   const Veth veth;
   std::uint64_t free = 0;
