@@ -1,6 +1,6 @@
 """A group whose links have two paths, RDMA and UDP, on three hosts between which RDMA alone is cut.
 
-Under load, and judged as in group.py. What of it is shown by every ./check is in short_test.py.
+Under load, and judged as in group.py.
 """
 
 import group
@@ -8,6 +8,28 @@ import machines
 
 
 class FallbackTest(group.GroupLab):
+    def test_rdma_is_cut_udp_goes_on_and_rdma_is_gone_back_to_once(self):
+        leader = self.make_group(links=group.TWO_PATHS)
+        self.load(range(self.HOSTS), more=group.LIGHT)
+        leader, before = self.await_paths("verbs", leader)
+        self.cut_rdma()
+        leader, by_udp = self.await_paths("udp-socket", leader)
+        self.await_acknowledged(leader)
+        for link in by_udp["links"]:
+            self.assertGreaterEqual(link["switches"], 1)
+            self.assertRegex(self.log(leader), f"link to replica {link['peer']}: from verbs to udp: .+")
+        self.heal_rdma()
+        leader, back = self.await_paths("verbs", leader)
+        self.await_acknowledged(leader)
+        for link in back["links"]:
+            self.assertRegex(self.log(leader), f"link to replica {link['peer']}: from udp to verbs: a better one is back")
+        later = self.replica(leader)
+        self.assertEqual([(link["path"], link["switches"]) for link in back["links"]],
+                         [(link["path"], link["switches"]) for link in later["links"]], self.log(leader))
+        print([said["commit"] for said in (before, by_udp, back, later)], flush=True)
+        self.end_of_load()
+        self.assert_same_state(range(self.HOSTS))
+
     def test_a_leaders_host_dies_while_udp_carries_the_writes(self):
         self.make_group(links=group.TWO_PATHS)
         self.load(range(self.HOSTS), more=group.LIGHT)
