@@ -1,4 +1,4 @@
-"""A group of real replicas on three hosts, over RDMA, for tests that do something to its hosts under load.
+"""A group of real replicas on three hosts, over RDMA unless a test says UDP, for tests that do something to its hosts under load.
 
 Clients reach the replica of their own host. Some run on every host, so wherever the leader is, somebody asks it. Hosts
 do not share a clock, so the history of each host's clients is judged by itself; that the replicas have run the same
@@ -24,6 +24,7 @@ JUDGE = os.path.join(paths.BIN, "gaios-linearizability")
 
 class GroupLab(machines.LabTest):
     HOSTS = 3
+    TRANSPORT = "verbs"
 
     def setUp(self):
         for host in range(self.HOSTS):
@@ -61,7 +62,7 @@ class GroupLab(machines.LabTest):
         for name, directory, key_path in (("here.toml", os.path.join(here, "made"), key),
                                           ("group.toml", DIRECTORY, os.path.join(DIRECTORY, "cluster.key"))):
             with open(os.path.join(here, name), "w", encoding="utf-8") as file:
-                file.write(f'group = "lab"\ntransport = "verbs"\ndirectory = "{directory}"\ncapacity_bytes = {capacity_bytes}\n'
+                file.write(f'group = "lab"\ntransport = "{self.TRANSPORT}"\ndirectory = "{directory}"\ncapacity_bytes = {capacity_bytes}\n'
                            f'state_machine = "{state_machine}"\nidle = "yield"\n{TIMING}'
                            f'[credentials]\nkey_file = "{key_path}"\n{replicas}')
         made = subprocess.run([GAIOS, "bootstrap", "--config", os.path.join(here, "here.toml")], capture_output=True, text=True)
