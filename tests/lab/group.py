@@ -25,6 +25,12 @@ JUDGE = os.path.join(paths.BIN, "gaios-linearizability")
 class GroupLab(machines.LabTest):
     HOSTS = 3
     TRANSPORT = "verbs"
+    SECTIONS = ""  # of the config, beside what every group has
+
+    def more_of(self, host):
+        """Lines of a replica in the config, beside what every one has."""
+        del host
+        return ""
 
     def setUp(self):
         for host in range(self.HOSTS):
@@ -58,13 +64,13 @@ class GroupLab(machines.LabTest):
         key = os.path.join(here, "cluster.key")
         with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
             file.write(os.urandom(32).hex())
-        replicas = "".join(f'[[replica]]\nid = {host}\naddress = "{ADDRESS.format(10 + host)}"\n' for host in range(self.HOSTS))
+        replicas = "".join(f'[[replica]]\nid = {host}\naddress = "{ADDRESS.format(10 + host)}"\n{self.more_of(host)}' for host in range(self.HOSTS))
         for name, directory, key_path in (("here.toml", os.path.join(here, "made"), key),
                                           ("group.toml", DIRECTORY, os.path.join(DIRECTORY, "cluster.key"))):
             with open(os.path.join(here, name), "w", encoding="utf-8") as file:
                 file.write(f'group = "lab"\ntransport = "{self.TRANSPORT}"\ndirectory = "{directory}"\ncapacity_bytes = {capacity_bytes}\n'
                            f'state_machine = "{state_machine}"\nidle = "yield"\n{TIMING}'
-                           f'[credentials]\nkey_file = "{key_path}"\n{replicas}')
+                           f'[credentials]\nkey_file = "{key_path}"\n{self.SECTIONS}{replicas}')
         made = subprocess.run([GAIOS, "bootstrap", "--config", os.path.join(here, "here.toml")], capture_output=True, text=True)
         self.assertEqual(0, made.returncode, made.stderr)
         for name in ("cluster.key", "group.toml"):

@@ -1,4 +1,4 @@
-"""A group over UDP on hosts of their own: the datagrams of kernel sockets between guests, whose leader's host dies or is cut off.
+"""A group over UDP on hosts of their own: the datagrams of kernel sockets between guests, or of DPDK, whose leader's host dies or is cut off.
 
 What a group does over RDMA there is in group_test.py and faults_test.py.
 """
@@ -32,6 +32,23 @@ class UdpTest(group.GroupLab):
 
     def test_the_host_of_a_leader_dies(self):
         self.kill_host_under_load(self.make_group())
+
+
+class DpdkTest(group.GroupLab):
+    """DPDK carries the datagrams, over the guests' interfaces: at addresses that their kernels do not have."""
+    TRANSPORT = "udp"
+    SECTIONS = '[udp]\nport = "dpdk"\n[dpdk]\ndevice = "net_af_packet0,iface=eth0,framecnt=256"\n'
+
+    def more_of(self, host):
+        return f'udp_address = "{group.ADDRESS.format(110 + host)}"\n'
+
+    def test_the_host_of_a_leader_dies(self):
+        leader = self.make_group()
+        self.kill_host_under_load(leader)
+        for host in self.others(leader):
+            said = self.replica(host)
+            self.assertEqual({"udp-dpdk"}, {link["path"] for link in said["links"]})
+            self.assertEqual(0, said["transport_counters"]["checksums_wrong"])
 
 
 if __name__ == "__main__":
