@@ -187,7 +187,7 @@ std::size_t VerbsTransport::CloseLink(Link& link, EventHandler& handler) {
     return 0;
   }
   ++counters_.links_down;
-  std::size_t events = ReportDecided(link, handler);
+  const std::size_t events = ReportDecided(link, handler);
   for (std::uint32_t i = 0; i < looks; ++i) {
     handler.OnControl(link.peer, Outcome::kDown, {});
   }
