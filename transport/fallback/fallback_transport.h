@@ -204,10 +204,10 @@ class FallbackTransport final : public Transport {
   void Bind(Link& link, ReplicaId peer, std::size_t path);
   void End(Link& link, SwitchReason reason);
   void Watch(Link& link, ReplicaId peer, std::uint64_t passed_ns);
-  [[nodiscard]] bool StandsStill(Link& link, ReplicaId peer, std::uint64_t passed_ns);
-  [[nodiscard]] bool LosesTooMuch(Link& link, ReplicaId peer);
-  [[nodiscard]] bool MayGoBack(const Link& link, ReplicaId peer) const;
-  void GiveUpPath(Link& link, ReplicaId peer, SwitchReason reason);
+  [[nodiscard]] bool StandsStill(Link& link, ReplicaId peer, std::size_t bound, std::uint64_t passed_ns);
+  [[nodiscard]] bool LosesTooMuch(Link& link, ReplicaId peer, std::size_t bound);
+  [[nodiscard]] bool MayGoBack(const Link& link, ReplicaId peer, std::size_t bound) const;
+  void GiveUpPath(Link& link, ReplicaId peer, std::size_t bound, SwitchReason reason);
   void Count(const Switch& what);
 
   void HandleControl(std::size_t path, ReplicaId peer, Outcome outcome, const ControlView& view);
