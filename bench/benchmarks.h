@@ -21,6 +21,12 @@ namespace gaios::bench {
 // From kill -9 of the leader to the first command that its successor commits, once for each trial.
 [[nodiscard]] absl::Status RunFailover(const Options& options);
 
+// Latency and throughput over UDP while datagrams are lost, against the same without loss.
+[[nodiscard]] absl::Status RunLoss(const Options& options);
+
+// One client over the network: from Submit to the answer, against the same datagrams to an echo.
+[[nodiscard]] absl::Status RunNetwork(const Options& options);
+
 // The order book: a message by itself, and orders a second through three replicas.
 [[nodiscard]] absl::Status RunBook(const Options& options);
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bench/benchmarks.h"
+#include "bench/dpdk_network.h"
 #include "bench/empty_machine.h"
 #include "bench/environment.h"
 #include "bench/group.h"
@@ -16,7 +17,9 @@
 namespace gaios::bench {
 namespace {
 
+// Where each waits for a datagram and for processes that may sleep, fewer are as good.
 constexpr std::uint64_t kCommandsBeforeKill = 20'000;
+constexpr std::uint64_t kDatagramCommandsBeforeKill = 2'000;
 
 // What a replica tells the process that does the killing.
 struct alignas(base::kCacheLineBytes) ReplicaWord {
@@ -30,7 +33,7 @@ struct Page {
   std::array<ReplicaWord, paxos::kMaxReplicas> replicas;
 };
 
-constexpr char kWarm = 'w';       // has committed kCommandsBeforeKill as the first leader
+constexpr char kWarm = 'w';       // has committed its commands as the first leader
 constexpr char kTakenOver = 't';  // has committed a first command as the second
 
 bool AllInSync(const rsm::Replica& leader, std::size_t replicas) {
@@ -62,6 +65,8 @@ absl::Status RunReplica(const Options& options, const rsm::Config& config, const
   base::Idle idle(options.idle);
   CompletionCount completions;
   const std::vector<std::byte> command(options.size_bytes);
+  const std::uint64_t warm =
+      options.transport == rsm::TransportKind::kShm ? kCommandsBeforeKill : kDatagramCommandsBeforeKill;
   std::uint64_t committed = 0;
   for (;;) {
     bool active = false;
@@ -85,8 +90,7 @@ absl::Status RunReplica(const Options& options, const rsm::Config& config, const
           return absl::InternalError("the pipe to the parent is gone");
         }
       }
-      if (committed == kCommandsBeforeKill && replica.core().failover().leader_last_alive_ns == 0 &&
-          !signals.Send(kWarm)) {
+      if (committed == warm && replica.core().failover().leader_last_alive_ns == 0 && !signals.Send(kWarm)) {
         return absl::InternalError("the pipe to the parent is gone");
       }
     }
@@ -200,6 +204,11 @@ absl::Status RunFailover(const Options& options) {
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();
   const base::TscClock clock;
+  if (options.port == rsm::PortKind::kDpdk) {
+    if (absl::Status status = EnterDpdkNetwork(options.replicas, options.payload_bytes); !status.ok()) {
+      return status;
+    }
+  }
   std::array<std::vector<double>, 6> parts;
   std::uint64_t asked = 0;
   std::uint64_t begun = 0;
@@ -219,6 +228,10 @@ absl::Status RunFailover(const Options& options) {
   }
   Json report;
   report["benchmark"] = "failover";
+  report["transport"] = TransportName(options);
+  if (options.port == rsm::PortKind::kDpdk) {
+    report["driver"] = options.device;
+  }
   report["replicas"] = options.replicas;
   report["trials"] = options.trials;
   const std::array<const char*, 5> names = {"detect", "fence", "recover", "first_commit", "total"};

@@ -31,15 +31,17 @@ constexpr std::uint64_t kUdpBlockThroughput = 200'000;
 struct CommandLine {
   Options options;
   std::string transport = "shm";
-  std::string idle = "back_off";
+  std::string idle;         // empty: as the benchmark needs it
   std::string leader_idle;  // empty: as the transport needs it
   bool sessions = false;
 };
 
 void AddFlags(CLI::App& command, CommandLine& line) {
   Options& options = line.options;
-  command.add_option("--transport", line.transport,
-                     "shm, or for commit and throughput verbs, udp-socket or udp-dpdk");
+  command.add_option(
+      "--transport", line.transport,
+      "shm, verbs (commit, throughput), udp-socket or udp-dpdk (these, loss, failover); network: shm or "
+      "udp-socket");
   command.add_option(
       "--device", options.device,
       "verbs: the RDMA device, when there are several; udp-dpdk: net_af_packet, unless given, or "
@@ -48,6 +50,8 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(512, 8900));
   command.add_flag("--authenticate,!--no-authenticate", options.authenticate,
                    "udp: datagrams with a MAC, as users run it");
+  command.add_option("--loss-percent", options.loss_percent, "loss: of the datagrams that each end sends")
+      ->check(CLI::Range(0.0001, 50.0));
   command.add_option("--mode", options.mode, "closed: one command after another; open: at a fixed rate")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Mode>{{"closed", Mode::kClosed}, {"open", Mode::kOpen}}));
@@ -75,7 +79,9 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command.add_option("--resting", options.resting_orders, "book: resting orders of the generated flow")
       ->check(CLI::Range(1'000, 10'000'000));
   command.add_flag("--sessions,!--no-sessions", line.sessions, "throughput: commands in client sessions");
-  command.add_option("--idle", line.idle, "what followers do while idle: spin, yield, back_off");
+  command.add_option("--idle", line.idle,
+                     "what followers do while idle: spin, yield, back_off (unless given; network: "
+                     "yield)");
   command.add_option(
       "--leader-idle", line.leader_idle,
       "what the measuring loop does while it waits; unless given yield over verbs, spin over UDP");
@@ -91,9 +97,38 @@ absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std:
   return base::ParseIdleStrategy(name);
 }
 
+// Whether there is such a benchmark over that transport, which is one of those that there are.
+bool IsMeasured(const std::string& benchmark, const std::string& transport) {
+  if (benchmark == "commit" || benchmark == "throughput") {
+    return true;
+  }
+  if (benchmark == "loss") {
+    return transport == "udp-socket" || transport == "udp-dpdk";
+  }
+  if (benchmark == "failover") {
+    return transport != "verbs";
+  }
+  return transport == "shm" || (benchmark == "network" && transport == "udp-socket");
+}
+
+// Commands of a block, unless told otherwise.
+std::uint64_t UsualBlock(const std::string& benchmark, bool udp) {
+  if (benchmark == "throughput" || benchmark == "loss") {
+    return udp ? kUdpBlockThroughput : kVerbsBlockThroughput;
+  }
+  return udp ? kUdpBlockCommits : kVerbsBlockCommits;
+}
+
 absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   Options& options = line.options;
+  if (benchmark == "network" && options.block_commits == 0) {
+    options.block_commits = kUdpBlockCommits;
+  }
   if (line.transport == "shm") {
+    if (!IsMeasured(benchmark, line.transport)) {
+      return absl::InvalidArgumentError(benchmark +
+                                        " is measured with --transport udp-socket or udp-dpdk: say which");
+    }
     if (!options.device.empty() || !line.leader_idle.empty()) {
       return absl::InvalidArgumentError("--device and --leader-idle are for the other transports");
     }
@@ -106,8 +141,10 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
         "--transport " + line.transport +
         " is not in this version; those to measure are shm, verbs, udp-socket and udp-dpdk");
   }
-  if (benchmark != "commit" && benchmark != "throughput") {
-    return absl::InvalidArgumentError(benchmark + " is measured with --transport shm only");
+  if (!IsMeasured(benchmark, line.transport)) {
+    return absl::InvalidArgumentError(
+        benchmark + " is not measured with --transport " + line.transport +
+        "; --help behind the name of a benchmark has those that it is measured with");
   }
   if (options.replicas < 3) {
     return absl::InvalidArgumentError("--transport " + line.transport + " needs --replicas of at least 3");
@@ -132,8 +169,7 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   }
   options.leader_idle = *idle;
   if (options.block_commits == 0) {
-    options.block_commits = benchmark == "commit" ? (udp ? kUdpBlockCommits : kVerbsBlockCommits)
-                                                  : (udp ? kUdpBlockThroughput : kVerbsBlockThroughput);
+    options.block_commits = UsualBlock(benchmark, udp);
   }
   return CheckTransport(options);
 }
@@ -143,7 +179,9 @@ absl::Status Validate(CommandLine& line, const std::string& benchmark) {
   if (!base::IsPowerOfTwo(line.options.capacity_bytes)) {
     return absl::InvalidArgumentError("--capacity must be a power of two");
   }
-  const auto idle = ParseIdle("--idle", line.idle);
+  // Replicas that sleep would be all that is measured of a client's round trip.
+  const std::string usual = benchmark == "network" ? "yield" : "back_off";
+  const auto idle = ParseIdle("--idle", line.idle.empty() ? usual : line.idle);
   if (!idle.ok()) {
     return idle.status();
   }
@@ -172,6 +210,8 @@ int Run(int argc, char** argv) {
   add("commit", "latency of a commit", RunCommit);
   add("throughput", "commands a second, batched and pipelined", RunThroughput);
   add("failover", "from the death of a leader to the first commit of the next", RunFailover);
+  add("loss", "latency and throughput over UDP while datagrams are lost", RunLoss);
+  add("network", "round trip of a command of one client over the network", RunNetwork);
   add("book", "the order book, by itself and replicated", RunBook);
   add("idle", "what an idle follower costs", RunIdle);
   add("catchup", "commits while a replica is filled, how fast it is filled, and planned hand-overs",

@@ -57,7 +57,7 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
   if (!machine.ok()) {
     return machine.status();
   }
-  auto transport = OpenTransport(config, id, clock, paxos::Incarnation(life));
+  auto transport = OpenTransport(config, id, clock, paxos::Incarnation(life), options.loss);
   if (!transport.ok()) {
     return transport.status();
   }
@@ -118,7 +118,7 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
     return machine.status();
   }
   group->machine_ = *std::move(machine);
-  auto transport = OpenTransport(*config, 0, clock);
+  auto transport = OpenTransport(*config, 0, clock, paxos::Incarnation(1), options.loss);
   if (!transport.ok()) {
     return transport.status();
   }

@@ -27,6 +27,7 @@
 #include "gaios/rsm/replica.h"
 
 #include "bench/child_process.h"
+#include "bench/lossy_port.h"
 #include "bench/placement.h"
 #include "bench/scratch_directory.h"
 #include "bench/shared_page.h"
@@ -45,6 +46,7 @@ struct GroupOptions {
   std::size_t payload_bytes = 1400;                                              // udp
   bool authenticate = true;                                                      // udp
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
+  const LossRate* loss = nullptr;  // udp: at which datagrams are lost; null: none is
   MachineFactory make_machine;
 };
 
@@ -60,6 +62,7 @@ class Group {
   ~Group();
 
   [[nodiscard]] rsm::Replica& leader() { return *leader_; }
+  [[nodiscard]] const rsm::NodeTransport& leader_transport() const { return *transport_; }
   // The fewest commands that any replica has applied.
   [[nodiscard]] std::uint64_t applied_by_all() const;
   [[nodiscard]] const std::vector<ChildProcess>& followers() const { return followers_; }

@@ -38,11 +38,20 @@ struct Options {
   rsm::PortKind port = rsm::PortKind::kSocket;  // udp
   std::size_t payload_bytes = 1400;             // udp: of a datagram
   bool authenticate = true;                     // udp: datagrams of the product; the floor's never are
+  double loss_percent = 1;                      // loss: of the datagrams, each way
   std::uint64_t block_commits = 0;  // commands that end a block; 0: its share of `seconds`, or as it says
   std::string hgrm_path = {};       // empty: none
   std::string json_path = {};       // empty: none, "-": stdout
   // NOLINTEND(readability-redundant-member-init)
 };
+
+// The transport as the command line and reports name it: shm, verbs, udp-socket or udp-dpdk.
+[[nodiscard]] inline std::string TransportName(const Options& options) {
+  if (options.transport != rsm::TransportKind::kUdp) {
+    return std::string(rsm::TransportKindName(options.transport));
+  }
+  return options.port == rsm::PortKind::kDpdk ? "udp-dpdk" : "udp-socket";
+}
 
 }  // namespace gaios::bench
 

@@ -62,6 +62,31 @@ class PostedFloorTarget {
   std::deque<std::size_t> under_way_;  // commands of each entry
 };
 
+// Writes each command by itself, `bytes` long, as a client sends it.
+template <typename PostedFloor>
+class EchoTarget {
+ public:
+  // `floor` must outlive the target.
+  EchoTarget(PostedFloor& floor, std::size_t bytes) : floor_(floor), bytes_(bytes) {}
+
+  bool Propose() {
+    const bool written = floor_.Write(bytes_);
+    under_way_ += written ? 1 : 0;
+    return written;
+  }
+  std::size_t Poll() {
+    // So that no loop waits for what will never complete; Check tells of it.
+    const std::size_t done = floor_.failed() ? under_way_ : floor_.Poll();
+    under_way_ -= done;
+    return done;
+  }
+
+ private:
+  PostedFloor& floor_;
+  std::size_t bytes_;
+  std::size_t under_way_ = 0;
+};
+
 // A target whose loop makes room on the processor when there is nothing to do, as a user's would.
 template <typename Target>
 class Idling {

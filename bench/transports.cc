@@ -38,10 +38,13 @@ absl::Status WriteKey(const std::string& path) {
   return absl::OkStatus();
 }
 
-// Gives each replica a port of the loopback address that nobody listened on just now.
-absl::Status GivePorts(rsm::Config& config) {
+constexpr const char* kLoopback = "127.0.0.1";
+
+// Ports of the loopback address that nobody listened on just now.
+absl::StatusOr<std::vector<std::uint16_t>> FreePorts(std::size_t count) {
   std::vector<base::UniqueFd> sockets;  // held until all are known, so that they differ
-  for (rsm::ReplicaConfig& replica : config.replicas) {
+  std::vector<std::uint16_t> ports;
+  while (ports.size() < count) {
     sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address = {};
     address.sin_family = AF_INET;
@@ -52,10 +55,19 @@ absl::Status GivePorts(rsm::Config& config) {
         ::getsockname(sockets.back().get(), generic, &bytes) != 0) {
       return absl::ErrnoToStatus(errno, "the system gives no port of the loopback address");
     }
-    replica.address = "127.0.0.1";
-    replica.port = ntohs(address.sin_port);
-    replica.udp_address = replica.address;
-    replica.udp_port = replica.port;
+    ports.push_back(ntohs(address.sin_port));
+  }
+  return ports;
+}
+
+absl::Status GivePorts(rsm::Config& config) {
+  const auto ports = FreePorts(config.replicas.size());
+  if (!ports.ok()) {
+    return ports.status();
+  }
+  for (rsm::ReplicaConfig& replica : config.replicas) {
+    replica.address = replica.udp_address = kLoopback;
+    replica.port = replica.udp_port = (*ports)[replica.id.value()];
   }
   return absl::OkStatus();
 }
@@ -110,12 +122,36 @@ absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string
   return config;
 }
 
+absl::Status ServeClients(rsm::Config& config) {
+  if (config.credentials.key_file.empty()) {
+    config.credentials.key_file = config.directory + "/cluster.key";
+    if (absl::Status status = WriteKey(config.credentials.key_file); !status.ok()) {
+      return status;
+    }
+  }
+  const auto ports = FreePorts(config.replicas.size());
+  if (!ports.ok()) {
+    return ports.status();
+  }
+  for (rsm::ReplicaConfig& replica : config.replicas) {
+    replica.client_address = kLoopback;
+    replica.client_port = (*ports)[replica.id.value()];
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(const rsm::Config& config, std::uint8_t id,
                                                                   const base::Clock& clock,
-                                                                  paxos::Incarnation incarnation) {
+                                                                  paxos::Incarnation incarnation,
+                                                                  const LossRate* loss) {
   rsm::Config own = config;
   if (config.udp.port == rsm::PortKind::kDpdk) {
     own.dpdk.device = DpdkDevice(config.dpdk.device, id);
+  }
+  const rsm::DpdkSupport* ports = rsm::Dpdk();
+  if (loss != nullptr) {
+    ports = LossyPorts(own.udp.port, *loss);
+    own.udp.port = rsm::PortKind::kDpdk;  // whose place they take
   }
   absl::StatusOr<transport::shm::IdLock> lock =
       transport::shm::IdLock::Take(config.directory, paxos::ReplicaId(id));
@@ -130,7 +166,7 @@ absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(const rsm::Con
                               .group_name = config.group,
                               .replicas = config.replicas.size(),
                               .clock = &clock,
-                              .dpdk = rsm::Dpdk()},
+                              .dpdk = ports},
                              *std::move(lock));
   if (!transport.ok()) {
     return transport.status();

@@ -18,6 +18,7 @@
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/node_transport.h"
 
+#include "bench/lossy_port.h"
 #include "bench/options.h"
 
 namespace gaios::bench {
@@ -29,10 +30,14 @@ namespace gaios::bench {
 // The config of a fresh group in `directory`. Writes the key that its replicas share, where they need one.
 [[nodiscard]] absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string& directory);
 
-// Replica `id` of it, in that life. `clock` must outlive the transport.
+// Its replicas serve clients of the network too, at the loopback address. Before it is bootstrapped.
+[[nodiscard]] absl::Status ServeClients(rsm::Config& config);
+
+// Replica `id` of it, in that life. `clock` must outlive the transport, and so must `loss`, at which its
+// datagrams are lost; null: none is.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<rsm::NodeTransport>> OpenTransport(
     const rsm::Config& config, std::uint8_t id, const base::Clock& clock,
-    paxos::Incarnation incarnation = paxos::Incarnation(1));
+    paxos::Incarnation incarnation = paxos::Incarnation(1), const LossRate* loss = nullptr);
 
 }  // namespace gaios::bench
 

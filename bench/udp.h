@@ -6,6 +6,7 @@
 
 #include <absl/status/status.h>
 
+#include "bench/group.h"
 #include "bench/options.h"
 
 namespace gaios::bench {
@@ -13,6 +14,9 @@ namespace gaios::bench {
 // As RunCommit and RunThroughput, beside the floor of udp_floor.h.
 [[nodiscard]] absl::Status RunUdpCommit(const Options& options);
 [[nodiscard]] absl::Status RunUdpThroughput(const Options& options);
+
+// The group that benchmarks over UDP measure, with a machine that does nothing.
+[[nodiscard]] GroupOptions UdpGroupOptions(const Options& options);
 
 }  // namespace gaios::bench
 

@@ -42,23 +42,13 @@ absl::StatusOr<Sides> Start(const Options& options, const Placement& placement, 
                                      .idle = options.idle,
                                      .open_port = Opener(options, clock)},
                                     placement, clock),
-                     {.replicas = options.replicas,
-                      .capacity_bytes = options.capacity_bytes,
-                      .idle = options.idle,
-                      .transport = options.transport,
-                      .device = options.device,
-                      .port = options.port,
-                      .payload_bytes = options.payload_bytes,
-                      .authenticate = options.authenticate,
-                      .make_machine = [] { return std::make_unique<EmptyMachine>(); }},
-                     placement, clock);
+                     UdpGroupOptions(options), placement, clock);
 }
 
 absl::Status EmitReport(const Options& options, const Placement& placement, absl::StatusOr<Json> report) {
   if (!report.ok()) {
     return report.status();
   }
-  (*report)["transport"] = options.port == rsm::PortKind::kDpdk ? "udp-dpdk" : "udp-socket";
   if (options.port == rsm::PortKind::kDpdk) {
     (*report)["driver"] = options.device;
   }
@@ -69,6 +59,18 @@ absl::Status EmitReport(const Options& options, const Placement& placement, absl
 }
 
 }  // namespace
+
+GroupOptions UdpGroupOptions(const Options& options) {
+  return {.replicas = options.replicas,
+          .capacity_bytes = options.capacity_bytes,
+          .idle = options.idle,
+          .transport = options.transport,
+          .device = options.device,
+          .port = options.port,
+          .payload_bytes = options.payload_bytes,
+          .authenticate = options.authenticate,
+          .make_machine = [] { return std::make_unique<EmptyMachine>(); }};
+}
 
 absl::Status RunUdpCommit(const Options& options) {
   const Json environment = DescribeEnvironment();

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "gaios/base/check.h"
-#include "gaios/transport/udp/wire.h"
 
 namespace gaios::bench {
 namespace {
@@ -18,8 +17,6 @@ constexpr std::uint64_t kPatienceNs = 10'000'000'000;
 // Datagrams under way to one peer: what the kernel's queue there holds.
 constexpr std::uint64_t kWindow = 512;
 constexpr std::size_t kReceiveBatch = 64;
-constexpr std::size_t kAnswerBytes =
-    sizeof(transport::udp::Header) + sizeof(transport::udp::AckBody) + transport::udp::kTrailerBytes;
 
 // Queues a datagram of `bytes` that begins with `number`.
 void Queue(Port& port, std::uint64_t number, std::size_t bytes, Endpoint to) {
@@ -105,7 +102,7 @@ absl::Status UdpFloor::RunPeer(const UdpFloorOptions& options, std::size_t peer,
     if (counter.count() == 0) {
       Greet(**opened, counter.from());
     } else {
-      Queue(**opened, counter.count(), kAnswerBytes, counter.from());
+      Queue(**opened, counter.count(), options.answer_bytes, counter.from());
       (*opened)->Flush();
     }
     idle.OnWork();
@@ -150,7 +147,7 @@ absl::Status UdpFloor::Connect() {
 }
 
 bool UdpFloor::Write(std::size_t bytes) {
-  const std::size_t piece_bytes = options_.payload_bytes - transport::udp::kOverheadBytes;
+  const std::size_t piece_bytes = options_.payload_bytes - options_.overhead_bytes;
   const std::uint64_t pieces = (bytes + piece_bytes - 1) / piece_bytes;
   GAIOS_CHECK(pieces < kWindow, "an entry of the floor fits into the window");
   if (sent_ + pieces - *std::ranges::min_element(taken_) > kWindow) {
@@ -162,7 +159,7 @@ bool UdpFloor::Write(std::size_t bytes) {
   for (std::size_t done = 0; done < bytes; done += piece_bytes) {
     ++sent_;
     for (const Endpoint& peer : peers_) {
-      Queue(*port_, sent_, transport::udp::kOverheadBytes + std::min(piece_bytes, bytes - done), peer);
+      Queue(*port_, sent_, options_.overhead_bytes + std::min(piece_bytes, bytes - done), peer);
     }
   }
   port_->Flush();

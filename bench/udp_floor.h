@@ -4,7 +4,7 @@
 // What the product is measured against over UDP: the same datagrams with no protocol. A sender sends the
 // datagrams of each entry, of the product's lengths, to every peer, all in one call of the port where they
 // fit; a peer answers all that came in at a look by one datagram of the length of the product's
-// acknowledgement; the first answers complete the entry. Peers are processes with the idle strategy and on
+// answer; the first answers complete the entry. Peers are processes with the idle strategy and on
 // the cpu of the product's followers. There is no log, no checksum, no MAC, and nothing is sent again: a lost
 // datagram fails the run.
 //
@@ -26,12 +26,17 @@
 #include "gaios/base/idle.h"
 #include "gaios/paxos/limits.h"
 #include "gaios/transport/udp/port.h"
+#include "gaios/transport/udp/wire.h"
 
 #include "bench/child_process.h"
 #include "bench/placement.h"
 #include "bench/shared_page.h"
 
 namespace gaios::bench {
+
+// Of an acknowledgement when nothing is missing.
+inline constexpr std::size_t kAckDatagramBytes =
+    sizeof(transport::udp::Header) + sizeof(transport::udp::AckBody) + transport::udp::kTrailerBytes;
 
 // Opens the port of an end: 0 is the sender, then the peers. Each end but the first is of another process.
 using PortOpener = std::function<absl::StatusOr<std::unique_ptr<transport::udp::Port>>(std::size_t end)>;
@@ -40,6 +45,8 @@ struct UdpFloorOptions {
   std::size_t peers = 2;
   std::size_t payload_bytes = 1400;
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;
+  std::size_t overhead_bytes = transport::udp::kOverheadBytes;  // of a datagram, beside the entry's
+  std::size_t answer_bytes = kAckDatagramBytes;
   PortOpener open_port;
 };
 

@@ -95,6 +95,10 @@ struct DpdkConfig {
   std::string gateway;            // to other networks, IPv4 and numeric; empty: none
   std::uint16_t mtu = 0;          // 0: that of the interface; 1,500 for a card
   std::string hugepages = "if_free";
+  std::string flow_rules = "if_supported";  // by which a card is shared with the kernel
+  // Where clients of this host send from, IPv4 and numeric: then they go by DPDK. Empty: by kernel sockets.
+  std::string clients_from;
+  std::uint16_t clients_from_port = 0;
 };
 
 // [clients], of the network, for all replicas alike. With every transport.
@@ -163,6 +167,8 @@ struct Config {
   [[nodiscard]] bool Has(LinkPath path) const;
   // Whether replicas serve clients of the network: all do, or none.
   [[nodiscard]] bool serves_network() const { return !replicas.empty() && replicas[0].client_port != 0; }
+  // Whether DPDK carries the datagrams of clients of the network on this host.
+  [[nodiscard]] bool clients_by_dpdk() const { return dpdk.clients_from_port != 0; }
 };
 
 // Where a replica meets the others before they use a path: by TCP, at the address of its own that the path

@@ -21,9 +21,10 @@ constexpr auto kVerbsKeys = std::to_array<std::string_view>(
     {"device", "port", "fence", "ack_timeout", "retries", "traffic_class", "service_level"});
 constexpr auto kUdpKeys = std::to_array<std::string_view>({"payload_bytes", "authenticate", "port"});
 constexpr auto kPorts = std::to_array<std::string_view>({"socket", "dpdk"});
-constexpr auto kDpdkKeys =
-    std::to_array<std::string_view>({"device", "prefix_bits", "gateway", "mtu", "hugepages"});
+constexpr auto kDpdkKeys = std::to_array<std::string_view>(
+    {"device", "prefix_bits", "gateway", "mtu", "hugepages", "flow_rules", "clients_from"});
 constexpr auto kHugepages = std::to_array<std::string_view>({"if_free", "require", "never"});
+constexpr auto kFlowRules = std::to_array<std::string_view>({"if_supported", "require", "never"});
 // Of IPv4 and UDP, in front of what a datagram carries.
 constexpr std::size_t kHeaderBytes = 28;
 constexpr auto kClientsKeys = std::to_array<std::string_view>({"max", "payload_bytes", "silence_timeout_ms"});
@@ -128,13 +129,36 @@ void ReadUdp(Section& top, Section& udp, Config& config) {
   }
 }
 
+namespace {
+
+void ReadClientsFrom(Section& top, Section& dpdk, Config& config) {
+  if (dpdk.Find("clients_from") == nullptr) {
+    return;
+  }
+  const std::string text = dpdk.RequiredText("clients_from");
+  std::tie(config.dpdk.clients_from, config.dpdk.clients_from_port) = ParseAddressText(text);
+  if (config.dpdk.clients_from_port == 0 || !IsNumericAddress(config.dpdk.clients_from, AF_INET)) {
+    dpdk.FailAt("clients_from",
+                absl::StrCat("is \"", text,
+                             "\"; it must be an IPv4 address in numbers, one that the kernel does not have, "
+                             "and a port, such as \"10.1.0.9:7600\""));
+  } else if (!AnyServesNetwork(top)) {
+    dpdk.FailAt("clients_from",
+                "is where clients of the network send from, but no replica has a client_address for them: "
+                "give each one, such as \"10.0.0.1:7500\"");
+  }
+}
+
+}  // namespace
+
 void ReadDpdk(Section& top, Section& dpdk, Config& config) {
   const bool given = top.Find("dpdk") != nullptr;
-  if (config.udp.port != PortKind::kDpdk) {
+  const bool for_clients = given && dpdk.Find("clients_from") != nullptr;
+  if (config.udp.port != PortKind::kDpdk && !for_clients) {
     if (given) {
       top.FailAt("dpdk",
                  "is for datagrams that DPDK carries: set transport = \"udp\", and port = \"dpdk\" in the "
-                 "[udp] section, or leave it out");
+                 "[udp] section, or clients_from here, for clients of this host; or leave it out");
     }
     return;
   }
@@ -149,11 +173,17 @@ void ReadDpdk(Section& top, Section& dpdk, Config& config) {
   config.dpdk.device = dpdk.RequiredText("device");
   dpdk.Read("prefix_bits", {1, 32}, 1, config.dpdk.prefix_bits);
   dpdk.Read("mtu", {576, 9216}, 1, config.dpdk.mtu);
-  if (config.dpdk.mtu != 0 && config.udp.payload_bytes + kHeaderBytes > config.dpdk.mtu) {
-    dpdk.FailAt("mtu", absl::StrCat("is ", config.dpdk.mtu, ", and datagrams with ", config.udp.payload_bytes,
-                                    " bytes do not fit: raise it, or lower udp.payload_bytes to ",
-                                    config.dpdk.mtu - kHeaderBytes));
+  for (const auto& [carried, payload_bytes, key] :
+       {std::tuple(config.udp.port == PortKind::kDpdk, config.udp.payload_bytes, "udp.payload_bytes"),
+        std::tuple(for_clients, config.clients.payload_bytes, "clients.payload_bytes")}) {
+    if (carried && config.dpdk.mtu != 0 && payload_bytes + kHeaderBytes > config.dpdk.mtu) {
+      dpdk.FailAt("mtu", absl::StrCat("is ", config.dpdk.mtu, ", and datagrams with ", payload_bytes,
+                                      " bytes do not fit: raise it, or lower ", key, " to ",
+                                      config.dpdk.mtu - kHeaderBytes));
+      break;
+    }
   }
+  ReadClientsFrom(top, dpdk, config);
   if (dpdk.Find("gateway") != nullptr) {
     config.dpdk.gateway = dpdk.RequiredText("gateway");
     if (!IsNumericAddress(config.dpdk.gateway, AF_INET)) {
@@ -168,6 +198,13 @@ void ReadDpdk(Section& top, Section& dpdk, Config& config) {
     if (std::find(kHugepages.begin(), kHugepages.end(), config.dpdk.hugepages) == kHugepages.end()) {
       dpdk.FailAt("hugepages",
                   absl::StrCat("is \"", config.dpdk.hugepages, "\"; known are ", Listed(kHugepages)));
+    }
+  }
+  if (dpdk.Find("flow_rules") != nullptr) {
+    config.dpdk.flow_rules = dpdk.RequiredText("flow_rules");
+    if (std::find(kFlowRules.begin(), kFlowRules.end(), config.dpdk.flow_rules) == kFlowRules.end()) {
+      dpdk.FailAt("flow_rules",
+                  absl::StrCat("is \"", config.dpdk.flow_rules, "\"; known are ", Listed(kFlowRules)));
     }
   }
 }

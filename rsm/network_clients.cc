@@ -13,13 +13,38 @@
 
 namespace gaios::rsm {
 
+absl::StatusOr<ClientsPort> OpenClientsPort(const Config& config, const DpdkSupport* dpdk,
+                                            const base::Clock& clock) {
+  if (!config.clients_by_dpdk()) {
+    return ClientsPort();
+  }
+  if (dpdk == nullptr) {
+    return absl::FailedPreconditionError(
+        "the config has clients_from in the [dpdk] section, and this program is without DPDK: install "
+        "libdpdk-dev and build again (a program of your own gives rsm::Dpdk() to OpenClientsPort), or leave "
+        "clients_from out");
+  }
+  absl::StatusOr<NodePort> opened = dpdk->open_for_clients(config, clock);
+  if (!opened.ok()) {
+    return opened.status();
+  }
+  return ClientsPort{.port = std::make_shared<SharedPort>(std::move(opened->port)),
+                     .notices = std::move(opened->facts.notices)};
+}
+
 absl::StatusOr<std::unique_ptr<Client>> OpenNetworkClient(const Config& config, const ClientOptions& options,
-                                                          const base::Clock& clock) {
+                                                          const base::Clock& clock,
+                                                          std::shared_ptr<SharedPort> port) {
   if (!config.serves_network()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the config of group ", config.group,
                      " has no client_address for its replicas, so they serve clients of their own hosts "
                      "alone: give each replica one, such as \"10.0.0.1:7500\""));
+  }
+  if (config.clients_by_dpdk() && port == nullptr) {
+    return absl::FailedPreconditionError(
+        "the config has clients_from in the [dpdk] section, so clients of this host go by DPDK: this program "
+        "has to open their port first (OpenClientsPort), or leave clients_from out");
   }
   NetworkClientOptions network;
   network.cluster = config.group;
@@ -29,6 +54,7 @@ absl::StatusOr<std::unique_ptr<Client>> OpenNetworkClient(const Config& config, 
   network.credentials = CredentialsOf(config);
   network.payload_bytes = config.clients.payload_bytes;
   network.client = options;
+  network.port = std::move(port);
   return OpenNetworkClient(network, clock);
 }
 

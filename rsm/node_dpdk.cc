@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -38,6 +39,12 @@ dpdk::Hugepages HugepagesOf(const Config& config) {
                                             : dpdk::Hugepages::kIfFree;
 }
 
+dpdk::FlowRules FlowRulesOf(const Config& config) {
+  return config.dpdk.flow_rules == "require" ? dpdk::FlowRules::kRequire
+         : config.dpdk.flow_rules == "never" ? dpdk::FlowRules::kNever
+                                             : dpdk::FlowRules::kIfSupported;
+}
+
 dpdk::DpdkOptions OptionsOf(const Config& config) {
   dpdk::DpdkOptions options;
   options.device = config.dpdk.device;
@@ -46,6 +53,7 @@ dpdk::DpdkOptions OptionsOf(const Config& config) {
   options.mtu = config.dpdk.mtu;
   options.max_payload = config.udp.payload_bytes;
   options.hugepages = HugepagesOf(config);
+  options.flow_rules = FlowRulesOf(config);
   return options;
 }
 
@@ -64,6 +72,29 @@ void Count(const transport::udp::Port& port, TransportCounters& all) {
   all[kPortLinksDown] = counted.links_down;
 }
 
+// With what is told of it.
+absl::StatusOr<NodePort> OpenPort(const dpdk::DpdkOptions& options) {
+  absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> port = dpdk::DpdkPort::Open(options);
+  if (!port.ok()) {
+    return OfConfig(port.status());
+  }
+  PortFacts facts{.path = PathKind::kUdpDpdk,
+                  .reserved_bytes = (*port)->memory_bytes(),
+                  .notices = (*port)->TakeNotices(),
+                  .count = Count};
+  return NodePort{.port = *std::move(port), .facts = std::move(facts)};
+}
+
+absl::StatusOr<NodePort> OpenForClients(const Config& config, const base::Clock& clock) {
+  dpdk::DpdkOptions options = OptionsOf(config);
+  options.local = {.address = Number(config.dpdk.clients_from), .port = config.dpdk.clients_from_port};
+  options.max_payload = config.clients.payload_bytes;
+  // Processes of clients may be many on a host, and come and go.
+  options.file_prefix = absl::StrCat("gaios-clients-", ::getpid());
+  options.clock = &clock;
+  return OpenPort(options);
+}
+
 absl::StatusOr<NodePort> Open(const Config& config, const ReplicaConfig& own,
                               const NodeTransportOptions& node) {
   if (own.udp_address == own.address) {
@@ -77,15 +108,7 @@ absl::StatusOr<NodePort> Open(const Config& config, const ReplicaConfig& own,
   options.file_prefix =
       absl::StrCat("gaios-", absl::Hex(node.group.value(), absl::kZeroPad16), "-", own.id.value());
   options.clock = node.clock;
-  absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> port = dpdk::DpdkPort::Open(options);
-  if (!port.ok()) {
-    return OfConfig(port.status());
-  }
-  PortFacts facts{.path = PathKind::kUdpDpdk,
-                  .reserved_bytes = (*port)->memory_bytes(),
-                  .notices = (*port)->TakeNotices(),
-                  .count = Count};
-  return NodePort{.port = *std::move(port), .facts = std::move(facts)};
+  return OpenPort(options);
 }
 
 absl::StatusOr<DeviceDescription> Describe(const Config& config) {
@@ -123,7 +146,7 @@ absl::StatusOr<DeviceDescription> Describe(const Config& config) {
   return description;
 }
 
-constexpr DpdkSupport kSupport = {.open = Open, .describe = Describe};
+constexpr DpdkSupport kSupport = {.open = Open, .open_for_clients = OpenForClients, .describe = Describe};
 
 }  // namespace
 

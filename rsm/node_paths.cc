@@ -138,9 +138,6 @@ absl::StatusOr<DeviceDescription> DescribeWay(const Config& config, LinkPath pat
   if (path != LinkPath::kVerbs) {
     return DescribeUdp(config, path, dpdk);
   }
-  if (absl::Status shares = MayShareItsLog(); !shares.ok()) {
-    return shares;
-  }
   absl::StatusOr<std::string> text = DescribeVerbs(config);
   if (!text.ok()) {
     return text.status();

@@ -11,6 +11,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "gaios/base/clock.h"
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/node_transport.h"
 #include "gaios/rsm/transport_counters.h"
@@ -39,6 +40,9 @@ struct DpdkSupport {
   // replicas meet. Other errors are those of DpdkPort::Open.
   absl::StatusOr<NodePort> (*open)(const Config& config, const ReplicaConfig& own,
                                    const NodeTransportOptions& options);
+  // The same device, for clients of this host: their address is clients_from of the section. `clock` must
+  // outlive the port. Errors are those of DpdkPort::Open.
+  absl::StatusOr<NodePort> (*open_for_clients)(const Config& config, const base::Clock& clock);
   // The device that the section names, hugepages and rights. Opens nothing. Errors as above.
   absl::StatusOr<DeviceDescription> (*describe)(const Config& config);
 };

@@ -69,8 +69,9 @@ struct NodeTransportOptions {
   bool fixed_members = true;           // the group is what its config says, for ever
   NodeNetwork* network = nullptr;      // null: nobody visits; must outlive the transport
   const DpdkSupport* dpdk = nullptr;   // null: this program carries no datagrams by DPDK
-  // Memory of the log, of its capacity and zero, where the paths of a link share it; must outlive the
-  // transport. Null: the transport's own.
+  // Memory of the log, page-aligned and zero, where the paths of a link share it: of its capacity, or of
+  // SharedLogBytes (node_verbs.h) where RDMA is one of them. It must outlive the transport. Null: the
+  // transport's own.
   std::byte* ring = nullptr;
 };
 

@@ -32,6 +32,7 @@ TransportCounters CountersOf(const transport::bootstrap::ChannelCounters& channe
   all[kFences] = verbs.fences;
   all[kFencesRetried] = verbs.fences_retried;
   all[kFlushesFailed] = verbs.flushes_failed;
+  all[kFlushesReplaced] = verbs.flushes_replaced;
   all[kPathsFenced] = verbs.paths_fenced;
   all[kPathsBroken] = verbs.paths_broken;
   all[kPostsFailed] = verbs.posts_failed;
@@ -111,21 +112,9 @@ std::size_t SharedLogBytes(const Config& config) {
   return transport::verbs::LogRegionBytes(config.capacity_bytes);
 }
 
-absl::Status MayShareItsLog() {
-  return absl::FailedPreconditionError(
-      "paths names \"verbs\" with others, and RDMA cannot share its log with another path yet: name \"udp\" "
-      "and "
-      "\"udp2\", or write transport = \"verbs\" alone");
-}
-
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
                                                          const NodeTransportOptions& options,
                                                          std::optional<transport::shm::IdLock> lock) {
-  if (options.ring != nullptr) {
-    if (absl::Status shares = MayShareItsLog(); !shares.ok()) {
-      return shares;
-    }
-  }
   absl::StatusOr<std::unique_ptr<transport::verbs::LibverbsDevice>> device =
       transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port,
                                              RdmaAddressOf(config, options.self));
@@ -142,7 +131,8 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   verbs.self = options.self;
   verbs.incarnation = options.incarnation;
   verbs.capacity = config.capacity_bytes;
-  verbs.replicas = config.replicas.size();
+  verbs.ring = options.ring;
+  verbs.replicas = options.fixed_members ? config.replicas.size() : paxos::kMaxReplicas;
   verbs.clock = options.clock;
   verbs.ack_timeout = config.verbs.ack_timeout;
   verbs.retries = config.verbs.retries;

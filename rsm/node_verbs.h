@@ -17,9 +17,6 @@ namespace gaios::rsm {
 [[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(
     const Config& config, const NodeTransportOptions& options, std::optional<transport::shm::IdLock> lock);
 
-// Whether RDMA may be one of several paths. FailedPrecondition: it registers a log of its own as yet.
-[[nodiscard]] absl::Status MayShareItsLog();
-
 // What a log takes that RDMA shares with other paths: its words stand behind the ring.
 [[nodiscard]] std::size_t SharedLogBytes(const Config& config);
 

@@ -24,10 +24,6 @@ std::size_t SharedLogBytes(const Config& config) {
   return config.capacity_bytes;
 }
 
-absl::Status MayShareItsLog() {
-  return Without();
-}
-
 absl::StatusOr<std::string> DescribeVerbs(const Config& /*config*/) {
   return Without();
 }

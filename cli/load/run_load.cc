@@ -31,6 +31,7 @@
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/network_clients.h"
+#include "gaios/rsm/node_dpdk.h"
 
 namespace gaios::cli {
 namespace {
@@ -174,9 +175,20 @@ class Load {
       options.replicas = config.replicas.size();
       options.group = *group;
     }
+    if (network) {
+      absl::StatusOr<rsm::ClientsPort> port = rsm::OpenClientsPort(config, rsm::Dpdk(), clock_);
+      if (!port.ok()) {
+        return port.status();
+      }
+      port_ = std::move(port->port);
+      for (const std::string& notice : port->notices) {
+        absl::FPrintF(TextStream(flags_.json), "%s\n", notice);
+      }
+    }
     for (std::uint32_t i = 0; i < flags_.clients; ++i) {
       absl::StatusOr<std::unique_ptr<rsm::Client>> client =
-          network ? rsm::OpenNetworkClient(config, options, clock_) : rsm::Client::Open(options, clock_);
+          network ? rsm::OpenNetworkClient(config, options, clock_, port_)
+                  : rsm::Client::Open(options, clock_);
       if (!client.ok()) {
         return client.status();
       }
@@ -218,6 +230,9 @@ class Load {
             {"clients", flags_.clients},
             {"mode", flags_.mode},
             {"network", network_},
+            {"port", port_ != nullptr ? "udp-dpdk"
+                     : network_       ? "udp-socket"
+                                      : "shm"},
             {"seconds", seconds_}};
   }
   [[nodiscard]] const Tally& tally() const { return tally_; }
@@ -296,6 +311,7 @@ class Load {
   std::span<const std::byte> command_;
   const base::TscClock clock_;
   Tally tally_;
+  std::shared_ptr<rsm::SharedPort> port_;  // of all clients, where DPDK carries their datagrams
   std::vector<std::unique_ptr<LoadClient>> clients_;
   std::size_t next_client_ = 0;
   std::uint64_t refused_ = 0;

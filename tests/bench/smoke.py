@@ -16,6 +16,9 @@ COMMANDS = {
     "throughput": ["throughput", "--capacity", "1048576", *SMALL],
     "throughput_sessions": ["throughput", "--sessions", "--capacity", "1048576", *SMALL],
     "throughput_udp": ["throughput", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
+    "loss": ["loss", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
+    "network": ["network", "--block-commits", "200", "--blocks", "2"],
+    "failover_udp": ["failover", "--transport", "udp-socket", "--trials", "1", "--capacity", "1048576"],
     "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
     "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
     "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216"],
@@ -52,7 +55,16 @@ def check_shape(name, report):
         expect(report["product"]["per_second"] > 0 and report["floor"]["per_second"] > 0, "rates")
         expect(name == "throughput_udp" or report["ring_wraps_a_block"] >= 10, "wraps")
         expect((report["sessions"] > 0) == (name == "throughput_sessions"), "sessions")
-    elif name == "failover":
+    elif name == "loss":
+        for side in ("lossless", "lossy"):
+            expect(report["commit"][side]["commands"] > 0, side)
+            expect(report["throughput"][side]["per_second"] > 0, side)
+        expect(report["throughput"]["leader_under_loss"]["known_to_be_lost"] > 0, "datagrams were lost")
+        expect(report["throughput"]["ratio"]["min"] > 0, "ratio")
+    elif name == "network":
+        expect(report["product"]["commands"] > 0 and report["floor"]["commands"] > 0, "commands")
+        expect(report["ratio"]["min"] > 0, "ratio")
+    elif name in ("failover", "failover_udp"):
         expect({"detect", "fence", "recover", "first_commit", "total"} == set(report["failover_us"]), "failover_us")
     elif name == "book":
         for flow in report["flows"]:
@@ -82,15 +94,17 @@ def main():
             (["commit", "--transport", "udp-socket", "--device", "net_af_packet"], "verbs and udp-dpdk"),
             (["commit", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
             (["throughput", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
-            (["failover", "--transport", "verbs"], "shm only"),
+            (["failover", "--transport", "verbs"], "not measured with --transport verbs"),
+            (["loss"], "udp-socket or udp-dpdk"),
+            (["loss", "--transport", "udp-socket", "--loss-percent", "60"], "--loss-percent"),
+            (["network", "--transport", "udp-dpdk"], "not measured with --transport udp-dpdk"),
             (["commit", "--device", "no-such-device"], "the other transports"),
-            (["failover", "--transport", "udp-socket"], "shm only"),
             (["commit", "--transport", "udp-socket", "--payload", "9000"], "--payload"),
             (["commit", "--capacity", "100000"], "power of two"),
             (["commit", "--idle", "doze"], "doze"),
             (["failover", "--replicas", "1"], "at least 3"),
             (["catchup", "--replicas", "2"], "at least 3"),
-            (["catchup", "--transport", "verbs"], "shm only"),
+            (["catchup", "--transport", "verbs"], "not measured with --transport verbs"),
         ])
         return
     with tempfile.TemporaryDirectory() as directory:

@@ -83,14 +83,7 @@ SwitchedNetwork::SwitchedNetwork(std::size_t hosts, std::size_t networks)
     AddNamespace(name);
     Run(absl::StrCat("ip -n ", name, " link set lo up"));
     for (std::size_t network = 0; network < networks; ++network) {
-      const std::string port = absl::StrCat("p", host, "-", network);
-      Run(absl::StrCat("ip -n ", name, " link add v", network, " type veth peer name ", port, " netns ",
-                       middle));
-      // Else the kernel leaves the checksums to the interface, and veth hands the frames on without.
-      Run(absl::StrCat("ip netns exec ", name, " ethtool -K v", network, " tx off >/dev/null"));
-      Run(absl::StrCat("ip -n ", name, " addr add ", KernelAddress(host, network), "/24 dev v", network));
-      Run(absl::StrCat("ip -n ", middle, " link set ", port, " master b", network, " up"));
-      Up(host, network);
+      Attach(host, network);
     }
   }
 }
@@ -132,6 +125,22 @@ void SwitchedNetwork::Cut(std::size_t network) const {
 
 void SwitchedNetwork::Heal(std::size_t network) const {
   Run(absl::StrCat("ip -n ", base_, "switch link set b", network, " up"));
+}
+
+void SwitchedNetwork::Attach(std::size_t host, std::size_t network) const {
+  const std::string name = Name(host);
+  const std::string middle = base_ + "switch";
+  const std::string port = absl::StrCat("p", host, "-", network);
+  Run(absl::StrCat("ip -n ", name, " link add v", network, " type veth peer name ", port, " netns ", middle));
+  // Else the kernel leaves the checksums to the interface, and veth hands the frames on without.
+  Run(absl::StrCat("ip netns exec ", name, " ethtool -K v", network, " tx off >/dev/null"));
+  Run(absl::StrCat("ip -n ", name, " addr add ", KernelAddress(host, network), "/24 dev v", network));
+  Run(absl::StrCat("ip -n ", middle, " link set ", port, " master b", network, " up"));
+  Up(host, network);
+}
+
+void SwitchedNetwork::Remove(std::size_t host, std::size_t network) const {
+  Run(absl::StrCat("ip -n ", Name(host), " link del v", network));
 }
 
 std::uint64_t SwitchedNetwork::KernelDatagrams(std::size_t host) const {

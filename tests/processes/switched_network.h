@@ -32,6 +32,9 @@ class SwitchedNetwork {
   // The switch lets nothing pass any more, of which its hosts see nothing, and everything again.
   void Cut(std::size_t network) const;
   void Heal(std::size_t network) const;
+  // Takes the interface out of the host, for good, and gives it another of that name and address.
+  void Remove(std::size_t host, std::size_t network = 0) const;
+  void Attach(std::size_t host, std::size_t network = 0) const;
   // Datagrams that the kernel of a host has sent and received as its own.
   [[nodiscard]] std::uint64_t KernelDatagrams(std::size_t host) const;
 

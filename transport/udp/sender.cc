@@ -13,6 +13,7 @@ void Sender::Restart() {
   cumulative_ = last_ = offered_ = 0;
   orders_ = newest_ = 0;
   in_flight_ = lost_ = probes_ = 0;
+  timed_out_ns_ = timed_out_last_ = timed_out_order_ = 0;
   rtt_.Progress();
 }
 
@@ -70,6 +71,8 @@ const Piece* Sender::Next(PostedQueue& posted, std::uint64_t now_ns) {
   if (offered_ != 0) {
     return &At(offered_);
   }
+  // After a timeout more may be under way than the window, which has shrunk, lets out. All of it can be lost:
+  // if what asks after it waited for room, nothing would ever make any.
   const bool room = in_flight_ < window_.size() || (probes_ != 0 && lost_ != 0);
   if (!room || !window_.Paced(now_ns, rtt_.smoothed_ns())) {
     return nullptr;
@@ -109,7 +112,8 @@ void Sender::Sent(std::uint64_t now_ns) {
   ++counters_.sent;
 }
 
-void Sender::Take(std::uint64_t sequence) {
+// The acknowledgement that brings it answers no sending after `latest_order`.
+void Sender::Take(std::uint64_t sequence, std::uint64_t latest_order) {
   Piece& piece = At(sequence);
   if (piece.state == Piece::State::kInFlight) {
     --in_flight_;
@@ -119,7 +123,9 @@ void Sender::Take(std::uint64_t sequence) {
       offered_ = 0;
     }
   }
-  newest_ = std::max(newest_, piece.order);
+  if (piece.order <= latest_order) {
+    newest_ = std::max(newest_, piece.order);
+  }
   piece.state = Piece::State::kTaken;
 }
 
@@ -128,11 +134,15 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
     ++counters_.acks_refused;
     return false;
   }
+  // Whether it answers something sent since the latest timeout. If not, the peer was slow, and what was sent
+  // again tells nothing of what else was under way.
+  const bool since_timeout = ack.stamp_ns >= timed_out_ns_;
+  const std::uint64_t latest_order = since_timeout ? orders_ : timed_out_order_;
   std::uint32_t taken = 0;
   while (cumulative_ < ack.cumulative) {
     const std::uint64_t sequence = ++cumulative_;
     if (At(sequence).state != Piece::State::kTaken) {
-      Take(sequence);
+      Take(sequence, latest_order);
       ++taken;
     }
     At(sequence).state = Piece::State::kNone;
@@ -151,13 +161,20 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
       if (sequence > cumulative_) {
         highest = std::max(highest, sequence);
         if (At(sequence).state != Piece::State::kTaken) {
-          Take(sequence);
+          Take(sequence, latest_order);
           ++taken;
         }
       }
     }
   }
-  if (highest != 0) {
+  if (since_timeout) {
+    // What was under way at the timeout and is still missing had all the time that there is, whatever has
+    // arrived of what was sent since, and however little that was.
+    newest_ = std::max(newest_, timed_out_order_ + kReordering);
+  }
+  // Beyond what is missing something has arrived; or what a timeout has sent again has, and nothing that was
+  // under way before it.
+  if (highest != 0 || (since_timeout && cumulative_ < timed_out_last_)) {
     FindLost(last_);
   }
   if (taken == 0) {
@@ -178,6 +195,7 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
 // What was sent well before something that arrived, and has not, is lost.
 void Sender::FindLost(std::uint64_t highest) {
   std::uint32_t found = 0;
+  std::uint32_t found_since = 0;  // the timeout, which has narrowed the window for those before it
   for (std::uint64_t sequence = cumulative_ + 1; sequence <= highest; ++sequence) {
     Piece& piece = At(sequence);
     if (piece.state == Piece::State::kInFlight && piece.order + kReordering <= newest_) {
@@ -185,10 +203,11 @@ void Sender::FindLost(std::uint64_t highest) {
       --in_flight_;
       ++lost_;
       ++found;
+      found_since += piece.order > timed_out_order_ ? 1 : 0;
     }
   }
   counters_.lost += found;
-  window_.OnLost(found);
+  window_.OnLost(found_since);
 }
 
 void Sender::RunTimer(std::uint64_t now_ns) {
@@ -199,6 +218,9 @@ void Sender::RunTimer(std::uint64_t now_ns) {
   rtt_.BackOff();
   window_.OnTimeout();
   timer_ns_ = now_ns + rtt_.timeout_ns();
+  timed_out_ns_ = now_ns;
+  timed_out_last_ = last_;
+  timed_out_order_ = orders_;
   probes_ = 0;
   for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_ && probes_ < kProbes; ++sequence) {
     Piece& piece = At(sequence);

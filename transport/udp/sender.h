@@ -77,13 +77,13 @@ class Sender {
  private:
   // A piece counts as lost when this many that were sent later have been taken.
   static constexpr std::uint64_t kReordering = 3;
-  // So many are sent again at a timeout, whatever the window is by then; what comes back for them tells of
-  // the rest.
+  // So many are sent again at a timeout, however much is under way; what comes back for them tells of the
+  // rest.
   static constexpr std::uint32_t kProbes = 2;
 
   [[nodiscard]] Piece& At(std::uint64_t sequence) { return pieces_[sequence % kWindow]; }
   bool Cut(PostedQueue& posted);
-  void Take(std::uint64_t sequence);
+  void Take(std::uint64_t sequence, std::uint64_t latest_order);
   void FindLost(std::uint64_t highest);
 
   std::size_t piece_bytes_;
@@ -97,7 +97,11 @@ class Sender {
   std::uint64_t newest_ = 0;   // the latest sending of which the piece was taken
   std::uint32_t in_flight_ = 0;
   std::uint32_t lost_ = 0;    // pieces that wait to be sent again, or for the first time
-  std::uint32_t probes_ = 0;  // of these, what a timeout wants sent though the window is full
+  std::uint32_t probes_ = 0;  // of these, what a timeout sends whatever the window says
+  // The latest timeout: when, the latest piece and the latest sending before it.
+  std::uint64_t timed_out_ns_ = 0;
+  std::uint64_t timed_out_last_ = 0;
+  std::uint64_t timed_out_order_ = 0;
   std::uint64_t progress_ns_ = 0;
   std::uint64_t timer_ns_ = 0;
   std::array<Piece, kWindow> pieces_;

@@ -34,6 +34,11 @@ absl::Status CheckOptions(const NetworkClientOptions& options) {
                                                    " bytes; give them ", transport::udp::kMinPayloadBytes,
                                                    " to ", transport::udp::kMaxPayloadBytes));
   }
+  if (options.port != nullptr && options.port->port().max_payload() < transport::udp::kMinPayloadBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the port takes datagrams of ", options.port->port().max_payload(),
+                     " bytes; it must take ", transport::udp::kMinPayloadBytes));
+  }
   return absl::OkStatus();
 }
 
@@ -52,6 +57,10 @@ absl::StatusOr<std::unique_ptr<Client>> OpenNetworkClient(const NetworkClientOpt
   TlsMeetingOptions meeting;
   meeting.cluster = options.cluster;
   meeting.payload_bytes = options.payload_bytes;
+  if (options.port != nullptr) {
+    meeting.shared_port = options.port;
+    meeting.payload_bytes = std::min(options.payload_bytes, options.port->port().max_payload());
+  }
   meeting.clock = &clock;
   meeting.tls = *std::move(tls);
   meeting.group = std::make_shared<std::uint64_t>(options.client.group.value());

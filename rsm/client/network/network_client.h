@@ -15,6 +15,7 @@
 
 #include "gaios/base/clock.h"
 #include "gaios/rsm/client/client.h"
+#include "gaios/rsm/client/network/shared_port.h"
 #include "gaios/transport/bootstrap/options.h"
 
 namespace gaios::rsm {
@@ -29,6 +30,8 @@ struct NetworkClientOptions {
   std::vector<NetworkAddress> addresses;  // client_address of every replica, by id
   transport::bootstrap::Credentials credentials;
   std::size_t payload_bytes = 1400;  // of a datagram, at most
+  // What carries the datagrams, for clients of one thread; null: UDP sockets of the kernel.
+  std::shared_ptr<SharedPort> port;
   // `replicas` and `directory` are not looked at. `group` is 0 for that of the first replica that takes it,
   // which the client then keeps for its life.
   ClientOptions client;

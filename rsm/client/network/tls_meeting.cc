@@ -226,16 +226,16 @@ void TlsMeeting::TakeWelcome(const NetworkWelcome& welcome) {
     Fail(absl::StrCat("cannot be talked to: ", std::string(seal.status().message())));
     return;
   }
-  absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port = transport::udp::SocketPort::Open(
-      {.address = OwnAddress(connection_->socket.get()), .max_payload = welcome.payload_bytes});
+  in_addr address = {};
+  static_cast<void>(::inet_pton(AF_INET, options_.address.c_str(), &address));
+  const transport::udp::Endpoint replica = {.address = ntohl(address.s_addr), .port = welcome.port};
+  absl::StatusOr<std::unique_ptr<transport::udp::Port>> port = OpenPort(welcome, replica);
   if (!port.ok()) {
     Fail(absl::StrCat("cannot be sent datagrams: ", std::string(port.status().message())));
     return;
   }
-  in_addr address = {};
-  static_cast<void>(::inet_pton(AF_INET, options_.address.c_str(), &address));
   met_ = {.port = *std::move(port),
-          .replica = {.address = ntohl(address.s_addr), .port = welcome.port},
+          .replica = replica,
           .terms = terms,
           .seal = *std::move(seal),
           .request_ring_bytes = welcome.request_ring_bytes,
@@ -245,6 +245,19 @@ void TlsMeeting::TakeWelcome(const NetworkWelcome& welcome) {
   failure_.clear();
   connection_->stage = Stage::kUp;
   state_ = State::kMet;
+}
+
+absl::StatusOr<std::unique_ptr<transport::udp::Port>> TlsMeeting::OpenPort(
+    const NetworkWelcome& welcome, transport::udp::Endpoint replica) const {
+  if (options_.shared_port != nullptr) {
+    return options_.shared_port->OpenLine(replica, welcome.place);
+  }
+  absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port = transport::udp::SocketPort::Open(
+      {.address = OwnAddress(connection_->socket.get()), .max_payload = welcome.payload_bytes});
+  if (!port.ok()) {
+    return port.status();
+  }
+  return *std::move(port);
 }
 
 // A replica that has welcomed says nothing more.

@@ -2,17 +2,20 @@
 #define GAIOS_RSM_CLIENT_NETWORK_TLS_MEETING_H_
 
 // A client's end of the meeting in production: TCP to a replica's client address, TLS 1.3 by which each
-// proves that it is of the cluster, the greeting (wire.h), and a UDP socket at the address that the way to
-// the replica begins at. A step of the TLS handshake computes for some hundred microseconds. Threads are
-// those of Meeting.
+// proves that it is of the cluster, the greeting (wire.h), and a line of the port that is given, or a UDP
+// socket at the address that the way to the replica begins at. A step of the TLS handshake computes for some
+// hundred microseconds. Threads are those of Meeting.
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include <absl/status/statusor.h>
+
 #include "gaios/base/clock.h"
 #include "gaios/paxos/types.h"
 #include "gaios/rsm/client/network/meeting.h"
+#include "gaios/rsm/client/network/shared_port.h"
 #include "gaios/rsm/client/network/wire.h"
 #include "gaios/transport/bootstrap/connection.h"
 #include "gaios/transport/bootstrap/socket.h"
@@ -30,6 +33,8 @@ struct TlsMeetingOptions {
   // Of the connections of one client. `group` is that of the first replica that has taken it; 0 until then.
   std::shared_ptr<const transport::bootstrap::TlsContext> tls;
   std::shared_ptr<std::uint64_t> group;
+  // What carries the datagrams; null: a UDP socket of this connection's own.
+  std::shared_ptr<SharedPort> shared_port;
 };
 
 class TlsMeeting final : public Meeting {
@@ -56,6 +61,8 @@ class TlsMeeting final : public Meeting {
   void Watch();
   void TakeFrame(const transport::bootstrap::Frame& frame);
   void TakeWelcome(const NetworkWelcome& welcome);
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<transport::udp::Port>> OpenPort(
+      const NetworkWelcome& welcome, transport::udp::Endpoint replica) const;
   void FailTls(transport::bootstrap::TlsResult result);
   void Fail(const std::string& why);
   void FailForNow(const std::string& why) {

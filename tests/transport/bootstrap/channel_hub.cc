@@ -84,7 +84,8 @@ class ChannelHub::Channel final : public PeerChannel {
     }
     return connection != 0;
   }
-  void Disconnect(ReplicaId peer) override { hub_.Reconnect(member_.id, peer); }
+  // The connection that its user knows of; one that has ended since is ended.
+  void Disconnect(ReplicaId peer) override { hub_.End(member_.id, peer, seen_[peer.value()]); }
   [[nodiscard]] int poll_fd() const override { return fd_; }
   [[nodiscard]] std::uint64_t NextTimeNs() const override { return ~std::uint64_t{0}; }
   [[nodiscard]] std::vector<std::string> TakeNotices() override { return {}; }
@@ -157,6 +158,17 @@ void ChannelHub::DisconnectLocked(Channel& a, Channel& b) {
 
 void ChannelHub::Reconnect(ReplicaId a, ReplicaId b) {
   const std::lock_guard lock(mutex_);
+  ReconnectLocked(a, b);
+}
+
+void ChannelHub::End(ReplicaId a, ReplicaId b, std::uint64_t connection) {
+  const std::lock_guard lock(mutex_);
+  if (LineOf(a, b).connection == connection) {
+    ReconnectLocked(a, b);
+  }
+}
+
+void ChannelHub::ReconnectLocked(ReplicaId a, ReplicaId b) {
   Channel* const one = members_[a.value()];
   Channel* const other = members_[b.value()];
   if (one != nullptr && other != nullptr) {

@@ -46,6 +46,9 @@ class ChannelHub {
   void Leave(const Channel& channel);
   void ConnectLocked(Channel& a, Channel& b);
   void DisconnectLocked(Channel& a, Channel& b);
+  void ReconnectLocked(ReplicaId a, ReplicaId b);
+  // If it is the connection of the two by now.
+  void End(ReplicaId a, ReplicaId b, std::uint64_t connection);
   [[nodiscard]] Line& LineOf(ReplicaId a, ReplicaId b) {
     return lines_[std::min(a, b).value()][std::max(a, b).value()];
   }

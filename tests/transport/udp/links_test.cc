@@ -112,6 +112,35 @@ TEST_F(UdpTest, AnIdleLinkStaysUp) {
   EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
 }
 
+// As when the host was suspended: an hour passes between two looks, with a write and a read under way.
+TEST_F(UdpTest, AClockThatJumpsAheadAnswersWhatIsUnderWayAndTheLinksComeBack) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  const Bytes bytes = Pattern(kRange.size(), 7);
+  at(kWriter).FillLog(kRange.from, bytes);
+  for (const int rounds : {0, 1, 2, 3}) {
+    events_ = {};
+    const std::uint64_t token = ++last_token_;
+    if (at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token) != Post::kPosted) {
+      break;  // the path ended by the jump before
+    }
+    ASSERT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kPosted);
+    Pump(rounds);
+    backend_->clock().AdvanceNs(3'600'000'000'000);
+    if (AwaitOutcome(kWriter, token) == Outcome::kDone) {
+      EXPECT_EQ(at(kAcceptor).LogBytes(kRange), bytes) << "what is done is there";
+    }
+    EXPECT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kControl) == 1; }));
+  }
+  ASSERT_TRUE(PumpUntil([&] {
+    return transport(kWriter).link_state(kAcceptor).up && transport(kAcceptor).link_state(kWriter).up;
+  }));
+  Give(kWriter, MakeGrant(1, kWriter, 2));
+  EXPECT_EQ(WriteAndWait(kWriter, MakeGrant(1, kWriter, 2), kRange), Outcome::kDone);
+  EXPECT_EQ(at(kAcceptor).LogBytes(kRange), bytes);
+}
+
 TEST_F(UdpTest, DatagramsThatAreTooLongForTheWayAreNamed) {
   backend_ = std::make_unique<UdpBackend>(UdpBackendOptions{});
   backend_->network().SetTap(

@@ -2,15 +2,19 @@
 
 #include "gaios/transport/udp/sender.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <memory>
+#include <random>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "gaios/transport/udp/posted_queue.h"
+#include "gaios/transport/udp/receiver.h"
 #include "gaios/transport/udp/rtt_estimator.h"
 #include "gaios/transport/udp/send_window.h"
 
@@ -44,9 +48,11 @@ class SenderTest : public testing::Test {
     }
     return sent;
   }
-  bool Ack(std::uint64_t cumulative, std::uint64_t bits = 0) {
+  bool Ack(std::uint64_t cumulative, std::uint64_t bits = 0) { return AckOf(now_ns_ - 1, cumulative, bits); }
+  // That answers what was sent then.
+  bool AckOf(std::uint64_t stamp_ns, std::uint64_t cumulative, std::uint64_t bits) {
     const AckBody body = {
-        .cumulative = cumulative, .stamp_ns = now_ns_ - 1, .bitmap_words = bits == 0 ? 0U : 1U};
+        .cumulative = cumulative, .stamp_ns = stamp_ns, .bitmap_words = bits == 0 ? 0U : 1U};
     std::array<std::byte, 8> bitmap;
     std::memcpy(bitmap.data(), &bits, sizeof(bits));
     return sender_->OnAck(body, bitmap, now_ns_);
@@ -130,20 +136,152 @@ TEST_F(SenderTest, ATimeoutSendsTheOldestAgainAndWaitsLongerEachTime) {
   EXPECT_EQ(sender_->stalled_since_ns(), 1000U);
 }
 
-// All of them have arrived, and the acknowledgement has not: the window is smaller than what is under way, and
-// is not to be waited for.
-TEST_F(SenderTest, ATimeoutSendsTheOldestAgainHoweverMuchIsUnderWay) {
+TEST_F(SenderTest, WhatATimeoutSendsAgainDoesNotWaitForRoomInTheWindow) {
   Write(0, 24'000);
   ASSERT_EQ(SendAll().size(), 24U);
-  std::uint64_t waited_ns = kShortestNs;
-  for (int round = 0; round < 4; ++round) {
-    now_ns_ += waited_ns;
-    sender_->RunTimer(now_ns_);
-    EXPECT_EQ(SendAll(), (std::vector<std::uint64_t>{1, 2})) << round;
-    waited_ns *= 2;
+  now_ns_ += kShortestNs;
+  sender_->RunTimer(now_ns_);
+  EXPECT_EQ(SendAll(), (std::vector<std::uint64_t>{1, 2})) << "the window is 16 now, and 22 are under way";
+}
+
+TEST_F(SenderTest, WhatATimeoutSentAgainComesBackAndTheRestIsKnownToBeLost) {
+  Write(0, 24'000);
+  ASSERT_EQ(SendAll().size(), 24U);
+  now_ns_ += kShortestNs;
+  sender_->RunTimer(now_ns_);
+  ASSERT_EQ(SendAll().size(), 2U);
+  now_ns_ += 10'000;
+  ASSERT_TRUE(Ack(2));
+  const std::vector<std::uint64_t> again = SendAll();
+  ASSERT_FALSE(again.empty());
+  EXPECT_EQ(again.front(), 3U);
+  now_ns_ += 10'000;
+  ASSERT_TRUE(Ack(again.back()));
+  (void)SendAll();
+  now_ns_ += 10'000;
+  EXPECT_TRUE(Ack(24)) << "all were sent again, without another timeout";
+  EXPECT_EQ(sender_->counters().timeouts, 1U);
+  EXPECT_EQ(sender_->counters().sent, 24U + 2U + 22U);
+}
+
+// The originals of what is sent again have arrived, and the answer to them comes first.
+TEST_F(SenderTest, TheRestIsKnownToBeLostThoughTheProbesBringNothingNew) {
+  Write(0, 24'000);
+  ASSERT_EQ(SendAll().size(), 24U);
+  const std::uint64_t sent_ns = now_ns_;
+  now_ns_ += kShortestNs;
+  sender_->RunTimer(now_ns_);
+  ASSERT_EQ(SendAll().size(), 2U);
+  now_ns_ += 10'000;
+  EXPECT_TRUE(AckOf(sent_ns, 2, 0));
+  EXPECT_TRUE(SendAll().empty());
+  EXPECT_FALSE(Ack(2)) << "nothing new";
+  EXPECT_EQ(sender_->counters().lost, 22U);
+  EXPECT_FALSE(SendAll().empty());
+}
+
+TEST_F(SenderTest, TheLastBeforeATimeoutAreKnownToBeLostToo) {
+  Write(0, 3'000);
+  ASSERT_EQ(SendAll().size(), 3U);
+  now_ns_ += kShortestNs;
+  sender_->RunTimer(now_ns_);
+  ASSERT_EQ(SendAll(), (std::vector<std::uint64_t>{1, 2}));
+  now_ns_ += 10'000;
+  EXPECT_TRUE(Ack(2));
+  EXPECT_EQ(SendAll(), (std::vector<std::uint64_t>{3}));
+  EXPECT_TRUE(Ack(3));
+  EXPECT_EQ(sender_->counters().timeouts, 1U);
+}
+
+TEST_F(SenderTest, APeerThatWasSlowIsNotSentEverythingAgain) {
+  Write(0, 24'000);
+  ASSERT_EQ(SendAll().size(), 24U);
+  const std::uint64_t sent_ns = now_ns_;
+  now_ns_ += kShortestNs;
+  sender_->RunTimer(now_ns_);
+  ASSERT_EQ(SendAll().size(), 2U);
+  now_ns_ += 10'000;
+  EXPECT_TRUE(AckOf(sent_ns, 8, 0)) << "of the first sending: the second is still to be looked at";
+  EXPECT_TRUE(AckOf(sent_ns, 8, 0b10)) << "one is missing, not the others";
+  EXPECT_TRUE(SendAll().empty());
+  EXPECT_EQ(sender_->counters().lost, 0U);
+}
+
+// A way that loses some of what goes each way, and takes 10 us; 24 pieces are wanted under way at any time.
+class LossyWay {
+ public:
+  LossyWay(unsigned lost_in_thousand, std::uint64_t seed) : lost_(lost_in_thousand), random_(seed) {
+    log_.capacity = ring_.size();
+    log_.ring = ring_.data();
+    log_.words = &words_;
   }
-  EXPECT_TRUE(Ack(24));
-  EXPECT_FALSE(sender_->busy());
+  // The longest time in nanoseconds for which nothing was taken.
+  std::uint64_t LongestStall(std::uint64_t pieces) {
+    constexpr std::uint64_t kStepNs = 10'000;
+    constexpr std::uint64_t kUnderWay = 24;
+    std::uint64_t posted = 0;
+    std::uint64_t progress_ns = now_ns_;
+    std::uint64_t longest_ns = 0;
+    while (sender_->cumulative() < pieces) {
+      for (; posted < pieces && posted < sender_->cumulative() + kUnderWay; ++posted) {
+        // A piece each: what follows on directly would share one.
+        queue_.Push(kPeer, Operation::kWrite, {}, 0).range =
+            RangeOf(posted % 2 * 4096, posted % 2 * 4096 + 8);
+      }
+      AckBody ack;
+      bool any = false;
+      for (; sender_->Next(queue_, now_ns_) != nullptr; sender_->Sent(now_ns_)) {
+        any = Deliver(ack) || any;
+      }
+      now_ns_ += kStepNs;
+      if (any && !Lost() && Answer(ack)) {
+        longest_ns = std::max(longest_ns, now_ns_ - progress_ns);
+        progress_ns = now_ns_;
+      }
+      while (!queue_.empty() && queue_.front().cut && queue_.front().last_sequence <= sender_->cumulative()) {
+        queue_.Pop();
+      }
+      sender_->RunTimer(now_ns_);
+    }
+    return longest_ns;
+  }
+
+ private:
+  bool Lost() { return random_() % 1000 < lost_; }
+  bool Deliver(AckBody& ack) {
+    if (Lost()) {
+      return false;
+    }
+    const WriteBody body = {.sequence = sender_->next_sequence(), .stamp_ns = now_ns_};
+    (void)receiver_->Take(body, {}, Position(0), log_);
+    ack.stamp_ns = now_ns_;
+    return true;
+  }
+  bool Answer(AckBody& ack) {
+    std::array<std::uint64_t, kMaxBitmapWords> bitmap;
+    ack.cumulative = receiver_->cumulative();
+    ack.bitmap_words = receiver_->Bitmap(bitmap);
+    return sender_->OnAck(ack, std::as_bytes(std::span(bitmap)), now_ns_);
+  }
+
+  unsigned lost_;
+  std::mt19937_64 random_;
+  std::uint64_t now_ns_ = 1'000'000;
+  PostedQueue queue_;
+  std::vector<std::byte> ring_ = std::vector<std::byte>(8192);
+  std::array<std::uint64_t, kLogWords> words_ = {};
+  LogMemory log_;
+  std::unique_ptr<Sender> sender_ =
+      std::make_unique<Sender>(1000, 512, RttEstimator(kShortestNs, kLongestNs));
+  std::unique_ptr<Receiver> receiver_ = std::make_unique<Receiver>();
+};
+
+TEST(SenderUnderLossTest, NothingStandsStillForLongerThanAFewTimeouts) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    // Two timeouts one after the other, the second twice as long, and the way.
+    EXPECT_LE(LossyWay(20, seed).LongestStall(20'000), 4 * kShortestNs) << "2 %, seed " << seed;
+    EXPECT_LE(LossyWay(100, seed).LongestStall(5'000), 16 * kShortestNs) << "10 %, seed " << seed;
+  }
 }
 
 TEST_F(SenderTest, AnAcknowledgementOfWhatWasNeverSentChangesNothing) {

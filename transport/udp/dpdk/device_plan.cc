@@ -21,6 +21,13 @@ constexpr std::size_t kDefaultMtu = 1'500;
 // Of a frame beside its IPv4 packet, and a VLAN tag that some drivers reckon with.
 constexpr std::size_t kFrameOverheadBytes = 32;
 constexpr std::size_t kSmallestFrameRoomBytes = 2'048;
+// net_af_xdp: a buffer with all that DPDK and the kernel put in front of a frame is a page at most.
+constexpr std::size_t kPageBytes = 4'096;
+constexpr std::size_t kXdpHeadroomBytes = 256;  // that the kernel leaves free before a frame
+// Of a pool, before each buffer; and what makes the whole an odd number of cache lines.
+constexpr std::size_t kBufferHeaderBytes = 128;
+constexpr std::size_t kMaxXdpMtu = kPageBytes - kBufferHeaderBytes - sizeof(rte_mbuf) - RTE_PKTMBUF_HEADROOM -
+                                   kXdpHeadroomBytes - kFrameOverheadBytes;
 // Of each queue of a virtual device that has any, whatever it is asked for.
 constexpr std::size_t kVirtualDescriptors = 2'048;
 // Of EAL itself and of the queues; the buffers come on top. Enough for a second small port.
@@ -98,10 +105,17 @@ absl::StatusOr<DevicePlan> PlanDevice(const DpdkOptions& options) {
         "datagrams of ", options.max_payload, " bytes do not go whole over a link with an MTU of ", plan.mtu,
         ", which leaves ", MaxPayload(plan.mtu), ": make them smaller, or raise the MTU"));
   }
+  const bool xdp = plan.device.DrivenBy("net_af_xdp");
+  if (xdp && plan.mtu > kMaxXdpMtu) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "net_af_xdp takes packets of ", kMaxXdpMtu, " bytes at most, and the MTU is ", plan.mtu,
+        ": lower the interface's (ip link set DEV mtu ", kMaxXdpMtu, "), with datagrams of at most ",
+        MaxPayload(kMaxXdpMtu), " bytes, or use net_af_packet"));
+  }
   plan.max_payload = options.max_payload != 0 ? options.max_payload : MaxPayload(plan.mtu);
   // The driver of net_af_packet wants room for all that its ring's frames could hold.
-  plan.frame_bytes =
-      std::max({plan.mtu + kFrameOverheadBytes, kSmallestFrameRoomBytes, NumberOf(plan.device, "framesz")});
+  plan.frame_bytes = std::max({plan.mtu + kFrameOverheadBytes + (xdp ? kXdpHeadroomBytes : 0),
+                               kSmallestFrameRoomBytes, NumberOf(plan.device, "framesz")});
   plan.receive_room = NumberOf(plan.device, "framecnt");
   plan.buffers = BuffersOf(plan.device, options.descriptors);
   plan.memory_mib =

@@ -16,6 +16,7 @@
 #include "gaios/base/check.h"
 #include "gaios/transport/udp/dpdk/device_plan.h"
 #include "gaios/transport/udp/dpdk/environment.h"
+#include "gaios/transport/udp/dpdk/rte_flow_device.h"
 
 namespace gaios::transport::udp::dpdk {
 namespace {
@@ -26,6 +27,11 @@ std::string ErrorText(int error) {
 
 std::uint32_t MaskOf(std::uint8_t prefix_bits) {
   return ~std::uint32_t{0} << (32U - prefix_bits);
+}
+
+FlowRules FlowRulesOf(const DpdkOptions& options, const DevicePlan& plan) {
+  return plan.interface.has_value() && options.flow_rules == FlowRules::kIfSupported ? FlowRules::kNever
+                                                                                     : options.flow_rules;
 }
 
 }  // namespace
@@ -40,7 +46,17 @@ absl::StatusOr<std::unique_ptr<DpdkPort>> DpdkPort::Open(const DpdkOptions& opti
     return valid;
   }
   std::unique_ptr<DpdkPort> port(new DpdkPort(options));
-  if (absl::Status opened = port->OpenDevice(); !opened.ok()) {
+  absl::Status opened = port->OpenDevice();
+  if (const std::string refused = port->rules_refused_; !refused.empty()) {
+    // The device gives out what matches rules that it does not have. That is surely over when it is closed.
+    DpdkOptions without = options;
+    without.flow_rules = FlowRules::kNever;
+    port.reset();
+    port.reset(new DpdkPort(without));
+    opened = port->OpenDevice();
+    port->notices_.push_back(refused);
+  }
+  if (!opened.ok()) {
     return opened;
   }
   return port;
@@ -129,6 +145,11 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
     transmit_flags_ = RTE_MBUF_F_TX_IPV4 | (by_device_.ipv4 ? RTE_MBUF_F_TX_IP_CKSUM : 0) |
                       (by_device_.udp ? RTE_MBUF_F_TX_UDP_CKSUM : 0);
   }
+  RteFlowDevice flows(port_id_);
+  FlowSharing sharing(flows, FlowRulesOf(options_, plan), self_.endpoint);
+  if (absl::Status begun = sharing.Begin(); !begun.ok()) {
+    return begun;
+  }
   if (const int error = ::rte_eth_dev_configure(port_id_, 1, 1, &conf); error != 0) {
     return DriverFailed("configure the queues", error);
   }
@@ -167,13 +188,33 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
     return DriverFailed("get the MAC address", error);
   }
   std::copy(std::begin(mac.addr_bytes), std::end(mac.addr_bytes), self_.mac.begin());
+  if (absl::Status started = StartQueues(sharing); !started.ok()) {
+    return started;
+  }
+  now_ns_ = options_.clock->NowNs();
+  LookAtDevice();
+  missed_before_ = std::exchange(counters_.missed, 0);
+  return absl::OkStatus();
+}
+
+// And makes the rules, where the card takes them.
+absl::Status DpdkPort::StartQueues(FlowSharing& sharing) {
   if (const int error = ::rte_eth_dev_start(port_id_); error != 0) {
     return DriverFailed("start the queues", error);
   }
   started_ = true;
-  now_ns_ = options_.clock->NowNs();
-  LookAtDevice();
-  missed_before_ = std::exchange(counters_.missed, 0);
+  const absl::StatusOr<bool> installed = sharing.Install();
+  if (!installed.ok()) {
+    return installed.status();
+  }
+  if (!*installed) {
+    rules_refused_ = sharing.notice();
+    return absl::UnavailableError(rules_refused_);
+  }
+  shared_ = sharing.shared();
+  if (!sharing.notice().empty()) {
+    notices_.push_back(sharing.notice());
+  }
   return absl::OkStatus();
 }
 
@@ -188,6 +229,9 @@ DpdkPort::~DpdkPort() {
     ::rte_pktmbuf_free(taken_[taken_next_]);
   }
   // What fails here leaves the device as it is until the process ends; nobody can mend it.
+  if (shared_) {
+    RteFlowDevice(port_id_).RemoveAll();
+  }
   if (started_) {
     static_cast<void>(::rte_eth_dev_stop(port_id_));
   }

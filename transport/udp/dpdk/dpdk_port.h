@@ -25,6 +25,7 @@
 
 #include "gaios/transport/udp/dpdk/arp_table.h"
 #include "gaios/transport/udp/dpdk/device_plan.h"
+#include "gaios/transport/udp/dpdk/flow_sharing.h"
 #include "gaios/transport/udp/dpdk/frame.h"
 #include "gaios/transport/udp/dpdk/interface.h"
 #include "gaios/transport/udp/dpdk/limits.h"
@@ -62,6 +63,8 @@ class DpdkPort final : public Port {
   [[nodiscard]] const PortCounters& counters() const override { return counters_; }
 
   [[nodiscard]] const DpdkCounters& dpdk_counters() const { return dpdk_counters_; }
+  // Whether the card gives this port what is the port's alone, and the kernel the rest.
+  [[nodiscard]] bool shared_with_kernel() const { return shared_; }
   [[nodiscard]] const MacAddress& mac() const { return self_.mac; }
   // Who computes the checksums of what is sent.
   [[nodiscard]] ChecksumsByDevice checksums_by_device() const { return by_device_; }
@@ -77,6 +80,7 @@ class DpdkPort final : public Port {
   [[nodiscard]] absl::Status OpenDevice();
   [[nodiscard]] absl::Status FindDevice(const std::string& device, bool pci);
   [[nodiscard]] absl::Status SetUpDevice(const DevicePlan& plan);
+  [[nodiscard]] absl::Status StartQueues(FlowSharing& sharing);
   [[nodiscard]] absl::Status DriverFailed(const char* what, int error) const;
 
   // datapath.cc
@@ -98,6 +102,8 @@ class DpdkPort final : public Port {
   std::uint16_t port_id_ = 0;
   bool found_ = false;  // port_id_ is that of the device, and it is ours
   bool started_ = false;
+  bool shared_ = false;        // with the kernel, by flow rules
+  std::string rules_refused_;  // when it was too late to go on without
   rte_device* device_ = nullptr;
   rte_mempool* pool_ = nullptr;
   ChecksumsByDevice by_device_;       // of what is sent

@@ -20,6 +20,13 @@ enum class Hugepages : std::uint8_t {
   kNever,
 };
 
+// Whether the card is told which frames are the port's, so that the kernel has the others (flow_sharing.h).
+enum class FlowRules : std::uint8_t {
+  kIfSupported,  // by the driver; else a notice says that the card is DPDK's alone
+  kRequire,      // else the port does not open
+  kNever,
+};
+
 struct DpdkOptions {
   // A network card by its PCI address, "0000:01:00.0", or a virtual device by DPDK's name for it,
   // "net_af_packet0,iface=eth1"; either with arguments of the driver after commas. What a
@@ -41,6 +48,9 @@ struct DpdkOptions {
   // processes of a host: letters, digits, '-' and '_'. One for each group and replica.
   std::string file_prefix;
   Hugepages hugepages = Hugepages::kIfFree;
+  // A device over an interface of the kernel gives the kernel its frames anyway: it is asked for none, unless
+  // they are required.
+  FlowRules flow_rules = FlowRules::kIfSupported;
   // What DPDK says at or above this level is passed on when something fails: "error", "warning", "notice",
   // "info" or "debug".
   std::string log_level = "warning";

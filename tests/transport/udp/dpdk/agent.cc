@@ -2,7 +2,9 @@
 //
 //   gaios-dpdk-agent [device=DEVICE] address=A.B.C.D port=N [mtu=N] [max_payload=N] [gateway=A.B.C.D]
 //   [prefix=NAME]
-//                    [hugepages=if_free|require|never] [second=DEVICE second_address=A.B.C.D] [spin=1]
+//                    [hugepages=if_free|require|never] [flow_rules=if_supported|require|never]
+//                    [address_space_mib=N]   what the system gives this process
+//                    [second=DEVICE second_address=A.B.C.D] [spin=1]
 //
 // spin: it never yields, and looks at its input less often, as a replica that is measured would.
 // A second device is opened after the first, by the same process, and echoes what it gets. Without a device:
@@ -27,6 +29,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -345,6 +348,9 @@ DpdkOptions OptionsOf(std::map<std::string, std::string>& given, Endpoint local,
   options.hugepages = given["hugepages"] == "require" ? Hugepages::kRequire
                       : given["hugepages"] == "never" ? Hugepages::kNever
                                                       : Hugepages::kIfFree;
+  options.flow_rules = given["flow_rules"] == "require" ? FlowRules::kRequire
+                       : given["flow_rules"] == "never" ? FlowRules::kNever
+                                                        : FlowRules::kIfSupported;
   options.link_check_interval_ns = kSecondNs / 1'000;
   options.clock = &clock;
   return options;
@@ -357,6 +363,11 @@ int Run(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     const std::size_t equals = argument.find('=');
     given[argument.substr(0, equals)] = argument.substr(equals + 1);
+  }
+  if (!given["address_space_mib"].empty()) {
+    const rlim_t bytes = rlim_t{Number(given["address_space_mib"])} << 20U;
+    const rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+    GAIOS_CHECK(::setrlimit(RLIMIT_AS, &limit) == 0, "setrlimit failed");
   }
   const bool spin = given["spin"] == "1";
   const base::TscClock clock;

@@ -124,6 +124,23 @@ TEST_F(VethTest, OverAfXdp) {
   EXPECT_THAT(dpdk->Ask("exchange " + At('b') + " 1 1472 13"), StartsWith("ok"));
 }
 
+TEST_F(VethTest, AfXdpTakesPacketsOfNearlyAPageAndNoLongerOnes) {
+  if (!HasXdpSockets()) {
+    GTEST_SKIP() << kNoXdpSockets;
+  }
+  {
+    const Veth veth(3'424);
+    const auto one = veth.Dpdk('a', "", "net_af_xdp0");
+    const auto other = veth.Dpdk('b', "", "net_af_xdp0");
+    ASSERT_THAT(one->opened(), StartsWith("open max_payload=3396"));
+    EXPECT_EQ(other->Ask("echo on"), "ok");
+    EXPECT_THAT(one->Ask("exchange " + At('b') + " 1 3396 61"), StartsWith("ok"));
+  }
+  const Veth veth(3'425);
+  EXPECT_THAT(veth.Dpdk('a', "", "net_af_xdp0")->opened(),
+              HasSubstr("net_af_xdp takes packets of 3424 bytes at most, and the MTU is 3425"));
+}
+
 // ---- ARP
 
 TEST_F(VethTest, WhileNobodyAnswersForAnAddressDatagramsAreUnreachable) {
@@ -225,6 +242,13 @@ TEST_F(VethTest, AnArgumentThatTheDriverDoesNotKnow) {
   EXPECT_THAT(agent.opened(), StartsWith("UNAVAILABLE: DPDK cannot open net_af_packet0"));
 }
 
+TEST_F(VethTest, WhatDpdkSaysWhenItCannotStartIsPassedOn) {
+  const Veth veth;
+  const auto agent = veth.Dpdk('a', "hugepages=never address_space_mib=100");
+  EXPECT_THAT(agent->opened(), StartsWith("UNAVAILABLE: DPDK did not start: "));
+  EXPECT_THAT(agent->opened(), HasSubstr("mend it and start anew"));
+}
+
 TEST_F(VethTest, HugepagesAreRequiredOrTheUserIsToldWhatIsMissing) {
   const Veth veth;
   std::uint64_t free = 0;
@@ -241,6 +265,33 @@ TEST_F(VethTest, HugepagesAreRequiredOrTheUserIsToldWhatIsMissing) {
     EXPECT_THAT(agent->opened(), StartsWith("open"));
     EXPECT_EQ(agent->Ask("notices"), "");  // it was asked for
   }
+}
+
+// ---- flow rules
+
+TEST_F(VethTest, ADriverWithoutFlowRulesIsSaidToHaveNone) {
+  const Veth veth;
+  EXPECT_THAT(veth.Dpdk('a', "flow_rules=require")->opened(),
+              StartsWith("FAILED_PRECONDITION: flow rules are required, and the driver takes none: "));
+  const auto agent = veth.Dpdk('a', "hugepages=never");
+  EXPECT_THAT(agent->opened(), StartsWith("open"));
+  EXPECT_EQ(agent->Ask("notices"), "") << "the kernel has its frames anyway";
+}
+
+// A driver of DPDK that knows rules, and makes them by a part of the kernel that not every kernel has: it
+// finds a rule good, and then may refuse it. Either way the port works.
+TEST_F(VethTest, ADriverThatKnowsFlowRulesAndMayRefuseThemLate) {
+  const Veth veth;
+  AgentProcess dpdk(veth.Name('a'), "device=net_tap0 address=10.9.0.1 port=7000 hugepages=never");
+  ASSERT_THAT(dpdk.opened(), StartsWith("open"));
+  EXPECT_THAT(dpdk.Ask("notices"),
+              ::testing::AnyOf(HasSubstr("the card is DPDK's alone"), HasSubstr("shared with the kernel")));
+  veth.Ip('a', "link set dtap0 address 02:00:00:00:00:09");  // it has begun with that of the port
+  veth.Ip('a', "addr add 10.9.0.9/24 dev dtap0");
+  AgentProcess kernel(veth.Name('a'), "address=10.9.0.9 port=7000 mtu=1500");
+  ASSERT_THAT(kernel.opened(), StartsWith("open"));
+  EXPECT_EQ(dpdk.Ask("echo on"), "ok");
+  EXPECT_THAT(kernel.Ask("exchange 10.9.0.1 7000 1 1400 61"), StartsWith("ok"));
 }
 
 // ---- faults in the run
