@@ -268,12 +268,16 @@ void FallbackTransport::Watch(Link& link, ReplicaId peer, std::uint64_t passed_n
     return;
   }
   const std::size_t bound = *link.bound;
+  const std::uint64_t heard_within_ns = options_.stall_timeout_ns / 4 * 3;
   bool other = false;
   bool trusted = false;
   for (std::size_t path = 0; path < paths_.size(); ++path) {
     const bool usable = path != bound && Usable(link, path);
-    other = other || usable;
+    other = other || (usable && now_ns_ - link.ways[path].heard_ns <= heard_within_ns);
     trusted = trusted || (usable && Trusted(link, path));
+  }
+  if (!other) {
+    link.waited_ns = 0;  // it is the peer that stands still, or the only path
   }
   // Both look whether there is another path or not, so that what they have seen is of late.
   const bool still = StandsStill(link, peer, bound, passed_ns);
@@ -364,6 +368,9 @@ std::size_t FallbackTransport::Poll(EventHandler& handler) {
 void FallbackTransport::HandleControl(std::size_t path, ReplicaId peer, Outcome outcome,
                                       const ControlView& view) {
   Looks& looks = links_[peer.value()].looks;
+  if (outcome == Outcome::kDone) {
+    links_[peer.value()].ways[path].heard_ns = now_ns_;
+  }
   std::uint64_t answers = outcome == Outcome::kDone ? looks.Answered(path) : looks.GivenUp(path);
   for (; answers > 0; --answers) {
     ++events_;
@@ -434,7 +441,8 @@ void FallbackTransport::Listener::OnControl(ReplicaId peer, Outcome outcome, con
 
 void FallbackTransport::Listener::OnMessage(ReplicaId from, Incarnation incarnation,
                                             std::span<const std::byte> bytes) {
-  const Link& link = transport_.links_[from.value()];
+  Link& link = transport_.links_[from.value()];
+  link.ways[path_].heard_ns = transport_.now_ns_;
   if (link.up && incarnation == link.incarnation) {
     ++transport_.events_;
     transport_.handler_->OnMessage(from, incarnation, bytes);

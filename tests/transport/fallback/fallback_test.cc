@@ -36,6 +36,7 @@ class FallbackTest : public conformance::ConformanceTest {
   void SetUp() override {
     ConformanceTest::SetUp();
     StartGroup();
+    paths().BeginLooks();
     // Each by both paths.
     ASSERT_TRUE(PumpUntil([this] {
       for (const ReplicaId id : {kAcceptor, kWriter, kRival}) {
@@ -263,6 +264,22 @@ TEST_P(FallbackTest, APathThatLosesTooMuchIsKeptWhileThereIsNoOther) {
   ASSERT_TRUE(PumpUntil([this] { return !paths().path(kWriter, kWorse).link_state(kAcceptor).up; }));
   paths().SetFaults(kWriter, kBetter, {.seed = 9, .lost = 200});
   EXPECT_FALSE(WriteUntilRefused(grant, 5'000));
+}
+
+TEST_P(FallbackTest, APeerThatStandsStillIsNoPathThatDoes) {
+  const Grant grant = Regrant();
+  for (const std::size_t path : {kBetter, kWorse}) {
+    paths().network(path).SetTap([](auto, auto, const auto&) { return false; });
+  }
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(0, 64), token), Post::kPosted);
+  PumpFor(4 * kStallNs);
+  for (const std::size_t path : {kBetter, kWorse}) {
+    EXPECT_TRUE(paths().path(kWriter, path).link_state(kAcceptor).up) << "nobody has noticed it yet";
+    paths().network(path).SetTap({});
+  }
+  EXPECT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDone);
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kBetter);
 }
 
 TEST_P(FallbackTest, AWriterThatDoesNotPollTakesNoPathForStalled) {
