@@ -98,7 +98,11 @@ TEST(GroupStatus, OfLinksOfSeveralPathsItTellsWhichAreUpAndHowOftenTheyChanged) 
   GroupStatus status = Leading();
   EXPECT_FALSE(StatusJson(status)[0]["links"][0].contains("paths_up")) << "there is one path";
   EXPECT_THAT(StatusTable(status), Not(HasSubstr("; up are ")));
-  rsm::LinkCounters& link = status.replicas[0].counters.value().data.links[0];
+  std::optional<rsm::CounterSnapshot>& counters = status.replicas[0].counters;
+  if (!counters.has_value()) {
+    FAIL() << "there are counters";
+  }
+  rsm::LinkCounters& link = counters->data.links[0];
   link.path = static_cast<std::uint64_t>(rsm::PathKind::kUdp2Socket);
   link.paths_up = std::uint64_t{1} << static_cast<std::size_t>(rsm::PathKind::kUdpDpdk) |
                   std::uint64_t{1} << static_cast<std::size_t>(rsm::PathKind::kUdp2Socket);
