@@ -148,7 +148,7 @@ absl::StatusOr<std::unique_ptr<rsm::Client>> Connect(const Nodes& nodes, const O
   }
   ClientTarget target(**client, options.size_bytes);
   const std::uint64_t deadline_ns = clock.NowNs() + kPatienceNs;
-  bool submitted = target.Propose();
+  const bool submitted = target.Propose();
   while (target.Poll() == 0 || !target.clean()) {
     if (clock.NowNs() > deadline_ns || !submitted) {
       return absl::DeadlineExceededError("the client has had no command committed within 20 s: " +

@@ -14,6 +14,7 @@ namespace gaios::rsm {
 namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::uint64_t kStallPerHeartbeat = 2;
 constexpr auto kUdp2Keys = std::to_array<std::string_view>({"payload_bytes", "authenticate"});
 constexpr auto kFallbackKeys =
     std::to_array<std::string_view>({"stall_timeout_ms", "settle_ms", "loss_percent"});
@@ -167,6 +168,14 @@ void ReadFallback(Section& top, Section& fallback, Config& config) {
                                  ", not less than timing.suspect_timeout_ms, after which a leader whose "
                                  "path stands still is replaced: lower it to ",
                                  config.suspect_timeout_ns / kNsPerMs / 2));
+  }
+  if (to.stall_timeout_ns < kStallPerHeartbeat * config.heartbeat_interval_ns) {
+    fallback.FailAt(
+        "stall_timeout_ms",
+        absl::StrCat("is ", to.stall_timeout_ns / kNsPerMs, " with a timing.heartbeat_interval_ms of ",
+                     config.heartbeat_interval_ns / kNsPerMs,
+                     ", in which a follower is looked at by every path: raise it to ",
+                     kStallPerHeartbeat * config.heartbeat_interval_ns / kNsPerMs, " or more"));
   }
   fallback.Read("settle_ms", {1, 600'000}, kNsPerMs, to.settle_ns);
   fallback.Read("loss_percent", {0, 100}, 1, to.loss_percent);

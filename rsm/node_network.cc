@@ -69,6 +69,7 @@ NodeNetwork::NodeNetwork(const Config& config, ReplicaId self, paxos::GroupId gr
 
 std::unique_ptr<DonorRoute> NodeNetwork::MakeRoute() const {
   std::vector<const transport::bootstrap::AddressBook*> books;
+  books.reserve(paths_.size());
   for (const LinkPath path : paths_) {
     books.push_back(&addresses(path));
   }

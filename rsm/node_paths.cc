@@ -186,7 +186,7 @@ absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const Dpdk
       return OfPath(path, one.status());
     }
     absl::StrAppend(&all.text, all.text.empty() ? "" : "; when that is down, ", one->text);
-    for (std::string& warning : one->warnings) {
+    for (const std::string& warning : one->warnings) {
       all.warnings.push_back(absl::StrCat("path ", NameOf(path), ": ", warning));
     }
   }

@@ -165,7 +165,7 @@ absl::StatusOr<DeviceDescription> DescribeSockets(const Config& config, const Da
   std::vector<std::string> here;
   for (const ReplicaConfig& replica : config.replicas) {
     // Any port: that of a replica that runs is in use.
-    const absl::Status opened = OpenSocket(datagrams, replica, 0).status();
+    absl::Status opened = OpenSocket(datagrams, replica, 0).status();
     if (opened.ok()) {
       here.push_back(absl::StrCat(datagrams.AddressOf(replica), " port ", datagrams.PortOf(replica)));
     } else if (!absl::IsFailedPrecondition(opened)) {

@@ -1,5 +1,5 @@
-"""A group of real replicas on three hosts, over RDMA or over RDMA and UDP, for tests that do something to its hosts
-under load.
+"""A group of real replicas on three hosts, over RDMA, over UDP, or over RDMA and UDP, for tests that do something to
+its hosts under load.
 
 Clients reach the replica of their own host. Some run on every host, so wherever the leader is, somebody asks it. Hosts
 do not share a clock, so the history of each host's clients is judged by itself; that the replicas have run the same
@@ -30,6 +30,13 @@ JUDGE = os.path.join(paths.BIN, "gaios-linearizability")
 
 class GroupLab(machines.LabTest):
     HOSTS = 3
+    LINKS = ONE_PATH
+    SECTIONS = ""  # of the config, beside what every group has
+
+    def more_of(self, host):
+        """Lines of a replica in the config, beside what every one has."""
+        del host
+        return ""
 
     def setUp(self):
         for host in range(self.HOSTS):
@@ -48,16 +55,17 @@ class GroupLab(machines.LabTest):
             if self.status()["hosts"][host]["state"] == "up":
                 self.lab("run", host, "pkill -9 -f '[g]aios replica'; rm -rf " + DIRECTORY)
 
-    def make_group(self, capacity_bytes=1 << 20, state_machine="counter", links=ONE_PATH):
+    def make_group(self, capacity_bytes=1 << 20, state_machine="counter", links=None):
         """A new group, bootstrapped here and copied to each host, with a replica running on each. Returns who leads."""
         self.place_group(capacity_bytes, state_machine, links)
         for host in range(self.HOSTS):
             self.start(host)
         return self.await_leader(range(self.HOSTS))
 
-    def place_group(self, capacity_bytes=1 << 20, state_machine="counter", links=ONE_PATH, begins_with=None):
+    def place_group(self, capacity_bytes=1 << 20, state_machine="counter", links=None, begins_with=None):
         """As make_group, but for the replicas: start() starts each. The group may begin with the first few hosts alone."""
         hosts = range(begins_with or self.HOSTS)
+        links = links or self.LINKS
         here = os.path.join(os.environ["GAIOS_LAB_DIR"], "group")
         shutil.rmtree(here, ignore_errors=True)
         os.makedirs(here)
@@ -70,7 +78,7 @@ class GroupLab(machines.LabTest):
             with open(os.path.join(here, name), "w", encoding="utf-8") as file:
                 file.write(f'group = "lab"\n{links}directory = "{directory}"\ncapacity_bytes = {capacity_bytes}\n'
                            f'state_machine = "{state_machine}"\nidle = "yield"\n{TIMING}'
-                           f'[credentials]\nkey_file = "{key_path}"\n{replicas}')
+                           f'[credentials]\nkey_file = "{key_path}"\n{self.SECTIONS}{replicas}')
         made = subprocess.run([GAIOS, "bootstrap", "--config", os.path.join(here, "here.toml")], capture_output=True, text=True)
         self.assertEqual(0, made.returncode, made.stderr)
         for name in ("cluster.key", "group.toml"):
@@ -88,11 +96,10 @@ class GroupLab(machines.LabTest):
         self.run_in(host, f"rm -rf {DIRECTORY}; cp -r /run/results/made {DIRECTORY}; chown -R 0:0 {DIRECTORY}; "
                           f"chmod 600 {DIRECTORY}/cluster.key; rm -f /run/results/load*")
 
-    @staticmethod
-    def section(host, links=ONE_PATH):
+    def section(self, host, links=ONE_PATH):
         """What a config says of the replica of a host."""
         return (f'[[replica]]\nid = {host}\naddress = "{ADDRESS.format(10 + host)}"\n' +
-                (f'udp_address = "{UDP_ADDRESS.format(10 + host)}"\n' if links == TWO_PATHS else ""))
+                (f'udp_address = "{UDP_ADDRESS.format(10 + host)}"\n' if links == TWO_PATHS else "") + self.more_of(host))
 
     def start(self, host):
         self.run_in(host, f"setsid {GAIOS} replica --config {DIRECTORY}/group.toml --id {host} "

@@ -167,7 +167,7 @@ TEST_F(Paths, ALeaderThatIsKilledOnTheWorsePathIsReplacedOverIt) {
 
 TEST_F(Paths, ANetworkThatFlapsLosesNothing) {
   JudgedGroup hosts(TwoNetworks());
-  Group& group = hosts.group();
+  const Group& group = hosts.group();
   AwaitBest(hosts);
   for (int times = 0; times < 4; ++times) {
     hosts.network().Cut(kBetterNetwork);

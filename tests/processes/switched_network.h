@@ -1,8 +1,8 @@
 #ifndef GAIOS_TESTS_PROCESSES_SWITCHED_NETWORK_H_
 #define GAIOS_TESTS_PROCESSES_SWITCHED_NETWORK_H_
 
-// Hosts on one switch or several: each a network namespace with an interface v0, and v1 and so on for the others,
-// joined by bridges in one more. They go with the object. Needs root. Not for several threads.
+// Hosts on one switch or several: each a network namespace with an interface v0, and v1 and so on for the
+// others, joined by bridges in one more. They go with the object. Needs root. Not for several threads.
 
 #include <cstddef>
 #include <cstdint>

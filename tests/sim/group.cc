@@ -76,7 +76,8 @@ transport::Transport& Group::LinksOf(ReplicaId id) {
   if (second_ == nullptr) {
     return world_.transport(id);
   }
-  transport::fallback::FallbackOptions fallback = *options_.fallback;
+  transport::fallback::FallbackOptions fallback =
+      options_.fallback.value_or(transport::fallback::FallbackOptions());
   fallback.self = id;
   fallback.clock = started.clock.get();
   const std::array<transport::Transport*, 2> paths = {&world_.transport(id), &second_->transport(id)};

@@ -133,7 +133,8 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
     plan.world.move_log = false;
     plan.world.at_once_per_mille = 0;
     transport::fallback::FallbackOptions fallback;
-    fallback.stall_timeout_ns = plan.protocol.suspect_timeout_ns / random.Between(3, 6);
+    fallback.stall_timeout_ns = std::max(plan.protocol.suspect_timeout_ns / random.Between(3, 6),
+                                         2 * plan.protocol.heartbeat_interval_ns);
     fallback.settle_ns = random.Between(5, 200) * kMs;
     fallback.max_settle_ns = 8 * fallback.settle_ns;
     plan.fallback = fallback;

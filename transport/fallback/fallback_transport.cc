@@ -267,33 +267,38 @@ void FallbackTransport::Watch(Link& link, ReplicaId peer, std::uint64_t passed_n
   if (!link.bound.has_value() || link.over) {
     return;
   }
+  const std::size_t bound = *link.bound;
+  const std::uint64_t heard_within_ns = options_.stall_timeout_ns / 4 * 3;
   bool other = false;
   bool trusted = false;
   for (std::size_t path = 0; path < paths_.size(); ++path) {
-    const bool usable = path != *link.bound && Usable(link, path);
-    other = other || usable;
+    const bool usable = path != bound && Usable(link, path);
+    other = other || (usable && now_ns_ - link.ways[path].heard_ns <= heard_within_ns);
     trusted = trusted || (usable && Trusted(link, path));
   }
+  if (!other) {
+    link.waited_ns = 0;  // it is the peer that stands still, or the only path
+  }
   // Both look whether there is another path or not, so that what they have seen is of late.
-  const bool still = StandsStill(link, peer, passed_ns);
-  const bool lossy = LosesTooMuch(link, peer);
+  const bool still = StandsStill(link, peer, bound, passed_ns);
+  const bool lossy = LosesTooMuch(link, peer, bound);
   if (still && other) {
-    GiveUpPath(link, peer, SwitchReason::kStalled);
+    GiveUpPath(link, peer, bound, SwitchReason::kStalled);
   } else if (lossy && trusted) {
-    GiveUpPath(link, peer, SwitchReason::kLossy);
-  } else if (MayGoBack(link, peer)) {
+    GiveUpPath(link, peer, bound, SwitchReason::kLossy);
+  } else if (MayGoBack(link, peer, bound)) {
     End(link, SwitchReason::kBetterAgain);
   }
 }
 
 // Something is under way, and for a stall timeout nothing of it was done. While part of it gets there, as of
 // a long write on a slow network, the path does not stand still.
-bool FallbackTransport::StandsStill(Link& link, ReplicaId peer, std::uint64_t passed_ns) {
+bool FallbackTransport::StandsStill(Link& link, ReplicaId peer, std::size_t bound, std::uint64_t passed_ns) {
   if (!link.waiting) {
     return false;
   }
   link.waited_ns += passed_ns;
-  const PathGauge* const gauge = paths_[*link.bound].gauge;
+  const PathGauge* const gauge = paths_[bound].gauge;
   const std::uint64_t unsuspicious_ns = options_.stall_timeout_ns / kPollsOfStall;
   if (gauge != nullptr && link.waited_ns >= unsuspicious_ns) {
     const std::uint64_t progress = gauge->Read(peer).progress;
@@ -305,8 +310,8 @@ bool FallbackTransport::StandsStill(Link& link, ReplicaId peer, std::uint64_t pa
   return link.waited_ns >= options_.stall_timeout_ns;
 }
 
-bool FallbackTransport::LosesTooMuch(Link& link, ReplicaId peer) {
-  const PathGauge* const gauge = paths_[*link.bound].gauge;
+bool FallbackTransport::LosesTooMuch(Link& link, ReplicaId peer, std::size_t bound) {
+  const PathGauge* const gauge = paths_[bound].gauge;
   if (gauge == nullptr || options_.loss_percent == 0 || now_ns_ < link.loss_at_ns) {
     return false;
   }
@@ -322,11 +327,11 @@ bool FallbackTransport::LosesTooMuch(Link& link, ReplicaId peer) {
 }
 
 // A better path has been well for long enough, and what is under way may be broken off: no election is.
-bool FallbackTransport::MayGoBack(const Link& link, ReplicaId peer) const {
+bool FallbackTransport::MayGoBack(const Link& link, ReplicaId peer, std::size_t bound) const {
   if (!link.written || (reading_ && read_peer_ == peer)) {
     return false;
   }
-  for (std::size_t path = 0; path < *link.bound; ++path) {
+  for (std::size_t path = 0; path < bound; ++path) {
     if (Usable(link, path) && now_ns_ - link.ways[path].well_since_ns >= link.settle_ns) {
       return true;
     }
@@ -335,11 +340,11 @@ bool FallbackTransport::MayGoBack(const Link& link, ReplicaId peer) const {
 }
 
 // The path that carries the grant has done something wrong, though its link is up.
-void FallbackTransport::GiveUpPath(Link& link, ReplicaId peer, SwitchReason reason) {
-  link.ways[*link.bound].well_since_ns = now_ns_;
-  link.ways[*link.bound].tarnished = true;
+void FallbackTransport::GiveUpPath(Link& link, ReplicaId peer, std::size_t bound, SwitchReason reason) {
+  link.ways[bound].well_since_ns = now_ns_;
+  link.ways[bound].tarnished = true;
   End(link, reason);
-  paths_[*link.bound].transport->Abandon(peer);
+  paths_[bound].transport->Abandon(peer);
   reading_ = reading_ && read_peer_ != peer;
 }
 
@@ -363,6 +368,9 @@ std::size_t FallbackTransport::Poll(EventHandler& handler) {
 void FallbackTransport::HandleControl(std::size_t path, ReplicaId peer, Outcome outcome,
                                       const ControlView& view) {
   Looks& looks = links_[peer.value()].looks;
+  if (outcome == Outcome::kDone) {
+    links_[peer.value()].ways[path].heard_ns = now_ns_;
+  }
   std::uint64_t answers = outcome == Outcome::kDone ? looks.Answered(path) : looks.GivenUp(path);
   for (; answers > 0; --answers) {
     ++events_;
@@ -433,7 +441,8 @@ void FallbackTransport::Listener::OnControl(ReplicaId peer, Outcome outcome, con
 
 void FallbackTransport::Listener::OnMessage(ReplicaId from, Incarnation incarnation,
                                             std::span<const std::byte> bytes) {
-  const Link& link = transport_.links_[from.value()];
+  Link& link = transport_.links_[from.value()];
+  link.ways[path_].heard_ns = transport_.now_ns_;
   if (link.up && incarnation == link.incarnation) {
     ++transport_.events_;
     transport_.handler_->OnMessage(from, incarnation, bytes);

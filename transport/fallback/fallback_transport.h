@@ -33,8 +33,10 @@ struct FallbackOptions {
   // Must outlive the transport.
   const base::Clock* clock = nullptr;
   // A path on which writes or a read are under way and nothing has been done for so long is given up, if
-  // another is up. Shorter than the time after which a leader is suspected, and longer than what a write
-  // takes; without a gauge, than the longest write or read.
+  // another is up and the peer is heard of by that all the while: one that stands still itself is heard of by
+  // none, and cannot grant either. Shorter than the time after which a leader is suspected, twice as long as
+  // the pause between looks at least, and longer than what a write takes; without a gauge, than the longest
+  // write or read.
   std::uint64_t stall_timeout_ns = 50'000'000;
   // A better path is gone back to when it has been up for so long without a break. Doubled, up to the
   // largest, after each return that did not last for ten times as long. Not amid phase 1: a grant under which
@@ -153,6 +155,7 @@ class FallbackTransport final : public Transport {
     Incarnation incarnation;
     std::uint64_t well_since_ns = 0;  // up, and not found standing still
     bool tarnished = false;           // it has been down, or has stood still
+    std::uint64_t heard_ns = 0;       // when something of the peer came by it last
   };
 
   struct Link {
@@ -204,10 +207,10 @@ class FallbackTransport final : public Transport {
   void Bind(Link& link, ReplicaId peer, std::size_t path);
   void End(Link& link, SwitchReason reason);
   void Watch(Link& link, ReplicaId peer, std::uint64_t passed_ns);
-  [[nodiscard]] bool StandsStill(Link& link, ReplicaId peer, std::uint64_t passed_ns);
-  [[nodiscard]] bool LosesTooMuch(Link& link, ReplicaId peer);
-  [[nodiscard]] bool MayGoBack(const Link& link, ReplicaId peer) const;
-  void GiveUpPath(Link& link, ReplicaId peer, SwitchReason reason);
+  [[nodiscard]] bool StandsStill(Link& link, ReplicaId peer, std::size_t bound, std::uint64_t passed_ns);
+  [[nodiscard]] bool LosesTooMuch(Link& link, ReplicaId peer, std::size_t bound);
+  [[nodiscard]] bool MayGoBack(const Link& link, ReplicaId peer, std::size_t bound) const;
+  void GiveUpPath(Link& link, ReplicaId peer, std::size_t bound, SwitchReason reason);
   void Count(const Switch& what);
 
   void HandleControl(std::size_t path, ReplicaId peer, Outcome outcome, const ControlView& view);

@@ -253,7 +253,7 @@ void World::Post(const OperationPtr& operation) {
 
 // Whether the write is done. It lands now, or later as one that completes early does.
 bool World::WriteAtOnce(const OperationPtr& operation) {
-  Link& there = link(operation->from, operation->to);
+  const Link& there = link(operation->from, operation->to);
   if (!there.up || !there.has_path || there.path != operation->grant || !there.posted.empty() ||
       there.holding.contains(Traffic::kWrites) || Check(*operation) != Outcome::kDone) {
     return false;

@@ -15,6 +15,7 @@
 
 #include "tests/conformance/backend.h"
 #include "tests/conformance/recorder.h"
+#include "tests/conformance/suite.h"
 #include "tests/transport/bootstrap/channel_hub.h"
 #include "tests/transport/udp/faulty_port.h"
 #include "tests/transport/udp/memory_network.h"
@@ -48,7 +49,15 @@ class FallbackBackend final : public conformance::Backend {
 
   conformance::Endpoint& Start(const conformance::EndpointOptions& options) override;
   void Kill(ReplicaId id) override;
-  void Advance() override { clock_.AdvanceNs(kRoundNs); }
+  void Advance() override {
+    clock_.AdvanceNs(kRoundNs);
+    if (looks_ && ++rounds_ % kRoundsOfALook == 0 &&
+        lives_[conformance::kWriter.value()].transport != nullptr) {
+      (void)lives_[conformance::kWriter.value()].transport->ReadControl(conformance::kAcceptor);
+    }
+  }
+  // The writer looks at the acceptor again and again from now on, as a leader does at its followers.
+  void BeginLooks() { looks_ = true; }
 
   [[nodiscard]] base::ManualClock& clock() { return clock_; }
   [[nodiscard]] udp::MemoryNetwork& network(std::size_t path) { return ways_[path].network; }
@@ -82,7 +91,11 @@ class FallbackBackend final : public conformance::Backend {
     std::unique_ptr<conformance::LocalEndpoint> endpoint;
   };
   const FallbackBackendOptions options_;
+  static constexpr std::uint64_t kRoundsOfALook = 50;
+
   base::ManualClock clock_{1'000'000'000};
+  bool looks_ = false;
+  std::uint64_t rounds_ = 0;
   std::array<Way, kPaths> ways_;
   std::uint64_t ports_made_ = 0;
   std::array<Life, paxos::kMaxReplicas> lives_;

@@ -17,6 +17,7 @@
 
 #include "tests/conformance/backend.h"
 #include "tests/conformance/recorder.h"
+#include "tests/conformance/suite.h"
 #include "tests/transport/bootstrap/channel_hub.h"
 #include "tests/transport/udp/memory_network.h"
 #include "tests/transport/verbs/fake_network.h"
@@ -38,7 +39,15 @@ class VerbsUdpBackend final : public conformance::Backend {
 
   conformance::Endpoint& Start(const conformance::EndpointOptions& options) override;
   void Kill(ReplicaId id) override;
-  void Advance() override { clock_.AdvanceNs(kRoundNs); }
+  void Advance() override {
+    clock_.AdvanceNs(kRoundNs);
+    if (looks_ && ++rounds_ % kRoundsOfALook == 0 &&
+        lives_[conformance::kWriter.value()].transport != nullptr) {
+      (void)lives_[conformance::kWriter.value()].transport->ReadControl(conformance::kAcceptor);
+    }
+  }
+  // The writer looks at the acceptor again and again from now on, as a leader does at its followers.
+  void BeginLooks() { looks_ = true; }
 
   // Between two rounds of Poll.
   static constexpr std::uint64_t kRoundNs = 20'000;
@@ -63,7 +72,11 @@ class VerbsUdpBackend final : public conformance::Backend {
   void OpenUdp(const conformance::EndpointOptions& options, Life& life);
 
   const VerbsUdpOptions options_;
+  static constexpr std::uint64_t kRoundsOfALook = 50;
+
   base::ManualClock clock_{1'000'000'000};
+  bool looks_ = false;
+  std::uint64_t rounds_ = 0;
   verbs::FakeNetwork rdma_;
   udp::MemoryNetwork datagrams_;
   std::array<bootstrap::ChannelHub, 2> hubs_;  // each path has its own meeting

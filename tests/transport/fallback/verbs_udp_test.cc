@@ -31,6 +31,7 @@ class VerbsUdpTest : public conformance::ConformanceTest {
   void SetUp() override {
     ConformanceTest::SetUp();
     StartGroup();
+    paths().BeginLooks();
     ASSERT_TRUE(PumpUntil([this] {
       for (const ReplicaId id : {kAcceptor, kWriter, kRival}) {
         for (const ReplicaId peer : {kAcceptor, kWriter, kRival}) {
