@@ -31,7 +31,7 @@ Json CommitReport(const Options& options, const Series& product, const Series& f
   }
   Json report;
   report["benchmark"] = "commit";
-  report["transport"] = rsm::TransportKindName(options.transport);
+  report["transport"] = TransportName(options);
   report["mode"] = options.mode == Mode::kOpen ? "open" : "closed";
   report["size_bytes"] = options.size_bytes;
   report["replicas"] = options.replicas;

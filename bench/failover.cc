@@ -13,7 +13,6 @@
 #include "bench/signals.h"
 #include "bench/targets.h"
 #include "bench/transports.h"
-#include "bench/udp.h"
 
 namespace gaios::bench {
 namespace {
@@ -229,9 +228,7 @@ absl::Status RunFailover(const Options& options) {
   }
   Json report;
   report["benchmark"] = "failover";
-  report["transport"] = options.transport == rsm::TransportKind::kUdp
-                            ? UdpName(options)
-                            : rsm::TransportKindName(options.transport);
+  report["transport"] = TransportName(options);
   if (options.port == rsm::PortKind::kDpdk) {
     report["driver"] = options.device;
   }

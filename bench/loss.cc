@@ -180,11 +180,12 @@ absl::Status RunLoss(const Options& options) {
   }
   Json report;
   report["benchmark"] = "loss";
-  report["transport"] = UdpName(options);
+  report["transport"] = TransportName(options);
   report["loss_percent"] = options.loss_percent;
   report["size_bytes"] = options.size_bytes;
   report["replicas"] = options.replicas;
   report["payload_bytes"] = options.payload_bytes;
+  report["authenticate"] = options.authenticate;
   report["commands_a_block"] = options.block_commits;
   report["commit"] = *commit;
   report["throughput"] = *throughput;

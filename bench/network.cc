@@ -217,6 +217,7 @@ absl::Status RunNetwork(const Options& options) {
   report["benchmark"] = "network";
   report["own_instructions"] = nullptr;
   report["payload_bytes"] = options.payload_bytes;
+  report["idle"] = base::IdleStrategyName(options.idle);
   report["outstanding"] = options.outstanding;
   report["one_core"] = placement.crowded();
   if (absl::Status status = EmitHgrm(options, product_series.all); !status.ok()) {

@@ -45,6 +45,14 @@ struct Options {
   // NOLINTEND(readability-redundant-member-init)
 };
 
+// The transport as the command line and reports name it: shm, verbs, udp-socket or udp-dpdk.
+[[nodiscard]] inline std::string TransportName(const Options& options) {
+  if (options.transport != rsm::TransportKind::kUdp) {
+    return std::string(rsm::TransportKindName(options.transport));
+  }
+  return options.port == rsm::PortKind::kDpdk ? "udp-dpdk" : "udp-socket";
+}
+
 }  // namespace gaios::bench
 
 #endif  // GAIOS_BENCH_OPTIONS_H_

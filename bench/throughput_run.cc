@@ -108,7 +108,7 @@ Json ThroughputReport(const Options& options, const Load& load, const Blocks& bl
   }
   Json report;
   report["benchmark"] = "throughput";
-  report["transport"] = rsm::TransportKindName(options.transport);
+  report["transport"] = TransportName(options);
   report["size_bytes"] = options.size_bytes;
   report["replicas"] = options.replicas;
   report["batch"] = options.batch;

@@ -17,8 +17,6 @@ namespace gaios::bench {
 
 // The group that benchmarks over UDP measure, with a machine that does nothing.
 [[nodiscard]] GroupOptions UdpGroupOptions(const Options& options);
-// udp-socket or udp-dpdk.
-[[nodiscard]] const char* UdpName(const Options& options);
 
 }  // namespace gaios::bench
 

@@ -49,7 +49,6 @@ absl::Status EmitReport(const Options& options, const Placement& placement, absl
   if (!report.ok()) {
     return report.status();
   }
-  (*report)["transport"] = UdpName(options);
   if (options.port == rsm::PortKind::kDpdk) {
     (*report)["driver"] = options.device;
   }
@@ -71,10 +70,6 @@ GroupOptions UdpGroupOptions(const Options& options) {
           .payload_bytes = options.payload_bytes,
           .authenticate = options.authenticate,
           .make_machine = [] { return std::make_unique<EmptyMachine>(); }};
-}
-
-const char* UdpName(const Options& options) {
-  return options.port == rsm::PortKind::kDpdk ? "udp-dpdk" : "udp-socket";
 }
 
 absl::Status RunUdpCommit(const Options& options) {

@@ -113,9 +113,7 @@ void Leader::Stop() {
 
 bool Leader::HandOver(ReplicaId to) {
   const FollowerLink* const follower = followers_.Find(to);
-  if (!record_committed() || follower == nullptr || !follower->counts ||
-      !state_.membership.next().voting().Contains(to) || follower->stage != FollowerLink::Stage::kActive ||
-      !follower->in_sync || state_.peers[to.value()].stands_aside) {
+  if (!record_committed() || follower == nullptr || !MayTakeOver(*follower)) {
     return false;
   }
   Seal();

@@ -297,6 +297,7 @@ class Leader {
   [[nodiscard]] ReplicaSet InSync() const;
 
   // leader_preference.cc
+  [[nodiscard]] bool MayTakeOver(const FollowerLink& follower) const;
   [[nodiscard]] bool KeepsUp(const FollowerLink& follower) const;
   [[nodiscard]] bool IsPreferred(const FollowerLink& follower) const;
   [[nodiscard]] TimeNs WaitsFor(const FollowerLink& follower) const;

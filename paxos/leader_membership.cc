@@ -14,7 +14,7 @@ namespace gaios::paxos {
 
 // One at a time: so that a log that holds a change shows that the one before it was committed.
 void Leader::Readmit() {
-  if (!record_committed() || state_.membership.undecided() || retired() || !has_quorum()) {
+  if (!record_committed() || state_.membership.undecided() || retired() || handing_over() || !has_quorum()) {
     return;
   }
   const Configuration& configuration = state_.membership.configuration();

@@ -8,18 +8,22 @@
 
 namespace gaios::paxos {
 
+// It votes, and will, has what an election needs of it, and does not stand aside.
+bool Leader::MayTakeOver(const FollowerLink& follower) const {
+  return follower.counts && state_.membership.next().voting().Contains(follower.member.id) &&
+         follower.stage == FollowerLink::Stage::kActive && follower.in_sync &&
+         !state_.peers[follower.member.id.value()].stands_aside;
+}
+
 // It acknowledges, and what it lacks is under way: a hand-over to it is a matter of round trips.
 bool Leader::KeepsUp(const FollowerLink& follower) const {
-  return follower.counts && !follower.leaving && follower.stage == FollowerLink::Stage::kActive &&
-         follower.in_sync && !follower.filling &&
+  return MayTakeOver(follower) && !follower.leaving && !follower.filling &&
          state_.now - follower.acked_ns <= state_.options.suspect_timeout_ns;
 }
 
 bool Leader::IsPreferred(const FollowerLink& follower) const {
   const Priorities& priorities = state_.options.priorities;
-  return !state_.peers[follower.member.id.value()].stands_aside &&
-         (state_.drained ||
-          priorities.at(follower.member.id.value()) > priorities.at(state_.self.id.value()));
+  return state_.drained || priorities.at(follower.member.id.value()) > priorities.at(state_.self.id.value());
 }
 
 // One that was to take over, and did not or did not last, is waited for twice as long the next time.
@@ -36,10 +40,8 @@ TimeNs Leader::Wait(std::uint32_t tries) const {
 }
 
 bool Leader::CanBeReplaced() const {
-  return std::ranges::any_of(followers_.all(), [this](const FollowerLink& follower) {
-    return KeepsUp(follower) && state_.membership.next().voting().Contains(follower.member.id) &&
-           !state_.peers[follower.member.id.value()].stands_aside;
-  });
+  return std::ranges::any_of(followers_.all(),
+                             [this](const FollowerLink& follower) { return KeepsUp(follower); });
 }
 
 void Leader::PreferAnother() {

@@ -40,10 +40,28 @@ constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 10;
 constexpr std::uint64_t kMaxSessionsBytes = std::uint64_t{4} << 30;
 constexpr std::uint64_t kMaxLogsBytes = std::uint64_t{64} << 30;
 
-constexpr auto kTopKeys = std::to_array<std::string_view>(
-    {"group", "epoch", "transport", "directory", "capacity_bytes", "state_machine", "idle", "max_batch_bytes",
-     "timing", "sessions", "hash_interval_commands", "fill_mib_per_second", "snapshot", "verbs", "udp",
-     "clients", "dpdk", "credentials", "replica"});
+constexpr auto kTopKeys = std::to_array<std::string_view>({"group",
+                                                           "epoch",
+                                                           "transport",
+                                                           "paths",
+                                                           "directory",
+                                                           "capacity_bytes",
+                                                           "state_machine",
+                                                           "idle",
+                                                           "max_batch_bytes",
+                                                           "timing",
+                                                           "sessions",
+                                                           "hash_interval_commands",
+                                                           "fill_mib_per_second",
+                                                           "snapshot",
+                                                           "verbs",
+                                                           "udp",
+                                                           "udp2",
+                                                           "fallback",
+                                                           "clients",
+                                                           "dpdk",
+                                                           "credentials",
+                                                           "replica"});
 constexpr auto kTimingKeys = std::to_array<std::string_view>(
     {"heartbeat_interval_ms", "suspect_timeout_ms", "suspect_timeout_most_ms", "election_jitter_ms",
      "election_timeout_ms", "drop_timeout_ms", "preferred_after_ms"});
@@ -52,7 +70,7 @@ constexpr auto kSessionKeys =
 constexpr auto kSnapshotKeys =
     std::to_array<std::string_view>({"directory", "interval_commands", "fill_bytes_per_second"});
 constexpr auto kReplicaKeys = std::to_array<std::string_view>(
-    {"id", "cpu", "priority", "address", "rdma_address", "udp_address", "client_address"});
+    {"id", "cpu", "priority", "address", "rdma_address", "udp_address", "udp2_address", "client_address"});
 
 void ReadTop(Section& top, Config& config) {
   top.AllowOnly(kTopKeys);
@@ -61,7 +79,7 @@ void ReadTop(Section& top, Config& config) {
     top.FailAt("group", absl::StrCat("has ", config.group.size(), " bytes; at most ", kMaxGroupBytes));
   }
   top.Read("epoch", {1, std::numeric_limits<std::uint32_t>::max()}, 1, config.epoch);
-  config.transport = ReadTransport(top);
+  ReadTransport(top, config);
   config.directory = top.RequiredText("directory");
 
   top.Read("capacity_bytes", {paxos::kMinCapacityBytes, paxos::kMaxCapacityBytes}, 1, config.capacity_bytes);
@@ -223,7 +241,7 @@ void ReadReplicas(Section& top, const std::string& file, absl::Status& status, C
       replica.cpu = static_cast<int>(*cpu);
     }
     replica.priority = static_cast<std::uint8_t>(priority.value_or(paxos::kUsualPriority));
-    ReadAddress(section, config.transport, replica);
+    ReadAddress(section, config, replica);
     config.replicas.push_back(replica);
   }
   std::sort(config.replicas.begin(), config.replicas.end(),
@@ -262,6 +280,10 @@ absl::StatusOr<Config> FromTable(const toml::table& table, const std::string& na
   ReadVerbs(top, verbs, config);
   Section udp(Subtable(top, "udp"), "udp", name, status);
   ReadUdp(top, udp, config);
+  Section udp2(Subtable(top, "udp2"), "udp2", name, status);
+  ReadUdp2(top, udp2, config);
+  Section fallback(Subtable(top, "fallback"), "fallback", name, status);
+  ReadFallback(top, fallback, config);
   Section clients(Subtable(top, "clients"), "clients", name, status);
   ReadClients(top, clients, config);
   Section dpdk(Subtable(top, "dpdk"), "dpdk", name, status);
@@ -275,6 +297,7 @@ absl::StatusOr<Config> FromTable(const toml::table& table, const std::string& na
     return status;
   }
   Warn(name, config);
+  WarnOfPaths(name, config);
   return config;
 }
 
@@ -282,6 +305,14 @@ absl::StatusOr<Config> FromTable(const toml::table& table, const std::string& na
 
 std::string_view StateMachineKindName(StateMachineKind kind) {
   return kind == StateMachineKind::kOrderBook ? "order-book" : "counter";
+}
+
+bool Config::Has(LinkPath path) const {
+  if (paths.empty()) {
+    return transport != TransportKind::kShm &&
+           path == (transport == TransportKind::kVerbs ? LinkPath::kVerbs : LinkPath::kUdp);
+  }
+  return std::ranges::find(paths, path) != paths.end();
 }
 
 absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view name) {

@@ -32,6 +32,12 @@ inline constexpr TransportKind kTransportKinds[] = {TransportKind::kShm, Transpo
                                                     TransportKind::kUdp};
 [[nodiscard]] std::string_view TransportKindName(TransportKind kind);  // as in the file
 
+// A way by which replicas reach each other, where a link has several. `kUdp2` is a second network of
+// datagrams.
+enum class LinkPath : std::uint8_t { kVerbs, kUdp, kUdp2 };
+inline constexpr LinkPath kLinkPaths[] = {LinkPath::kVerbs, LinkPath::kUdp, LinkPath::kUdp2};
+[[nodiscard]] std::string_view LinkPathName(LinkPath path);  // as in the file
+
 struct ReplicaConfig {
   paxos::ReplicaId id;
   std::optional<int> cpu;                         // its loop is pinned there
@@ -44,6 +50,9 @@ struct ReplicaConfig {
   // Where its datagrams go, IPv4 and numeric; empty: the same as `address` and `port`.
   std::string udp_address;
   std::uint16_t udp_port = 0;
+  // The same for the path "udp2"; empty and 0 without it.
+  std::string udp2_address;
+  std::uint16_t udp2_port = 0;
   // Where clients of the network find it, IPv4 and numeric: TCP to meet, UDP for the rest. Empty: nowhere.
   std::string client_address;
   std::uint16_t client_port = 0;
@@ -69,6 +78,14 @@ struct UdpConfig {
   std::size_t payload_bytes = 1400;  // of a datagram, at most; 28 less than the MTU is the most that helps
   bool authenticate = true;          // false: for a network segment that nobody else can send to
   PortKind port = PortKind::kSocket;
+};
+
+// [fallback], for links of several paths. All replicas should have the same. Defaults are those of
+// transport/fallback/fallback_transport.h.
+struct FallbackConfig {
+  std::uint64_t stall_timeout_ns = 50'000'000;  // shorter than the suspect timeout; in the file its half
+  std::uint64_t settle_ns = 2'000'000'000;
+  std::uint32_t loss_percent = 10;  // of the datagrams of writes; 0: however many are lost
 };
 
 // [dpdk], of the host that reads the file (transport/udp/dpdk/options.h).
@@ -132,8 +149,12 @@ struct Config {
   std::uint64_t snapshot_fill_bytes_per_second = 0;  // given to others, at most so much; 0: no bound
 
   TransportKind transport = TransportKind::kShm;
+  // Of each link, the best first; empty where `transport` is the only one. The first is of `transport`.
+  std::vector<LinkPath> paths;
+  FallbackConfig fallback;
   VerbsConfig verbs;
   UdpConfig udp;
+  UdpConfig udp2;  // [udp2]; kernel sockets only
   ClientsConfig clients;
   DpdkConfig dpdk;
   CredentialsConfig credentials;
@@ -142,11 +163,23 @@ struct Config {
 
   std::vector<std::string> warnings;  // sentences for the user
 
+  // Whether links have that path, with others or alone.
+  [[nodiscard]] bool Has(LinkPath path) const;
   // Whether replicas serve clients of the network: all do, or none.
   [[nodiscard]] bool serves_network() const { return !replicas.empty() && replicas[0].client_port != 0; }
   // Whether DPDK carries the datagrams of clients of the network on this host.
   [[nodiscard]] bool clients_by_dpdk() const { return dpdk.clients_from_port != 0; }
 };
+
+// Where a replica meets the others before they use a path: by TCP, at the address of its own that the path
+// has.
+struct MeetingPlace {
+  std::string address;
+  std::uint16_t port = 0;
+};
+// Whether that is the replica's `address`: of one path it is.
+[[nodiscard]] bool MeetsAtAddress(const Config& config, LinkPath path);
+[[nodiscard]] MeetingPlace MeetingPlaceOf(const Config& config, const ReplicaConfig& replica, LinkPath path);
 
 // `name` stands for the file in errors. Errors are InvalidArgument.
 [[nodiscard]] absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view name);

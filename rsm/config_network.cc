@@ -34,18 +34,26 @@ constexpr auto kCredentialKeys =
 constexpr const char* kAddressForm =
     "an address in numbers and a port, such as \"10.0.0.1:7400\" or \"[fd00::1]:7400\"";
 
-std::string DoesNotGo(TransportKind transport) {
-  return absl::StrCat("does not go with transport = \"", std::string(TransportKindName(transport)), "\"",
-                      transport == TransportKind::kShm ? ", which stays on one host" : "", ": leave it out");
+std::string DoesNotGo(const Config& config) {
+  if (config.paths.empty()) {
+    return absl::StrCat("does not go with transport = \"", std::string(TransportKindName(config.transport)),
+                        "\"", config.transport == TransportKind::kShm ? ", which stays on one host" : "",
+                        ": leave it out");
+  }
+  std::string paths;
+  for (const LinkPath path : config.paths) {
+    absl::StrAppend(&paths, paths.empty() ? "\"" : ", \"", std::string(LinkPathName(path)), "\"");
+  }
+  return absl::StrCat("does not go with paths = [", paths, "]: leave it out");
 }
 
-// Whether a section that goes with `kind` alone is to be read.
-bool Belongs(Section& top, const char* section, const Config& config, TransportKind kind) {
-  if (config.transport != kind && top.Find(section) != nullptr) {
-    top.FailAt(section, DoesNotGo(config.transport));
+// Whether a section that goes with `path` alone is to be read.
+bool Belongs(Section& top, const char* section, const Config& config, LinkPath path) {
+  if (!config.Has(path) && top.Find(section) != nullptr) {
+    top.FailAt(section, DoesNotGo(config));
     return false;
   }
-  return config.transport == kind;
+  return config.Has(path);
 }
 
 // Whether any replica is to serve clients of the network.
@@ -75,22 +83,8 @@ std::string_view PortKindName(PortKind kind) {
   return kPorts[static_cast<std::size_t>(kind)];
 }
 
-TransportKind ReadTransport(Section& top) {
-  const std::string name = top.RequiredText("transport");
-  for (const TransportKind kind : kTransportKinds) {
-    if (name == TransportKindName(kind)) {
-      return kind;
-    }
-  }
-  top.FailAt("transport",
-             absl::StrCat("is \"", name,
-                          "\"; known are \"shm\", for replicas on one host, \"verbs\", for hosts with RDMA "
-                          "devices, and \"udp\", for hosts without"));
-  return TransportKind::kShm;
-}
-
 void ReadVerbs(Section& top, Section& verbs, Config& config) {
-  if (!Belongs(top, "verbs", config, TransportKind::kVerbs)) {
+  if (!Belongs(top, "verbs", config, LinkPath::kVerbs)) {
     return;
   }
   verbs.AllowOnly(kVerbsKeys);
@@ -111,13 +105,17 @@ void ReadVerbs(Section& top, Section& verbs, Config& config) {
   verbs.Read("service_level", {0, 15}, 1, config.verbs.service_level);
 }
 
+void ReadDatagrams(Section& section, UdpConfig& config) {
+  section.Read("payload_bytes", {512, 8900}, 1, config.payload_bytes);
+  section.ReadFlag("authenticate", config.authenticate);
+}
+
 void ReadUdp(Section& top, Section& udp, Config& config) {
-  if (!Belongs(top, "udp", config, TransportKind::kUdp)) {
+  if (!Belongs(top, "udp", config, LinkPath::kUdp)) {
     return;
   }
   udp.AllowOnly(kUdpKeys);
-  udp.Read("payload_bytes", {512, 8900}, 1, config.udp.payload_bytes);
-  udp.ReadFlag("authenticate", config.udp.authenticate);
+  ReadDatagrams(udp, config.udp);
   if (udp.Find("port") == nullptr) {
     return;
   }
@@ -231,7 +229,7 @@ void ReadCredentials(Section& top, Section& credentials, Config& config) {
   const bool network = AnyServesNetwork(top);
   if (config.transport == TransportKind::kShm && !network) {
     if (top.Find("credentials") != nullptr) {
-      top.FailAt("credentials", DoesNotGo(config.transport));
+      top.FailAt("credentials", DoesNotGo(config));
     }
     return;
   }
@@ -276,47 +274,74 @@ void ReadRdmaAddress(Section& section, ReplicaConfig& replica) {
   }
 }
 
-void ReadUdpAddress(Section& section, ReplicaConfig& replica) {
+// IPv4 and a port, which stand at `key`.
+void ReadDatagramAddress(Section& section, std::string_view key, const char* example, std::string& address,
+                         std::uint16_t& port) {
+  const std::string text = section.RequiredText(key);
+  std::tie(address, port) = ParseAddressText(text);
+  if (port == 0 || !IsNumericAddress(address, AF_INET)) {
+    section.FailAt(
+        key, absl::StrCat("is \"", text, "\"; it must be an IPv4 address in numbers and a port, such as \"",
+                          example, "\""));
+  }
+}
+
+void ReadUdpAddress(Section& section, const Config& config, ReplicaConfig& replica) {
+  if (section.Find("udp_address") != nullptr) {
+    ReadDatagramAddress(section, "udp_address", "10.0.0.1:7400", replica.udp_address, replica.udp_port);
+    return;
+  }
+  if (config.Has(LinkPath::kVerbs)) {
+    section.FailAt(
+        "udp_address",
+        "is missing: where there is RDMA beside it, the path \"udp\" has an address of its own, by "
+        "which replicas meet over TCP and send datagrams. Add one, such as \"10.1.0.1:7401\"");
+    return;
+  }
   replica.udp_address = replica.address;
   replica.udp_port = replica.port;
-  if (section.Find("udp_address") != nullptr) {
-    const std::string text = section.RequiredText("udp_address");
-    std::tie(replica.udp_address, replica.udp_port) = ParseAddressText(text);
-    if (replica.udp_port == 0 || !IsNumericAddress(replica.udp_address, AF_INET)) {
-      section.FailAt("udp_address",
-                     absl::StrCat("is \"", text,
-                                  "\"; it must be an IPv4 address in numbers and a port, such as "
-                                  "\"10.0.0.1:7400\""));
-    }
-  } else if (!IsNumericAddress(replica.udp_address, AF_INET)) {
+  if (!IsNumericAddress(replica.udp_address, AF_INET)) {
     section.FailAt("udp_address",
                    "is missing: datagrams go over IPv4, and `address` is not of it. Add one, such "
                    "as \"10.0.0.1:7400\"");
   }
 }
 
+void ReadUdp2Address(Section& section, ReplicaConfig& replica) {
+  if (section.Find("udp2_address") == nullptr) {
+    section.FailAt(
+        "udp2_address",
+        "is missing: where the path \"udp2\" finds this replica, by TCP to meet and by UDP for the "
+        "datagrams. Add one of the second network, such as \"10.1.0.1:7401\"");
+    return;
+  }
+  ReadDatagramAddress(section, "udp2_address", "10.1.0.1:7401", replica.udp2_address, replica.udp2_port);
+}
+
+// Addresses of paths that links do not have.
+void RefuseAddresses(Section& section, const Config& config) {
+  for (const auto& [key, path] :
+       {std::pair("rdma_address", LinkPath::kVerbs), std::pair("udp_address", LinkPath::kUdp)}) {
+    if (!config.Has(path) && section.Find(key) != nullptr) {
+      section.FailAt(key, DoesNotGo(config));
+    }
+  }
+  if (!config.Has(LinkPath::kUdp2) && section.Find("udp2_address") != nullptr) {
+    section.FailAt("udp2_address", kWithoutUdp2);
+  }
+}
+
 }  // namespace
 
-void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& replica) {
+void ReadAddress(Section& section, const Config& config, ReplicaConfig& replica) {
   if (section.Find("client_address") != nullptr) {
-    const std::string text = section.RequiredText("client_address");
-    std::tie(replica.client_address, replica.client_port) = ParseAddressText(text);
-    if (replica.client_port == 0 || !IsNumericAddress(replica.client_address, AF_INET)) {
-      section.FailAt("client_address",
-                     absl::StrCat("is \"", text,
-                                  "\"; it must be an IPv4 address in numbers and a port, such as "
-                                  "\"10.0.0.1:7500\""));
-    }
+    ReadDatagramAddress(section, "client_address", "10.0.0.1:7500", replica.client_address,
+                        replica.client_port);
   }
-  for (const auto& [key, kind] :
-       {std::pair("rdma_address", TransportKind::kVerbs), std::pair("udp_address", TransportKind::kUdp)}) {
-    if (transport != kind && section.Find(key) != nullptr) {
-      section.FailAt(key, DoesNotGo(transport));
-    }
-  }
-  if (transport == TransportKind::kShm) {
+  RefuseAddresses(section, config);
+  if (config.transport == TransportKind::kShm) {
     if (section.Find("address") != nullptr) {
-      section.FailAt("address", DoesNotGo(transport));
+      section.FailAt("address", DoesNotGo(config));
     }
     return;
   }
@@ -330,21 +355,29 @@ void ReadAddress(Section& section, TransportKind transport, ReplicaConfig& repli
     section.FailAt("address", absl::StrCat("is \"", text, "\"; it must be ", kAddressForm));
     return;
   }
-  if (transport == TransportKind::kUdp) {
-    ReadUdpAddress(section, replica);
-  } else if (section.Find("rdma_address") != nullptr) {
+  if (config.Has(LinkPath::kVerbs) && section.Find("rdma_address") != nullptr) {
     ReadRdmaAddress(section, replica);
+  }
+  if (config.Has(LinkPath::kUdp)) {
+    ReadUdpAddress(section, config, replica);
+  }
+  if (config.Has(LinkPath::kUdp2)) {
+    ReadUdp2Address(section, replica);
   }
 }
 
 namespace {
 
+// What is in use already, of TCP or of UDP.
+using Taken = std::set<std::pair<std::string, std::uint16_t>>;
+
 // Every replica has one or none has, and each is its own: by TCP and by UDP.
 void CheckClientAddresses(Section& top, const Config& config) {
-  std::set<std::pair<std::string, std::uint16_t>> taken;
+  Taken taken;
   for (const ReplicaConfig& replica : config.replicas) {
     taken.insert({replica.address, replica.port});
     taken.insert({replica.udp_address, replica.udp_port});
+    taken.insert({replica.udp2_address, replica.udp2_port});
   }
   for (const ReplicaConfig& replica : config.replicas) {
     if ((replica.client_port != 0) != config.serves_network()) {
@@ -362,6 +395,31 @@ void CheckClientAddresses(Section& top, const Config& config) {
   }
 }
 
+// Nobody else has what stands at `key` of `replica`.
+void CheckOwn(Section& top, const ReplicaConfig& replica, const char* key, const std::string& address,
+              std::uint16_t port, Taken& taken) {
+  if (!taken.insert({address, port}).second) {
+    top.FailAt("replica", absl::StrCat(replica.id.value(), " has the ", key, " of another, ", address,
+                                       " port ", port, "; each needs its own"));
+  }
+}
+
+// By TCP each path of each replica meets at a place of its own.
+void CheckMeetingPlaces(Section& top, const Config& config) {
+  Taken taken;
+  for (const ReplicaConfig& replica : config.replicas) {
+    for (const LinkPath path : config.paths) {
+      const MeetingPlace place = MeetingPlaceOf(config, replica, path);
+      if (!taken.insert({place.address, place.port}).second) {
+        top.FailAt("replica",
+                   absl::StrCat(replica.id.value(), " meets the others for the path \"",
+                                std::string(LinkPathName(path)), "\" at ", place.address, " port ",
+                                place.port, ", where another path or replica does; each needs its own"));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void CheckAddresses(Section& top, const Config& config) {
@@ -369,22 +427,18 @@ void CheckAddresses(Section& top, const Config& config) {
   if (config.transport == TransportKind::kShm) {
     return;
   }
-  std::set<std::pair<std::string, std::uint16_t>> taken;
+  Taken tcp;
+  Taken udp;
   for (const ReplicaConfig& replica : config.replicas) {
-    if (!taken.insert({replica.address, replica.port}).second) {
-      top.FailAt("replica", absl::StrCat(replica.id.value(), " has the address of another, ", replica.address,
-                                         " port ", replica.port, "; each needs its own"));
+    CheckOwn(top, replica, "address", replica.address, replica.port, tcp);
+    if (config.Has(LinkPath::kUdp)) {
+      CheckOwn(top, replica, "udp_address", replica.udp_address, replica.udp_port, udp);
+    }
+    if (config.Has(LinkPath::kUdp2)) {
+      CheckOwn(top, replica, "udp2_address", replica.udp2_address, replica.udp2_port, udp);
     }
   }
-  taken.clear();
-  for (const ReplicaConfig& replica : config.replicas) {
-    if (config.transport == TransportKind::kUdp &&
-        !taken.insert({replica.udp_address, replica.udp_port}).second) {
-      top.FailAt("replica",
-                 absl::StrCat(replica.id.value(), " has the udp_address of another, ", replica.udp_address,
-                              " port ", replica.udp_port, "; each needs its own"));
-    }
-  }
+  CheckMeetingPlaces(top, config);
 }
 
 }  // namespace gaios::rsm

@@ -1,7 +1,7 @@
 #ifndef GAIOS_RSM_CONFIG_SECTION_H_
 #define GAIOS_RSM_CONFIG_SECTION_H_
 
-// One table of a config file, read strictly. For config.cc and config_network.cc alone.
+// One table of a config file, read strictly. For config.cc, config_network.cc and config_paths.cc alone.
 
 #include <algorithm>
 #include <cstdint>

@@ -226,7 +226,9 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
     const PathFacts path = transport.path(id);
     link.rtt_ns = path.rtt_ns;
     link.loss = path.loss;
+    link.switches = path.switches;
     link.path = static_cast<std::uint64_t>(path.kind);
+    link.paths_up = path.paths_up;
     link.lag_bytes = end > link.applied ? end - link.applied : 0;
     if (follower != nullptr && follower->in_sync) {
       data_.in_sync |= bit;

@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Open(const Config& config, paxos::Re
     return replicas.status();
   }
   // Who is not one of the first may be added to the group.
-  const bool fixed = config.transport == TransportKind::kVerbs || !replicas->has_value();
+  const bool fixed = !replicas->has_value();
   // On several hosts the config says where this replica is.
   const bool listed = fixed || config.transport != TransportKind::kShm;
   if (self.value() >= (listed ? config.replicas.size() : paxos::kMaxReplicas)) {

@@ -10,16 +10,17 @@
 namespace gaios::rsm {
 namespace {
 
-transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
+transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config, LinkPath path,
                                                    const NodeTransportOptions& options) {
   transport::bootstrap::BootstrapOptions bootstrap;
   for (const ReplicaConfig& replica : config.replicas) {
+    const MeetingPlace place = MeetingPlaceOf(config, replica, path);
     if (replica.id == options.self) {
-      bootstrap.listen_address = replica.address;
-      bootstrap.listen_port = replica.port;
-      bootstrap.own_address = AddressText(replica.address, replica.port);
+      bootstrap.listen_address = place.address;
+      bootstrap.listen_port = place.port;
+      bootstrap.own_address = AddressText(place.address, place.port);
     } else {
-      bootstrap.peers.push_back({replica.id, replica.address, replica.port});
+      bootstrap.peers.push_back({replica.id, place.address, place.port});
     }
   }
   bootstrap.credentials = CredentialsOf(config);
@@ -38,15 +39,15 @@ transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> OpenPeerChannel(
-    const Config& config, const NodeTransportOptions& options) {
+    const Config& config, LinkPath path, const NodeTransportOptions& options) {
   absl::StatusOr<std::unique_ptr<transport::bootstrap::Bootstrap>> bootstrap =
-      transport::bootstrap::Bootstrap::Open(BootstrapOf(config, options));
+      transport::bootstrap::Bootstrap::Open(BootstrapOf(config, path, options));
   if (!bootstrap.ok()) {
     return bootstrap.status();
   }
   return std::make_unique<transport::bootstrap::BootstrapChannel>(
       *std::move(bootstrap),
-      options.network == nullptr || options.fixed_members ? nullptr : &options.network->addresses());
+      options.network == nullptr || options.fixed_members ? nullptr : &options.network->addresses(path));
 }
 
 void CountChannel(const transport::bootstrap::ChannelCounters& channel, TransportCounters& all) {

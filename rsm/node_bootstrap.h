@@ -15,9 +15,9 @@
 
 namespace gaios::rsm {
 
-// Errors are those of bootstrap::Bootstrap::Open.
+// That of `path`. Errors are those of bootstrap::Bootstrap::Open.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> OpenPeerChannel(
-    const Config& config, const NodeTransportOptions& options);
+    const Config& config, LinkPath path, const NodeTransportOptions& options);
 
 // Puts what the channel has counted into its places.
 void CountChannel(const transport::bootstrap::ChannelCounters& channel, TransportCounters& all);

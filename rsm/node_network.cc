@@ -47,16 +47,33 @@ NodeNetwork::NodeNetwork(const Config& config, ReplicaId self, paxos::GroupId gr
       cluster_(config.group),
       farewell_ns_(2 * config.suspect_timeout_ns),
       tls_(std::move(tls)),
-      visitors_(std::move(visitors)) {
-  for (const ReplicaConfig& replica : config.replicas) {
-    by_config_.at(replica.id.value()) = {.address = replica.address, .port = replica.port, .expelled = {}};
+      visitors_(std::move(visitors)),
+      paths_(config.paths) {
+  if (paths_.empty()) {
+    paths_.push_back(config.Has(LinkPath::kVerbs) ? LinkPath::kVerbs : LinkPath::kUdp);
   }
-  told_ = by_config_;
-  book_.Set(told_);
+  for (const LinkPath path : kLinkPaths) {
+    if (config.Has(path)) {
+      Places& places = places_.at(static_cast<std::size_t>(path));
+      places.in_log = MeetsAtAddress(config, path);
+      for (const ReplicaConfig& replica : config.replicas) {
+        const MeetingPlace place = MeetingPlaceOf(config, replica, path);
+        places.by_config.at(replica.id.value()) = {
+            .address = place.address, .port = place.port, .expelled = {}};
+      }
+      places.told = places.by_config;
+      places.book.Set(places.told);
+    }
+  }
 }
 
 std::unique_ptr<DonorRoute> NodeNetwork::MakeRoute() const {
-  return std::make_unique<NetworkRoute>(tls_, book_, self_, group_, cluster_);
+  std::vector<const transport::bootstrap::AddressBook*> books;
+  books.reserve(paths_.size());
+  for (const LinkPath path : paths_) {
+    books.push_back(&addresses(path));
+  }
+  return std::make_unique<NetworkRoute>(tls_, std::move(books), self_, group_, cluster_);
 }
 
 void NodeNetwork::Look(const Replica& replica) {
@@ -81,20 +98,26 @@ void NodeNetwork::Look(const Replica& replica) {
     }
   }
   configuration_ = now;
-  transport::bootstrap::AddressBookEntries entries;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    entries[i] = EntryOf(replica, i);
-  }
-  if (entries != told_) {
-    told_ = entries;
-    book_.Set(told_);
+  for (const LinkPath path : paths_) {
+    Tell(replica, places_.at(static_cast<std::size_t>(path)));
   }
 }
 
-AddressBookEntry NodeNetwork::EntryOf(const Replica& replica, std::size_t i) const {
+void NodeNetwork::Tell(const Replica& replica, Places& places) {
+  transport::bootstrap::AddressBookEntries entries;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entries[i] = EntryOf(replica, places, i);
+  }
+  if (entries != places.told) {
+    places.told = entries;
+    places.book.Set(entries);
+  }
+}
+
+AddressBookEntry NodeNetwork::EntryOf(const Replica& replica, const Places& places, std::size_t i) const {
   const ReplicaId id(static_cast<std::uint8_t>(i));
-  AddressBookEntry entry = by_config_[i];
-  if (const paxos::Address& address = configuration_.AddressOf(id); !address.none()) {
+  AddressBookEntry entry = places.by_config[i];
+  if (const paxos::Address& address = configuration_.AddressOf(id); places.in_log && !address.none()) {
     const auto [host, port] = ParseAddressText(address.text());
     if (port != 0) {
       entry.address = host;

@@ -8,8 +8,11 @@
 
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -35,7 +38,11 @@ class NodeNetwork {
   NodeNetwork(const NodeNetwork&) = delete;
   NodeNetwork& operator=(const NodeNetwork&) = delete;
 
-  [[nodiscard]] const transport::bootstrap::AddressBook& addresses() const { return book_; }
+  // Where replicas meet for a path that links have. What the log says is where they meet by `address`; for
+  // the other paths the config alone says it, and the log who was removed.
+  [[nodiscard]] const transport::bootstrap::AddressBook& addresses(LinkPath path) const {
+    return places_[static_cast<std::size_t>(path)].book;
+  }
   [[nodiscard]] VisitorQueue& visitors() { return *visitors_; }
   // Must not outlive the network.
   [[nodiscard]] std::unique_ptr<DonorRoute> MakeRoute() const;
@@ -50,8 +57,17 @@ class NodeNetwork {
  private:
   NodeNetwork(const Config& config, paxos::ReplicaId self, paxos::GroupId group,
               std::shared_ptr<transport::bootstrap::TlsContext> tls, std::unique_ptr<VisitorQueue> visitors);
+  // Where replicas meet for one path.
+  struct Places {
+    bool in_log = false;  // the log says it
+    transport::bootstrap::AddressBookEntries by_config;
+    transport::bootstrap::AddressBookEntries told;
+    transport::bootstrap::AddressBook book;
+  };
   void Look(const Replica& replica);
-  [[nodiscard]] transport::bootstrap::AddressBookEntry EntryOf(const Replica& replica, std::size_t i) const;
+  void Tell(const Replica& replica, Places& places);
+  [[nodiscard]] transport::bootstrap::AddressBookEntry EntryOf(const Replica& replica, const Places& places,
+                                                               std::size_t i) const;
 
   const paxos::ReplicaId self_;
   const paxos::GroupId group_;
@@ -59,9 +75,8 @@ class NodeNetwork {
   const std::uint64_t farewell_ns_;  // a replica that is removed is talked to for so long, to hear of it
   const std::shared_ptr<transport::bootstrap::TlsContext> tls_;
   const std::unique_ptr<VisitorQueue> visitors_;
-  transport::bootstrap::AddressBookEntries by_config_;
-  transport::bootstrap::AddressBookEntries told_;
-  transport::bootstrap::AddressBook book_;
+  std::vector<LinkPath> paths_;  // the best first
+  std::array<Places, std::size(kLinkPaths)> places_;
 
   paxos::Configuration configuration_;                                // as it was known at the last look
   std::array<paxos::Incarnation, paxos::kMaxReplicas> left_as_ = {};  // who is no longer in it, as what life

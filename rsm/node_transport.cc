@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "gaios/rsm/node_paths.h"
 #include "gaios/rsm/node_udp.h"
 #include "gaios/rsm/node_verbs.h"
 #include "gaios/transport/shm/shm_transport.h"
@@ -58,6 +59,8 @@ std::string_view PathKindName(PathKind kind) {
       return "udp-socket";
     case PathKind::kUdpDpdk:
       return "udp-dpdk";
+    case PathKind::kUdp2Socket:
+      return "udp2-socket";
   }
   return "unknown";
 }
@@ -65,19 +68,25 @@ std::string_view PathKindName(PathKind kind) {
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(const Config& config,
                                                                  const NodeTransportOptions& options,
                                                                  transport::shm::IdLock lock) {
+  if (!config.paths.empty()) {
+    return OpenPaths(config, options, std::move(lock));
+  }
   switch (config.transport) {
     case TransportKind::kShm:
       return OpenShm(config, options, std::move(lock));
     case TransportKind::kVerbs:
       return OpenVerbs(config, options, std::move(lock));
     case TransportKind::kUdp:
-      return OpenUdp(config, options, std::move(lock));
+      return OpenUdp(config, LinkPath::kUdp, options, std::move(lock));
   }
   return absl::InternalError("a config of no transport");
 }
 
 absl::StatusOr<std::optional<DeviceDescription>> DescribeDevice(const Config& config,
                                                                 const DpdkSupport* dpdk) {
+  if (!config.paths.empty()) {
+    return DescribePaths(config, dpdk);
+  }
   switch (config.transport) {
     case TransportKind::kShm:
       return std::nullopt;
@@ -89,7 +98,7 @@ absl::StatusOr<std::optional<DeviceDescription>> DescribeDevice(const Config& co
       return DeviceDescription{.text = *std::move(text), .warnings = {}};
     }
     case TransportKind::kUdp: {
-      absl::StatusOr<DeviceDescription> described = DescribeUdp(config, dpdk);
+      absl::StatusOr<DeviceDescription> described = DescribeUdp(config, LinkPath::kUdp, dpdk);
       if (!described.ok()) {
         return described.status();
       }

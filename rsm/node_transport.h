@@ -24,15 +24,21 @@
 namespace gaios::rsm {
 
 // What carries writes to a peer.
-enum class PathKind : std::uint8_t { kShm, kVerbs, kUdpSocket, kUdpDpdk };
+enum class PathKind : std::uint8_t { kShm, kVerbs, kUdpSocket, kUdpDpdk, kUdp2Socket };
+inline constexpr std::size_t kPathKinds = 5;
 // As `gaios status` has it; "unknown" for what is none.
 [[nodiscard]] std::string_view PathKindName(PathKind kind);
 
-// What a transport knows of the path to one peer.
+// What a transport knows of the path to one peer; where there are several, of the one that carries the
+// writes, but for `loss`, which is that of all of them.
 struct PathFacts {
   PathKind kind = PathKind::kShm;
-  std::uint64_t rtt_ns = 0;  // 0: not measured
-  std::uint64_t loss = 0;    // packets known to be lost, since the transport was opened
+  std::uint64_t rtt_ns = 0;    // 0: not measured
+  std::uint64_t sent = 0;      // packets of writes, since the transport was opened; 0: they are not counted
+  std::uint64_t loss = 0;      // of these, known to be lost
+  std::uint64_t progress = 0;  // changes whenever some of what is under way has got there; 0: not known
+  std::uint64_t switches = 0;  // changes of path
+  std::uint64_t paths_up = 0;  // a bit for each PathKind that is up; 0 where there is one path
 };
 
 // One thread, but for what the backend says of its own.
@@ -63,6 +69,10 @@ struct NodeTransportOptions {
   bool fixed_members = true;           // the group is what its config says, for ever
   NodeNetwork* network = nullptr;      // null: nobody visits; must outlive the transport
   const DpdkSupport* dpdk = nullptr;   // null: this program carries no datagrams by DPDK
+  // Memory of the log, page-aligned and zero, where the paths of a link share it: of its capacity, or of
+  // SharedLogBytes (node_verbs.h) where RDMA is one of them. It must outlive the transport. Null: the
+  // transport's own.
+  std::byte* ring = nullptr;
 };
 
 // Reserves everything that may fail. FailedPrecondition when this build is without what the config asks for;

@@ -61,16 +61,17 @@ TransportCounters CountersOf(const transport::udp::UdpTransport& transport, Coun
 class UdpNodeTransport final : public NodeTransport {
  public:
   // `facts`: of the port, which the transport has.
-  UdpNodeTransport(std::unique_ptr<transport::udp::UdpTransport> transport, PortFacts facts,
-                   transport::shm::IdLock lock, bool authenticate)
+  UdpNodeTransport(std::unique_ptr<transport::udp::UdpTransport> transport, PortFacts facts, LinkPath path,
+                   std::optional<transport::shm::IdLock> lock, bool authenticate)
       : lock_(std::move(lock)),
         facts_(std::move(facts)),
         transport_(std::move(transport)),
         notices_(std::exchange(facts_.notices, {})) {
     if (!authenticate) {
-      notices_.emplace_back(
-          "datagrams are not authenticated (authenticate = false in the [udp] section): whoever can send to "
-          "the UDP ports of the group can change its log");
+      notices_.push_back(absl::StrCat("datagrams are not authenticated (authenticate = false in the [",
+                                      std::string(LinkPathName(path)),
+                                      "] section): whoever can send to the UDP ports of the group can change "
+                                      "its log"));
     }
   }
 
@@ -94,26 +95,44 @@ class UdpNodeTransport final : public NodeTransport {
   }
   [[nodiscard]] PathFacts path(paxos::ReplicaId peer) const override {
     const transport::udp::UdpLinkState link = transport_->link_state(peer);
-    return {.kind = facts_.path, .rtt_ns = link.rtt_ns, .loss = link.pieces_lost};
+    return {.kind = facts_.path,
+            .rtt_ns = link.rtt_ns,
+            .sent = link.pieces_sent,
+            .loss = link.pieces_lost,
+            .progress = link.progress};
   }
 
  private:
-  const transport::shm::IdLock lock_;
+  const std::optional<transport::shm::IdLock> lock_;
   PortFacts facts_;
   const std::unique_ptr<transport::udp::UdpTransport> transport_;
   std::vector<std::string> notices_;
 };
 
-absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> OpenSocket(const Config& config,
+// What a config says of one of its networks of datagrams.
+struct Datagrams {
+  const UdpConfig& udp;
+  LinkPath path;
+
+  Datagrams(const Config& config, LinkPath of)
+      : udp(of == LinkPath::kUdp2 ? config.udp2 : config.udp), path(of) {}
+  [[nodiscard]] const std::string& AddressOf(const ReplicaConfig& replica) const {
+    return path == LinkPath::kUdp2 ? replica.udp2_address : replica.udp_address;
+  }
+  [[nodiscard]] std::uint16_t PortOf(const ReplicaConfig& replica) const {
+    return path == LinkPath::kUdp2 ? replica.udp2_port : replica.udp_port;
+  }
+  [[nodiscard]] std::string text() const {
+    return absl::StrCat("datagrams of up to ", udp.payload_bytes, " bytes, ",
+                        udp.authenticate ? "authenticated" : "not authenticated");
+  }
+};
+
+absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> OpenSocket(const Datagrams& datagrams,
                                                                        const ReplicaConfig& replica,
                                                                        std::uint16_t port) {
   return transport::udp::SocketPort::Open(
-      {.address = replica.udp_address, .port = port, .max_payload = config.udp.payload_bytes});
-}
-
-std::string Datagrams(const Config& config) {
-  return absl::StrCat("datagrams of up to ", config.udp.payload_bytes, " bytes, ",
-                      config.udp.authenticate ? "authenticated" : "not authenticated");
+      {.address = datagrams.AddressOf(replica), .port = port, .max_payload = datagrams.udp.payload_bytes});
 }
 
 }  // namespace
@@ -127,65 +146,71 @@ absl::Status WithoutDpdk() {
 
 namespace {
 
-absl::StatusOr<NodePort> OpenPort(const Config& config, const ReplicaConfig& own,
+absl::StatusOr<NodePort> OpenPort(const Config& config, const Datagrams& datagrams, const ReplicaConfig& own,
                                   const NodeTransportOptions& options) {
-  if (config.udp.port == PortKind::kDpdk) {
+  if (datagrams.udp.port == PortKind::kDpdk) {
     return options.dpdk == nullptr ? WithoutDpdk() : options.dpdk->open(config, own, options);
   }
-  absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port = OpenSocket(config, own, own.udp_port);
+  absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port =
+      OpenSocket(datagrams, own, datagrams.PortOf(own));
   if (!port.ok()) {
     return port.status();
   }
-  return NodePort{.port = *std::move(port), .facts = {}};
+  NodePort opened{.port = *std::move(port), .facts = {}};
+  opened.facts.path = datagrams.path == LinkPath::kUdp2 ? PathKind::kUdp2Socket : PathKind::kUdpSocket;
+  return opened;
 }
 
-absl::StatusOr<DeviceDescription> DescribeSockets(const Config& config) {
+absl::StatusOr<DeviceDescription> DescribeSockets(const Config& config, const Datagrams& datagrams) {
   std::vector<std::string> here;
   for (const ReplicaConfig& replica : config.replicas) {
     // Any port: that of a replica that runs is in use.
-    const absl::Status opened = OpenSocket(config, replica, 0).status();
+    absl::Status opened = OpenSocket(datagrams, replica, 0).status();
     if (opened.ok()) {
-      here.push_back(absl::StrCat(replica.udp_address, " port ", replica.udp_port));
+      here.push_back(absl::StrCat(datagrams.AddressOf(replica), " port ", datagrams.PortOf(replica)));
     } else if (!absl::IsFailedPrecondition(opened)) {
       return opened;
     }
   }
   if (here.empty()) {
-    return absl::FailedPreconditionError(
+    return absl::FailedPreconditionError(absl::StrCat(
         "this host has none of the addresses to which the config sends datagrams; see `ip addr`, and the "
-        "replicas' address or udp_address");
+        "replicas' ",
+        datagrams.path == LinkPath::kUdp2 ? "udp2_address" : "address or udp_address"));
   }
   return DeviceDescription{
-      .text = absl::StrCat("UDP over kernel sockets at ", absl::StrJoin(here, ", "), ", ", Datagrams(config)),
+      .text = absl::StrCat("UDP over kernel sockets at ", absl::StrJoin(here, ", "), ", ", datagrams.text()),
       .warnings = {}};
 }
 
 }  // namespace
 
-absl::StatusOr<DeviceDescription> DescribeUdp(const Config& config, const DpdkSupport* dpdk) {
-  if (config.udp.port == PortKind::kSocket) {
-    return DescribeSockets(config);
+absl::StatusOr<DeviceDescription> DescribeUdp(const Config& config, LinkPath path, const DpdkSupport* dpdk) {
+  const Datagrams datagrams(config, path);
+  if (datagrams.udp.port == PortKind::kSocket) {
+    return DescribeSockets(config, datagrams);
   }
   if (dpdk == nullptr) {
     return WithoutDpdk();
   }
   absl::StatusOr<DeviceDescription> described = dpdk->describe(config);
   if (described.ok()) {
-    absl::StrAppend(&described->text, "; ", Datagrams(config));
+    absl::StrAppend(&described->text, "; ", datagrams.text());
   }
   return described;
 }
 
-absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config,
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config, LinkPath path,
                                                        const NodeTransportOptions& options,
-                                                       transport::shm::IdLock lock) {
+                                                       std::optional<transport::shm::IdLock> lock) {
   const ReplicaConfig& own = config.replicas[options.self.value()];
-  absl::StatusOr<NodePort> port = OpenPort(config, own, options);
+  const Datagrams datagrams(config, path);
+  absl::StatusOr<NodePort> port = OpenPort(config, datagrams, own, options);
   if (!port.ok()) {
     return port.status();
   }
   absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> channel =
-      OpenPeerChannel(config, options);
+      OpenPeerChannel(config, path, options);
   if (!channel.ok()) {
     return channel.status();
   }
@@ -194,17 +219,18 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config,
   udp.incarnation = options.incarnation;
   udp.group = options.group;
   udp.capacity = config.capacity_bytes;
+  udp.ring = options.ring;
   udp.replicas = options.fixed_members ? config.replicas.size() : paxos::kMaxReplicas;
   udp.expected = std::max(config.replicas.size(), options.replicas);
   udp.clock = options.clock;
-  udp.authenticate = config.udp.authenticate;
+  udp.authenticate = datagrams.udp.authenticate;
   absl::StatusOr<std::unique_ptr<transport::udp::UdpTransport>> transport =
       transport::udp::UdpTransport::Reserve(udp, std::move(port->port), *std::move(channel));
   if (!transport.ok()) {
     return transport.status();
   }
-  return std::make_unique<UdpNodeTransport>(*std::move(transport), std::move(port->facts), std::move(lock),
-                                            config.udp.authenticate);
+  return std::make_unique<UdpNodeTransport>(*std::move(transport), std::move(port->facts), path,
+                                            std::move(lock), datagrams.udp.authenticate);
 }
 
 }  // namespace gaios::rsm

@@ -1,9 +1,10 @@
 #ifndef GAIOS_RSM_NODE_UDP_H_
 #define GAIOS_RSM_NODE_UDP_H_
 
-// The transport of a node over UDP. For node_transport.cc alone.
+// The transport of a node over UDP. For node_transport.cc and node_paths.cc alone.
 
 #include <memory>
+#include <optional>
 
 #include <absl/status/statusor.h>
 
@@ -11,10 +12,10 @@
 
 namespace gaios::rsm {
 
-// As OpenNodeTransport.
-[[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config,
-                                                                     const NodeTransportOptions& options,
-                                                                     transport::shm::IdLock lock);
+// As OpenNodeTransport. `path`: kUdp or kUdp2. No lock: somebody else keeps it.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(
+    const Config& config, LinkPath path, const NodeTransportOptions& options,
+    std::optional<transport::shm::IdLock> lock);
 
 // FailedPrecondition: for a config that wants DPDK, in a program without it.
 [[nodiscard]] absl::Status WithoutDpdk();
@@ -22,7 +23,8 @@ namespace gaios::rsm {
 // As DescribeDevice. Over kernel sockets: the addresses of the config that this host has, and whether
 // datagrams of the configured length fit. FailedPrecondition: it has none of them. Other errors are those of
 // SocketPort::Open. By DPDK: as DpdkSupport::describe.
-[[nodiscard]] absl::StatusOr<DeviceDescription> DescribeUdp(const Config& config, const DpdkSupport* dpdk);
+[[nodiscard]] absl::StatusOr<DeviceDescription> DescribeUdp(const Config& config, LinkPath path,
+                                                            const DpdkSupport* dpdk);
 
 }  // namespace gaios::rsm
 

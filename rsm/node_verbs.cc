@@ -9,6 +9,7 @@
 #include "gaios/rsm/node_bootstrap.h"
 #include "gaios/transport/bootstrap/peer_channel.h"
 #include "gaios/transport/verbs/fencing.h"
+#include "gaios/transport/verbs/layout.h"
 #include "gaios/transport/verbs/libverbs_device.h"
 #include "gaios/transport/verbs/verbs_transport.h"
 
@@ -31,6 +32,7 @@ TransportCounters CountersOf(const transport::bootstrap::ChannelCounters& channe
   all[kFences] = verbs.fences;
   all[kFencesRetried] = verbs.fences_retried;
   all[kFlushesFailed] = verbs.flushes_failed;
+  all[kFlushesReplaced] = verbs.flushes_replaced;
   all[kPathsFenced] = verbs.paths_fenced;
   all[kPathsBroken] = verbs.paths_broken;
   all[kPostsFailed] = verbs.posts_failed;
@@ -45,7 +47,8 @@ TransportCounters CountersOf(const transport::bootstrap::ChannelCounters& channe
 
 class VerbsNodeTransport final : public NodeTransport {
  public:
-  VerbsNodeTransport(std::unique_ptr<transport::verbs::VerbsTransport> transport, transport::shm::IdLock lock)
+  VerbsNodeTransport(std::unique_ptr<transport::verbs::VerbsTransport> transport,
+                     std::optional<transport::shm::IdLock> lock)
       : lock_(std::move(lock)), transport_(std::move(transport)) {}
 
   transport::Transport& contract() override { return *transport_; }
@@ -63,7 +66,7 @@ class VerbsNodeTransport final : public NodeTransport {
   }
 
  private:
-  const transport::shm::IdLock lock_;
+  const std::optional<transport::shm::IdLock> lock_;
   const std::unique_ptr<transport::verbs::VerbsTransport> transport_;
 };
 
@@ -105,9 +108,13 @@ absl::StatusOr<std::string> DescribeVerbs(const Config& config) {
                       " port ", facts.port, ", fenced by ", std::string(transport::verbs::FenceName(*fence)));
 }
 
+std::size_t SharedLogBytes(const Config& config) {
+  return transport::verbs::LogRegionBytes(config.capacity_bytes);
+}
+
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
                                                          const NodeTransportOptions& options,
-                                                         transport::shm::IdLock lock) {
+                                                         std::optional<transport::shm::IdLock> lock) {
   absl::StatusOr<std::unique_ptr<transport::verbs::LibverbsDevice>> device =
       transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port,
                                              RdmaAddressOf(config, options.self));
@@ -115,7 +122,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
     return device.status();
   }
   absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> channel =
-      OpenPeerChannel(config, options);
+      OpenPeerChannel(config, LinkPath::kVerbs, options);
   if (!channel.ok()) {
     return channel.status();
   }
@@ -124,7 +131,8 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   verbs.self = options.self;
   verbs.incarnation = options.incarnation;
   verbs.capacity = config.capacity_bytes;
-  verbs.replicas = config.replicas.size();
+  verbs.ring = options.ring;
+  verbs.replicas = options.fixed_members ? config.replicas.size() : paxos::kMaxReplicas;
   verbs.clock = options.clock;
   verbs.ack_timeout = config.verbs.ack_timeout;
   verbs.retries = config.verbs.retries;

@@ -8,7 +8,7 @@ namespace {
 
 absl::Status Without() {
   return absl::FailedPreconditionError(
-      "the config says transport = \"verbs\", and this build is without it: install libibverbs-dev and build "
+      "the config names \"verbs\", and this build is without it: install libibverbs-dev and build "
       "again, or use \"shm\" for replicas on one host");
 }
 
@@ -16,8 +16,12 @@ absl::Status Without() {
 
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& /*config*/,
                                                          const NodeTransportOptions& /*options*/,
-                                                         transport::shm::IdLock /*lock*/) {
+                                                         std::optional<transport::shm::IdLock> /*lock*/) {
   return Without();
+}
+
+std::size_t SharedLogBytes(const Config& config) {
+  return config.capacity_bytes;
 }
 
 absl::StatusOr<std::string> DescribeVerbs(const Config& /*config*/) {

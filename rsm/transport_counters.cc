@@ -60,6 +60,8 @@ std::string_view TransportCounterName(TransportCounter counter) {
       return "fences_retried";
     case TransportCounter::kFlushesFailed:
       return "flushes_failed";
+    case TransportCounter::kFlushesReplaced:
+      return "flushes_replaced";
     case TransportCounter::kPathsFenced:
       return "paths_fenced";
     case TransportCounter::kPathsBroken:

@@ -45,6 +45,7 @@ enum class TransportCounter : std::uint8_t {
   kFences,
   kFencesRetried,
   kFlushesFailed,
+  kFlushesReplaced,
   kPathsFenced,
   kPathsBroken,
   kPostsFailed,

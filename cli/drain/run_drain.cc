@@ -73,7 +73,7 @@ absl::StatusOr<Drained> Drain(const rsm::Config& config, std::size_t id, bool dr
                                                "`gaios transfer-leader` then"));
   }
   if (answer->header.status != rsm::ResponseStatus::kBegun) {
-    return absl::FailedPreconditionError(
+    return absl::AbortedError(
         absl::StrCat("replica ", id,
                      " leads, and no other replica can take over now: none keeps up, or those that do are "
                      "drained; see `gaios status`, and try again when another follows"));

@@ -27,11 +27,11 @@ struct Drained {
 };
 
 // Asks the replica, and when it is to be drained and leads waits until it does not, at most some seconds.
-// NotFound when it does not run here, FailedPrecondition when it leads and nobody else could, Unavailable
+// NotFound when it does not run here, Aborted when it leads and nobody else could, Unavailable
 // when it does not answer, or when it is drained and nobody has taken over yet.
 [[nodiscard]] absl::StatusOr<Drained> Drain(const rsm::Config& config, std::size_t id, bool drained);
 
-// Exit codes: 0 done, 1 it is drained and leads still, or does not answer, 2 wrong usage or configuration.
+// Exit codes: 0 done, 1 it leads still, or does not answer, 2 wrong usage or configuration.
 [[nodiscard]] int RunDrain(const DrainFlags& flags);
 
 }  // namespace gaios::cli

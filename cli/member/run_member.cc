@@ -87,9 +87,7 @@ absl::Status Refused(ChangeRefusal refusal, const paxos::ConfigurationChange& ch
                        "could be committed; bring them back, or add another first"));
     case ChangeRefusal::kFixed:
       return absl::FailedPreconditionError(
-          "this group cannot change its members: over RDMA that is not built, nor for a group that an "
-          "earlier "
-          "release has bootstrapped");
+          "this group cannot change its members: an earlier release has bootstrapped it");
     default:
       return absl::UnavailableError(
           "the leader could not take the change now; see `gaios status`, try again");

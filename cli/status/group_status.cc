@@ -49,6 +49,16 @@ std::uint64_t FirstFailover(const CounterData& data) {
   return data.failovers_count - std::min<std::uint64_t>(data.failovers_count, CounterData::kFailovers);
 }
 
+std::vector<std::string> PathNames(std::uint64_t kinds) {
+  std::vector<std::string> names;
+  for (std::size_t kind = 0; kind < rsm::kPathKinds; ++kind) {
+    if ((kinds >> kind & 1) != 0) {
+      names.emplace_back(rsm::PathKindName(static_cast<rsm::PathKind>(kind)));
+    }
+  }
+  return names;
+}
+
 json LinksJson(const CounterData& data) {
   json links = json::array();
   for (std::size_t i = 0; i < data.links_count && i < data.links.size(); ++i) {
@@ -62,6 +72,9 @@ json LinksJson(const CounterData& data) {
                      {"rtt_ns", link.rtt_ns},
                      {"loss", link.loss},
                      {"switches", link.switches}});
+    if (link.paths_up != 0) {
+      links.back()["paths_up"] = PathNames(link.paths_up);
+    }
   }
   return links;
 }
@@ -182,6 +195,13 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
     if (state != rsm::LinkState::kUp && state != rsm::LinkState::kActive) {
       remarks.push_back(
           absl::StrCat("link to ", data.links[i].peer, ": ", std::string(LinkStateName(state))));
+    }
+    if (const rsm::LinkCounters& link = data.links[i]; link.paths_up != 0) {
+      remarks.push_back(absl::StrCat("link to ", link.peer, ": by ",
+                                     std::string(rsm::PathKindName(static_cast<rsm::PathKind>(link.path))),
+                                     "; up are ", absl::StrJoin(PathNames(link.paths_up), ", "),
+                                     "; path changed ", link.switches,
+                                     link.switches == 1 ? " time" : " times"));
     }
   }
   std::vector<std::string> troubles;

@@ -39,10 +39,10 @@ std::optional<rsm::ResponseHeader> Ask(const rsm::Config& config, paxos::GroupId
 
 absl::Status NotAble(const rsm::Config& config, std::size_t to) {
   if (Read(config, to).drained != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return absl::AbortedError(absl::StrCat(
         "replica ", to, " is drained: let it lead again first, by `gaios drain --id ", to, " --off`"));
   }
-  return absl::FailedPreconditionError(absl::StrCat(
+  return absl::AbortedError(absl::StrCat(
       "replica ", to,
       " cannot lead now: it is not in sync, has yet to be readmitted, is drained or has diverged, "
       "or cannot be reached; see "

@@ -30,7 +30,7 @@ struct Transfer {
   [[nodiscard]] double gap_us() const { return drain_us + take_over_us; }
 };
 
-// Hands over and waits for it, at most some seconds. NotFound when no replica leads here, FailedPrecondition
+// Hands over and waits for it, at most some seconds. NotFound when no replica leads here, Aborted
 // when `to` could not lead, Unavailable when it did not come about: the group goes on under whom it has.
 [[nodiscard]] absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t to);
 

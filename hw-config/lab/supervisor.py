@@ -182,8 +182,9 @@ class Supervisor:
             "hosts": [{"host": each.host, "state": each.state, "reason": each.reason,
                        "address": machine.address(each.host), "pid": each.pid, "boot_seconds": each.boot_seconds,
                        "rdma": each.rdma} for each in self.machines],
-            "losses": [{"from": sender, "to": receiver, "share": share}
-                       for (sender, receiver), share in sorted(self._switch.losses().items())],
+            "losses": [{"from": sender, "to": receiver, "share": share, "port": port}
+                       for (sender, receiver, port), share in sorted(self._switch.losses().items(),
+                                                                     key=lambda loss: (*loss[0][:2], loss[0][2] or 0))],
             "frames": self._switch.counters,
         })
 
@@ -194,7 +195,7 @@ class Supervisor:
     def _do_lose(self, client, message):
         """Sets the share of frames lost on the paths named: to and from a host, of all peers or of one."""
         for sender, receiver in self._paths(message):
-            self._switch.lose(sender, receiver, message["share"])
+            self._switch.lose(sender, receiver, message["share"], message.get("port"))
         client.done()
 
     def _paths(self, message):

@@ -1,4 +1,5 @@
-"""The network of the lab: a learning Ethernet switch whose paths can be cut one way, made lossy, and healed.
+"""The network of the lab: a learning Ethernet switch whose paths can be cut one way, made lossy, and healed, for all
+frames or for those to one UDP port.
 
 Each port is a stream socket to a QEMU (`-netdev socket`): frames with a length of 4 bytes in front, most significant
 byte first. Frames that a host does not take in are dropped once its queue is full, as a real switch does.
@@ -9,11 +10,26 @@ import socket
 import struct
 
 HEADER = struct.Struct("!I")
+ETHERNET_BYTES = 14
+IPV4, IPV6, UDP = 0x0800, 0x86DD, 17
+IPV6_BYTES = 40
 MIN_FRAME_BYTES = 14
 MAX_FRAME_BYTES = 68 * 1024  # what QEMU's own buffer holds
 MAX_QUEUE_BYTES = 4 << 20    # per port
 MAX_ADDRESSES = 1024
 READ_BYTES = 1 << 18
+
+
+def udp_port(frame):
+    """The UDP port that an Ethernet frame goes to, or None. Of a datagram in fragments only the first one tells."""
+    kind = int.from_bytes(frame[12:14], "big")
+    if kind == IPV4 and frame[23:24] == bytes([UDP]) and not int.from_bytes(frame[20:22], "big") & 0x1FFF:
+        start = ETHERNET_BYTES + (frame[14] & 15) * 4
+    elif kind == IPV6 and frame[20:21] == bytes([UDP]):
+        start = ETHERNET_BYTES + IPV6_BYTES
+    else:
+        return None
+    return int.from_bytes(frame[start + 2:start + 4], "big") if len(frame) >= start + 4 else None
 
 
 class Port:
@@ -34,7 +50,8 @@ class Switch:
         self._lost = lost
         self._ports = {}
         self._learned = {}  # MAC address -> port
-        self._losses = {}   # (sender, receiver) -> share of frames that is lost; 1 is a cut
+        # (sender, receiver) -> {UDP port, or None for all frames: share of them that is lost}; 1 is a cut
+        self._losses = {}
         self.counters = {"forwarded": 0, "lost": 0, "overrun": 0, "malformed": 0}
 
     def attach(self, number, link):
@@ -52,16 +69,31 @@ class Switch:
             port.link.close()
             self._learned = {address: at for address, at in self._learned.items() if at != number}
 
-    def lose(self, sender, receiver, share):
-        """From now on this share of frames, 0 to 1, of `sender` to `receiver` is lost. 1 is a cut, 0 heals."""
+    def lose(self, sender, receiver, share, port=None):
+        """From now on this share of frames, 0 to 1, of `sender` to `receiver` is lost: of all, or of those to a UDP
+        port. 1 is a cut, 0 heals; without a port it heals those of ports too."""
+        losses = self._losses.setdefault((sender, receiver), {})
         if share > 0:
-            self._losses[sender, receiver] = share
+            losses[port] = share
+        elif port is None:
+            losses.clear()
         else:
-            self._losses.pop((sender, receiver), None)
+            losses.pop(port, None)
+        if not losses:
+            del self._losses[sender, receiver]
 
     def losses(self):
-        """{(sender, receiver): share}, of paths that are not whole."""
-        return dict(self._losses)
+        """{(sender, receiver, port): share}, of paths that are not whole; port None: of all frames."""
+        return {(*path, port): share for path, losses in self._losses.items() for port, share in losses.items()}
+
+    def _is_lost(self, sender, receiver, framed):
+        losses = self._losses.get((sender, receiver))
+        if losses is None:
+            return False
+        share = losses.get(None, 0)
+        if len(losses) > (None in losses):
+            share = max(share, losses.get(udp_port(framed[HEADER.size:]), 0))
+        return share >= 1 or (share > 0 and self._random.random() < share)
 
     def _read(self, number, port):
         try:
@@ -104,8 +136,7 @@ class Switch:
         for receiver in (self._ports if known is None else (known,)):
             if receiver == sender:
                 continue
-            share = self._losses.get((sender, receiver))
-            if share is not None and (share >= 1 or self._random.random() < share):
+            if self._is_lost(sender, receiver, framed):
                 self.counters["lost"] += 1
                 continue
             self._send(receiver, framed)

@@ -19,9 +19,30 @@ absl::StatusOr<std::unique_ptr<TransferStream>> HostRoute::Connect(paxos::Replic
   return UnixStream::Connect(DonorPath(directory_, replica), stop_fd, patience_ms);
 }
 
+// By the network that served last, and then by the others.
 absl::StatusOr<std::unique_ptr<TransferStream>> NetworkRoute::Connect(paxos::ReplicaId replica, int stop_fd,
                                                                       int patience_ms) {
-  const AddressBookEntry entry = addresses_.Current().at(replica.value());
+  absl::StatusOr<std::unique_ptr<TransferStream>> first = absl::UnavailableError("there is no network");
+  const std::size_t from = last_;
+  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+    const std::size_t network = (from + i) % addresses_.size();
+    absl::StatusOr<std::unique_ptr<TransferStream>> stream =
+        ConnectBy(*addresses_[network], replica, stop_fd, patience_ms);
+    if (stream.ok()) {
+      last_ = network;
+      return stream;
+    }
+    if (i == 0) {
+      first = std::move(stream);
+    }
+  }
+  return first;
+}
+
+absl::StatusOr<std::unique_ptr<TransferStream>> NetworkRoute::ConnectBy(
+    const transport::bootstrap::AddressBook& addresses, paxos::ReplicaId replica, int stop_fd,
+    int patience_ms) const {
+  const AddressBookEntry entry = addresses.Current().at(replica.value());
   const std::optional<SocketAddress> address = transport::bootstrap::ParseAddress(entry.address, entry.port);
   if (!address.has_value()) {
     return absl::UnavailableError(absl::StrCat("it is not known where replica ", replica.value(),

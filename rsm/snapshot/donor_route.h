@@ -6,9 +6,11 @@
 //
 // Connect may wait, and may be called from any thread, by one at a time.
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -45,12 +47,13 @@ class HostRoute final : public DonorRoute {
 
 class NetworkRoute final : public DonorRoute {
  public:
-  // As `self` of `group` in `cluster`, to where `addresses`, which must outlive it, says.
+  // As `self` of `group` in `cluster`, to where one of `addresses` says, of each network one, at least one;
+  // they must outlive it.
   NetworkRoute(std::shared_ptr<transport::bootstrap::TlsContext> context,
-               const transport::bootstrap::AddressBook& addresses, paxos::ReplicaId self,
+               std::vector<const transport::bootstrap::AddressBook*> addresses, paxos::ReplicaId self,
                paxos::GroupId group, std::string cluster)
       : context_(std::move(context)),
-        addresses_(addresses),
+        addresses_(std::move(addresses)),
         self_(self),
         group_(group),
         cluster_(std::move(cluster)) {}
@@ -58,8 +61,13 @@ class NetworkRoute final : public DonorRoute {
                                                                         int patience_ms) override;
 
  private:
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<TransferStream>> ConnectBy(
+      const transport::bootstrap::AddressBook& addresses, paxos::ReplicaId replica, int stop_fd,
+      int patience_ms) const;
+
   const std::shared_ptr<transport::bootstrap::TlsContext> context_;
-  const transport::bootstrap::AddressBook& addresses_;
+  const std::vector<const transport::bootstrap::AddressBook*> addresses_;
+  std::size_t last_ = 0;  // by which somebody was got to last
   const paxos::ReplicaId self_;
   const paxos::GroupId group_;
   const std::string cluster_;

@@ -220,12 +220,14 @@ absl::Status Snapshots::MayEnd(const Replica& replica) const {
 // For a group that has lost its majority for good: what this replica holds, all of its log included, becomes
 // another group, and this replica ends, so that the old one never has a majority again.
 absl::Status Snapshots::TakeLast(Replica& replica) {
+  // Before it is looked whether he waits: who breaks off after that has broken off with it on disk.
+  served_before_ = Served();
+  // It ends the replica on an operator's word: one who has gone, perhaps while another snapshot was being
+  // taken, has taken that back.
+  if (!donor_->OperatorWaits()) {
+    return absl::CancelledError("whoever asked for the last snapshot has gone");
+  }
   if (!last_.has_value()) {
-    // It ends the replica on an operator's word: one who has gone, perhaps while another snapshot was being
-    // taken, has taken that back.
-    if (!donor_->OperatorWaits()) {
-      return absl::CancelledError("whoever asked for the last snapshot has gone");
-    }
     if (absl::Status status = MayEnd(replica); !status.ok()) {
       return status;
     }
@@ -249,7 +251,6 @@ absl::Status Snapshots::TakeLast(Replica& replica) {
     return status;
   }
   absl::Status finished = (*writer)->Finish();
-  served_before_ = Served();
   last_saved_ = finished.ok();
   return finished;
 }

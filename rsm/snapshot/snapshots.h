@@ -117,7 +117,7 @@ class Snapshots {
   std::uint64_t alone_since_ns_ = 0;   // no majority has been reached since; 0: one is
   std::optional<SnapshotFacts> last_;  // of what this replica held when an operator ended it
   bool last_saved_ = false;
-  std::uint64_t served_before_ = 0;  // takers, when it was
+  std::uint64_t served_before_ = 0;  // takers, when it was asked for
   transport::Notices notices_;
   SnapshotsCounters counters_;
 };

@@ -94,6 +94,27 @@ TEST(GroupStatus, TableSaysWhatIsOutOfTheOrdinary) {
   EXPECT_THAT(StatusTable(status), HasSubstr("has diverged"));
 }
 
+TEST(GroupStatus, OfLinksOfSeveralPathsItTellsWhichAreUpAndHowOftenTheyChanged) {
+  GroupStatus status = Leading();
+  EXPECT_FALSE(StatusJson(status)[0]["links"][0].contains("paths_up")) << "there is one path";
+  EXPECT_THAT(StatusTable(status), Not(HasSubstr("; up are ")));
+  std::optional<rsm::CounterSnapshot>& counters = status.replicas[0].counters;
+  if (!counters.has_value()) {
+    FAIL() << "there are counters";
+  }
+  rsm::LinkCounters& link = counters->data.links[0];
+  link.path = static_cast<std::uint64_t>(rsm::PathKind::kUdp2Socket);
+  link.paths_up = std::uint64_t{1} << static_cast<std::size_t>(rsm::PathKind::kUdpDpdk) |
+                  std::uint64_t{1} << static_cast<std::size_t>(rsm::PathKind::kUdp2Socket);
+  link.switches = 3;
+  const nlohmann::json json = StatusJson(status)[0]["links"][0];
+  EXPECT_EQ(json["path"], "udp2-socket");
+  EXPECT_EQ(json["paths_up"], nlohmann::json({"udp-dpdk", "udp2-socket"}));
+  EXPECT_EQ(json["switches"], 3);
+  EXPECT_THAT(StatusTable(status),
+              HasSubstr("link to 0: by udp2-socket; up are udp-dpdk, udp2-socket; path changed 3 times"));
+}
+
 TEST(GroupStatus, ShowsWhoVotesAndWhoLearns) {
   GroupStatus status = Leading();
   EXPECT_THAT(StatusTable(status), HasSubstr("voters 0, 1, 2\n"));

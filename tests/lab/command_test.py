@@ -328,6 +328,11 @@ class CommandTest(unittest.TestCase):
                          paths_after("lose", "1", "25", "--from", "2", "--to", "2"))
         self.assertIn("host1 to host2: 25% lost", self.lab("status")[1])
         self.assertEqual({(1, 2): 0.25, (2, 1): 0.25}, paths_after("heal", "0"))
+        self.assertEqual({}, paths_after("heal", "1"))
+        self.assertEqual({(0, 1): 1}, paths_after("cut", "0", "--to", "1", "--port", "4791"))
+        self.assertEqual(4791, self.status()["losses"][0]["port"])
+        self.assertIn("host0 to host1: cut, of frames to UDP port 4791", self.lab("status")[1])
+        self.assertEqual({}, paths_after("heal", "0", "--port", "4791"))
 
     # What is refused
 
@@ -335,7 +340,7 @@ class CommandTest(unittest.TestCase):
         self.up(2)
         for command, word in ((["run", "2", "true"], "no host 2"), (["cut", "x"], "invalid host"),
                               (["cut", "0", "--from", "0"], "itself"), (["cut", "0", "--from", "7"], "no host 7"),
-                              (["lose", "0", "101"], "PERCENT"), (["stall", "0", "0"], "stall"),
+                              (["lose", "0", "101"], "PERCENT"), (["cut", "0", "--port", "65536"], "invalid port"), (["stall", "0", "0"], "stall"),
                               (["stall", "0", "nan"], "stall"), (["run", "0"], "needs a command"),
                               (["up", "--hosts", "0"], "--hosts"), ([], "COMMAND")):
             with self.subTest(command):

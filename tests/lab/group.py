@@ -1,4 +1,5 @@
-"""A group of real replicas on three hosts, over RDMA unless a test says UDP, for tests that do something to its hosts under load.
+"""A group of real replicas on three hosts, over RDMA, over UDP, or over RDMA and UDP, for tests that do something to
+its hosts under load.
 
 Clients reach the replica of their own host. Some run on every host, so wherever the leader is, somebody asks it. Hosts
 do not share a clock, so the history of each host's clients is judged by itself; that the replicas have run the same
@@ -14,6 +15,11 @@ import machines
 import paths
 
 ADDRESS = "10.77.0.{}:7400"
+UDP_ADDRESS = "10.77.0.{}:7500"  # where UDP is one of several paths
+RDMA_PORT = 4791  # of UDP, where RoCEv2 goes to: without it there is no RDMA between hosts, and all else goes on
+ONE_PATH = 'transport = "verbs"\n'
+LIGHT = "--mode open --rate 20"
+TWO_PATHS = 'paths = ["verbs", "udp"]\n'
 # A guest is emulated, and shares two processors with the others.
 TIMING = ("[timing]\nheartbeat_interval_ms = 50\nsuspect_timeout_ms = 1000\nelection_jitter_ms = 200\n"
           "election_timeout_ms = 3000\ndrop_timeout_ms = 2000\n")
@@ -24,7 +30,7 @@ JUDGE = os.path.join(paths.BIN, "gaios-linearizability")
 
 class GroupLab(machines.LabTest):
     HOSTS = 3
-    TRANSPORT = "verbs"
+    LINKS = ONE_PATH
     SECTIONS = ""  # of the config, beside what every group has
 
     def more_of(self, host):
@@ -49,39 +55,51 @@ class GroupLab(machines.LabTest):
             if self.status()["hosts"][host]["state"] == "up":
                 self.lab("run", host, "pkill -9 -f '[g]aios replica'; rm -rf " + DIRECTORY)
 
-    def make_group(self, capacity_bytes=1 << 20, state_machine="counter"):
+    def make_group(self, capacity_bytes=1 << 20, state_machine="counter", links=None):
         """A new group, bootstrapped here and copied to each host, with a replica running on each. Returns who leads."""
-        self.place_group(capacity_bytes, state_machine)
+        self.place_group(capacity_bytes, state_machine, links)
         for host in range(self.HOSTS):
             self.start(host)
         return self.await_leader(range(self.HOSTS))
 
-    def place_group(self, capacity_bytes=1 << 20, state_machine="counter"):
-        """As make_group, but for the replicas: start() starts each."""
+    def place_group(self, capacity_bytes=1 << 20, state_machine="counter", links=None, begins_with=None):
+        """As make_group, but for the replicas: start() starts each. The group may begin with the first few hosts alone."""
+        hosts = range(begins_with or self.HOSTS)
+        links = links or self.LINKS
         here = os.path.join(os.environ["GAIOS_LAB_DIR"], "group")
         shutil.rmtree(here, ignore_errors=True)
         os.makedirs(here)
         key = os.path.join(here, "cluster.key")
         with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
             file.write(os.urandom(32).hex())
-        replicas = "".join(f'[[replica]]\nid = {host}\naddress = "{ADDRESS.format(10 + host)}"\n{self.more_of(host)}' for host in range(self.HOSTS))
+        replicas = "".join(self.section(host, links) for host in hosts)
         for name, directory, key_path in (("here.toml", os.path.join(here, "made"), key),
                                           ("group.toml", DIRECTORY, os.path.join(DIRECTORY, "cluster.key"))):
             with open(os.path.join(here, name), "w", encoding="utf-8") as file:
-                file.write(f'group = "lab"\ntransport = "{self.TRANSPORT}"\ndirectory = "{directory}"\ncapacity_bytes = {capacity_bytes}\n'
+                file.write(f'group = "lab"\n{links}directory = "{directory}"\ncapacity_bytes = {capacity_bytes}\n'
                            f'state_machine = "{state_machine}"\nidle = "yield"\n{TIMING}'
                            f'[credentials]\nkey_file = "{key_path}"\n{self.SECTIONS}{replicas}')
         made = subprocess.run([GAIOS, "bootstrap", "--config", os.path.join(here, "here.toml")], capture_output=True, text=True)
         self.assertEqual(0, made.returncode, made.stderr)
         for name in ("cluster.key", "group.toml"):
             shutil.copy(os.path.join(here, name), os.path.join(here, "made"))
-        for host in range(self.HOSTS):
-            shutil.rmtree(os.path.join(self.results[host], "made"), ignore_errors=True)
-            os.makedirs(os.path.join(self.results[host], "made"))
-            for name in ("group.id", f"replica-{host}.marker", "cluster.key", "group.toml"):
-                shutil.copy(os.path.join(here, "made", name), os.path.join(self.results[host], "made"))
-            self.run_in(host, f"rm -rf {DIRECTORY}; cp -r /run/results/made {DIRECTORY}; chown -R 0:0 {DIRECTORY}; "
-                              f"chmod 600 {DIRECTORY}/cluster.key; rm -f /run/results/load*")
+        for host in hosts:
+            self.place(host, ("group.id", f"replica-{host}.marker", "cluster.key", "group.toml"))
+
+    def place(self, host, names):
+        """Gives a host these files of the group that was made last."""
+        there = os.path.join(self.results[host], "made")
+        shutil.rmtree(there, ignore_errors=True)
+        os.makedirs(there)
+        for name in names:
+            shutil.copy(os.path.join(os.environ["GAIOS_LAB_DIR"], "group", "made", name), there)
+        self.run_in(host, f"rm -rf {DIRECTORY}; cp -r /run/results/made {DIRECTORY}; chown -R 0:0 {DIRECTORY}; "
+                          f"chmod 600 {DIRECTORY}/cluster.key; rm -f /run/results/load*")
+
+    def section(self, host, links=ONE_PATH):
+        """What a config says of the replica of a host."""
+        return (f'[[replica]]\nid = {host}\naddress = "{ADDRESS.format(10 + host)}"\n' +
+                (f'udp_address = "{UDP_ADDRESS.format(10 + host)}"\n' if links == TWO_PATHS else "") + self.more_of(host))
 
     def start(self, host):
         self.run_in(host, f"setsid {GAIOS} replica --config {DIRECTORY}/group.toml --id {host} "
@@ -113,14 +131,17 @@ class GroupLab(machines.LabTest):
         except OSError as error:
             return str(error)
 
-    def load(self, hosts, seconds=machines.BOUND_SECONDS, more=""):
-        """Clients of the replicas of these hosts, until end_of_load(), or for so long."""
+    def load(self, hosts, seconds=machines.BOUND_SECONDS, more="--mode closed"):
+        """Clients of the replicas of these hosts, until end_of_load(), or for so long.
+
+        Those in a closed loop take all that a guest's processor has to give; LIGHT leaves some to others.
+        """
         for host in hosts:
             name = f"load{len(self.histories)}"
             self.histories.append(os.path.join(self.results[host], name + ".jsonl"))
             self.loads.append(self.begin(
                 "run", "--timeout", machines.BOUND_SECONDS, host,
-                f"exec {GAIOS} load --config {DIRECTORY}/group.toml --clients 2 --mode closed --seconds {seconds} {more} "
+                f"exec {GAIOS} load --config {DIRECTORY}/group.toml --clients 2 --seconds {seconds} {more} "
                 f"--history /run/results/{name}.jsonl --json /run/results/{name}.json"))
 
     def await_acknowledged(self, host, name="commit"):
@@ -149,6 +170,30 @@ class GroupLab(machines.LabTest):
             self.assertEqual(0, judged.returncode, judged.stdout + judged.stderr)
         self.assertGreater(acknowledged, 0)
         return acknowledged
+
+    def cut_rdma(self):
+        """No RDMA passes between hosts any more, and all else does, until heal_rdma()."""
+        for host in range(self.HOSTS - 1):
+            self.assertEqual(0, self.lab("cut", host, "--port", RDMA_PORT)[0])
+
+    def heal_rdma(self):
+        for host in range(self.HOSTS):
+            self.assertEqual(0, self.lab("heal", host, "--port", RDMA_PORT)[0])
+
+    def await_paths(self, kind, leader=0):
+        """Waits until a leader writes to all others by that path: `leader`, or another if there is one by then. Returns
+        who it is, and what it says."""
+        found = []
+
+        def by_that_path():
+            for host in [leader, *self.others(leader)]:
+                said = self.replica(host)
+                if said.get("role") == "leader" and not said["no_quorum"]:
+                    found[:] = [host, said]
+                    return all(link["state"] == "active" and link["path"] == kind for link in said["links"])
+            return False
+        self.wait(by_that_path, f"a leader whose links are {kind}")
+        return found
 
     def others(self, host):
         return [other for other in range(self.HOSTS) if other != host]

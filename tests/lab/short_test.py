@@ -1,8 +1,8 @@
 """What every ./check shows of RDMA on a device: three hosts, booted once for all of it.
 
 The contract of a transport on Soft-RoCE, each replica a process of the first host; and a group on the three hosts whose
-leader's host dies, whose leader's host stalls, and one of whose replicas holds another key. The rest, which takes
-longer, is in the other tests of this directory.
+leader's host dies, whose leader's host stalls, and one of whose replicas holds another key; and a group of two paths
+whose RDMA is cut. The rest, which takes longer, is in the other tests of this directory.
 """
 
 import os
@@ -50,6 +50,28 @@ class ShortTest(group.GroupLab):
         self.assertEqual({"down"}, {link["state"] for link in self.replica(stranger)["links"]})
         self.assertGreater(self.end_of_load(), 0)
         self.assert_same_state(self.others(stranger))
+
+    def test_rdma_is_cut_udp_goes_on_and_rdma_is_gone_back_to_once(self):
+        leader = self.make_group(links=group.TWO_PATHS)
+        self.load(range(self.HOSTS), more=group.LIGHT)
+        leader, before = self.await_paths("verbs", leader)
+        self.cut_rdma()
+        leader, by_udp = self.await_paths("udp-socket", leader)
+        self.await_acknowledged(leader)
+        for link in by_udp["links"]:
+            self.assertGreaterEqual(link["switches"], 1)
+            self.assertRegex(self.log(leader), f"link to replica {link['peer']}: from verbs to udp: .+")
+        self.heal_rdma()
+        leader, back = self.await_paths("verbs", leader)
+        self.await_acknowledged(leader)
+        for link in back["links"]:
+            self.assertRegex(self.log(leader), f"link to replica {link['peer']}: from udp to verbs: a better one is back")
+        later = self.replica(leader)
+        self.assertEqual([(link["path"], link["switches"]) for link in back["links"]],
+                         [(link["path"], link["switches"]) for link in later["links"]], self.log(leader))
+        print([said["commit"] for said in (before, by_udp, back, later)], flush=True)
+        self.end_of_load()
+        self.assert_same_state(range(self.HOSTS))
 
     # The last one, as its host has to be booted again for others.
     def test_the_leaders_host_dies(self):

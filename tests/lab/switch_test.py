@@ -124,10 +124,43 @@ class SwitchTest(unittest.TestCase):
         self.send(0, frame(BROADCAST, address(0)))
         self.assertEqual([], self.received(1))
         self.assertEqual(1, len(self.received(2)))
-        self.assertEqual({(0, 1): 1}, self.switch.losses())
+        self.assertEqual({(0, 1, None): 1}, self.switch.losses())
         self.switch.lose(0, 1, 0)
         self.assertTrue(self.passes(0, 1))
         self.assertEqual({}, self.switch.losses())
+
+    def test_a_cut_of_a_port_leaves_other_frames(self):
+        def udp4(port, options=b"", fragment=0):
+            header = bytes([0x45 + len(options) // 4]) + bytes(5) + struct.pack("!H", fragment) + b"\x40\x11" + bytes(10)
+            return address(1) + address(0) + b"\x08\x00" + header + options + struct.pack("!HHHH", 7, port, 8, 0)
+
+        def udp6(port):
+            header = b"\x60" + bytes(5) + b"\x11\x40" + bytes(32)
+            return address(1) + address(0) + b"\x86\xdd" + header + struct.pack("!HHHH", 7, port, 8, 0)
+
+        def tcp4(port):
+            return udp4(port)[:23] + b"\x06" + udp4(port)[24:]
+
+        def pass_of(*contents):
+            for content in contents:
+                self.send(0, content)
+            return self.received(1)
+
+        self.switch.lose(0, 1, 1, 4791)
+        self.assertEqual([], pass_of(udp4(4791), udp4(4791, bytes(8)), udp6(4791)))
+        others = [udp4(4790), udp4(4790, bytes(8)), udp6(4792), tcp4(4791), udp4(4791, fragment=100),
+                  frame(address(1), address(0)), udp4(4791)[:30]]
+        self.assertEqual(others, pass_of(*others))
+        self.assertTrue(self.passes(1, 0))
+        self.assertEqual({(0, 1, 4791): 1}, self.switch.losses())
+        self.switch.lose(0, 1, 1)
+        self.assertFalse(self.passes(0, 1))
+        self.switch.lose(0, 1, 0, 4791)
+        self.assertEqual({(0, 1, None): 1}, self.switch.losses())
+        self.switch.lose(0, 1, 1, 4791)
+        self.switch.lose(0, 1, 0)
+        self.assertEqual({}, self.switch.losses())
+        self.assertEqual([udp4(4791)], pass_of(udp4(4791)))
 
     def test_loss_takes_about_its_share(self):
         self.switch.lose(0, 1, 0.25)

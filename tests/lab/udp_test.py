@@ -8,7 +8,7 @@ import machines
 
 
 class UdpTest(group.GroupLab):
-    TRANSPORT = "udp"
+    LINKS = 'transport = "udp"\n'
 
     def test_commits_and_agrees(self):
         self.make_group()
@@ -36,7 +36,7 @@ class UdpTest(group.GroupLab):
 
 class DpdkTest(group.GroupLab):
     """DPDK carries the datagrams, over the guests' interfaces: at addresses that their kernels do not have."""
-    TRANSPORT = "udp"
+    LINKS = 'transport = "udp"\n'
     SECTIONS = '[udp]\nport = "dpdk"\n[dpdk]\ndevice = "net_af_packet0,iface=eth0,framecnt=256"\n'
 
     def more_of(self, host):

@@ -140,6 +140,40 @@ TEST_F(Dpdk, TheLinkOfTheLeaderGoesDownUnderLoadAndComesBack) {
   hosts.EndAndJudge();
 }
 
+// The first network is DPDK's, the second the kernel's.
+TEST_F(Dpdk, ALinkGoesOnByKernelSocketsWhenItsNetworkIsCutAndComesBack) {
+  JudgedSettings settings = Settings();
+  settings.networks = 2;
+  settings.addresses = [](std::size_t replica) {
+    return absl::StrCat(Addresses(replica, false), "udp2_address = \"",
+                        SwitchedNetwork::KernelAddress(replica, 1), ":7401\"\n");
+  };
+  settings.sections =
+      absl::StrCat("paths = [\"udp\", \"udp2\"]\n[timing]\nsuspect_timeout_ms = 1000\n",
+                   "[fallback]\nstall_timeout_ms = 100\nsettle_ms = 500\n", settings.sections);
+  settings.config_of = nullptr;
+  JudgedGroup hosts(settings);
+  Group& group = hosts.group();
+  const auto all_by = [&](const std::string& path) {
+    const std::optional<std::size_t> leader = group.Leader();
+    if (!leader.has_value()) {
+      return false;
+    }
+    const nlohmann::json status = group.Json(*leader);
+    return status["links"].size() == 2 && status["links"][0]["path"] == path &&
+           status["links"][1]["path"] == path && hosts.AllInSync();
+  };
+  ASSERT_TRUE(hosts.UnderLoad([&] { return all_by("udp-dpdk"); })) << group.Output(0);
+  hosts.Commit(200);
+  hosts.network().Cut(0);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return all_by("udp2-socket"); })) << group.Output(0);
+  hosts.Commit(200);
+  hosts.network().Heal(0);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return all_by("udp-dpdk"); })) << group.Output(0);
+  hosts.Commit(100);
+  hosts.EndAndJudge();
+}
+
 TEST_F(Dpdk, TheInterfaceOfTheLeaderIsTakenOutUnderLoadAndAnotherServesItsNextLife) {
   JudgedGroup hosts(Settings());
   Group& group = hosts.group();

@@ -50,7 +50,7 @@ TEST(Drain, ALeaderHandsOverUnderLoadAndDoesNotLeadUntilItIsLetInAgain) {
 
   const Ran handed = RunGaios(
       group.scratch(), {"transfer-leader", "--config", group.config_path(), "--to", std::to_string(leader)});
-  EXPECT_EQ(handed.exit_code, 2);
+  EXPECT_EQ(handed.exit_code, 1);
   EXPECT_THAT(handed.output, HasSubstr("is drained: let it lead again first, by `gaios drain --id"));
 
   // The leader dies: of the two that are left the one that is not drained leads.
@@ -82,7 +82,7 @@ TEST(Drain, SaysWhyItCannot) {
   const std::uint64_t drained_ns = group.Counters(leader).updated_ns;
   EXPECT_TRUE(Await([&] { return group.Counters(leader).updated_ns > drained_ns + 50'000'000; }));
   const Ran last = Drain(group, leader);
-  EXPECT_EQ(last.exit_code, 2);
+  EXPECT_EQ(last.exit_code, 1);
   EXPECT_THAT(last.output, HasSubstr("leads, and no other replica can take over now"));
   EXPECT_EQ(group.Leader(), leader);
   EXPECT_EQ(group.Json(leader)["drained"], false);

@@ -35,8 +35,9 @@ GroupSettings SettingsOf(const JudgedSettings& settings, const SwitchedNetwork* 
 
 JudgedGroup::JudgedGroup(const JudgedSettings& settings)
     : settings_(settings),
-      network_(settings.hosts ? std::make_unique<SwitchedNetwork>(kReplicas + settings.other_hosts)
-                              : nullptr),
+      network_(settings.hosts
+                   ? std::make_unique<SwitchedNetwork>(kReplicas + settings.other_hosts, settings.networks)
+                   : nullptr),
       group_(SettingsOf(settings, network_.get(), program_), settings.sections),
       directory_(std::filesystem::path(group_.config_path()).parent_path()),
       lives_(kReplicas) {

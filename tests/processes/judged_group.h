@@ -22,7 +22,8 @@
 namespace gaios::cli {
 
 struct JudgedSettings {
-  // Lines of the config: those that say where a replica is, and sections.
+  std::size_t networks = 1;  // that the hosts are on
+  // Lines of the config: those that say where a replica is, and the rest of the top level and sections.
   std::function<std::string(std::size_t)> addresses = {};
   std::string sections = {};
   // Makes the config of a host of the one that all have; null where they have the same.

@@ -69,18 +69,22 @@ std::string SwitchedNetwork::Missing() {
              : "this kernel has no bridge, or no veth";
 }
 
-SwitchedNetwork::SwitchedNetwork(std::size_t hosts)
+SwitchedNetwork::SwitchedNetwork(std::size_t hosts, std::size_t networks)
     : base_(absl::StrCat(std::string(kNamePrefix), ::getpid(), "-")), hosts_(hosts) {
   RemoveLeftOver();
   const std::string middle = base_ + "switch";
   AddNamespace(middle);
-  Run(absl::StrCat("ip -n ", middle, " link add b0 type bridge forward_delay 0"));
-  Run(absl::StrCat("ip -n ", middle, " link set b0 up"));
+  for (std::size_t network = 0; network < networks; ++network) {
+    Run(absl::StrCat("ip -n ", middle, " link add b", network, " type bridge forward_delay 0"));
+    Heal(network);
+  }
   for (std::size_t host = 0; host < hosts; ++host) {
     const std::string name = Name(host);
     AddNamespace(name);
     Run(absl::StrCat("ip -n ", name, " link set lo up"));
-    Attach(host);
+    for (std::size_t network = 0; network < networks; ++network) {
+      Attach(host, network);
+    }
   }
 }
 
@@ -99,35 +103,44 @@ std::vector<std::string> SwitchedNetwork::Enter(std::size_t host) const {
   return {"/usr/bin/env", "ip", "netns", "exec", Name(host)};
 }
 
-std::string SwitchedNetwork::KernelAddress(std::size_t host) {
-  return absl::StrCat("10.9.2.", host + 1);
+std::string SwitchedNetwork::KernelAddress(std::size_t host, std::size_t network) {
+  return absl::StrCat("10.9.", 2 + network, ".", host + 1);
 }
 
 std::string SwitchedNetwork::FreeAddress(std::size_t host) {
   return absl::StrCat("10.9.2.", host + 101);
 }
 
-void SwitchedNetwork::Down(std::size_t host) const {
-  Run(absl::StrCat("ip -n ", Name(host), " link set v0 down"));
+void SwitchedNetwork::Down(std::size_t host, std::size_t network) const {
+  Run(absl::StrCat("ip -n ", Name(host), " link set v", network, " down"));
 }
 
-void SwitchedNetwork::Up(std::size_t host) const {
-  Run(absl::StrCat("ip -n ", Name(host), " link set v0 up"));
+void SwitchedNetwork::Up(std::size_t host, std::size_t network) const {
+  Run(absl::StrCat("ip -n ", Name(host), " link set v", network, " up"));
 }
 
-void SwitchedNetwork::Attach(std::size_t host) const {
+void SwitchedNetwork::Cut(std::size_t network) const {
+  Run(absl::StrCat("ip -n ", base_, "switch link set b", network, " down"));
+}
+
+void SwitchedNetwork::Heal(std::size_t network) const {
+  Run(absl::StrCat("ip -n ", base_, "switch link set b", network, " up"));
+}
+
+void SwitchedNetwork::Attach(std::size_t host, std::size_t network) const {
   const std::string name = Name(host);
   const std::string middle = base_ + "switch";
-  Run(absl::StrCat("ip -n ", name, " link add v0 type veth peer name p", host, " netns ", middle));
+  const std::string port = absl::StrCat("p", host, "-", network);
+  Run(absl::StrCat("ip -n ", name, " link add v", network, " type veth peer name ", port, " netns ", middle));
   // Else the kernel leaves the checksums to the interface, and veth hands the frames on without.
-  Run(absl::StrCat("ip netns exec ", name, " ethtool -K v0 tx off >/dev/null"));
-  Run(absl::StrCat("ip -n ", name, " addr add ", KernelAddress(host), "/24 dev v0"));
-  Run(absl::StrCat("ip -n ", middle, " link set p", host, " master b0 up"));
-  Up(host);
+  Run(absl::StrCat("ip netns exec ", name, " ethtool -K v", network, " tx off >/dev/null"));
+  Run(absl::StrCat("ip -n ", name, " addr add ", KernelAddress(host, network), "/24 dev v", network));
+  Run(absl::StrCat("ip -n ", middle, " link set ", port, " master b", network, " up"));
+  Up(host, network);
 }
 
-void SwitchedNetwork::Remove(std::size_t host) const {
-  Run(absl::StrCat("ip -n ", Name(host), " link del v0"));
+void SwitchedNetwork::Remove(std::size_t host, std::size_t network) const {
+  Run(absl::StrCat("ip -n ", Name(host), " link del v", network));
 }
 
 std::uint64_t SwitchedNetwork::KernelDatagrams(std::size_t host) const {

@@ -1,8 +1,8 @@
 #ifndef GAIOS_TESTS_PROCESSES_SWITCHED_NETWORK_H_
 #define GAIOS_TESTS_PROCESSES_SWITCHED_NETWORK_H_
 
-// Hosts on one switch: each a network namespace with an interface v0, joined by a bridge in one more. They go
-// with the object. Needs root. Not for several threads.
+// Hosts on one switch or several: each a network namespace with an interface v0, and v1 and so on for the
+// others, joined by bridges in one more. They go with the object. Needs root. Not for several threads.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,22 +16,25 @@ class SwitchedNetwork {
   // Why there can be none here; empty when there can.
   static std::string Missing();
 
-  explicit SwitchedNetwork(std::size_t hosts);
+  explicit SwitchedNetwork(std::size_t hosts, std::size_t networks = 1);
   SwitchedNetwork(const SwitchedNetwork&) = delete;
   SwitchedNetwork& operator=(const SwitchedNetwork&) = delete;
   ~SwitchedNetwork();
 
   // What goes in front of a command that is to run on a host.
   [[nodiscard]] std::vector<std::string> Enter(std::size_t host) const;
-  // The address that the kernel has there, and one that nobody has.
-  [[nodiscard]] static std::string KernelAddress(std::size_t host);
+  // The address that the kernel has there in a network, and one of the first that nobody has.
+  [[nodiscard]] static std::string KernelAddress(std::size_t host, std::size_t network = 0);
   [[nodiscard]] static std::string FreeAddress(std::size_t host);
   // Takes the interface of a host down, and brings it back.
-  void Down(std::size_t host) const;
-  void Up(std::size_t host) const;
+  void Down(std::size_t host, std::size_t network = 0) const;
+  void Up(std::size_t host, std::size_t network = 0) const;
+  // The switch lets nothing pass any more, of which its hosts see nothing, and everything again.
+  void Cut(std::size_t network) const;
+  void Heal(std::size_t network) const;
   // Takes the interface out of the host, for good, and gives it another of that name and address.
-  void Remove(std::size_t host) const;
-  void Attach(std::size_t host) const;
+  void Remove(std::size_t host, std::size_t network = 0) const;
+  void Attach(std::size_t host, std::size_t network = 0) const;
   // Datagrams that the kernel of a host has sent and received as its own.
   [[nodiscard]] std::uint64_t KernelDatagrams(std::size_t host) const;
 

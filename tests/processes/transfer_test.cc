@@ -58,7 +58,7 @@ TEST(TransferLeader, SaysWhyItCannot) {
   group.Kill(dead);
   EXPECT_TRUE(Await([&] { return group.Json(leader)["links"].dump().find("down") != std::string::npos; }));
   const Ran lost = TransferTo(group, dead);
-  EXPECT_EQ(lost.exit_code, 2) << lost.output;
+  EXPECT_EQ(lost.exit_code, 1) << lost.output;
   EXPECT_THAT(lost.output, HasSubstr("cannot lead now"));
   EXPECT_EQ(group.Leader(), leader) << "the group goes on";
 }

@@ -51,6 +51,7 @@ class NodeNetworkTest : public ::testing::Test {
     Config config;
     config.group = "harbour";
     config.transport = TransportKind::kUdp;
+    config.paths = {LinkPath::kUdp, LinkPath::kUdp2};
     config.credentials.key_file = directory_.PathOf("cluster.key");
     WriteWhole(config.credentials.key_file,
                "00112233445566778899aabbccddeeff0123456789abcdef0123456789ABCDEF\n");
@@ -60,6 +61,8 @@ class NodeNetworkTest : public ::testing::Test {
       replica.id = ReplicaId(i);
       replica.address = "10.0.0." + std::to_string(i + 1);
       replica.port = 7400;
+      replica.udp2_address = "10.1.0." + std::to_string(i + 1);
+      replica.udp2_port = 7401;
       config.replicas.push_back(replica);
     }
     absl::StatusOr<std::unique_ptr<NodeNetwork>> network =
@@ -101,7 +104,7 @@ class NodeNetworkTest : public ::testing::Test {
   }
   bool BecomesKnownAt(std::size_t id, const std::string& address, std::uint16_t port) {
     return RunUntil([&] {
-      const auto entry = network_->addresses().Current().at(id);
+      const auto entry = network_->addresses(LinkPath::kUdp).Current().at(id);
       return entry.address == address && entry.port == port;
     });
   }
@@ -119,6 +122,18 @@ TEST_F(NodeNetworkTest, TheConfigSaysUntilTheLogDoes) {
   ASSERT_TRUE(Change(ConfigurationChange::Kind::kMove, 2, "10.0.9.3:7500"));
   EXPECT_TRUE(BecomesKnownAt(2, "10.0.9.3", 7500));
   EXPECT_TRUE(BecomesKnownAt(0, "10.0.0.1", 7400)) << "of whom the log says nothing";
+}
+
+TEST_F(NodeNetworkTest, OfTheSecondNetworkTheConfigSaysAllButWhoWasRemoved) {
+  const auto entry = [this](std::size_t id) { return network_->addresses(LinkPath::kUdp2).Current().at(id); };
+  ASSERT_TRUE(Change(ConfigurationChange::Kind::kMove, 2, "10.0.9.3:7500"));
+  EXPECT_TRUE(BecomesKnownAt(2, "10.0.9.3", 7500));
+  EXPECT_EQ(entry(2).address, "10.1.0.3");
+  EXPECT_EQ(entry(2).port, 7401);
+  EXPECT_EQ(entry(3).address, "") << "which the config does not list";
+  ASSERT_TRUE(Change(ConfigurationChange::Kind::kRemove, 2, ""));
+  EXPECT_TRUE(RunUntil([&] { return entry(2).expelled == world_.incarnation(ReplicaId(2)); }));
+  EXPECT_EQ(entry(2).address, "");
 }
 
 TEST_F(NodeNetworkTest, OneThatComesLaterIsWhereTheLogSays) {

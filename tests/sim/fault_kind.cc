@@ -90,6 +90,10 @@ std::string_view FaultName(FaultKind kind) {
       return "member_moved";
     case FaultKind::kDrained:
       return "drained";
+    case FaultKind::kPathChanged:
+      return "path_changed";
+    case FaultKind::kWriteTooLate:
+      return "write_too_late";
   }
   return "unknown";
 }

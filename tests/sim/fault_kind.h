@@ -55,11 +55,14 @@ enum class FaultKind : std::uint8_t {
   kLeaderRemoved,      // voter, and it leads
   kMemberMoved,        // to another address
   kDrained,            // taken out of leading
+  kPathChanged,        // the writes from one replica to another go by another path
+  kWriteTooLate,       // of a path that was given up, and the next grant kept it out
 };
 
-inline constexpr std::size_t kFaultKinds = 43;
-static_assert(static_cast<std::size_t>(FaultKind::kDrained) + 1 == kFaultKinds);
-// Those from here on happen in the profile `membership` alone, and the last in `preferences`.
+inline constexpr std::size_t kFaultKinds = 45;
+static_assert(static_cast<std::size_t>(FaultKind::kWriteTooLate) + 1 == kFaultKinds);
+// Those from here on happen in one profile alone, if not by chance: `membership`, the last but two in
+// `preferences`, and the last two in `paths`.
 inline constexpr std::size_t kFaultKindsOfAnyProfile = static_cast<std::size_t>(FaultKind::kMemberAdded);
 
 [[nodiscard]] std::string_view FaultName(FaultKind kind);

@@ -1,6 +1,7 @@
 #include "tests/sim/group.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -24,6 +25,12 @@ ReplicaId IdOf(std::size_t i) {
   return ReplicaId(static_cast<std::uint8_t>(i));
 }
 
+// Of the same kind, with chances of its own.
+transport::sim::WorldOptions SecondOf(transport::sim::WorldOptions options) {
+  options.seed ^= 0x6a09e667f3bcc909ULL;
+  return options;
+}
+
 }  // namespace
 
 Group::Group(const GroupOptions& options, Agreed& agreed, Mail& mail, Trace& trace)
@@ -32,6 +39,9 @@ Group::Group(const GroupOptions& options, Agreed& agreed, Mail& mail, Trace& tra
       mail_(mail),
       trace_(trace),
       world_(options.world),
+      second_(options.fallback.has_value()
+                  ? std::make_unique<transport::sim::World>(SecondOf(options.world), &world_)
+                  : nullptr),
       watch_(
           world_, paxos::Configuration::Bootstrap(options.voters),
           [this](ReplicaId id) -> const paxos::Replica& { return core(id); }, trace.on() ? &trace : nullptr),
@@ -42,9 +52,37 @@ Group::Group(const GroupOptions& options, Agreed& agreed, Mail& mail, Trace& tra
     path_switches_ += grant.number > 1 ? 1U : 0U;
     trace_.OnGranted(owner, grant);
   };
+  if (second_ != nullptr) {
+    second_->on_posted_bytes_changed = world_.on_posted_bytes_changed;
+    WatchWritesOf(world_);
+    WatchWritesOf(*second_);
+  }
   for (std::size_t i = 0; i < members_.size(); ++i) {
     Start(IdOf(i));
   }
+}
+
+// P2 across the ways: once a grant is effective on all of them no write under another lands by any.
+void Group::WatchWritesOf(transport::sim::World& world) {
+  world.on_remote_write = [this](paxos::Member owner, paxos::Grant grant, paxos::Grant effective) {
+    const auto& links = member(owner.id).links;
+    watch_.invariants().OnRemoteWrite(
+        owner, grant, links == nullptr ? effective : links->effective_grant().value_or(effective));
+  };
+}
+
+transport::Transport& Group::LinksOf(ReplicaId id) {
+  Member& started = member(id);
+  if (second_ == nullptr) {
+    return world_.transport(id);
+  }
+  transport::fallback::FallbackOptions fallback =
+      options_.fallback.value_or(transport::fallback::FallbackOptions());
+  fallback.self = id;
+  fallback.clock = started.clock.get();
+  const std::array<transport::Transport*, 2> paths = {&world_.transport(id), &second_->transport(id)};
+  started.links = std::make_unique<transport::fallback::FallbackTransport>(fallback, paths);
+  return *started.links;
 }
 
 void Group::Start(ReplicaId id) {
@@ -73,7 +111,7 @@ void Group::Start(ReplicaId id) {
   started.state_machine = options_.make_state_machine(self);
   started.desk = std::make_unique<Desk>(self, *started.state_machine, agreed_, mail_,
                                         [this] { return world_.now_ns(); });
-  started.replica = std::make_unique<rsm::Replica>(replica, world_.transport(id), *started.clock,
+  started.replica = std::make_unique<rsm::Replica>(replica, LinksOf(id), *started.clock,
                                                    *started.state_machine, &watch_, started.desk.get());
   started.role = core(id).role();
   started.next_turn_ns = world_.now_ns();
@@ -86,6 +124,9 @@ void Group::Wake(Member& member, std::uint64_t now_ns) {
 
 std::uint64_t Group::NextNs() const {
   std::uint64_t next_ns = world_.NextEventNs();
+  if (second_ != nullptr) {
+    next_ns = std::min(next_ns, second_->NextEventNs());
+  }
   for (const Member& each : members_) {
     if (Takes(each)) {
       next_ns = std::min(next_ns, each.next_turn_ns);
@@ -95,6 +136,29 @@ std::uint64_t Group::NextNs() const {
     }
   }
   return next_ns;
+}
+
+void Group::AdvanceTo(std::uint64_t now_ns) {
+  world_.AdvanceTo(now_ns);
+  if (second_ != nullptr) {
+    second_->AdvanceTo(now_ns);
+  }
+}
+
+transport::sim::WorldCounters Group::counters() const {
+  transport::sim::WorldCounters all = world_.counters();
+  if (second_ != nullptr) {
+    all.Add(second_->counters());
+  }
+  return all;
+}
+
+std::uint64_t Group::path_changes() const {
+  std::uint64_t changes = earlier_path_changes_;
+  for (const Member& each : members_) {
+    changes += each.links == nullptr ? 0 : each.links->switches();
+  }
+  return changes;
 }
 
 void Group::Receive(ReplicaId id, std::size_t client, Request request) {
@@ -108,7 +172,7 @@ void Group::Receive(ReplicaId id, std::size_t client, Request request) {
 
 void Group::Poll() {
   const std::uint64_t now_ns = world_.now_ns();
-  const std::uint32_t touched = world_.TakeTouched();
+  const std::uint32_t touched = world_.TakeTouched() | (second_ == nullptr ? 0 : second_->TakeTouched());
   for (std::size_t i = 0; i < members_.size(); ++i) {
     Member& each = members_[i];
     if (!Takes(each)) {
@@ -244,7 +308,12 @@ void Group::Crash(ReplicaId id) {
   GAIOS_CHECK(dead.replica != nullptr, "only what lives can die");
   dead.earlier_digest = dead.earlier_digest * 31 + dead.desk->digest();
   world_.Kill(id);
+  if (second_ != nullptr) {
+    second_->Kill(id);
+    earlier_path_changes_ += dead.links->switches();
+  }
   dead.replica.reset();
+  dead.links.reset();
   dead.desk.reset();
   dead.state_machine.reset();
 }
@@ -255,6 +324,9 @@ void Group::Stop(ReplicaId id) {
 
 void Group::Restart(ReplicaId id) {
   world_.Restart(id);
+  if (second_ != nullptr) {
+    second_->Restart(id);
+  }
   Start(id);
 }
 

@@ -2,9 +2,9 @@
 #define GAIOS_TESTS_SIM_GROUP_H_
 
 // All replicas of a group as users run them: core, engine, sessions and state machine, on one simulated
-// World, each with a clock of its own, each polled when something has happened to it and at least once a
-// tick. Faults of whole processes are made here; those of the network and of memory are the World's. One
-// thread.
+// World, or over the fallback on two that lead to the same memory, each with a clock of its own, each polled
+// when something has happened to it and at least once a tick. Faults of whole processes are made here; those
+// of the network and of memory are the World's. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 #include "gaios/rsm/replica.h"
 #include "gaios/rsm/state_machine.h"
+#include "gaios/transport/fallback/fallback_transport.h"
 #include "gaios/transport/sim/world.h"
 
 #include "tests/sim/agreed.h"
@@ -32,6 +33,8 @@ using paxos::ReplicaId;
 struct GroupOptions {
   transport::sim::WorldOptions world;
   std::size_t voters = 3;  // the first so many are the group that begins
+  // Links have two paths, the better one on the first world; `clock` and `self` are filled in.
+  std::optional<transport::fallback::FallbackOptions> fallback;
   // What all replicas have in common; who they are is filled in.
   paxos::Options protocol;
   std::uint64_t hash_interval_commands = 100;
@@ -48,6 +51,8 @@ class Group {
   Group(const GroupOptions& options, Agreed& agreed, Mail& mail, Trace& trace);
 
   [[nodiscard]] std::uint64_t NextNs() const;
+  // Lets happen what falls due on the network, by whatever way.
+  void AdvanceTo(std::uint64_t now_ns);
   // Polls every replica whose turn has come, after the world has been moved to the present.
   void Poll();
   void Receive(ReplicaId id, std::size_t client, Request request);
@@ -104,7 +109,13 @@ class Group {
   // all but half a ring of what there is.
   [[nodiscard]] bool EnoughWithout(ReplicaId id) const;
 
+  // The first way by which replicas reach each other; and the other one, null where there is one.
   [[nodiscard]] transport::sim::World& world() { return world_; }
+  [[nodiscard]] transport::sim::World* second_world() { return second_.get(); }
+  // Of all ways together.
+  [[nodiscard]] transport::sim::WorldCounters counters() const;
+  // How often the writes from one replica to another changed their path.
+  [[nodiscard]] std::uint64_t path_changes() const;
   [[nodiscard]] const transport::sim::World& world() const { return world_; }
   [[nodiscard]] paxos::Invariants& invariants() { return watch_.invariants(); }
   // How often somebody else than before has come to lead with a quorum; the first does not count.
@@ -129,6 +140,7 @@ class Group {
 
   struct Member {
     std::unique_ptr<LocalClock> clock;
+    std::unique_ptr<transport::fallback::FallbackTransport> links;  // null: those of the world
     std::unique_ptr<rsm::StateMachine> state_machine;
     std::unique_ptr<Desk> desk;
     std::unique_ptr<rsm::Replica> replica;
@@ -146,6 +158,8 @@ class Group {
   [[nodiscard]] Member& member(ReplicaId id) { return members_.at(id.value()); }
   [[nodiscard]] const Member& member(ReplicaId id) const { return members_.at(id.value()); }
   void Start(ReplicaId id);
+  [[nodiscard]] transport::Transport& LinksOf(ReplicaId id);
+  void WatchWritesOf(transport::sim::World& world);
   void Wake(Member& member, std::uint64_t now_ns);
   void Notice(ReplicaId id);
   void MoveSnapshots(ReplicaId id);
@@ -164,12 +178,14 @@ class Group {
   Mail& mail_;
   Trace& trace_;
   transport::sim::World world_;
+  std::unique_ptr<transport::sim::World> second_;
   Watch watch_;
   std::vector<Member> members_;
   std::optional<ReplicaId> last_leader_;
   std::uint64_t leader_changes_ = 0;
   std::uint64_t grants_ = 0;
   std::uint64_t path_switches_ = 0;
+  std::uint64_t earlier_path_changes_ = 0;  // of replicas that are dead
   std::uint64_t snapshots_installed_ = 0;
   std::uint64_t readmissions_ = 0;
   Random random_;

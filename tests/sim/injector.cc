@@ -10,6 +10,7 @@ namespace gaios::sim {
 namespace {
 
 using transport::sim::Traffic;
+using transport::sim::World;
 
 constexpr std::uint64_t kUs = 1'000;
 constexpr std::uint64_t kMs = 1'000'000;
@@ -45,6 +46,25 @@ Injector::Injector(const std::array<std::uint32_t, kDeeds>& weights, std::uint64
 void Injector::Happened(FaultKind kind, const std::string& what) {
   faults_.Add(kind);
   trace_.Say("fault", what);
+}
+
+std::vector<World*> Injector::AllWays() const {
+  std::vector<World*> ways = {&group_.world()};
+  if (group_.second_world() != nullptr) {
+    ways.push_back(group_.second_world());
+  }
+  return ways;
+}
+
+std::vector<World*> Injector::SomeWays() {
+  std::vector<World*> ways = AllWays();
+  if (ways.size() > 1) {
+    const std::uint64_t drawn = random_.Below(10);
+    if (drawn < 8) {
+      ways.erase(drawn < 5 ? ways.begin() + 1 : ways.begin());
+    }
+  }
+  return ways;
 }
 
 ReplicaId Injector::Any() {
@@ -237,18 +257,20 @@ void Injector::PauseBeforeWrite() {
   const bool words_too = random_.Chance(500);
   for (std::size_t i = 0; i < group_.size(); ++i) {
     if (i != id.value() && (random_.Chance(800) || group_.size() == 3)) {
-      group_.world().Hold(Traffic::kWrites, id, IdOf(i));
-      if (words_too) {
-        group_.world().Hold(Traffic::kWords, id, IdOf(i));
+      for (World* const way : AllWays()) {
+        way->Hold(Traffic::kWrites, id, IdOf(i));
+        if (words_too) {
+          way->Hold(Traffic::kWords, id, IdOf(i));
+        }
       }
     }
   }
   trace_.Say("fault", absl::StrCat("the writes of ", Name(id), " are held"));
-  const std::uint64_t held = group_.world().counters().writes_held;
+  const std::uint64_t held = group_.counters().writes_held;
   Later(random_.Between(50 * kUs, 5 * kMs), [this, id, held] {
     if (group_.runs(id) && !group_.paused(id)) {
       group_.Pause(id, true);
-      if (group_.world().counters().writes_held > held) {
+      if (group_.counters().writes_held > held) {
         Happened(FaultKind::kPauseBeforeWrite, Name(id) + " stands still between its check and its write");
       } else {
         Happened(FaultKind::kPause, Name(id) + " stands still");
@@ -259,8 +281,10 @@ void Injector::PauseBeforeWrite() {
       trace_.Say("fault", absl::StrCat("the writes of ", Name(id), " land"));
       for (std::size_t i = 0; i < group_.size(); ++i) {
         if (i != id.value()) {
-          group_.world().Release(Traffic::kWrites, id, IdOf(i));
-          group_.world().Release(Traffic::kWords, id, IdOf(i));
+          for (World* const way : AllWays()) {
+            way->Release(Traffic::kWrites, id, IdOf(i));
+            way->Release(Traffic::kWords, id, IdOf(i));
+          }
         }
       }
     });
@@ -389,8 +413,11 @@ void Injector::Partition(bool one_way, bool leader_alone) {
       }
     }
   }
-  for (const auto& [from, to] : cuts) {
-    group_.world().Cut(from, to);
+  const std::vector<World*> ways = SomeWays();
+  for (World* const way : ways) {
+    for (const auto& [from, to] : cuts) {
+      way->Cut(from, to);
+    }
   }
   if (leader_alone) {
     Happened(FaultKind::kPartitionLeader, absl::StrCat("the leader, ", Name(*leader), ", is cut off"));
@@ -402,10 +429,12 @@ void Injector::Partition(bool one_way, bool leader_alone) {
     Happened(FaultKind::kPartitionSymmetric,
              absl::StrCat("{", few, "} and the others are cut off from each other"));
   }
-  Later(Duration(), [this, cuts] {
+  Later(Duration(), [this, cuts, ways] {
     trace_.Say("fault", "a partition heals");
-    for (const auto& [from, to] : cuts) {
-      group_.world().Heal(from, to);
+    for (World* const way : ways) {
+      for (const auto& [from, to] : cuts) {
+        way->Heal(from, to);
+      }
     }
   });
 }
@@ -423,14 +452,19 @@ void Injector::Hold(bool messages) {
                                                 : (random_.Chance(500)   ? Traffic::kWords
                                                    : random_.Chance(500) ? Traffic::kReads
                                                                          : Traffic::kControl);
-  group_.world().Hold(traffic, from, to);
+  const std::vector<World*> ways = SomeWays();
+  for (World* const way : ways) {
+    way->Hold(traffic, from, to);
+  }
   if (trace_.on()) {
     trace_.Say("fault", absl::StrCat(messages ? "messages" : "operations", " from ", Name(from), " to ",
                                      Name(to), " are held"));
   }
-  Later(Duration(), [this, traffic, from, to] {
+  Later(Duration(), [this, traffic, from, to, ways] {
     trace_.Say("fault", "what was held goes on");
-    group_.world().Release(traffic, from, to);
+    for (World* const way : ways) {
+      way->Release(traffic, from, to);
+    }
   });
 }
 
@@ -438,9 +472,17 @@ void Injector::SlowLink() {
   ReplicaId from;
   ReplicaId to;
   AnyPair(from, to);
-  group_.world().Slow(from, to, random_.Between(100 * kUs, 5 * kMs));
+  const std::vector<World*> ways = SomeWays();
+  const std::uint64_t extra_ns = random_.Between(100 * kUs, 5 * kMs);
+  for (World* const way : ways) {
+    way->Slow(from, to, extra_ns);
+  }
   trace_.Say("fault", absl::StrCat("the link from ", from.value(), " to ", to.value(), " is slow"));
-  Later(2 * Duration(), [this, from, to] { group_.world().Slow(from, to, 0); });
+  Later(2 * Duration(), [from, to, ways] {
+    for (World* const way : ways) {
+      way->Slow(from, to, 0);
+    }
+  });
 }
 
 void Injector::BreakPath() {
@@ -450,20 +492,27 @@ void Injector::BreakPath() {
   }
   const ReplicaId to = IdOf((leader->value() + random_.Between(1, group_.size() - 1)) % group_.size());
   trace_.Say("fault", absl::StrCat("the path of ", Name(*leader), " to ", Name(to), " breaks"));
-  group_.world().BreakPath(*leader, to);
+  for (World* const way : SomeWays()) {
+    way->BreakPath(*leader, to);
+  }
 }
 
 void Injector::Flap() {
   ReplicaId a;
   ReplicaId b;
   AnyPair(a, b);
-  group_.world().Cut(a, b);
-  group_.world().Cut(b, a);
+  const std::vector<World*> ways = SomeWays();
+  for (World* const way : ways) {
+    way->Cut(a, b);
+    way->Cut(b, a);
+  }
   Happened(FaultKind::kLinkFlap, absl::StrCat("the link of ", Name(a), " and ", Name(b), " goes down"));
-  Later(random_.Below(20 * kMs), [this, a, b] {
+  Later(random_.Below(20 * kMs), [this, a, b, ways] {
     trace_.Say("fault", absl::StrCat("the link of ", Name(a), " and ", Name(b), " is up"));
-    group_.world().Heal(a, b);
-    group_.world().Heal(b, a);
+    for (World* const way : ways) {
+      way->Heal(a, b);
+      way->Heal(b, a);
+    }
   });
 }
 
@@ -496,7 +545,9 @@ void Injector::Stop() {
   trace_.Say("fault", "all faults end");
   agenda_.Clear();
   next_ns_ = kNever;
-  group_.world().Calm();
+  for (World* const way : AllWays()) {
+    way->Calm();
+  }
   mail_.Calm();
   for (std::size_t i = 0; i < group_.size(); ++i) {
     const ReplicaId a = IdOf(i);
@@ -513,10 +564,12 @@ void Injector::Stop() {
       if (i == j) {
         continue;
       }
-      group_.world().Heal(a, b);
-      group_.world().Slow(a, b, 0);
-      for (const Traffic traffic : kAllTraffic) {
-        group_.world().Release(traffic, a, b);
+      for (World* const way : AllWays()) {
+        way->Heal(a, b);
+        way->Slow(a, b, 0);
+        for (const Traffic traffic : kAllTraffic) {
+          way->Release(traffic, a, b);
+        }
       }
     }
   }

@@ -67,6 +67,9 @@ class Injector {
 
   void LookForPassedBy();
   [[nodiscard]] std::uint64_t now_ns() const { return group_.world().now_ns(); }
+  // Ways by which replicas reach each other, where there are two: one, the other, or both.
+  [[nodiscard]] std::vector<transport::sim::World*> SomeWays();
+  [[nodiscard]] std::vector<transport::sim::World*> AllWays() const;
   [[nodiscard]] ReplicaId Any();
   // Two different ones.
   void AnyPair(ReplicaId& a, ReplicaId& b);

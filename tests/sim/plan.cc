@@ -122,11 +122,22 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
   }
   plan.deed_gap_ns = random.Between(10, 60) * kMs;
   plan.commits = profile.commits;
-  if (profile.preferences) {
+  plan.preferences = profile.preferences;
+  if (plan.preferences) {
     for (std::uint8_t& priority : plan.protocol.priorities) {
       priority = static_cast<std::uint8_t>(random.Below(4));
     }
     plan.protocol.preferred_after_ns = random.Between(20, 400) * kMs;
+  }
+  if (profile.two_paths) {
+    plan.world.move_log = false;
+    plan.world.at_once_per_mille = 0;
+    transport::fallback::FallbackOptions fallback;
+    fallback.stall_timeout_ns = std::max(plan.protocol.suspect_timeout_ns / random.Between(3, 6),
+                                         2 * plan.protocol.heartbeat_interval_ns);
+    fallback.settle_ns = random.Between(5, 200) * kMs;
+    fallback.max_settle_ns = 8 * fallback.settle_ns;
+    plan.fallback = fallback;
   }
   return plan;
 }
@@ -140,7 +151,10 @@ std::string Plan::Describe() const {
       world.torn_writes ? absl::StrCat("torn at multiples of ", world.tear_bytes, " bytes") : "whole",
       ", completed early ", world.early_completion_per_mille, ", late ", world.late_completion_per_mille,
       ", stray ", world.stray_per_mille, ", at once ", world.at_once_per_mille, " in 1000, fences up to ",
-      world.max_fence_ns, " ns, suspicion after ", protocol.suspect_timeout_ns, " ns");
+      world.max_fence_ns, " ns, suspicion after ", protocol.suspect_timeout_ns, " ns",
+      fallback.has_value() ? absl::StrCat(", two paths, given up after ", fallback->stall_timeout_ns,
+                                          " ns, gone back to after ", fallback->settle_ns, " ns")
+                           : "");
 }
 
 }  // namespace gaios::sim

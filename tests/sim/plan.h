@@ -6,10 +6,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gaios/paxos/options.h"
+#include "gaios/transport/fallback/fallback_transport.h"
 #include "gaios/transport/sim/world.h"
 
 #include "tests/sim/client.h"
@@ -25,6 +27,7 @@ struct Plan {
   transport::sim::WorldOptions world;
   std::size_t voters = 3;  // that the group begins with; the others of the world are spares
   paxos::Options protocol;
+  std::optional<transport::fallback::FallbackOptions> fallback;  // links have two paths
   std::uint64_t hash_interval_commands = 100;
   std::uint64_t turn_ns = 500;
   std::vector<std::int64_t> clock_gain_ppm;
@@ -35,6 +38,7 @@ struct Plan {
   std::array<std::uint32_t, kDeeds> weights = {};
   std::uint64_t deed_gap_ns = 0;  // mean
   std::uint64_t commits = 1000;
+  bool preferences = false;  // some are to lead rather than others
 
   // `replicas`, those that the group begins with, 0: drawn too.
   [[nodiscard]] static Plan Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas);

@@ -143,6 +143,29 @@ std::vector<Profile> Make() {
   preferences.preferences = true;
   profiles.push_back(preferences);
 
+  Profile paths;
+  paths.name = "paths";
+  paths.description =
+      "links of two paths over one log, of which one is cut, slow or held up, and its writes land later";
+  paths.weights = Weights({{Deed::kHoldWrites, 10},
+                           {Deed::kBreakPath, 5},
+                           {Deed::kFlap, 6},
+                           {Deed::kPartition, 4},
+                           {Deed::kPartitionOneWay, 4},
+                           {Deed::kPartitionLeader, 3},
+                           {Deed::kSlowLink, 3},
+                           {Deed::kHoldMessages, 3},
+                           {Deed::kPause, 2},
+                           {Deed::kPauseBeforeWrite, 3},
+                           {Deed::kZombie, 2},
+                           {Deed::kCrash, 3},
+                           {Deed::kCrashHostAlive, 2},
+                           {Deed::kHandOver, 2},
+                           {Deed::kBurst, 3}});
+  paths.odd_completions = Share::kMuch;
+  paths.two_paths = true;
+  profiles.push_back(paths);
+
   Profile torn;
   torn.name = "torn";
   torn.description =

@@ -32,6 +32,7 @@ struct Profile {
   bool tiny_ring = false;
   bool spares = false;           // there are replicas that are not in the group when it begins
   bool preferences = false;      // replicas have priorities of their own
+  bool two_paths = false;        // of each link, over one log
   std::uint64_t commits = 1000;  // a run goes on until it has so many
 };
 

@@ -17,7 +17,9 @@ constexpr std::uint64_t kSafetyLimitNs = 60'000 * kMs;  // after that the run en
 constexpr std::uint64_t kShortestNs = 500 * kMs;
 constexpr std::uint64_t kForceAgainNs = 500 * kMs;
 constexpr std::uint64_t kLivenessLimitNs = 30'000 * kMs;
-constexpr std::uint64_t kSettleNs = 20 * kMs;  // for what was under way to land
+constexpr std::uint64_t kSettleNs = 20 * kMs;           // for what was under way to land
+constexpr std::uint64_t kPreferLimitNs = 60'000 * kMs;  // longer than one that has failed often is waited for
+constexpr std::uint64_t kRestNs = 2'000 * kMs;
 constexpr std::uint64_t kLastCommits = 20;
 constexpr std::uint32_t kMaxOrders = 1024;
 
@@ -36,6 +38,7 @@ GroupOptions GroupOptionsOf(const Plan& plan, const Sabotage& sabotage) {
   options.world = plan.world;
   options.voters = plan.voters;
   options.protocol = plan.protocol;
+  options.fallback = plan.fallback;
   options.hash_interval_commands = plan.hash_interval_commands;
   options.clock_gain_ppm = plan.clock_gain_ppm;
   options.clock_origin_ns = plan.clock_origin_ns;
@@ -102,13 +105,12 @@ Outcome Simulation::Run() {
 // -------------------------------------------------------------------------------------------------------------
 
 void Simulation::Step(std::uint64_t limit_ns) {
-  transport::sim::World& world = group_.world();
   std::uint64_t next_ns = std::min({group_.NextNs(), mail_.NextNs(), injector_.NextNs(), limit_ns});
   for (const Client& client : clients_) {
     next_ns = std::min(next_ns, client.NextNs());
   }
-  world.AdvanceTo(std::max(next_ns, world.now_ns()));
-  const std::uint64_t now_ns = world.now_ns();
+  group_.AdvanceTo(std::max(next_ns, group_.world().now_ns()));
+  const std::uint64_t now_ns = group_.world().now_ns();
   if (injector_.NextNs() <= now_ns) {
     injector_.Step();
   }
@@ -282,6 +284,34 @@ void Simulation::RunLively() {
     Fail("liveness: the replicas do not come to the same state at the end:" + WhatIs());
     return;
   }
+  if (plan_.preferences) {
+    ComeToRest();
+  }
+}
+
+// Whether nobody who may lead goes before the leader by its priority.
+bool Simulation::PreferredLeads() const {
+  const std::optional<ReplicaId> leader = group_.leader();
+  if (!leader.has_value()) {
+    return false;
+  }
+  const auto priority = [this](ReplicaId id) {
+    return group_.core(id).drained() ? 0 : plan_.protocol.priorities.at(id.value());
+  };
+  return std::ranges::all_of(All(), [&](ReplicaId id) { return priority(id) <= priority(*leader); });
+}
+
+// Where nothing fails who leads is at last who is to, and stays that.
+void Simulation::ComeToRest() {
+  if (!RunUntil([this] { return PreferredLeads(); }, kPreferLimitNs)) {
+    Fail("liveness: one that is preferred to the leader does not come to lead:" + WhatIs());
+    return;
+  }
+  const std::uint64_t changes = group_.leader_changes();
+  static_cast<void>(RunUntil([] { return false; }, kRestNs));
+  if (group_.leader_changes() != changes) {
+    Fail("liveness: the leader changes again though it is the preferred one:" + WhatIs());
+  }
 }
 
 // ---- the end
@@ -315,7 +345,7 @@ void Simulation::Judge() {
 
 void Simulation::CountFaults() {
   FaultCounts& faults = outcome_.faults;
-  const transport::sim::WorldCounters& counters = group_.world().counters();
+  const transport::sim::WorldCounters counters = group_.counters();
   faults.Add(FaultKind::kMessageDropped, counters.messages_dropped);
   faults.Add(FaultKind::kMessageDuplicated, counters.messages_duplicated);
   faults.Add(FaultKind::kMessageDelayed, counters.messages_held);
@@ -331,6 +361,8 @@ void Simulation::CountFaults() {
   faults.Add(FaultKind::kWriteFenced, counters.writes_fenced);
   faults.Add(FaultKind::kFenceSlow, counters.slow_fences);
   faults.Add(FaultKind::kPathSwitch, group_.path_switches());
+  faults.Add(FaultKind::kPathChanged, group_.path_changes());
+  faults.Add(FaultKind::kWriteTooLate, counters.strays_fenced);
   faults.Add(FaultKind::kClientMessageLost, mail_.lost());
   faults.Add(FaultKind::kClientMessageDuplicated, mail_.duplicated());
   faults.Add(FaultKind::kCommandRetried, agreed_.retried());

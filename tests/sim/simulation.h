@@ -61,6 +61,8 @@ class Simulation {
   bool RunUntil(Done done, std::uint64_t limit_ns);
   void RunSafely();
   void RunLively();
+  [[nodiscard]] bool PreferredLeads() const;
+  void ComeToRest();
   [[nodiscard]] std::vector<ReplicaId> All() const;
   [[nodiscard]] bool AllVote() const;
   [[nodiscard]] bool Converged(const std::vector<ReplicaId>& members) const;

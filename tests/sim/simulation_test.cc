@@ -97,6 +97,16 @@ TEST(Simulation, GroupsOfSeveralPrioritiesGoOnWhileTheyAreDrained) {
   EXPECT_GE(summary.faults()[FaultKind::kDrained], 30U);
 }
 
+TEST(Simulation, LinksOfTwoPathsGoOnByTheOtherAndLateWritesOfTheOneChangeNothing) {
+  Summary summary;
+  for (std::uint64_t seed = 1; seed <= 24; ++seed) {
+    summary.Add(seed, RunOf("paths", seed));
+  }
+  EXPECT_THAT(summary.failed_seeds(), IsEmpty());
+  EXPECT_GE(summary.faults()[FaultKind::kPathChanged], 100U);
+  EXPECT_GE(summary.faults()[FaultKind::kWriteTooLate], 20U);
+}
+
 TEST(Simulation, ASeedGivesTheSameRunTwice) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     EXPECT_EQ(RunOf("default", seed).digest, RunOf("default", seed).digest) << seed;

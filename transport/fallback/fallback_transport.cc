@@ -13,30 +13,35 @@ constexpr std::uint64_t kLastingFactor = 10;
 // Polls that counts as waiting, of the time after which a path is given up: a caller that polls seldom is no
 // fault of the path.
 constexpr std::uint64_t kPollsOfStall = 8;
+// Loss is looked at so often, and judged by so many packets at least.
+constexpr std::uint64_t kLossIntervalNs = 10'000'000;
+constexpr std::uint64_t kLossSample = 200;
 
 }  // namespace
 
 std::string_view SwitchReasonName(SwitchReason reason) {
   switch (reason) {
     case SwitchReason::kLinkDown:
-      return "its link is down";
+      return "the link is down";
     case SwitchReason::kFailed:
       return "it failed";
     case SwitchReason::kStalled:
       return "nothing was done on it";
+    case SwitchReason::kLossy:
+      return "too much was lost on it";
     case SwitchReason::kBetterAgain:
       return "a better one is back";
   }
   return "unknown";
 }
 
-FallbackTransport::FallbackTransport(const FallbackOptions& options, std::span<Transport* const> paths)
+FallbackTransport::FallbackTransport(const FallbackOptions& options, std::span<const FallbackPath> paths)
     : options_(options), paths_(paths.begin(), paths.end()) {
   GAIOS_CHECK(!paths.empty() && paths.size() <= kMaxPaths, "a link has one to kMaxPaths paths");
   GAIOS_CHECK(options.clock != nullptr, "paths are watched by a clock");
   listeners_.reserve(paths.size());
   for (std::size_t path = 0; path < paths.size(); ++path) {
-    GAIOS_CHECK(paths[path]->log() == paths[0]->log() && paths[path]->capacity() == paths[0]->capacity(),
+    GAIOS_CHECK(paths[path].transport->log() == log() && paths[path].transport->capacity() == capacity(),
                 "all paths of a replica work on the same log");
     listeners_.emplace_back(*this, path);
   }
@@ -50,23 +55,23 @@ FallbackTransport::FallbackTransport(const FallbackOptions& options, std::span<T
 std::uint64_t FallbackTransport::ReadLogWord(LogWord which) const {
   // Words are zero when a grant is given, they only grow under it, and one path has them written.
   std::uint64_t value = 0;
-  for (const Transport* const path : paths_) {
-    value = std::max(value, path->ReadLogWord(which));
+  for (const FallbackPath& path : paths_) {
+    value = std::max(value, path.transport->ReadLogWord(which));
   }
   return value;
 }
 
 void FallbackTransport::Publish(ControlWord which, std::uint64_t value) {
-  for (Transport* const path : paths_) {
-    path->Publish(which, value);
+  for (const FallbackPath& path : paths_) {
+    path.transport->Publish(which, value);
   }
 }
 
 void FallbackTransport::GrantTo(ReplicaId to, Grant grant) {
   granted_ = grant;
   grant_pending_ = (std::uint32_t{1} << paths_.size()) - 1;
-  for (Transport* const path : paths_) {
-    path->GrantTo(to, grant);
+  for (const FallbackPath& path : paths_) {
+    path.transport->GrantTo(to, grant);
   }
 }
 
@@ -79,20 +84,21 @@ Post FallbackTransport::PostOnPath(ReplicaId peer, const Grant& grant, Incarnati
   if (link.acceptor != acceptor || link.grant != grant) [[unlikely]] {
     if (acceptor < link.acceptor || (acceptor == link.acceptor && grant < link.grant)) {
       // Left behind for a later one, which the bound path has: it knows that this one is over.
-      return link.bound.has_value() ? post_on(*paths_[*link.bound]) : Post::kDown;
+      return link.bound.has_value() ? post_on(*paths_[*link.bound].transport) : Post::kDown;
     }
     link.grant = grant;
     link.acceptor = acceptor;
     link.bound.reset();
     link.over = false;
     link.waiting = false;
+    link.written = false;
   }
   if (link.over) [[unlikely]] {
     return Post::kDown;
   }
   Post posted = Post::kDown;
   if (link.bound.has_value()) [[likely]] {
-    posted = post_on(*paths_[*link.bound]);
+    posted = post_on(*paths_[*link.bound].transport);
     if (posted == Post::kDown) [[unlikely]] {
       End(link, SwitchReason::kFailed);
     }
@@ -101,7 +107,7 @@ Post FallbackTransport::PostOnPath(ReplicaId peer, const Grant& grant, Incarnati
     for (const bool trusted : {true, false}) {
       for (std::size_t path = 0; path < paths_.size() && posted == Post::kDown; ++path) {
         if (Usable(link, path) && Trusted(link, path) == trusted) {
-          posted = post_on(*paths_[path]);
+          posted = post_on(*paths_[path].transport);
           if (posted == Post::kPosted) {
             Bind(link, peer, path);
           }
@@ -109,10 +115,12 @@ Post FallbackTransport::PostOnPath(ReplicaId peer, const Grant& grant, Incarnati
       }
     }
   }
-  if (posted == Post::kPosted && !read) {
+  if (posted == Post::kPosted) {
     link.waited_ns = link.waiting ? link.waited_ns : 0;
     link.waiting = true;
     link.awaited = token;
+    link.awaited_read = read;
+    link.written = link.written || !read;
   }
   return posted;
 }
@@ -161,7 +169,7 @@ Post FallbackTransport::ReadControl(ReplicaId peer) {
       continue;
     }
     // One that has stood still for so many looks is not asked for more.
-    const Post posted = link.looks.Full(path) ? Post::kFull : paths_[path]->ReadControl(peer);
+    const Post posted = link.looks.Full(path) ? Post::kFull : paths_[path].transport->ReadControl(peer);
     taken |= posted == Post::kPosted ? std::uint32_t{1} << path : 0;
     full = full || posted == Post::kFull;
   }
@@ -176,7 +184,7 @@ void FallbackTransport::Send(ReplicaId peer, std::span<const std::byte> message)
   const Link& link = links_[peer.value()];
   for (std::size_t path = 0; path < paths_.size(); ++path) {
     if (Usable(link, path)) {
-      paths_[path]->Send(peer, message);
+      paths_[path].transport->Send(peer, message);
     }
   }
 }
@@ -186,16 +194,30 @@ void FallbackTransport::Abandon(ReplicaId peer) {
   if (!link.over) {
     End(link, SwitchReason::kFailed);
   }
-  for (Transport* const path : paths_) {
-    path->Abandon(peer);
+  for (const FallbackPath& path : paths_) {
+    path.transport->Abandon(peer);
   }
   reading_ = reading_ && read_peer_ != peer;
 }
 
 // ---- which path
 
+std::size_t FallbackTransport::path(ReplicaId peer) const {
+  const Link& link = links_[peer.value()];
+  for (std::size_t path = 0; path < paths_.size() && !Usable(link, link.last); ++path) {
+    if (Usable(link, path)) {
+      return path;
+    }
+  }
+  return link.last;
+}
+
 void FallbackTransport::Bind(Link& link, ReplicaId peer, std::size_t path) {
   link.bound = path;
+  if (paths_[path].gauge != nullptr) {
+    link.loss_from = paths_[path].gauge->Read(peer);
+    link.loss_at_ns = now_ns_ + kLossIntervalNs;
+  }
   const std::size_t before = std::exchange(link.last, path);
   if (path == before) {
     if (link.why_over == SwitchReason::kBetterAgain) {
@@ -246,25 +268,84 @@ void FallbackTransport::Watch(Link& link, ReplicaId peer, std::uint64_t passed_n
     return;
   }
   const std::size_t bound = *link.bound;
+  const std::uint64_t heard_within_ns = options_.stall_timeout_ns / 4 * 3;
   bool other = false;
+  bool trusted = false;
   for (std::size_t path = 0; path < paths_.size(); ++path) {
-    other = other || (path != bound && Usable(link, path));
+    const bool usable = path != bound && Usable(link, path);
+    other = other || (usable && now_ns_ - link.ways[path].heard_ns <= heard_within_ns);
+    trusted = trusted || (usable && Trusted(link, path));
   }
-  link.waited_ns += link.waiting ? passed_ns : 0;
-  if (link.waiting && other && link.waited_ns >= options_.stall_timeout_ns) {
-    link.ways[bound].well_since_ns = now_ns_;
-    link.ways[bound].tarnished = true;
-    End(link, SwitchReason::kStalled);
-    paths_[bound]->Abandon(peer);
-    reading_ = reading_ && read_peer_ != peer;
-    return;
+  if (!other) {
+    link.waited_ns = 0;  // it is the peer that stands still, or the only path
+  }
+  // Both look whether there is another path or not, so that what they have seen is of late.
+  const bool still = StandsStill(link, peer, bound, passed_ns);
+  const bool lossy = LosesTooMuch(link, peer, bound);
+  if (still && other) {
+    GiveUpPath(link, peer, bound, SwitchReason::kStalled);
+  } else if (lossy && trusted) {
+    GiveUpPath(link, peer, bound, SwitchReason::kLossy);
+  } else if (MayGoBack(link, peer, bound)) {
+    End(link, SwitchReason::kBetterAgain);
+  }
+}
+
+// Something is under way, and for a stall timeout nothing of it was done. While part of it gets there, as of
+// a long write on a slow network, the path does not stand still.
+bool FallbackTransport::StandsStill(Link& link, ReplicaId peer, std::size_t bound, std::uint64_t passed_ns) {
+  if (!link.waiting) {
+    return false;
+  }
+  link.waited_ns += passed_ns;
+  const PathGauge* const gauge = paths_[bound].gauge;
+  const std::uint64_t unsuspicious_ns = options_.stall_timeout_ns / kPollsOfStall;
+  if (gauge != nullptr && link.waited_ns >= unsuspicious_ns) {
+    const std::uint64_t progress = gauge->Read(peer).progress;
+    if (progress != link.progress) {
+      link.progress = progress;
+      link.waited_ns = unsuspicious_ns;
+    }
+  }
+  return link.waited_ns >= options_.stall_timeout_ns;
+}
+
+bool FallbackTransport::LosesTooMuch(Link& link, ReplicaId peer, std::size_t bound) {
+  const PathGauge* const gauge = paths_[bound].gauge;
+  if (gauge == nullptr || options_.loss_percent == 0 || now_ns_ < link.loss_at_ns) {
+    return false;
+  }
+  link.loss_at_ns = now_ns_ + kLossIntervalNs;
+  const PathReading now = gauge->Read(peer);
+  const std::uint64_t sent = now.sent - link.loss_from.sent;
+  if (sent < kLossSample) {
+    return false;
+  }
+  const std::uint64_t lost = now.lost - link.loss_from.lost;
+  link.loss_from = now;
+  return lost * 100 >= sent * options_.loss_percent;
+}
+
+// A better path has been well for long enough, and what is under way may be broken off: no election is.
+bool FallbackTransport::MayGoBack(const Link& link, ReplicaId peer, std::size_t bound) const {
+  if (!link.written || (reading_ && read_peer_ == peer)) {
+    return false;
   }
   for (std::size_t path = 0; path < bound; ++path) {
     if (Usable(link, path) && now_ns_ - link.ways[path].well_since_ns >= link.settle_ns) {
-      End(link, SwitchReason::kBetterAgain);
-      return;
+      return true;
     }
   }
+  return false;
+}
+
+// The path that carries the grant has done something wrong, though its link is up.
+void FallbackTransport::GiveUpPath(Link& link, ReplicaId peer, std::size_t bound, SwitchReason reason) {
+  link.ways[bound].well_since_ns = now_ns_;
+  link.ways[bound].tarnished = true;
+  End(link, reason);
+  paths_[bound].transport->Abandon(peer);
+  reading_ = reading_ && read_peer_ != peer;
 }
 
 // ---- what paths report
@@ -275,7 +356,7 @@ std::size_t FallbackTransport::Poll(EventHandler& handler) {
   const std::uint64_t before_ns = std::exchange(now_ns_, options_.clock->NowNs());
   const std::uint64_t passed_ns = std::min(now_ns_ - before_ns, options_.stall_timeout_ns / kPollsOfStall);
   for (std::size_t path = 0; path < paths_.size(); ++path) {
-    paths_[path]->Poll(listeners_[path]);
+    paths_[path].transport->Poll(listeners_[path]);
   }
   for (std::size_t id = 0; id < links_.size(); ++id) {
     Watch(links_[id], ReplicaId(static_cast<std::uint8_t>(id)), passed_ns);
@@ -287,6 +368,9 @@ std::size_t FallbackTransport::Poll(EventHandler& handler) {
 void FallbackTransport::HandleControl(std::size_t path, ReplicaId peer, Outcome outcome,
                                       const ControlView& view) {
   Looks& looks = links_[peer.value()].looks;
+  if (outcome == Outcome::kDone) {
+    links_[peer.value()].ways[path].heard_ns = now_ns_;
+  }
   std::uint64_t answers = outcome == Outcome::kDone ? looks.Answered(path) : looks.GivenUp(path);
   for (; answers > 0; --answers) {
     ++events_;
@@ -339,7 +423,8 @@ void FallbackTransport::HandleLinkDown(std::size_t path, ReplicaId peer) {
 void FallbackTransport::Listener::OnCompletion(const Completion& completion) {
   Link& link = transport_.links_[completion.peer.value()];
   if (link.bound == path_ && completion.grant == link.grant) {
-    link.waiting = link.waiting && completion.token != link.awaited;
+    const bool read = completion.operation == Operation::kReadLog;
+    link.waiting = link.waiting && (completion.token != link.awaited || read != link.awaited_read);
     link.waited_ns = 0;
   }
   if (completion.operation == Operation::kReadLog && completion.peer == transport_.read_peer_ &&
@@ -356,7 +441,8 @@ void FallbackTransport::Listener::OnControl(ReplicaId peer, Outcome outcome, con
 
 void FallbackTransport::Listener::OnMessage(ReplicaId from, Incarnation incarnation,
                                             std::span<const std::byte> bytes) {
-  const Link& link = transport_.links_[from.value()];
+  Link& link = transport_.links_[from.value()];
+  link.ways[path_].heard_ns = transport_.now_ns_;
   if (link.up && incarnation == link.incarnation) {
     ++transport_.events_;
     transport_.handler_->OnMessage(from, incarnation, bytes);

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -31,23 +32,50 @@ struct FallbackOptions {
   ReplicaId self;
   // Must outlive the transport.
   const base::Clock* clock = nullptr;
-  // A path on which writes are under way and none has been done for so long is given up, if another is up.
-  // Shorter than the time after which a leader is suspected, and longer than what a write takes.
+  // A path on which writes or a read are under way and nothing has been done for so long is given up, if
+  // another is up and the peer is heard of by that all the while: one that stands still itself is heard of by
+  // none, and cannot grant either. Shorter than the time after which a leader is suspected, twice as long as
+  // the pause between looks at least, and longer than what a write takes; without a gauge, than the longest
+  // write or read.
   std::uint64_t stall_timeout_ns = 50'000'000;
   // A better path is gone back to when it has been up for so long without a break. Doubled, up to the
-  // largest, after each return that did not last for ten times as long.
+  // largest, after each return that did not last for ten times as long. Not amid phase 1: a grant under which
+  // nothing has been written yet stays on its path.
   std::uint64_t settle_ns = 2'000'000'000;
   std::uint64_t max_settle_ns = 60'000'000'000;
+  // A path that loses so many packets of writes in a hundred is given up, if another is up that has done
+  // nothing wrong of late. 0: however many it loses. Where a path has a gauge.
+  std::uint32_t loss_percent = 10;
+};
+
+// What has become of what is written to a peer, and read of it, by one path.
+struct PathReading {
+  std::uint64_t sent = 0;      // packets of writes; only grows
+  std::uint64_t lost = 0;      // of these, known to be lost; only grows
+  std::uint64_t progress = 0;  // changes whenever some of what is under way has got there
+};
+
+// Tells it, for a path that knows. Thread safety is the contract's.
+class PathGauge {
+ public:
+  virtual ~PathGauge() = default;
+  [[nodiscard]] virtual PathReading Read(ReplicaId peer) const = 0;
+};
+
+struct FallbackPath {
+  Transport* transport = nullptr;
+  const PathGauge* gauge = nullptr;  // null: of this path nobody knows
 };
 
 // Why the writes to a peer left a path.
 enum class SwitchReason : std::uint8_t {
   kLinkDown,     // the path has no link to it any more
   kFailed,       // the path's grant was lost, and the link was not
-  kStalled,      // writes were under way, and none was done
+  kStalled,      // something was under way, and none of it was done
+  kLossy,        // too many packets were lost
   kBetterAgain,  // a better path is back
 };
-inline constexpr std::size_t kSwitchReasons = 4;
+inline constexpr std::size_t kSwitchReasons = 5;
 [[nodiscard]] std::string_view SwitchReasonName(SwitchReason reason);
 
 struct Switch {
@@ -60,13 +88,16 @@ struct Switch {
 class FallbackTransport final : public Transport {
  public:
   // `paths`: 1 to kMaxPaths, the best first; they must outlive this.
-  FallbackTransport(const FallbackOptions& options, std::span<Transport* const> paths);
+  FallbackTransport(const FallbackOptions& options, std::span<const FallbackPath> paths);
+  // The same without gauges.
+  FallbackTransport(const FallbackOptions& options, std::span<Transport* const> paths)
+      : FallbackTransport(options, WithoutGauges(paths)) {}
   FallbackTransport(const FallbackTransport&) = delete;
   FallbackTransport& operator=(const FallbackTransport&) = delete;
   ~FallbackTransport() override = default;
 
-  [[nodiscard]] std::size_t capacity() const override { return paths_.front()->capacity(); }
-  [[nodiscard]] std::byte* log() override { return paths_.front()->log(); }
+  [[nodiscard]] std::size_t capacity() const override { return paths_.front().transport->capacity(); }
+  [[nodiscard]] std::byte* log() override { return paths_.front().transport->log(); }
   [[nodiscard]] std::uint64_t ReadLogWord(LogWord which) const override;
   void Publish(ControlWord which, std::uint64_t value) override;
   void GrantTo(ReplicaId to, Grant grant) override;
@@ -81,13 +112,22 @@ class FallbackTransport final : public Transport {
 
   std::size_t Poll(EventHandler& handler) override;
 
-  // The path that carries the writes to a peer, or carried them last; the best at first.
-  [[nodiscard]] std::size_t path(ReplicaId peer) const { return links_[peer.value()].last; }
+  // The grant under which the own log was given last, once every path has fenced all before it.
+  [[nodiscard]] std::optional<Grant> effective_grant() const {
+    return grant_pending_ == 0 ? std::optional(granted_) : std::nullopt;
+  }
+  // The path that carries the writes to a peer, or carried them last; when that is down, the best that is up.
+  [[nodiscard]] std::size_t path(ReplicaId peer) const;
+  // Whether a path has a link to that peer, as it lives now.
+  [[nodiscard]] bool up(ReplicaId peer, std::size_t path) const { return Usable(links_[peer.value()], path); }
   // How often that has changed, by reason, over all peers; and for one peer.
   [[nodiscard]] std::uint64_t switches(SwitchReason reason) const {
     return switches_[static_cast<std::size_t>(reason)];
   }
   [[nodiscard]] std::uint64_t switches(ReplicaId peer) const { return links_[peer.value()].switches; }
+  [[nodiscard]] std::uint64_t switches() const {
+    return std::accumulate(switches_.begin(), switches_.end(), std::uint64_t{0});
+  }
   // The latest changes since the last call, at most kKeptSwitches, in order.
   [[nodiscard]] std::vector<Switch> TakeSwitches();
   static constexpr std::size_t kKeptSwitches = 32;
@@ -115,6 +155,7 @@ class FallbackTransport final : public Transport {
     Incarnation incarnation;
     std::uint64_t well_since_ns = 0;  // up, and not found standing still
     bool tarnished = false;           // it has been down, or has stood still
+    std::uint64_t heard_ns = 0;       // when something of the peer came by it last
   };
 
   struct Link {
@@ -128,9 +169,14 @@ class FallbackTransport final : public Transport {
     std::optional<std::size_t> bound;  // to this path
     bool over = false;                 // it may not be used any more
     SwitchReason why_over = SwitchReason::kFailed;
-    bool waiting = false;       // for a write, and for `awaited` to be told
-    std::uint64_t awaited = 0;  // token
-    std::uint64_t waited_ns = 0;
+    bool written = false;          // under it: phase 1 is over
+    bool waiting = false;          // for what was posted last to be told
+    bool awaited_read = false;     // that is a read,
+    std::uint64_t awaited = 0;     // with this token
+    std::uint64_t waited_ns = 0;   // since anything was told
+    std::uint64_t progress = 0;    // of the gauge, when it was looked at
+    PathReading loss_from;         // loss is counted from here on
+    std::uint64_t loss_at_ns = 0;  // when it is looked at again
 
     // ---- which path
     std::size_t last = 0;
@@ -141,6 +187,13 @@ class FallbackTransport final : public Transport {
     Looks looks;
   };
 
+  [[nodiscard]] static std::vector<FallbackPath> WithoutGauges(std::span<Transport* const> paths) {
+    std::vector<FallbackPath> all;
+    for (Transport* const path : paths) {
+      all.push_back({.transport = path, .gauge = nullptr});
+    }
+    return all;
+  }
   [[nodiscard]] bool Usable(const Link& link, std::size_t path) const {
     return link.ways[path].up && link.ways[path].incarnation == link.incarnation;
   }
@@ -154,6 +207,10 @@ class FallbackTransport final : public Transport {
   void Bind(Link& link, ReplicaId peer, std::size_t path);
   void End(Link& link, SwitchReason reason);
   void Watch(Link& link, ReplicaId peer, std::uint64_t passed_ns);
+  [[nodiscard]] bool StandsStill(Link& link, ReplicaId peer, std::size_t bound, std::uint64_t passed_ns);
+  [[nodiscard]] bool LosesTooMuch(Link& link, ReplicaId peer, std::size_t bound);
+  [[nodiscard]] bool MayGoBack(const Link& link, ReplicaId peer, std::size_t bound) const;
+  void GiveUpPath(Link& link, ReplicaId peer, std::size_t bound, SwitchReason reason);
   void Count(const Switch& what);
 
   void HandleControl(std::size_t path, ReplicaId peer, Outcome outcome, const ControlView& view);
@@ -161,7 +218,7 @@ class FallbackTransport final : public Transport {
   void HandleLinkDown(std::size_t path, ReplicaId peer);
 
   const FallbackOptions options_;
-  std::vector<Transport*> paths_;
+  const std::vector<FallbackPath> paths_;
   std::vector<Listener> listeners_;
   std::array<Link, paxos::kMaxReplicas> links_;
   Grant granted_;

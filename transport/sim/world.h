@@ -84,11 +84,14 @@ struct WorldCounters {
   std::uint64_t writes_fenced = 0;
   std::uint64_t writes_lost = 0;  // or a part of them, with the path or the acceptor
   std::uint64_t writes_stray = 0;
+  std::uint64_t strays_fenced = 0;   // that came after the next grant
   std::uint64_t writes_at_once = 0;  // done by the time the call returned
   std::uint64_t completed_late = 0;
   std::uint64_t completed_early = 0;
   std::uint64_t slow_fences = 0;   // that took time
   std::uint64_t paths_broken = 0;  // with the link up
+
+  void Add(const WorldCounters& other);
 };
 
 // What a test may hold back.
@@ -107,7 +110,9 @@ class Endpoint;
 
 class World {
  public:
-  explicit World(const WorldOptions& options);
+  // The logs are those of `memory_of`, of the same size and number, unless it is null; it must outlive this.
+  // Neither moves its logs then.
+  explicit World(const WorldOptions& options, World* memory_of = nullptr);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -163,8 +168,8 @@ class World {
   // A grant has become effective: owner, grant.
   std::function<void(paxos::Member, Grant)> on_granted;
   [[nodiscard]] const WorldCounters& counters() const { return counters_; }
-  // The log of `id` as it will be when what has completed there can be seen: a copy, aligned like the log.
-  // Nothing when the log is that already.
+  // The log of `id` as it will be when what has completed there can be seen, by this way and by another: a
+  // copy, aligned like the log. Nothing when the log is that already.
   [[nodiscard]] std::optional<AlignedCopy> LogToBe(ReplicaId id) const;
 
   // ---- for schedulers
@@ -282,6 +287,8 @@ class World {
   void CutUp(std::vector<Range>& pieces, std::uint64_t unit_bytes);
   void LandWrite(Operation& operation, Range piece);
   void ShowPiece(Operation& operation, Range piece);
+  // Puts what has yet to be seen into a copy of the log, which is made when there is anything.
+  void AddWhatComes(ReplicaId id, std::optional<AlignedCopy>& copy) const;
   void Settle(Node& owner);
   void SettleBelow(Node& owner, const Operation& operation, Range piece);
   void TakeRead(Operation& operation, Range piece);
@@ -297,6 +304,8 @@ class World {
   void FailPath(ReplicaId from, ReplicaId to, Outcome outcome);
 
   WorldOptions options_;
+  World* const memory_of_;
+  const World* other_way_ = nullptr;  // to the memory of this one
   std::vector<Node> nodes_;
   std::vector<Link> links_;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;

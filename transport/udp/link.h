@@ -90,6 +90,7 @@ struct Link {
   PostedQueue posted;
   Sender sender;
   ControlReads controls;
+  std::uint64_t log_pieces = 0;  // of its log, that were asked for and have come
 
   // ---- what it is owed
   Repeated grant;           // the latest grant is the peer's, and it may not know

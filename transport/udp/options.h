@@ -74,6 +74,9 @@ struct UdpLinkState {
   std::uint64_t rtt_ns = 0;       // smoothed; 0 when not measured yet
   std::uint64_t pieces_sent = 0;  // datagrams of writes to it, since the transport was opened
   std::uint64_t pieces_lost = 0;  // of these, known to be lost
+  // Changes whenever the next of the datagrams under way has been taken, or one of a log that is read has
+  // come.
+  std::uint64_t progress = 0;
 };
 
 }  // namespace gaios::transport::udp

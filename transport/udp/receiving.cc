@@ -194,6 +194,7 @@ void UdpTransport::TakeLog(Link& link, const Datagram& datagram) {
     ++counters_.answers_late;
     return;
   }
+  ++link.log_pieces;
   link.report_due = link.report_due || read_.complete();
 }
 

@@ -167,6 +167,11 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
       }
     }
   }
+  if (since_timeout) {
+    // What was under way at the timeout and is still missing had all the time that there is, whatever has
+    // arrived of what was sent since, and however little that was.
+    newest_ = std::max(newest_, timed_out_order_ + kReordering);
+  }
   // Beyond what is missing something has arrived; or what a timeout has sent again has, and nothing that was
   // under way before it.
   if (highest != 0 || (since_timeout && cumulative_ < timed_out_last_)) {
@@ -190,6 +195,7 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
 // What was sent well before something that arrived, and has not, is lost.
 void Sender::FindLost(std::uint64_t highest) {
   std::uint32_t found = 0;
+  std::uint32_t found_since = 0;  // the timeout, which has narrowed the window for those before it
   for (std::uint64_t sequence = cumulative_ + 1; sequence <= highest; ++sequence) {
     Piece& piece = At(sequence);
     if (piece.state == Piece::State::kInFlight && piece.order + kReordering <= newest_) {
@@ -197,10 +203,11 @@ void Sender::FindLost(std::uint64_t highest) {
       --in_flight_;
       ++lost_;
       ++found;
+      found_since += piece.order > timed_out_order_ ? 1 : 0;
     }
   }
   counters_.lost += found;
-  window_.OnLost(found);
+  window_.OnLost(found_since);
 }
 
 void Sender::RunTimer(std::uint64_t now_ns) {

@@ -165,7 +165,8 @@ UdpLinkState UdpTransport::link_state(ReplicaId peer) const {
           .payload_bytes = link.payload_bytes,
           .rtt_ns = link.sender.rtt().smoothed_ns(),
           .pieces_sent = link.sender.counters().sent,
-          .pieces_lost = link.sender.counters().lost};
+          .pieces_lost = link.sender.counters().lost,
+          .progress = link.sender.cumulative() + link.log_pieces};
 }
 
 }  // namespace gaios::transport::udp

@@ -55,6 +55,11 @@ void Connector::Step() {
   const std::uint64_t now_ns = options_.clock->NowNs();
   retry_at_ns_ = 0;
   LookAtDevice(now_ns);
+  const bool lost = lost_.load(std::memory_order_relaxed);
+  if (lost) {
+    registrations_wanted_ = 0;
+    loopback_wanted_ = false;
+  }
   if (registrations_wanted_ != 0) {
     Register();
   }
@@ -68,8 +73,7 @@ void Connector::Step() {
   }
   for (std::size_t id = 0; id < options_.replicas; ++id) {
     const ReplicaId peer(static_cast<std::uint8_t>(id));
-    if (peers_[id].up && !peers_[id].connecting && !peers_[id].lent && !port_down_ &&
-        !lost_.load(std::memory_order_relaxed)) {
+    if (peers_[id].up && !peers_[id].connecting && !peers_[id].lent && !port_down_ && !lost) {
       if (now_ns >= peers_[id].not_before_ns) {
         Connect(peer);
       } else {
@@ -112,14 +116,25 @@ void Connector::LookAtDevice(std::uint64_t now_ns) {
       case EventVerdict::kPortDown:
         port_down_ = true;
         Tell(absl::StrCat(port, " has gone down: no link until it is up; see whether the cable is in"));
+        EndHalfConnected();
         Give({.kind = News::Kind::kPortDown});
         break;
       case EventVerdict::kPortUp:
         port_down_ = false;
+        Give({.kind = News::Kind::kPortUp});
         Tell(absl::StrCat(port, " is up again"));
         break;
     }
     Give({.kind = News::Kind::kDeviceEvent});
+  }
+}
+
+// Nothing is connected while the port is down, what has been begun neither.
+void Connector::EndHalfConnected() {
+  for (std::size_t id = 0; id < options_.replicas; ++id) {
+    if (peers_[id].connecting && !peers_[id].connected) {
+      channel_->Disconnect(ReplicaId(static_cast<std::uint8_t>(id)));
+    }
   }
 }
 
@@ -132,6 +147,12 @@ void Connector::Perform(Task task) {
         GiveUp(task.peer, "the channel takes no frame");
       }
       return;
+    case Task::Kind::kUp:
+      if (current) {
+        peer.pause_ns = 0;
+        peer.told.clear();
+      }
+      return;
     case Task::Kind::kClose:
       // Only now may the memory of its messages serve another connection.
       if (task.pair.Destroy() != 0) {
@@ -139,7 +160,12 @@ void Connector::Perform(Task task) {
       }
       if (peer.life == task.life) {
         peer.lent = false;
-        if (current) {
+        if (current && task.unanswered) {
+          GiveUp(
+              task.peer,
+              "it can be met, and does not answer by RDMA: see whether the network between the devices lets "
+              "RDMA through, which RoCEv2 sends to UDP port 4791");
+        } else if (current) {
           channel_->Disconnect(task.peer);
         }
       }
@@ -216,8 +242,6 @@ void Connector::OnFrame(ReplicaId id, std::span<const std::byte> bytes) {
       return;
     case FrameType::kReady:
       if (peer.connected) {
-        peer.pause_ns = 0;
-        peer.told.clear();
         Give({.kind = News::Kind::kReady, .peer = id, .life = peer.life});
       }
       return;

@@ -9,7 +9,7 @@
 // then pairs to the log, one offered ahead of time for each that was used, so that a grant finds its queue
 // pair ready at both ends.
 //
-// Threads: Ask, Lose, any_news, TakeNews, TakeNotices and channel_counters may be called from one other
+// Threads: Ask, Lose, Tell, any_news, TakeNews, TakeNotices and channel_counters may be called from one other
 // thread than the one that steps. Ownership: queue pairs belong to the letter that carries them, then to who
 // takes it. The device, the completion queue and the memory must outlive the connector.
 
@@ -45,6 +45,7 @@ namespace gaios::transport::verbs {
 struct Task {
   enum class Kind : std::uint8_t {
     kTellReady,     // the link `life` to `peer` takes messages
+    kUp,            // the peer has answered by it
     kClose,         // that link is over: destroy `pair`, its control queue pair, and end the connection
     kMakePair,      // another pair for grants to `peer`
     kRegister,      // the log once more
@@ -54,6 +55,7 @@ struct Task {
   Kind kind = Kind::kDestroy;
   ReplicaId peer = {};
   std::uint16_t life = 0;
+  bool unanswered = false;  // the link that is over has never been up: its peer does not answer by it
   QueuePair pair = {};
 };
 
@@ -69,7 +71,8 @@ struct News {
     kDeviceEvent,   // of no consequence
     kDeviceLost,    // the device works no more
     kPortDown,      // no link is made until the port is up
-    kLoopback,      // what is posted to `pair` is answered by `answering`
+    kPortUp,
+    kLoopback,  // what is posted to `pair` is answered by `answering`
   };
   Kind kind = Kind::kLost;
   ReplicaId peer = {};
@@ -123,6 +126,8 @@ class Connector final : private bootstrap::PeerChannelHandler {
 
   // The device is of no use any more: no link is made from now on. `why` is told to the user.
   void Lose(const std::string& why);
+  // Tells the user.
+  void Tell(std::string text) { thread_.Tell(std::move(text)); }
 
   void Ask(Task task);
   [[nodiscard]] bool any_news() const { return news_.any(); }
@@ -164,12 +169,12 @@ class Connector final : private bootstrap::PeerChannelHandler {
   bool PostReceives(ReplicaId peer);
   void Register();
   void LookAtDevice(std::uint64_t now_ns);
+  void EndHalfConnected();
   absl::Status MakeLoopback();
   void Give(News news) { news_.Post(std::move(news)); }
   // Ends the connection to a peer because something about it has failed; it is made again after a pause,
   // which grows from time to time until the peer is ready. Told once for each reason until then.
   void GiveUp(ReplicaId peer, const std::string& why);
-  void Tell(std::string text) { thread_.Tell(std::move(text)); }
   void TryLater() { RetryAt(options_.clock->NowNs() + kRetryNs); }
   void RetryAt(std::uint64_t at_ns) {
     retry_at_ns_ = retry_at_ns_ == 0 ? at_ns : std::min(retry_at_ns_, at_ns);

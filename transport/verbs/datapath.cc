@@ -112,12 +112,12 @@ void VerbsTransport::AddWork(Link& link, ibv_wr_opcode opcode, const void* local
   const std::size_t first = std::min(bytes, options_.capacity - offset);
   const std::uint32_t key = own_log_.get()->lkey;
   if (link.path.chain.size == 0) [[likely]] {
-    PutWork(link, IBV_WR_RDMA_WRITE, log_.data() + offset, key, link.log_address + offset, first);
+    PutWork(link, IBV_WR_RDMA_WRITE, log_ + offset, key, link.log_address + offset, first);
   } else {
-    AddWork(link, IBV_WR_RDMA_WRITE, log_.data() + offset, key, link.log_address + offset, first);
+    AddWork(link, IBV_WR_RDMA_WRITE, log_ + offset, key, link.log_address + offset, first);
   }
   if (first != bytes) [[unlikely]] {
-    AddWork(link, IBV_WR_RDMA_WRITE, log_.data(), key, link.log_address, bytes - first);
+    AddWork(link, IBV_WR_RDMA_WRITE, log_, key, link.log_address, bytes - first);
   }
   Enqueue(link, Operation::kWrite, write.grant, write.token);
   return Post::kPosted;
@@ -189,8 +189,8 @@ void VerbsTransport::EndRead(Outcome outcome) {
   if (outcome == Outcome::kDone) {
     const std::size_t offset = read_range_.from.value() & (options_.capacity - 1);
     const std::size_t first = std::min<std::size_t>(read_range_.size(), options_.capacity - offset);
-    std::memcpy(log_.data() + offset, local_.staging(), first);
-    std::memcpy(log_.data(), local_.staging() + first, read_range_.size() - first);
+    std::memcpy(log_ + offset, local_.staging(), first);
+    std::memcpy(log_, local_.staging() + first, read_range_.size() - first);
   }
   read_from_ = nullptr;
 }
@@ -277,7 +277,7 @@ std::size_t VerbsTransport::Poll(EventHandler& handler) {
   }
   if (lost_) [[unlikely]] {
     RefuseNews();
-    return 0;
+    return GrantWithoutDevice(handler);
   }
   if (connector_->any_news()) [[unlikely]] {
     events += TakeNews(handler);
@@ -341,7 +341,7 @@ std::size_t VerbsTransport::OnWork(const ibv_wc& work, EventHandler& handler) {
   std::size_t events = 0;
   if (link.state == LinkState::kClosed || id.life != link.life) {
     // The news of a link is given before its peer can send anything.
-    events += TakeNews(handler);
+    events += lost_ ? 0 : TakeNews(handler);
     if (link.state == LinkState::kClosed || id.life != link.life) {
       ++counters_.late_completions;
       return events;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <absl/strings/str_cat.h>
+
 #include "gaios/transport/verbs/verbs_transport.h"
 
 namespace gaios::transport::verbs {
@@ -28,6 +30,7 @@ void VerbsTransport::GrantTo(ReplicaId to, Grant grant) {
   for (Link& link : links_) {
     link.grant_untold = false;
   }
+  flush_fails_ = false;
   granting_ = Granting::kFence;
 }
 
@@ -40,34 +43,21 @@ std::size_t VerbsTransport::AdvanceGrant(EventHandler& handler) {
     granting_ = Granting::kRegister;
   }
   if (granting_ == Granting::kRegister) {
-    if (!registration_) {
-      registration_ = std::exchange(spare_, Registration());
-      key_known_ = false;
-    }
-    if (fence_ == FenceStrategy::kDeregistration && !spare_ && !spare_asked_) {
-      spare_asked_ = true;
-      connector_->Ask({.kind = Task::Kind::kRegister});
-    }
-    if (!registration_) {
+    if (!TakeRegistration()) {
       return 0;
     }
     granting_ = Granting::kFlush;
   }
   if (granting_ == Granting::kFlush) {
     if (flush_needed_) {
-      if (!flushing_) {
-        flushing_ = PostFlush();
-      }
+      Flush();
       return 0;
     }
     granting_ = Granting::kOpen;
   }
   if (granting_ == Granting::kOpen) {
     // Nobody else writes now, and the device has nothing left that it would write.
-    auto* const words = reinterpret_cast<LogWords*>(log_.data() + options_.capacity);
-    for (PaddedWord& word : words->words) {
-      word.value.store(0, std::memory_order_release);
-    }
+    ClearLogWords();
     ++counters_.grants;
     Link& link = links_[latest_to_.value()];
     if (latest_to_ != options_.self && link.up()) {
@@ -107,6 +97,80 @@ bool VerbsTransport::FenceHolder() {
     return false;
   }
   return true;
+}
+
+// Whether there is a registration of the log whose key nobody knows.
+bool VerbsTransport::TakeRegistration() {
+  if (!registration_) {
+    registration_ = std::exchange(spare_, Registration());
+    key_known_ = false;
+  }
+  const bool wanted = fence_ == FenceStrategy::kDeregistration || !registration_;
+  if (wanted && !spare_ && !spare_asked_) {
+    spare_asked_ = true;
+    connector_->Ask({.kind = Task::Kind::kRegister});
+  }
+  return static_cast<bool>(registration_);
+}
+
+// Goes on with the read after a fence. A device that does not read, as where its port is down, gives up the
+// registration instead: then the system takes the memory back from it, and the device has nothing left that
+// it would write there.
+void VerbsTransport::Flush() {
+  if (!port_down_ && !flush_fails_) {
+    if (!flushing_) {
+      flushing_ = PostFlush();
+    }
+    return;
+  }
+  flushing_ = false;  // what comes back of it yet is late
+  // Otherwise the fence has given it up, and nobody could write by the one that took its place.
+  if (fence_ != FenceStrategy::kDeregistration) {
+    if (registration_.GiveUp() != 0) {
+      ++counters_.fences_retried;
+      return;
+    }
+    granting_ = Granting::kRegister;
+  }
+  ++counters_.flushes_replaced;
+  flush_needed_ = false;
+}
+
+void VerbsTransport::ClearLogWords() {
+  auto* const words = reinterpret_cast<LogWords*>(log_ + options_.capacity);
+  for (PaddedWord& word : words->words) {
+    word.value.store(0, std::memory_order_release);
+  }
+}
+
+// Of a device that is lost. It reads nothing any more, so no read can follow what it has taken; and a device
+// that lost its completions alone goes on taking writes. So it is fenced when its driver has destroyed the
+// queue pair by which somebody could write, and has given up every registration that lets others in: only
+// then does the system take the memory back from it. What the device tells of itself is no proof (it does so
+// before its queue pairs are gone), nor is an error.
+std::size_t VerbsTransport::GrantWithoutDevice(EventHandler& handler) {
+  if (granting_ == Granting::kNothing) {
+    return 0;
+  }
+  if (granting_ != Granting::kAnnounce) {
+    (void)holder_.pair.Fail();
+    if (holder_.pair.Destroy() != 0 || registration_.GiveUp() != 0 || spare_.GiveUp() != 0) {
+      ++counters_.fences_retried;
+      if (!std::exchange(told_of_no_fence_, true)) {
+        connector_->Tell(absl::StrCat(
+            "RDMA device ", device_->facts().name,
+            ", which is lost, does not let go of the log: who could write to it may do so still, and so this "
+            "replica promises nothing to anybody. Start it again"));
+      }
+      return 0;
+    }
+    key_known_ = flush_needed_ = false;
+    ClearLogWords();
+    ++counters_.grants;
+  }
+  granting_ = Granting::kNothing;
+  handler.OnGranted(latest_grant_);
+  return 1;
 }
 
 // Gives the latest holder its queue pair, if it is ready.
@@ -149,11 +213,12 @@ bool VerbsTransport::PostFlush() {
   work.num_sge = 1;
   work.opcode = IBV_WR_RDMA_READ;
   work.send_flags = IBV_SEND_SIGNALED;
-  work.wr.rdma.remote_addr = reinterpret_cast<std::uintptr_t>(log_.data() + options_.capacity);
+  work.wr.rdma.remote_addr = reinterpret_cast<std::uintptr_t>(log_ + options_.capacity);
   work.wr.rdma.rkey = registration_.get()->rkey;
   ibv_send_wr* bad = nullptr;
   if (device_->PostSend(loopback_.handle(), &work, &bad) != 0) {
     ++counters_.posts_failed;
+    flush_fails_ = true;
     loopback_ = QueuePair();
     loopback_answering_ = QueuePair();
     return false;
@@ -172,6 +237,7 @@ void VerbsTransport::OnFlush(std::uint32_t number, ibv_wc_status status) {
     return;
   }
   ++counters_.flushes_failed;
+  flush_fails_ = true;
   ++counters_.failed_work[WorkStatusIndex(status)];
   loopback_ = QueuePair();
   loopback_answering_ = QueuePair();

@@ -106,17 +106,24 @@ struct PreparedPair {
   QueuePair pair;
 };
 
+// What a look at a control region is for.
+enum class Look : std::uint8_t {
+  kPosted,  // by ReadControl, to be reported
+  kGreet,   // whether the peer can be reached by RDMA
+  kAsk,     // whether a path that failed was fenced
+};
+
 // Looks at a control region, in posting order.
 struct ControlReads {
   struct Slot {
-    bool own = false;    // the transport's own question, not to be reported
+    Look look = Look::kPosted;
     bool done = false;   // its copy has come and is whole
     bool again = false;  // an earlier copy was torn
   };
   std::array<Slot, kControlSlots> slots;
   std::uint32_t head = 0;  // slot of the oldest
   std::uint32_t size = 0;
-  std::uint32_t reported = 0;  // of these, those that are not the transport's own
+  std::uint32_t reported = 0;  // of these, those that are kPosted
 };
 
 struct WaitingMessage {
@@ -127,7 +134,7 @@ inline constexpr std::uint32_t kWaitingMessages = 16;
 
 enum class LinkState : std::uint8_t {
   kClosed,
-  kConnected,  // the control queue pair is there; whether the peer's end takes messages is not known yet
+  kConnected,  // the control queue pair is there; whether the peer answers by it is not known yet
   kUp,
 };
 

@@ -22,7 +22,7 @@ std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
         break;
       case News::Kind::kReady:
         if (current) {
-          events += BringUp(link, handler);
+          Greet(link);
         }
         break;
       case News::Kind::kLost:
@@ -65,7 +65,11 @@ std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
         break;
       case News::Kind::kPortDown:
         ++counters_.port_failures;
+        port_down_ = true;
         events += CloseLinks(handler);
+        break;
+      case News::Kind::kPortUp:
+        port_down_ = false;
         break;
     }
   }
@@ -83,15 +87,17 @@ std::size_t VerbsTransport::CloseLinks(EventHandler& handler) {
 }
 
 // What has been posted is not known any more, and nothing that will be posted would be. So every link ends,
-// here and thereby at the peers; nothing is granted, so that nobody counts on this replica.
+// here and thereby at the peers. Grants are given without it from now on.
 std::size_t VerbsTransport::LoseDevice(std::string_view what, EventHandler& handler) {
-  GAIOS_CHECK(!lost_, "it is lost once");
+  if (lost_) {
+    return 0;  // it has told of that, and been found out too
+  }
   lost_ = true;
   ++counters_.devices_lost;
   connector_->Lose(
       absl::StrCat("RDMA device ", device_->facts().name, " ", std::string(what),
-                   ": it was taken away, or its driver has failed. This replica takes no further part; look "
-                   "into the kernel's log (dmesg), and start it again when the device is back"));
+                   ": it was taken away, or its driver has failed. No link goes by it any more; look into "
+                   "the kernel's log (dmesg), and start this replica again when the device is back"));
   const std::size_t events = CloseLinks(handler);
   chained_ = 0;
   attention_ = 0;
@@ -134,12 +140,21 @@ void VerbsTransport::Connected(News news) {
   connector_->Ask({.kind = Task::Kind::kTellReady, .peer = link.peer, .life = link.life});
 }
 
+// The peer's end takes messages, as the channel says. That goes another way than what it is about: a link is
+// up when the peer's memory has been read.
+void VerbsTransport::Greet(Link& link) {
+  if (link.state == LinkState::kConnected) {
+    (void)StartControl(link, Look::kGreet);
+  }
+}
+
 std::size_t VerbsTransport::BringUp(Link& link, EventHandler& handler) {
   if (link.state != LinkState::kConnected) {
     return 0;
   }
   link.state = LinkState::kUp;
   ++counters_.links_up;
+  connector_->Ask({.kind = Task::Kind::kUp, .peer = link.peer, .life = link.life});
   handler.OnLinkUp(link.peer, link.incarnation);
   return 1;
 }
@@ -148,6 +163,7 @@ std::size_t VerbsTransport::BringUp(Link& link, EventHandler& handler) {
 // connector, which makes the next one when this one is gone.
 std::size_t VerbsTransport::CloseLink(Link& link, EventHandler& handler) {
   const bool was_up = link.up();
+  const bool unanswered = link.broken && !was_up;
   link.state = LinkState::kClosed;
   DropPath(link, Outcome::kDown, PathState::kNone);
   link.broken = false;
@@ -165,12 +181,13 @@ std::size_t VerbsTransport::CloseLink(Link& link, EventHandler& handler) {
   connector_->Ask({.kind = Task::Kind::kClose,
                    .peer = link.peer,
                    .life = link.life,
+                   .unanswered = unanswered,
                    .pair = std::exchange(link.control, QueuePair())});
   if (!was_up) {
     return 0;
   }
   ++counters_.links_down;
-  std::size_t events = ReportDecided(link, handler);
+  const std::size_t events = ReportDecided(link, handler);
   for (std::uint32_t i = 0; i < looks; ++i) {
     handler.OnControl(link.peer, Outcome::kDown, {});
   }
@@ -189,7 +206,7 @@ std::size_t VerbsTransport::Attend(EventHandler& handler) {
     }
     events += ReportDecided(link, handler);
     if (link.ask && link.up()) {
-      if (StartControl(link, /*own=*/true)) {
+      if (StartControl(link, Look::kAsk)) {
         link.ask = false;
         link.asked_life = link.path.life;
       } else {
@@ -211,10 +228,10 @@ Post VerbsTransport::ReadControl(ReplicaId peer) {
   if (link.reads.reported == paxos::kMaxPostedPerLink || link.reads.size == kControlSlots) {
     return Post::kFull;
   }
-  return StartControl(link, /*own=*/false) ? Post::kPosted : Post::kDown;
+  return StartControl(link, Look::kPosted) ? Post::kPosted : Post::kDown;
 }
 
-bool VerbsTransport::StartControl(Link& link, bool own) {
+bool VerbsTransport::StartControl(Link& link, Look look) {
   ControlReads& reads = link.reads;
   if (reads.size == kControlSlots) {
     return false;
@@ -223,9 +240,9 @@ bool VerbsTransport::StartControl(Link& link, bool own) {
   if (!PostControl(link, slot)) {
     return false;
   }
-  reads.slots[slot] = {.own = own};
+  reads.slots[slot] = {.look = look};
   ++reads.size;
-  reads.reported += own ? 0 : 1;
+  reads.reported += look == Look::kPosted ? 1 : 0;
   return true;
 }
 
@@ -271,7 +288,11 @@ std::size_t VerbsTransport::OnControlWork(Link& link, std::uint32_t slot, EventH
     const std::optional<ControlView> view = DecodeControl(copy(reads.head), oldest.again);
     reads.head = (reads.head + 1) % kControlSlots;
     --reads.size;
-    if (oldest.own) {
+    if (oldest.look == Look::kGreet) {
+      events += BringUp(link, handler);
+      continue;
+    }
+    if (oldest.look == Look::kAsk) {
       OnAsked(link, *view);
       continue;
     }

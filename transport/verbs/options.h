@@ -22,6 +22,10 @@ struct VerbsOptions {
   // Bytes of the ring, a power of two, the same on all replicas. Where the log is registered anew for each
   // grant it counts twice against the limit of locked memory.
   std::size_t capacity = std::size_t{16} << 20;
+  // Memory of the log, page-aligned, of LogRegionBytes(capacity) bytes and zero: the ring, which other
+  // transports of this replica may have too, and behind it a page that belongs to this transport. It must
+  // outlive the transport. Null: its own.
+  std::byte* ring = nullptr;
   // Replicas of the group, this one included.
   std::size_t replicas = 3;
   // Must outlive the transport.
@@ -57,7 +61,8 @@ struct VerbsCounters {
   std::uint64_t grants_not_opened = 0;     // the device would not let the holder write: its path is down
   std::uint64_t fences = 0;                // of a path that somebody had
   std::uint64_t fences_retried = 0;        // the device would not; nothing is granted until it does
-  std::uint64_t flushes_failed = 0;        // of the read after a fence; done again
+  std::uint64_t flushes_failed = 0;        // of the read after a fence
+  std::uint64_t flushes_replaced = 0;      // the registration was given up instead
   std::uint64_t paths_fenced = 0;          // of ours at peers
   std::uint64_t paths_broken = 0;          // of ours at peers, by an error of the queue pair
   std::uint64_t posts_failed = 0;

@@ -39,6 +39,10 @@ absl::Status CheckOptions(const VerbsOptions& options) {
                                                    " is not a power of two from ", paxos::kMinCapacityBytes,
                                                    " to ", paxos::kMaxCapacityBytes, " bytes"));
   }
+  if (reinterpret_cast<std::uintptr_t>(options.ring) % kPageBytes != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the memory given for the log does not begin on a page of ", kPageBytes, " bytes"));
+  }
   if (options.clock == nullptr) {
     return absl::InvalidArgumentError("no clock is given");
   }
@@ -92,7 +96,7 @@ absl::StatusOr<std::unique_ptr<VerbsTransport>> VerbsTransport::Reserve(
 
 VerbsTransport::VerbsTransport(const VerbsOptions& options, std::unique_ptr<RdmaDevice> device,
                                FenceStrategy fence)
-    : options_(options), device_(std::move(device)), fence_(fence) {
+    : options_(options), device_(std::move(device)), fence_(fence), log_(options.ring) {
   for (std::size_t id = 0; id < links_.size(); ++id) {
     links_[id].peer = ReplicaId(static_cast<std::uint8_t>(id));
     links_[id].bit = std::uint32_t{1} << id;
@@ -119,12 +123,15 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<bootstrap::PeerChannel> cha
         " work requests, and ", std::max(kPathSends, kControlSends), " are needed; use another device"));
   }
   const std::size_t log_bytes = LogRegionBytes(options_.capacity);
-  absl::StatusOr<base::Memory> log = base::Memory::Create(log_bytes);
-  if (!log.ok()) {
-    return log.status();
+  if (log_ == nullptr) {
+    absl::StatusOr<base::Memory> log = base::Memory::Create(log_bytes);
+    if (!log.ok()) {
+      return log.status();
+    }
+    log_memory_ = *std::move(log);
+    log_ = log_memory_.data();
   }
-  log_ = *std::move(log);
-  ::new (log_.data() + options_.capacity) LogWords;
+  ::new (log_ + options_.capacity) LogWords;
   absl::StatusOr<base::Memory> control = base::Memory::Create(kPageBytes);
   if (!control.ok()) {
     return control.status();
@@ -160,8 +167,8 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<bootstrap::PeerChannel> cha
     int access;
     const char* what;
   };
-  for (const Wanted& wanted : {Wanted{&own_log_, log_.data(), log_bytes, 0, "the log"},
-                               Wanted{&registration_, log_.data(), log_bytes, kLogAccess, "the log"},
+  for (const Wanted& wanted : {Wanted{&own_log_, log_, log_bytes, 0, "the log"},
+                               Wanted{&registration_, log_, log_bytes, kLogAccess, "the log"},
                                Wanted{&control_registration_, control_memory_.data(), sizeof(ControlRegion),
                                       IBV_ACCESS_REMOTE_READ, "the control region"},
                                Wanted{&local_registration_, local_.memory().data(), local_.memory().size(),
@@ -173,7 +180,7 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<bootstrap::PeerChannel> cha
     *wanted.registration = *std::move(registered);
   }
   if (fence_ == FenceStrategy::kDeregistration) {
-    absl::StatusOr<Registration> spare = Register(log_.data(), log_bytes, kLogAccess, "the log");
+    absl::StatusOr<Registration> spare = Register(log_, log_bytes, kLogAccess, "the log");
     if (!spare.ok()) {
       return spare.status();
     }
@@ -191,7 +198,7 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<bootstrap::PeerChannel> cha
   connector.completions = completions_.get();
   connector.local = &local_;
   connector.local_key = local_registration_.get()->lkey;
-  connector.log = log_.data();
+  connector.log = log_;
   connector.log_bytes = log_bytes;
   connector.control = control_registration_.get();
   connector_ = std::make_unique<Connector>(connector, *device_, std::move(channel));
@@ -215,7 +222,7 @@ void VerbsTransport::Begin() {
 }
 
 std::uint64_t VerbsTransport::ReadLogWord(LogWord which) const {
-  const auto* const words = reinterpret_cast<const LogWords*>(log_.data() + options_.capacity);
+  const auto* const words = reinterpret_cast<const LogWords*>(log_ + options_.capacity);
   return words->words[static_cast<std::size_t>(which)].value.load(std::memory_order_acquire);
 }
 

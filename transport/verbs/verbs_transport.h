@@ -19,7 +19,8 @@
 // between Write and its completion), links.cc (links, messages, looks at control regions). Connections are
 // made by the Connector, on a thread of its own. Thread safety, ownership and errors are the contract's, in
 // gaios/transport/transport.h. A device that loses its completions, as one that was pulled out, ends all
-// links for good, and a notice tells the user.
+// links for good, and a notice tells the user; grants are then given when nobody can write by it any more,
+// for the other paths of the replica.
 
 #include <array>
 #include <cstddef>
@@ -67,7 +68,7 @@ class VerbsTransport final : public Transport {
   ~VerbsTransport() override = default;
 
   [[nodiscard]] std::size_t capacity() const override { return options_.capacity; }
-  [[nodiscard]] std::byte* log() override { return log_.data(); }
+  [[nodiscard]] std::byte* log() override { return log_; }
   [[nodiscard]] std::uint64_t ReadLogWord(LogWord which) const override;
   void Publish(ControlWord which, std::uint64_t value) override;
   void GrantTo(ReplicaId to, Grant grant) override;
@@ -86,9 +87,10 @@ class VerbsTransport final : public Transport {
   // own Poll does so, and its user may do so beside.
   void StepConnections();
 
-  // Bytes of memory set aside, each counted once however often it is registered.
+  // Bytes of memory set aside, each counted once however often it is registered; not of a ring that was
+  // given.
   [[nodiscard]] std::size_t reserved_bytes() const {
-    return log_.size() + control_memory_.size() + local_.memory().size();
+    return log_memory_.size() + control_memory_.size() + local_.memory().size();
   }
   [[nodiscard]] const DeviceFacts& facts() const { return device_->facts(); }
   [[nodiscard]] FenceStrategy fence() const { return fence_; }
@@ -143,7 +145,11 @@ class VerbsTransport final : public Transport {
 
   // granting.cc
   std::size_t AdvanceGrant(EventHandler& handler);
+  std::size_t GrantWithoutDevice(EventHandler& handler);
   bool FenceHolder();
+  bool TakeRegistration();
+  void Flush();
+  void ClearLogWords();
   bool PostFlush();
   void OnFlush(std::uint32_t number, ibv_wc_status status);
   void OpenToHolder();
@@ -181,9 +187,10 @@ class VerbsTransport final : public Transport {
   std::size_t CloseLink(Link& link, EventHandler& handler);
   void Connected(News news);
   bool PostControl(Link& link, std::uint32_t slot);
-  bool StartControl(Link& link, bool own);
+  bool StartControl(Link& link, Look look);
   std::size_t OnControlWork(Link& link, std::uint32_t slot, EventHandler& handler);
   void OnAsked(Link& link, const ControlView& view);
+  void Greet(Link& link);
   std::size_t OnReceive(Link& link, std::uint32_t slot, std::uint32_t bytes, EventHandler& handler);
   std::size_t OnMessage(Link& link, const DecodedMessage& message, EventHandler& handler);
   bool TakeGrant(Link& link, const Granted& granted);
@@ -198,7 +205,8 @@ class VerbsTransport final : public Transport {
   std::unique_ptr<RdmaDevice> device_;
   FenceStrategy fence_;
   VerbsCounters counters_;
-  base::Memory log_;
+  base::Memory log_memory_;  // none where the ring is given
+  std::byte* log_;           // the ring, and the page with the log words
   base::Memory control_memory_;
   LocalMemory local_;
   CompletionQueue completions_;
@@ -222,6 +230,7 @@ class VerbsTransport final : public Transport {
   Registration registration_;  // of the log, with remote rights
   bool key_known_ = false;     // to somebody else
   bool flush_needed_ = false;  // somebody could write since the last one
+  bool flush_fails_ = false;   // for the latest grant
   Registration spare_;         // nobody knows its key
   bool spare_asked_ = false;
   Holder holder_;
@@ -232,7 +241,9 @@ class VerbsTransport final : public Transport {
   std::uint32_t flushes_ = 0;
 
   bool begun_ = false;
-  bool lost_ = false;  // the device is of no use any more
+  bool port_down_ = false;
+  bool lost_ = false;              // the device is of no use any more
+  bool told_of_no_fence_ = false;  // by it
   std::unique_ptr<Connector> connector_;
 };
 

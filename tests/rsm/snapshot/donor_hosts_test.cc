@@ -97,7 +97,8 @@ class Hosts : public Donors {
     fetcher_ = *Fetcher::Create(target_, kOrigin, Route());
   }
   [[nodiscard]] std::unique_ptr<NetworkRoute> Route(std::uint8_t self = 6) const {
-    return std::make_unique<NetworkRoute>(tls_, book_, ReplicaId(self), kOrigin.group, "harbour");
+    return std::make_unique<NetworkRoute>(tls_, std::vector{&book_}, ReplicaId(self), kOrigin.group,
+                                          "harbour");
   }
   // Starts the one of `options`, and writes down where it is.
   std::unique_ptr<Host> Start(const DonorOptions& options, std::uint8_t id) {
@@ -120,6 +121,28 @@ TEST_F(Hosts, GiveEachOtherWhatTheyHave) {
   ASSERT_TRUE(result.fetched) << result.failures[0].status;
   EXPECT_TRUE(ReadWhole(target_) == ReadWhole(OptionsOf(0).snapshot_path));
   ExpectCount(host->donor(), &DonorCounters::given, 1);
+}
+
+TEST_F(Hosts, AreGotToByAnotherNetworkWhenOneIsDown) {
+  WriteSnapshot(OptionsOf(0).snapshot_path, 100);
+  const auto host = Start(OptionsOf(0), 0);
+  bootstrap::AddressBookEntries entries;
+  entries.at(0) = {.address = "127.0.0.1", .port = 1, .expelled = {}};  // nobody listens there
+  bootstrap::AddressBook down;
+  down.Set(entries);
+  for (const bool first : {true, false}) {
+    std::vector<const bootstrap::AddressBook*> books = {&down, &book_};
+    if (!first) {
+      std::swap(books[0], books[1]);
+    }
+    std::filesystem::remove(target_);
+    fetcher_ = *Fetcher::Create(
+        target_, kOrigin,
+        std::make_unique<NetworkRoute>(tls_, std::move(books), ReplicaId(6), kOrigin.group, "harbour"));
+    const Fetcher::Result result = Fetch({ReplicaId(0)});
+    ASSERT_TRUE(result.fetched) << result.failures[0].status;
+    EXPECT_TRUE(ReadWhole(target_) == ReadWhole(OptionsOf(0).snapshot_path));
+  }
 }
 
 TEST_F(Hosts, HaveOneTakenForAnother) {

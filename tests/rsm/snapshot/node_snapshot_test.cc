@@ -4,8 +4,11 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -37,6 +40,9 @@ class Sum final : public StateMachine {
   }
   [[nodiscard]] std::uint64_t StateHash() const override { return value; }
   [[nodiscard]] absl::Status Save(SnapshotSink& sink) const override {
+    if (while_saving) {
+      while_saving();
+    }
     return fails ? absl::InternalError("it would not be saved")
                  : sink.Append(std::as_bytes(std::span(&value, 1)));
   }
@@ -45,6 +51,7 @@ class Sum final : public StateMachine {
   }
   std::uint64_t value = 0;
   bool fails = false;
+  std::function<void()> while_saving;
 };
 
 // Three nodes in one thread, which stands still for those that are stopped.
@@ -65,6 +72,36 @@ class Nodes : public ::testing::Test, private ProposalListener {
       nodes_[i] = *std::move(node);
     }
     ASSERT_TRUE(PollUntil([&] { return Leader() != kNone && Followers() == 2; }));
+  }
+  // Kills all but one of a group with something in its log, and waits until that one may be ended: when it
+  // has been alone for three seconds.
+  std::size_t LeaveOne() {
+    Open();
+    Commit(20);
+    const std::size_t left = Leader();
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (i != left) {
+        nodes_[i].reset();
+      }
+    }
+    const Replica& replica = nodes_[left]->replica();
+    const paxos::TimeNs since_ns = replica.now_ns();
+    EXPECT_TRUE(PollUntil([&] { return replica.now_ns() - since_ns > 6'000'000'000; }));
+    return left;
+  }
+  // An operator who wants to have what replica `id` holds, and it ended.
+  [[nodiscard]] std::unique_ptr<TransferStream> AskForLast(std::size_t id) const {
+    absl::StatusOr<std::unique_ptr<TransferStream>> stream = UnixStream::Connect(
+        DonorPath(group_.config.directory, ReplicaId(static_cast<std::uint8_t>(id))), never_.fd(), 20'000);
+    EXPECT_TRUE(stream.ok()) << stream.status();
+    TransferRequest request;
+    request.group = FindGroup(group_.config)->value();
+    request.at_least = kLastSnapshot;
+    EXPECT_TRUE((*stream)->Send(std::as_bytes(std::span(&request, 1))).ok());
+    return *std::move(stream);
+  }
+  [[nodiscard]] std::string LastPathOf(std::size_t id) const {
+    return LastSnapshotPath(group_.config.directory, ReplicaId(static_cast<std::uint8_t>(id)));
   }
   template <typename Holds>
   bool PollUntil(Holds holds) {
@@ -151,6 +188,7 @@ class Nodes : public ::testing::Test, private ProposalListener {
   void OnUnknown(std::uint64_t) override { answered_ = true; }
 
   static constexpr std::size_t kNone = 99;
+  const SignalFd never_ = *SignalFd::Create();
   ScratchGroup group_{3};
   std::vector<std::unique_ptr<Sum>> machines_;
   std::vector<std::unique_ptr<Node>> nodes_;
@@ -195,43 +233,33 @@ TEST_F(Nodes, WhereTheFollowerCannotHelpTheLeaderDoes) {
 // Only one thread turns the nodes: so nothing is looked at between a request and its end, as when a snapshot
 // is being taken meanwhile.
 TEST_F(Nodes, AForceThatItsOperatorBreaksOffEndsNobody) {
-  Open();
-  Commit(20);
-  const std::size_t left = Leader();
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (i != left) {
-      nodes_[i].reset();
-    }
-  }
+  const std::size_t left = LeaveOne();
   const Replica& replica = nodes_[left]->replica();
-  const paxos::TimeNs since_ns = replica.now_ns();
-  // It may be ended when it has been alone for three seconds.
-  ASSERT_TRUE(PollUntil([&] { return replica.now_ns() - since_ns > 6'000'000'000; }));
-  const absl::StatusOr<SignalFd> never = SignalFd::Create();
-  ASSERT_TRUE(never.ok());
-  const auto ask = [&] {
-    absl::StatusOr<std::unique_ptr<TransferStream>> stream = UnixStream::Connect(
-        DonorPath(group_.config.directory, ReplicaId(static_cast<std::uint8_t>(left))), never->fd(), 20'000);
-    EXPECT_TRUE(stream.ok()) << stream.status();
-    TransferRequest request;
-    request.group = FindGroup(group_.config)->value();
-    request.at_least = kLastSnapshot;
-    EXPECT_TRUE((*stream)->Send(std::as_bytes(std::span(&request, 1))).ok());
-    return *std::move(stream);
-  };
-  std::unique_ptr<TransferStream> stream = ask();
+  std::unique_ptr<TransferStream> stream = AskForLast(left);
   TransferAnswer answer;
   ASSERT_TRUE(stream->Receive(std::as_writable_bytes(std::span(&answer, 1))).ok());
   ASSERT_EQ(answer.verdict, static_cast<std::uint32_t>(TransferVerdict::kWait)) << "it has been asked for";
   stream.reset();
-  const std::string path =
-      LastSnapshotPath(group_.config.directory, ReplicaId(static_cast<std::uint8_t>(left)));
+  const std::string path = LastPathOf(left);
   const paxos::TimeNs broken_off_ns = replica.now_ns();
   ASSERT_TRUE(PollUntil([&] { return replica.now_ns() - broken_off_ns > 50'000'000; }));
   EXPECT_FALSE(std::filesystem::exists(path));
   // One who stays has it.
-  stream = ask();
+  stream = AskForLast(left);
   ASSERT_TRUE(PollUntil([&] { return std::filesystem::exists(path); }));
+}
+
+TEST_F(Nodes, AForceThatItsOperatorBreaksOffAmidTheSaveEndsTheReplica) {
+  const std::size_t left = LeaveOne();
+  std::unique_ptr<TransferStream> stream = AskForLast(left);
+  machines_[left]->while_saving = [&] {
+    stream.reset();
+    while (nodes_[left]->snapshots().donor_counters().cut_off == 0) {
+      std::this_thread::yield();
+    }
+  };
+  ASSERT_TRUE(PollUntil([&] { return nodes_[left]->ended(); })) << "what it held is on disk";
+  EXPECT_TRUE(std::filesystem::exists(LastPathOf(left)));
 }
 
 TEST_F(Nodes, AFollowerTakesThemByItselfWhenToldTo) {

@@ -184,8 +184,8 @@ TEST_F(VisitTest, OneThatGoesWhereNobodyIsHearsSo) {
   OpenHost();
   const std::uint16_t port = end(1).bootstrap->port();
   Close(1);
-  const Gone gone = SecureStream::Go(ContextOf(key_file_), AddressAt(port),
-                                     Wanting(VisitPurpose::kSnapshot), kPatient);
+  const Gone gone =
+      SecureStream::Go(ContextOf(key_file_), AddressAt(port), Wanting(VisitPurpose::kSnapshot), kPatient);
   EXPECT_EQ(gone.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(gone.status().message()), HasSubstr(AddressOf(port)));
 }

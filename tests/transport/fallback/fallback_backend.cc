@@ -30,7 +30,7 @@ conformance::Endpoint& FallbackBackend::Start(const conformance::EndpointOptions
   absl::StatusOr<base::Memory> ring = base::Memory::Create(options.capacity);
   GAIOS_CHECK(ring.ok(), "there is memory for a log");
   life.ring = *std::move(ring);
-  std::vector<Transport*> paths;
+  std::vector<FallbackPath> paths;
   for (std::size_t path = 0; path < kPaths; ++path) {
     udp::Faults faults = options_.faults[path];
     faults.seed = faults.seed * 1000 + ++ports_made_;  // another for each port
@@ -43,17 +43,20 @@ conformance::Endpoint& FallbackBackend::Start(const conformance::EndpointOptions
     udp.replicas = options.replicas;
     udp.clock = &clock_;
     udp.own_thread = false;
-    absl::StatusOr<std::unique_ptr<udp::UdpTransport>> transport = udp::UdpTransport::Reserve(
-        udp,
-        std::make_unique<udp::FaultyPort>(ways_[path].network.MakePort(udp::kDefaultPayloadBytes), faults),
-        ways_[path].hub.Join({.id = options.id,
-                              .incarnation = options.incarnation,
-                              .group = options.group_id.value(),
-                              .capacity = options.capacity}));
+    auto port =
+        std::make_unique<udp::FaultyPort>(ways_[path].network.MakePort(udp::kDefaultPayloadBytes), faults);
+    life.ports[path] = port.get();
+    absl::StatusOr<std::unique_ptr<udp::UdpTransport>> transport =
+        udp::UdpTransport::Reserve(udp, std::move(port),
+                                   ways_[path].hub.Join({.id = options.id,
+                                                         .incarnation = options.incarnation,
+                                                         .group = options.group_id.value(),
+                                                         .capacity = options.capacity}));
     GAIOS_CHECK(transport.ok(), transport.status().ToString().c_str());
     life.paths[path] = *std::move(transport);
     life.paths[path]->Begin();
-    paths.push_back(life.paths[path].get());
+    life.gauges[path] = std::make_unique<UdpGauge>(*life.paths[path]);
+    paths.push_back({.transport = life.paths[path].get(), .gauge = life.gauges[path].get()});
   }
   life.transport =
       std::make_unique<FallbackTransport>(FallbackOptions{.self = options.id, .clock = &clock_}, paths);

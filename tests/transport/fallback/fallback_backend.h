@@ -15,11 +15,25 @@
 
 #include "tests/conformance/backend.h"
 #include "tests/conformance/recorder.h"
+#include "tests/conformance/suite.h"
 #include "tests/transport/bootstrap/channel_hub.h"
 #include "tests/transport/udp/faulty_port.h"
 #include "tests/transport/udp/memory_network.h"
 
 namespace gaios::transport::fallback {
+
+// Tells what a UdpTransport knows of its ways.
+class UdpGauge final : public PathGauge {
+ public:
+  explicit UdpGauge(const udp::UdpTransport& transport) : transport_(transport) {}
+  [[nodiscard]] PathReading Read(ReplicaId peer) const override {
+    const udp::UdpLinkState link = transport_.link_state(peer);
+    return {.sent = link.pieces_sent, .lost = link.pieces_lost, .progress = link.progress};
+  }
+
+ private:
+  const udp::UdpTransport& transport_;
+};
 
 struct FallbackBackendOptions {
   std::array<udp::Faults, 2> faults = {};
@@ -35,7 +49,15 @@ class FallbackBackend final : public conformance::Backend {
 
   conformance::Endpoint& Start(const conformance::EndpointOptions& options) override;
   void Kill(ReplicaId id) override;
-  void Advance() override { clock_.AdvanceNs(kRoundNs); }
+  void Advance() override {
+    clock_.AdvanceNs(kRoundNs);
+    if (looks_ && ++rounds_ % kRoundsOfALook == 0 &&
+        lives_[conformance::kWriter.value()].transport != nullptr) {
+      (void)lives_[conformance::kWriter.value()].transport->ReadControl(conformance::kAcceptor);
+    }
+  }
+  // The writer looks at the acceptor again and again from now on, as a leader does at its followers.
+  void BeginLooks() { looks_ = true; }
 
   [[nodiscard]] base::ManualClock& clock() { return clock_; }
   [[nodiscard]] udp::MemoryNetwork& network(std::size_t path) { return ways_[path].network; }
@@ -43,6 +65,10 @@ class FallbackBackend final : public conformance::Backend {
   [[nodiscard]] FallbackTransport& transport(ReplicaId id) { return *lives_[id.value()].transport; }
   [[nodiscard]] udp::UdpTransport& path(ReplicaId id, std::size_t path) {
     return *lives_[id.value()].paths[path];
+  }
+  // Of what a replica sends by that path from now on.
+  void SetFaults(ReplicaId id, std::size_t path, const udp::Faults& faults) {
+    lives_[id.value()].ports[path]->SetFaults(faults);
   }
   // Of two replicas: from now on nothing passes by that path, or everything again.
   void Cut(std::size_t path, ReplicaId a, ReplicaId b);
@@ -59,11 +85,17 @@ class FallbackBackend final : public conformance::Backend {
   struct Life {
     base::Memory ring;
     std::array<std::unique_ptr<udp::UdpTransport>, kPaths> paths;
+    std::array<udp::FaultyPort*, kPaths> ports = {};  // of the transports
+    std::array<std::unique_ptr<UdpGauge>, kPaths> gauges;
     std::unique_ptr<FallbackTransport> transport;
     std::unique_ptr<conformance::LocalEndpoint> endpoint;
   };
   const FallbackBackendOptions options_;
+  static constexpr std::uint64_t kRoundsOfALook = 50;
+
   base::ManualClock clock_{1'000'000'000};
+  bool looks_ = false;
+  std::uint64_t rounds_ = 0;
   std::array<Way, kPaths> ways_;
   std::uint64_t ports_made_ = 0;
   std::array<Life, paxos::kMaxReplicas> lives_;

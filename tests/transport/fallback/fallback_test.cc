@@ -28,12 +28,15 @@ constexpr std::size_t kBetter = 0;
 constexpr std::size_t kWorse = 1;
 constexpr std::uint64_t kRoundNs = 20'000;
 constexpr std::uint64_t kSettleNs = 2'000'000'000;
+constexpr std::uint64_t kStallNs = 50'000'000;
+constexpr std::size_t kShortBytes = 300;  // of a datagram without bytes of the log
 
 class FallbackTest : public conformance::ConformanceTest {
  protected:
   void SetUp() override {
     ConformanceTest::SetUp();
     StartGroup();
+    paths().BeginLooks();
     // Each by both paths.
     ASSERT_TRUE(PumpUntil([this] {
       for (const ReplicaId id : {kAcceptor, kWriter, kRival}) {
@@ -76,6 +79,33 @@ class FallbackTest : public conformance::ConformanceTest {
   bool Refused(Grant grant) {
     return at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, 1, NextToken()) ==
            Post::kDown;
+  }
+  // A read of the acceptor's log, as soon as its path takes one; the token.
+  std::uint64_t Read(Grant grant) {
+    const std::uint64_t token = NextToken();
+    constexpr int kRounds = 1'000;
+    Post posted = Post::kDown;
+    for (int round = 0; round < kRounds && posted != Post::kPosted; ++round) {
+      posted = at(kWriter).ReadLog(kAcceptor, grant, kFirstLife, MakeRange(0, 1'000), token);
+      Pump();
+    }
+    EXPECT_EQ(posted, Post::kPosted);
+    return token;
+  }
+  // Short writes, several at a time. False when none of so many is refused.
+  bool WriteUntilRefused(Grant grant, std::uint64_t writes) {
+    for (std::uint64_t i = 0; i < writes; ++i) {
+      const std::uint64_t from = i % 64 * 64;
+      const Post posted =
+          at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(from, from + 64), NextToken());
+      if (posted == Post::kDown) {
+        return true;
+      }
+      if (i % 4 == 0 || posted == Post::kFull) {
+        Pump();
+      }
+    }
+    return false;
   }
   void CutBetter() {
     paths().Cut(kBetter, kWriter, kAcceptor);
@@ -140,6 +170,116 @@ TEST_P(FallbackTest, APathThatStandsStillIsGivenUpLongBeforeItsLinkIs) {
   EXPECT_EQ(transport(kWriter).path(kAcceptor), kWorse);
   EXPECT_EQ(WriteAndWait(kWriter, next, MakeRange(0, 64)), Outcome::kDone);
   EXPECT_EQ(transport(kWriter).switches(SwitchReason::kStalled), 1U);
+}
+
+// Looks, messages and probes pass, and what carries bytes of the log does not: as where the network takes
+// short datagrams alone from now on.
+TEST_P(FallbackTest, AReadThatStandsStillIsGivenUpToo) {
+  const Bytes bytes = Pattern(1'000, 5);
+  at(kAcceptor).FillLog(Position(0), bytes);
+  const Grant grant = Regrant();
+  paths().network(kBetter).SetTap(
+      [](auto, auto, const auto& datagram) { return datagram.size() < kShortBytes; });
+  const std::uint64_t token = Read(grant);
+  EXPECT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDown);
+  EXPECT_TRUE(paths().path(kWriter, kBetter).link_state(kAcceptor).up);
+  EXPECT_EQ(transport(kWriter).TakeSwitches().size(), 0U) << "not before another grant is used";
+  const Grant next = Regrant();
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  EXPECT_EQ(transport(kWriter).switches(SwitchReason::kStalled), 1U);
+  EXPECT_EQ(AwaitCompletion(kWriter, Read(next)).outcome, Outcome::kDone);
+  EXPECT_EQ(at(kWriter).LogBytes(MakeRange(0, 1'000)), bytes);
+}
+
+TEST_P(FallbackTest, ALongWriteThatGoesOnIsNoStall) {
+  const Grant grant = Regrant();
+  const std::uint64_t begun_ns = paths().clock().NowNs();
+  std::uint64_t passed_ns = begun_ns;
+  paths().network(kBetter).SetTap([&](auto, auto, const auto& datagram) {
+    const std::uint64_t now_ns = paths().clock().NowNs();
+    if (datagram.size() < kShortBytes || now_ns - passed_ns < kStallNs / 2) {
+      return datagram.size() < kShortBytes;
+    }
+    passed_ns = now_ns;
+    return true;
+  });
+  const Bytes bytes = Pattern(4'000, 6);
+  at(kWriter).FillLog(Position(0), bytes);
+  ASSERT_EQ(WriteAndWait(kWriter, grant, MakeRange(0, 4'000)), Outcome::kDone);
+  EXPECT_GT(paths().clock().NowNs() - begun_ns, kStallNs * 3 / 2);
+  EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 4'000)), bytes);
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kBetter);
+}
+
+// Phase 1 reads before anything is written. A better path that comes back meanwhile does not end it.
+TEST_P(FallbackTest, NothingIsGoneBackToBeforeTheGrantWasWrittenUnder) {
+  (void)Regrant();
+  CutBetter();
+  (void)Regrant();
+  ASSERT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  const Grant grant = MakeGrant(2, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  EXPECT_EQ(AwaitCompletion(kWriter, Read(grant)).outcome, Outcome::kDone);
+  HealBetter();
+  LetPass(3 * kSettleNs);
+  const std::uint64_t again = Read(grant);
+  ASSERT_FALSE(HasFailure()) << "an election was broken off";
+  EXPECT_EQ(AwaitCompletion(kWriter, again).outcome, Outcome::kDone);
+  EXPECT_FALSE(Refused(grant));
+  PumpFor(1'000'000);
+  EXPECT_TRUE(Refused(grant)) << "phase 1 is over";
+}
+
+TEST_P(FallbackTest, APathThatLosesTooMuchIsGivenUp) {
+  const Grant grant = Regrant();
+  paths().SetFaults(kWriter, kBetter, {.seed = 9, .lost = 200});
+  EXPECT_TRUE(WriteUntilRefused(grant, 20'000));
+  const Grant next = Regrant();
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  EXPECT_EQ(transport(kWriter).switches(SwitchReason::kLossy), 1U);
+  EXPECT_FALSE(WriteUntilRefused(next, 2'000));
+}
+
+TEST_P(FallbackTest, TwoPathsThatLoseTooMuchDoNotTakeTurns) {
+  const Grant grant = Regrant();
+  for (const std::size_t path : {kBetter, kWorse}) {
+    paths().SetFaults(kWriter, path, {.seed = 9, .lost = 200});
+  }
+  EXPECT_TRUE(WriteUntilRefused(grant, 20'000));
+  const Grant next = Regrant();
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  EXPECT_FALSE(WriteUntilRefused(next, 20'000)) << "the better one is no better";
+}
+
+TEST_P(FallbackTest, APathThatLosesLittleIsKept) {
+  const Grant grant = Regrant();
+  paths().SetFaults(kWriter, kBetter, {.seed = 9, .lost = 20});
+  EXPECT_FALSE(WriteUntilRefused(grant, 20'000));
+  EXPECT_GT(paths().path(kWriter, kBetter).counters().pieces_lost, 0U);
+}
+
+TEST_P(FallbackTest, APathThatLosesTooMuchIsKeptWhileThereIsNoOther) {
+  const Grant grant = Regrant();
+  paths().Cut(kWorse, kWriter, kAcceptor);
+  ASSERT_TRUE(PumpUntil([this] { return !paths().path(kWriter, kWorse).link_state(kAcceptor).up; }));
+  paths().SetFaults(kWriter, kBetter, {.seed = 9, .lost = 200});
+  EXPECT_FALSE(WriteUntilRefused(grant, 5'000));
+}
+
+TEST_P(FallbackTest, APeerThatStandsStillIsNoPathThatDoes) {
+  const Grant grant = Regrant();
+  for (const std::size_t path : {kBetter, kWorse}) {
+    paths().network(path).SetTap([](auto, auto, const auto&) { return false; });
+  }
+  const std::uint64_t token = NextToken();
+  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(0, 64), token), Post::kPosted);
+  PumpFor(4 * kStallNs);
+  for (const std::size_t path : {kBetter, kWorse}) {
+    EXPECT_TRUE(paths().path(kWriter, path).link_state(kAcceptor).up) << "nobody has noticed it yet";
+    paths().network(path).SetTap({});
+  }
+  EXPECT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDone);
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kBetter);
 }
 
 TEST_P(FallbackTest, AWriterThatDoesNotPollTakesNoPathForStalled) {

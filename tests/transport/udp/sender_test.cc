@@ -164,6 +164,35 @@ TEST_F(SenderTest, WhatATimeoutSentAgainComesBackAndTheRestIsKnownToBeLost) {
   EXPECT_EQ(sender_->counters().sent, 24U + 2U + 22U);
 }
 
+// The originals of what is sent again have arrived, and the answer to them comes first.
+TEST_F(SenderTest, TheRestIsKnownToBeLostThoughTheProbesBringNothingNew) {
+  Write(0, 24'000);
+  ASSERT_EQ(SendAll().size(), 24U);
+  const std::uint64_t sent_ns = now_ns_;
+  now_ns_ += kShortestNs;
+  sender_->RunTimer(now_ns_);
+  ASSERT_EQ(SendAll().size(), 2U);
+  now_ns_ += 10'000;
+  EXPECT_TRUE(AckOf(sent_ns, 2, 0));
+  EXPECT_TRUE(SendAll().empty());
+  EXPECT_FALSE(Ack(2)) << "nothing new";
+  EXPECT_EQ(sender_->counters().lost, 22U);
+  EXPECT_FALSE(SendAll().empty());
+}
+
+TEST_F(SenderTest, TheLastBeforeATimeoutAreKnownToBeLostToo) {
+  Write(0, 3'000);
+  ASSERT_EQ(SendAll().size(), 3U);
+  now_ns_ += kShortestNs;
+  sender_->RunTimer(now_ns_);
+  ASSERT_EQ(SendAll(), (std::vector<std::uint64_t>{1, 2}));
+  now_ns_ += 10'000;
+  EXPECT_TRUE(Ack(2));
+  EXPECT_EQ(SendAll(), (std::vector<std::uint64_t>{3}));
+  EXPECT_TRUE(Ack(3));
+  EXPECT_EQ(sender_->counters().timeouts, 1U);
+}
+
 TEST_F(SenderTest, APeerThatWasSlowIsNotSentEverythingAgain) {
   Write(0, 24'000);
   ASSERT_EQ(SendAll().size(), 24U);

@@ -10,6 +10,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/base/clock.h"
+#include "gaios/base/memory.h"
 #include "gaios/transport/verbs/verbs_transport.h"
 
 #include "tests/conformance/backend.h"
@@ -21,7 +22,9 @@ namespace gaios::transport::verbs {
 
 class FakeBackend final : public conformance::Backend {
  public:
-  FakeBackend(std::string driver, bool own_thread) : driver_(std::move(driver)), own_thread_(own_thread) {}
+  // `gives_rings`: the memory of each log is the backend's, as where a transport is one of several paths.
+  FakeBackend(std::string driver, bool own_thread, bool gives_rings = false)
+      : driver_(std::move(driver)), own_thread_(own_thread), gives_rings_(gives_rings) {}
 
   conformance::Endpoint& Start(const conformance::EndpointOptions& options) override {
     VerbsOptions verbs;
@@ -37,6 +40,12 @@ class FakeBackend final : public conformance::Backend {
     life.endpoint.reset();
     life.transport.reset();
     life.device = device.get();
+    if (gives_rings_) {
+      absl::StatusOr<base::Memory> ring = base::Memory::Create(LogRegionBytes(options.capacity));
+      GAIOS_CHECK(ring.ok(), "there is memory for a log");
+      life.ring = *std::move(ring);
+      verbs.ring = life.ring.data();
+    }
     absl::StatusOr<std::unique_ptr<VerbsTransport>> transport =
         VerbsTransport::Open(verbs, std::move(device),
                              hub_.Join({.id = options.id,
@@ -60,15 +69,18 @@ class FakeBackend final : public conformance::Backend {
   [[nodiscard]] bootstrap::ChannelHub& hub() { return hub_; }
   [[nodiscard]] FakeDevice& device(ReplicaId id) { return *lives_[id.value()].device; }
   [[nodiscard]] VerbsTransport& transport(ReplicaId id) { return *lives_[id.value()].transport; }
+  [[nodiscard]] const base::Memory& ring(ReplicaId id) { return lives_[id.value()].ring; }
 
  private:
   struct Life {
+    base::Memory ring;
     FakeDevice* device = nullptr;
     std::unique_ptr<VerbsTransport> transport;
     std::unique_ptr<conformance::LocalEndpoint> endpoint;
   };
   const std::string driver_;
   const bool own_thread_;
+  const bool gives_rings_;
   base::TscClock clock_{base::TscClock::Source::kKernel};
   base::ManualClock still_clock_{1};
   FakeNetwork network_;

@@ -10,8 +10,10 @@
 namespace gaios::transport::conformance {
 namespace {
 
-BackendFactory Fake(const std::string& name, const std::string& driver, bool own_thread) {
-  return {.name = name, .make = [=] { return std::make_unique<verbs::FakeBackend>(driver, own_thread); }};
+BackendFactory Fake(const std::string& name, const std::string& driver, bool own_thread,
+                    bool gives_rings = false) {
+  return {.name = name,
+          .make = [=] { return std::make_unique<verbs::FakeBackend>(driver, own_thread, gives_rings); }};
 }
 
 }  // namespace
@@ -19,6 +21,7 @@ BackendFactory Fake(const std::string& name, const std::string& driver, bool own
 INSTANTIATE_TEST_SUITE_P(FakeVerbs, ConformanceTest,
                          testing::Values(Fake("qp_error", "mlx5_core", false),
                                          Fake("mr_deregistration", "rdma_rxe", false),
+                                         Fake("given_rings", "rdma_rxe", false, true),
                                          Fake("qp_error_thread", "mlx5_core", true),
                                          Fake("mr_deregistration_thread", "rdma_rxe", true)),
                          NameOf);

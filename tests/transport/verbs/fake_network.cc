@@ -83,8 +83,9 @@ FakeDevice::FakeDevice(FakeNetwork& network) : network_(network) {
 }
 
 FakeDevice::~FakeDevice() {
-  if (lost) {
+  if (refuses_all) {
     std::erase_if(network_.pairs_, [&](const auto& each) { return each.second->device == this; });
+    std::erase_if(network_.regions_, [&](const auto& each) { return each.second->device == this; });
   }
   GAIOS_CHECK(pairs() == 0 && regions() == 0, "all that a device has made is given back");
 }
@@ -122,8 +123,8 @@ std::size_t FakeDevice::writable_pairs() const {
 
 ibv_mr* FakeDevice::RegisterMemory(void* at, std::size_t bytes, int access) {
   const std::lock_guard lock(network_.mutex_);
-  if (Fails(fail_register)) {
-    errno = ENOMEM;
+  if (out() || Fails(fail_register)) {
+    errno = out() ? EIO : ENOMEM;
     return nullptr;
   }
   auto region = std::make_unique<FakeNetwork::Region>();
@@ -139,8 +140,8 @@ ibv_mr* FakeDevice::RegisterMemory(void* at, std::size_t bytes, int access) {
 
 int FakeDevice::DeregisterMemory(ibv_mr* region) {
   const std::lock_guard lock(network_.mutex_);
-  if (Fails(fail_deregister)) {
-    return ENOMEM;
+  if (refuses_all || Fails(fail_deregister)) {
+    return refuses_all ? EIO : ENOMEM;
   }
   network_.CopyTaken(true);  // it waits for what is under way
   network_.regions_.erase(region->rkey);
@@ -159,7 +160,7 @@ ibv_cq* FakeDevice::CreateCompletionQueue(int depth) {
 int FakeDevice::DestroyCompletionQueue(ibv_cq* queue) {
   const std::lock_guard lock(network_.mutex_);
   for (const auto& [number, pair] : network_.pairs_) {
-    GAIOS_CHECK(pair->queue != queue || lost, "a completion queue outlives its queue pairs");
+    GAIOS_CHECK(pair->queue != queue || refuses_all, "a completion queue outlives its queue pairs");
   }
   std::erase_if(network_.queues_, [&](const auto& each) { return each.get() == queue; });
   return 0;
@@ -167,8 +168,8 @@ int FakeDevice::DestroyCompletionQueue(ibv_cq* queue) {
 
 ibv_qp* FakeDevice::CreateQueuePair(ibv_qp_init_attr& attributes) {
   const std::lock_guard lock(network_.mutex_);
-  if (Fails(fail_create_pair)) {
-    errno = ENOMEM;
+  if (out() || Fails(fail_create_pair)) {
+    errno = out() ? EIO : ENOMEM;
     return nullptr;
   }
   if (attributes.cap.max_inline_data > kInlineBytes) {
@@ -190,6 +191,9 @@ int FakeDevice::ModifyQueuePair(ibv_qp* handle, ibv_qp_attr& attributes, int mas
   const std::lock_guard lock(network_.mutex_);
   auto* const pair = static_cast<FakeNetwork::Pair*>(handle);
   const auto has = [&](int bit) { return (mask & bit) != 0; };
+  if (out()) {
+    return EIO;
+  }
   if (!has(IBV_QP_STATE)) {
     return EINVAL;
   }
@@ -231,7 +235,7 @@ int FakeDevice::ModifyQueuePair(ibv_qp* handle, ibv_qp_attr& attributes, int mas
 
 int FakeDevice::DestroyQueuePair(ibv_qp* pair) {
   const std::lock_guard lock(network_.mutex_);
-  if (lost) {
+  if (refuses_all) {
     network_.Break(*static_cast<FakeNetwork::Pair*>(pair));  // and it goes with the device
     return EIO;
   }
@@ -306,7 +310,7 @@ std::optional<DeviceEvent> FakeDevice::NextEvent() {
 }
 
 int FakeDevice::PollCompletions(ibv_cq* handle, int most, ibv_wc* completions) {
-  if (lost) {
+  if (completions_lost || out()) {
     return -1;
   }
   if (before_completions) {
@@ -328,6 +332,11 @@ void FakeNetwork::Run() {
   RunLocked();
 }
 
+void FakeNetwork::Cut(bool cut) {
+  const std::lock_guard lock(mutex_);
+  cut_ = cut;
+}
+
 void FakeNetwork::RunLocked() {
   CopyTaken(false);
   for (const auto& [number, pair] : pairs_) {
@@ -346,7 +355,7 @@ void FakeNetwork::CopyTaken(bool all) {
 }
 
 void FakeNetwork::Execute(Pair& pair) {
-  while (!pair.sends.empty() && pair.state == IBV_QPS_RTS && !pair.device->hold) {
+  while (!pair.sends.empty() && pair.state == IBV_QPS_RTS && !pair.device->hold && !pair.device->out()) {
     const Work work = std::move(pair.sends.front());
     pair.sends.pop_front();
     const ibv_wc_status status = Perform(pair, work);
@@ -382,7 +391,8 @@ ibv_wc_status FakeNetwork::Perform(Pair& pair, const Work& work) {
   }
   const auto found = pairs_.find(pair.other);
   if (found == pairs_.end() || found->second->other != pair.qp_num || found->second->state < IBV_QPS_RTR ||
-      found->second->state == IBV_QPS_ERR || found->second->first_expected != pair.first_sent) {
+      found->second->state == IBV_QPS_ERR || found->second->first_expected != pair.first_sent ||
+      found->second->device->out() || (cut_ && found->second->device != pair.device)) {
     return IBV_WC_RETRY_EXC_ERR;
   }
   const ibv_wc_status status = Reach(work, *found->second);

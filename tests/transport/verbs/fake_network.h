@@ -32,6 +32,9 @@ class FakeNetwork {
 
   // Executes all there is, but what is held.
   void Run();
+  // From now on nothing passes between devices, or everything again. Peers meet all the same: that goes
+  // another way.
+  void Cut(bool cut);
 
  private:
   friend class FakeDevice;
@@ -52,6 +55,7 @@ class FakeNetwork {
   void CopyTaken(bool all);
 
   std::mutex mutex_;
+  bool cut_ = false;
   std::map<std::uint32_t, std::unique_ptr<Pair>> pairs_;      // by number
   std::map<std::uint32_t, std::unique_ptr<Region>> regions_;  // by key
   std::vector<std::unique_ptr<Queue>> queues_;
@@ -80,8 +84,13 @@ class FakeDevice final : public RdmaDevice {
   // The next work request of that opcode completes so, without effect.
   std::optional<ibv_wr_opcode> fail_opcode;
   ibv_wc_status fail_status = IBV_WC_SUCCESS;
-  // It has been pulled out: completions cannot be had, and what it had made has gone with it.
-  bool lost = false;
+  // Completions cannot be had. All else goes on: its queue pairs take what comes.
+  bool completions_lost = false;
+  // It has been pulled out: nothing can be asked of it, and what it had made has gone with it. So an attempt
+  // to destroy that finds nothing left to destroy.
+  bool gone = false;
+  // The same with a system that refuses that too, so that nobody knows what became of it.
+  bool refuses_all = false;
   // What it tells of by itself, the first first.
   std::deque<DeviceEvent> events;
   // Called once, when completions are looked for next.
@@ -121,6 +130,7 @@ class FakeDevice final : public RdmaDevice {
  private:
   friend class FakeNetwork;
   explicit FakeDevice(FakeNetwork& network);
+  [[nodiscard]] bool out() const { return gone || refuses_all; }
   FakeNetwork& network_;
 };
 

@@ -35,8 +35,8 @@ class VerbsTest : public testing::Test {
   // By the clock of the group.
   static constexpr std::uint64_t kTurnNs = 10'000'000;
 
-  void StartGroup(const std::string& driver) {
-    backend_ = std::make_unique<FakeBackend>(driver, /*own_thread=*/false);
+  void StartGroup(const std::string& driver, bool gives_rings = false) {
+    backend_ = std::make_unique<FakeBackend>(driver, /*own_thread=*/false, gives_rings);
     for (const ReplicaId id : {kAcceptor, kWriter, kRival}) {
       endpoints_[id.value()] = &backend_->Start({.id = id});
     }

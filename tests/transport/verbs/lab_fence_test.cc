@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -281,6 +282,24 @@ TEST_F(ErrorTest, AQueuePairWhoseOtherEndDoesNotAnswerIsAPathThatIsDownWhenRetri
   ExpectPathBrokenBy("RETRY_EXC_ERR");
   acceptor_->Give(kWriter, 1, 3);
   EXPECT_EQ(WriteUnder(GrantOf(3)), Outcome::kDone);
+}
+
+// The acceptor's log is granted by whatever other path there is, and so by this one.
+TEST_F(ErrorTest, APortThatIsDownHoldsNoGrantUp) {
+  acceptor_->Give(kWriter, 1, 1);
+  ASSERT_EQ(WriteUnder(GrantOf(1)), Outcome::kDone);
+  ASSERT_EQ(std::system("ip link set eth0 down"), 0);
+  while (acceptor_->transport().counters().port_failures == 0) {
+    acceptor_->Poll();
+  }
+  acceptor_->Give(kRival, 2);
+  EXPECT_EQ(acceptor_->transport().counters().fences, 1U);
+  EXPECT_EQ(acceptor_->transport().counters().flushes_replaced, 1U);
+  ASSERT_EQ(std::system("ip link set eth0 up"), 0);
+  AwaitLinks();
+  acceptor_->Give(kWriter, 3);
+  EXPECT_EQ(WriteUnder({.ballot = paxos::Ballot(3, kWriter, kLife), .number = 1}), Outcome::kDone);
+  EXPECT_EQ(acceptor_->transport().counters().flushes_replaced, 1U) << "nobody was to be fenced";
 }
 
 // And links, which come up again by themselves, with all that belongs to them.

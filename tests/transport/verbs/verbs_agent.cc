@@ -35,9 +35,9 @@ std::string Counters(const VerbsCounters& counters) {
   text << "links_up=" << counters.links_up << " links_down=" << counters.links_down
        << " grants=" << counters.grants << " grants_without_spare=" << counters.grants_without_spare
        << " fences=" << counters.fences << " fences_retried=" << counters.fences_retried
-       << " flushes_failed=" << counters.flushes_failed << " paths_fenced=" << counters.paths_fenced
-       << " paths_broken=" << counters.paths_broken << " posts_failed=" << counters.posts_failed
-       << " late_completions=" << counters.late_completions
+       << " flushes_failed=" << counters.flushes_failed << " flushes_replaced=" << counters.flushes_replaced
+       << " paths_fenced=" << counters.paths_fenced << " paths_broken=" << counters.paths_broken
+       << " posts_failed=" << counters.posts_failed << " late_completions=" << counters.late_completions
        << " messages_malformed=" << counters.messages_malformed;
   for (std::size_t status = 0; status < kWorkStatuses; ++status) {
     if (counters.failed_work[status] != 0) {

@@ -1,0 +1,196 @@
+#include "gaios/rsm/node_paths.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "gaios/base/memory.h"
+#include "gaios/rsm/node_udp.h"
+#include "gaios/rsm/node_verbs.h"
+#include "gaios/transport/fallback/fallback_transport.h"
+
+namespace gaios::rsm {
+namespace {
+
+using transport::fallback::FallbackOptions;
+using transport::fallback::FallbackPath;
+using transport::fallback::FallbackTransport;
+using transport::fallback::PathGauge;
+using transport::fallback::PathReading;
+
+std::string NameOf(LinkPath path) {
+  return std::string(LinkPathName(path));
+}
+
+// One path, and what it knows of itself.
+class Way final : public PathGauge {
+ public:
+  Way(LinkPath path, std::unique_ptr<NodeTransport> transport)
+      : path_(path), transport_(std::move(transport)) {}
+
+  [[nodiscard]] std::string name() const { return NameOf(path_); }
+  [[nodiscard]] NodeTransport& transport() const { return *transport_; }
+  // RDMA sends again by itself, and tells of none of it.
+  [[nodiscard]] bool measures() const { return path_ != LinkPath::kVerbs; }
+  [[nodiscard]] PathReading Read(paxos::ReplicaId peer) const override {
+    const PathFacts facts = transport_->path(peer);
+    return {.sent = facts.sent, .lost = facts.loss, .progress = facts.progress};
+  }
+
+ private:
+  const LinkPath path_;
+  const std::unique_ptr<NodeTransport> transport_;
+};
+using Ways = std::vector<std::unique_ptr<Way>>;
+
+std::vector<FallbackPath> PathsOf(const Ways& ways) {
+  std::vector<FallbackPath> paths;
+  for (const auto& way : ways) {
+    paths.push_back(
+        {.transport = &way->transport().contract(), .gauge = way->measures() ? way.get() : nullptr});
+  }
+  return paths;
+}
+
+class PathsNodeTransport final : public NodeTransport {
+ public:
+  PathsNodeTransport(transport::shm::IdLock lock, base::Memory ring, Ways ways,
+                     const FallbackOptions& options)
+      : lock_(std::move(lock)),
+        ring_(std::move(ring)),
+        ways_(std::move(ways)),
+        transport_(options, PathsOf(ways_)) {}
+
+  transport::Transport& contract() override { return transport_; }
+  absl::Status Begin() override {
+    for (const auto& way : ways_) {
+      if (absl::Status begun = way->transport().Begin(); !begun.ok()) {
+        return begun;
+      }
+    }
+    return absl::OkStatus();
+  }
+  std::vector<std::string> TakeNotices() override {
+    std::vector<std::string> taken;
+    for (const auto& way : ways_) {
+      for (const std::string& notice : way->transport().TakeNotices()) {
+        taken.push_back(absl::StrCat("path ", way->name(), ": ", notice));
+      }
+    }
+    for (const transport::fallback::Switch& change : transport_.TakeSwitches()) {
+      taken.push_back(absl::StrCat("link to replica ", change.peer.value(), ": from ",
+                                   ways_[change.from]->name(), " to ", ways_[change.to]->name(), ": ",
+                                   std::string(SwitchReasonName(change.reason))));
+    }
+    return taken;
+  }
+  [[nodiscard]] std::size_t reserved_bytes() const override {
+    std::size_t bytes = ring_.size();
+    for (const auto& way : ways_) {
+      bytes += way->transport().reserved_bytes();
+    }
+    return bytes;
+  }
+  // Of all paths together.
+  [[nodiscard]] std::optional<TransportCounters> counters() const override {
+    TransportCounters all;
+    for (const auto& way : ways_) {
+      const TransportCounters one = way->transport().counters().value_or(TransportCounters());
+      std::ranges::transform(all.values, one.values, all.values.begin(), std::plus<>());
+    }
+    return all;
+  }
+  [[nodiscard]] PathFacts path(paxos::ReplicaId peer) const override {
+    PathFacts facts;
+    std::uint64_t loss = 0;
+    std::uint64_t up = 0;
+    for (std::size_t i = 0; i < ways_.size(); ++i) {
+      const PathFacts one = ways_[i]->transport().path(peer);
+      loss += one.loss;
+      up |= transport_.up(peer, i) ? std::uint64_t{1} << static_cast<std::size_t>(one.kind) : 0;
+      if (i == transport_.path(peer)) {
+        facts = one;
+      }
+    }
+    facts.loss = loss;
+    facts.switches = transport_.switches(peer);
+    facts.paths_up = up;
+    return facts;
+  }
+
+ private:
+  const transport::shm::IdLock lock_;
+  const base::Memory ring_;
+  const Ways ways_;
+  FallbackTransport transport_;
+};
+
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenWay(const Config& config, LinkPath path,
+                                                       const NodeTransportOptions& options) {
+  return path == LinkPath::kVerbs ? OpenVerbs(config, options, std::nullopt)
+                                  : OpenUdp(config, path, options, std::nullopt);
+}
+
+absl::StatusOr<DeviceDescription> DescribeWay(const Config& config, LinkPath path, const DpdkSupport* dpdk) {
+  if (path != LinkPath::kVerbs) {
+    return DescribeUdp(config, path, dpdk);
+  }
+  absl::StatusOr<std::string> text = DescribeVerbs(config);
+  if (!text.ok()) {
+    return text.status();
+  }
+  return DeviceDescription{.text = *std::move(text), .warnings = {}};
+}
+
+absl::Status OfPath(LinkPath path, const absl::Status& status) {
+  return {status.code(), absl::StrCat("path ", NameOf(path), ": ", std::string(status.message()))};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NodeTransport>> OpenPaths(const Config& config,
+                                                         const NodeTransportOptions& options,
+                                                         transport::shm::IdLock lock) {
+  absl::StatusOr<base::Memory> ring =
+      base::Memory::Create(config.Has(LinkPath::kVerbs) ? SharedLogBytes(config) : config.capacity_bytes);
+  if (!ring.ok()) {
+    return ring.status();
+  }
+  NodeTransportOptions sharing = options;
+  sharing.ring = ring->data();
+  Ways ways;
+  for (const LinkPath path : config.paths) {
+    absl::StatusOr<std::unique_ptr<NodeTransport>> transport = OpenWay(config, path, sharing);
+    if (!transport.ok()) {
+      return OfPath(path, transport.status());
+    }
+    ways.push_back(std::make_unique<Way>(path, *std::move(transport)));
+  }
+  return std::make_unique<PathsNodeTransport>(
+      std::move(lock), *std::move(ring), std::move(ways),
+      FallbackOptions{.self = options.self,
+                      .clock = options.clock,
+                      .stall_timeout_ns = config.fallback.stall_timeout_ns,
+                      .settle_ns = config.fallback.settle_ns,
+                      .loss_percent = config.fallback.loss_percent});
+}
+
+absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const DpdkSupport* dpdk) {
+  DeviceDescription all;
+  for (const LinkPath path : config.paths) {
+    absl::StatusOr<DeviceDescription> one = DescribeWay(config, path, dpdk);
+    if (!one.ok()) {
+      return OfPath(path, one.status());
+    }
+    absl::StrAppend(&all.text, all.text.empty() ? "" : "; when that is down, ", one->text);
+    for (const std::string& warning : one->warnings) {
+      all.warnings.push_back(absl::StrCat("path ", NameOf(path), ": ", warning));
+    }
+  }
+  return all;
+}
+
+}  // namespace gaios::rsm

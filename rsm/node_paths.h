@@ -1,0 +1,25 @@
+#ifndef GAIOS_RSM_NODE_PATHS_H_
+#define GAIOS_RSM_NODE_PATHS_H_
+
+// The transport of a node whose links have several paths: one for each path of the config, over one log, and
+// the fallback that uses one of them at a time. For node_transport.cc alone.
+
+#include <memory>
+
+#include <absl/status/statusor.h>
+
+#include "gaios/rsm/node_transport.h"
+
+namespace gaios::rsm {
+
+// As OpenNodeTransport, which errors name the path that they are of.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenPaths(const Config& config,
+                                                                       const NodeTransportOptions& options,
+                                                                       transport::shm::IdLock lock);
+
+// As DescribeDevice: of each path.
+[[nodiscard]] absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const DpdkSupport* dpdk);
+
+}  // namespace gaios::rsm
+
+#endif  // GAIOS_RSM_NODE_PATHS_H_

@@ -1,0 +1,227 @@
+// Groups whose links have two paths, on hosts with two networks: one is cut, comes back, and leaders die
+// meanwhile, under load.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/processes/group.h"
+#include "tests/processes/judged_group.h"
+#include "tests/processes/switched_network.h"
+
+namespace gaios::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kBetter = "udp-socket";
+constexpr const char* kWorse = "udp2-socket";
+constexpr std::size_t kBetterNetwork = 0;
+
+std::string Addresses(std::size_t replica) {
+  return absl::StrCat("address = \"", SwitchedNetwork::KernelAddress(replica, 0),
+                      ":7400\"\nudp2_address = \"", SwitchedNetwork::KernelAddress(replica, 1), ":7401\"\n");
+}
+
+// On a busy machine a leader is not suspected at once, and a path is given up long before.
+constexpr const char* kSections =
+    "paths = [\"udp\", \"udp2\"]\n"
+    "[timing]\nsuspect_timeout_ms = 1000\n"
+    "[fallback]\nstall_timeout_ms = 100\nsettle_ms = 500\n";
+
+class Paths : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string missing = SwitchedNetwork::Missing(); !missing.empty()) {
+      GTEST_SKIP() << missing;
+    }
+  }
+};
+
+JudgedSettings TwoNetworks() {
+  return {.networks = 2, .addresses = Addresses, .sections = kSections};
+}
+
+// The links of whoever leads.
+nlohmann::json LinksOfLeader(const Group& group) {
+  const std::optional<std::size_t> leader = group.Leader();
+  return leader.has_value() ? group.Json(*leader)["links"] : nlohmann::json::array();
+}
+
+// Every link of the leader writes by that path.
+bool AllBy(const Group& group, const std::string& path) {
+  const nlohmann::json links = LinksOfLeader(group);
+  bool all = links.size() == 2;
+  for (const auto& link : links) {
+    all = all && link["path"] == path && link["state"] == "active";
+  }
+  return all;
+}
+
+bool HavePathsUp(const Group& group, const std::vector<std::string>& paths) {
+  const nlohmann::json links = LinksOfLeader(group);
+  bool all = links.size() == 2;
+  for (const auto& link : links) {
+    all = all && link.contains("paths_up") && link["paths_up"] == nlohmann::json(paths);
+  }
+  return all;
+}
+
+std::string Told(const Group& group) {
+  return absl::StrCat(group.Output(0), group.Output(1), group.Output(2), LinksOfLeader(group).dump(1));
+}
+
+// All replicas are in sync, with both paths up and the better one in use.
+void AwaitBest(JudgedGroup& hosts) {
+  ASSERT_TRUE(hosts.UnderLoad([&] {
+    return hosts.AllInSync() && AllBy(hosts.group(), kBetter) &&
+           HavePathsUp(hosts.group(), {kBetter, kWorse});
+  })) << Told(hosts.group());
+}
+
+TEST_F(Paths, TheBetterNetworkIsCutUnderLoadAndComesBackOnce) {
+  JudgedGroup hosts(TwoNetworks());
+  Group& group = hosts.group();
+  AwaitBest(hosts);
+  hosts.Commit(200);
+  const std::size_t leader = group.AwaitLeader();
+  std::uint64_t switches = 0;
+  for (const auto& link : LinksOfLeader(group)) {
+    switches += link["switches"].get<std::uint64_t>();
+    EXPECT_GT(link["rtt_ns"], 0);
+  }
+  hosts.network().Cut(kBetterNetwork);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(group, kWorse); })) << Told(group);
+  hosts.Commit(500);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return HavePathsUp(group, {kWorse}); })) << Told(group);
+  EXPECT_EQ(group.AwaitLeader(), leader) << Told(group);
+  EXPECT_THAT(group.Output(leader), HasSubstr(": from udp to udp2: "));
+  hosts.network().Heal(kBetterNetwork);
+  AwaitBest(hosts);
+  hosts.Commit(500);
+  EXPECT_EQ(group.AwaitLeader(), leader) << Told(group);
+  EXPECT_THAT(group.Output(leader), HasSubstr(": from udp2 to udp: a better one is back"));
+  std::uint64_t later = 0;
+  for (const auto& link : LinksOfLeader(group)) {
+    later += link["switches"].get<std::uint64_t>();
+  }
+  EXPECT_EQ(later - switches, 4U) << "each link once there and once back: " << Told(group);
+  for (std::size_t replica = 0; replica < JudgedGroup::kReplicas; ++replica) {
+    EXPECT_EQ(group.Counters(replica).incarnation, 1U) << "nothing was restarted";
+  }
+  hosts.EndAndJudge();
+}
+
+TEST_F(Paths, TheInterfaceOfOneFollowerGoesDownAndItsLinkAloneChanges) {
+  JudgedGroup hosts(TwoNetworks());
+  Group& group = hosts.group();
+  AwaitBest(hosts);
+  const std::size_t leader = group.AwaitLeader();
+  const std::size_t follower = group.Followers(leader)[0];
+  hosts.network().Down(follower, kBetterNetwork);
+  const auto path_to = [&](std::size_t replica) {
+    for (const auto& link : LinksOfLeader(group)) {
+      if (link["peer"] == replica) {
+        return link["path"].get<std::string>();
+      }
+    }
+    return std::string();
+  };
+  ASSERT_TRUE(hosts.UnderLoad([&] { return path_to(follower) == kWorse && hosts.AllInSync(); }))
+      << Told(group);
+  hosts.Commit(300);
+  EXPECT_EQ(path_to(group.Followers(leader)[1]), kBetter) << Told(group);
+  hosts.network().Up(follower, kBetterNetwork);
+  AwaitBest(hosts);
+  hosts.EndAndJudge();
+}
+
+TEST_F(Paths, ALeaderThatIsKilledOnTheWorsePathIsReplacedOverIt) {
+  JudgedGroup hosts(TwoNetworks());
+  Group& group = hosts.group();
+  AwaitBest(hosts);
+  hosts.Commit(200);
+  hosts.network().Cut(kBetterNetwork);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(group, kWorse); })) << Told(group);
+  const std::size_t leader = group.AwaitLeader();
+  group.Kill(leader);
+  hosts.Commit(500);
+  EXPECT_NE(group.AwaitLeader(), leader);
+  hosts.Start(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return group.Counters(leader).incarnation == 2 && hosts.AllInSync(); }))
+      << Told(group);
+  EXPECT_TRUE(hosts.UnderLoad([&] { return AllBy(group, kWorse); })) << Told(group);
+  hosts.network().Heal(kBetterNetwork);
+  AwaitBest(hosts);
+  hosts.Commit(200);
+  hosts.EndAndJudge();
+}
+
+TEST_F(Paths, ANetworkThatFlapsLosesNothing) {
+  JudgedGroup hosts(TwoNetworks());
+  const Group& group = hosts.group();
+  AwaitBest(hosts);
+  for (int times = 0; times < 4; ++times) {
+    hosts.network().Cut(kBetterNetwork);
+    hosts.Commit(100);
+    hosts.network().Heal(kBetterNetwork);
+    hosts.Commit(100);
+  }
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); })) << Told(group);
+  hosts.EndAndJudge();
+}
+
+// Over the loopback of one host.
+GroupSettings OnOneHost(bool start) {
+  GroupSettings settings;
+  settings.transport = rsm::TransportKind::kUdp;
+  settings.start = start;
+  settings.addresses = [](std::size_t replica) {
+    return absl::StrCat("address = \"127.0.0.", replica + 1, ":17400\"\nudp2_address = \"127.0.1.",
+                        replica + 1, ":17401\"\n");
+  };
+  return settings;
+}
+
+TEST(PathsConfig, TheDoctorTellsOfEachPath) {
+  const Group group(OnOneHost(false), "paths = [\"udp\", \"udp2\"]\n[udp2]\npayload_bytes = 1000\n");
+  const std::string file = group.scratch().Path("doctor.json");
+  const Ran ran = RunGaios(group.scratch(), {"doctor", "--config", group.config_path(), "--json", file});
+  EXPECT_LE(ran.exit_code, 1) << ran.output;
+  EXPECT_THAT(ReadText(file), AllOf(HasSubstr("at 127.0.0.1 port 17400"),
+                                    HasSubstr("when that is down, UDP over kernel sockets"),
+                                    HasSubstr("127.0.1.1 port 17401"), HasSubstr("up to 1000 bytes")));
+  const std::string elsewhere = group.scratch().Write(
+      "elsewhere.toml", absl::StrReplaceAll(ReadText(group.config_path()), {{"127.0.1.", "198.51.100."}}));
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"doctor"}, std::vector<std::string>{"replica", "--id", "0"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"--config", elsewhere});
+    const Ran bad = RunGaios(group.scratch(), arguments);
+    EXPECT_NE(bad.exit_code, 0);
+    EXPECT_THAT(bad.output, HasSubstr("path udp2: "));
+  }
+}
+
+TEST(PathsConfig, WithoutAuthenticationEachPathSaysSo) {
+  const Group group(OnOneHost(true), "paths = [\"udp\", \"udp2\"]\n[udp2]\nauthenticate = false\n");
+  const std::size_t leader = group.AwaitLeader();
+  Counting client(group.config(), {});
+  client.Commit(500);
+  client.Settle();
+  EXPECT_EQ(client.sum(), client.submitted());
+  EXPECT_THAT(group.Output(leader), AllOf(HasSubstr("path udp2: datagrams are not authenticated"),
+                                          HasSubstr("in the [udp2] section"),
+                                          Not(HasSubstr("path udp: datagrams are not authenticated"))));
+}
+
+}  // namespace
+}  // namespace gaios::cli
