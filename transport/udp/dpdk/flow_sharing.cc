@@ -39,7 +39,7 @@ absl::StatusOr<bool> FlowSharing::Install() {
 
 std::string FlowSharing::Add(FlowRule::Kind kind) {
   const FlowRule rule = {.kind = kind, .local = local_};
-  std::string why = device_.Check(rule);
+  const std::string why = device_.Check(rule);
   return why.empty() ? device_.Make(rule) : why;
 }
 

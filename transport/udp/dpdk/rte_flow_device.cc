@@ -13,7 +13,7 @@ namespace {
 
 // What a driver said, or else what its error number means; never empty.
 std::string Words(const rte_flow_error& error, int code) {
-  std::string words = error.message != nullptr ? error.message : "";
+  const std::string words = error.message != nullptr ? error.message : "";
   return words.empty() ? std::generic_category().message(code < 0 ? -code : code) : words;
 }
 
