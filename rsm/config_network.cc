@@ -392,6 +392,16 @@ void CheckClientAddresses(Section& top, const Config& config) {
                                          "; give it a port of its own"));
       return;
     }
+    const std::string& clients_from = config.dpdk.clients_from;
+    if (!clients_from.empty() &&
+        (clients_from == replica.address || clients_from == replica.udp_address ||
+         clients_from == replica.udp2_address || clients_from == replica.client_address)) {
+      top.FailAt("dpdk", absl::StrCat("has clients_from at ", clients_from,
+                                      ", which is an address of replica ", replica.id.value(),
+                                      ": who asks for it would find the clients instead. Give them one that "
+                                      "nobody has"));
+      return;
+    }
   }
 }
 

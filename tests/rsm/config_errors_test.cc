@@ -191,6 +191,12 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ClientsFromWithoutAnyServed",
               kDpdk + "clients_from = \"10.0.0.9:7600\"\n",
               {":21: dpdk.clients_from is where clients", "client_address"}},
+        Wrong{"ClientsFromAReplicasAddress",
+              With(With(With(kUdp, "id = 0\n", "id = 0\nclient_address = \"10.0.0.1:7500\"\n"), "id = 1\n",
+                        "id = 1\nclient_address = \"10.0.0.2:7500\"\n"),
+                   "id = 2\n", "id = 2\nclient_address = \"10.0.0.3:7500\"\n") +
+                  "[dpdk]\ndevice = \"0000:01:00.0\"\nclients_from = \"10.0.0.3:7600\"\n",
+              {"dpdk has clients_from at 10.0.0.3", "an address of replica 2", "nobody has"}},
         Wrong{"OtherFlowRules",
               kDpdk + "flow_rules = \"yes\"\n",
               {":21: dpdk.flow_rules is \"yes\"", "if_supported, require, never"}},

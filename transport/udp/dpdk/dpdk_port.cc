@@ -203,6 +203,7 @@ absl::Status DpdkPort::StartQueues(FlowSharing& sharing) {
     return DriverFailed("start the queues", error);
   }
   started_ = true;
+  shared_ = sharing.shared();  // what of it has been made when the rest is refused is removed too
   const absl::StatusOr<bool> installed = sharing.Install();
   if (!installed.ok()) {
     return installed.status();
@@ -211,7 +212,6 @@ absl::Status DpdkPort::StartQueues(FlowSharing& sharing) {
     rules_refused_ = sharing.notice();
     return absl::UnavailableError(rules_refused_);
   }
-  shared_ = sharing.shared();
   if (!sharing.notice().empty()) {
     notices_.push_back(sharing.notice());
   }

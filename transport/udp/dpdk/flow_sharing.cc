@@ -20,12 +20,15 @@ absl::StatusOr<bool> FlowSharing::Install() {
     return true;
   }
   std::string why = Add(FlowRule::Kind::kDatagrams);
-  if (why.empty() && !Add(FlowRule::Kind::kArpForAddress).empty()) {
+  const std::string narrow = why.empty() ? Add(FlowRule::Kind::kArpForAddress) : "";
+  if (!narrow.empty()) {
     why = Add(FlowRule::Kind::kAllArp);
-    notice_ =
-        "the card is shared with the kernel, but its driver cannot tell the ARP messages about this port's "
-        "address from others: all of them come to this port, so give the kernel its neighbours by hand (ip "
-        "neigh replace), and them the kernel's address";
+    notice_ = absl::StrCat(
+        "the card is shared with the kernel, but its driver does not tell the ARP messages about this port's "
+        "address from others (",
+        narrow,
+        "): all of them come to this port, so give the kernel its neighbours by hand (ip neigh replace), and "
+        "them the kernel's address");
   }
   if (why.empty()) {
     return true;
