@@ -171,6 +171,9 @@ struct Config {
   [[nodiscard]] bool clients_by_dpdk() const { return dpdk.clients_from_port != 0; }
 };
 
+// The paths of a link, the best first, also where that is one; none with shared memory.
+[[nodiscard]] std::vector<LinkPath> LinkPathsOf(const Config& config);
+
 // Where a replica meets the others before they use a path: by TCP, at the address of its own that the path
 // has.
 struct MeetingPlace {

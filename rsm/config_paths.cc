@@ -92,6 +92,21 @@ std::string_view LinkPathName(LinkPath path) {
   return "unknown";
 }
 
+std::vector<LinkPath> LinkPathsOf(const Config& config) {
+  if (!config.paths.empty()) {
+    return config.paths;
+  }
+  switch (config.transport) {
+    case TransportKind::kShm:
+      return {};
+    case TransportKind::kVerbs:
+      return {LinkPath::kVerbs};
+    case TransportKind::kUdp:
+      return {LinkPath::kUdp};
+  }
+  return {};
+}
+
 bool MeetsAtAddress(const Config& config, LinkPath path) {
   return path == (config.Has(LinkPath::kVerbs) ? LinkPath::kVerbs : LinkPath::kUdp);
 }

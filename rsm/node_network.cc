@@ -48,22 +48,17 @@ NodeNetwork::NodeNetwork(const Config& config, ReplicaId self, paxos::GroupId gr
       farewell_ns_(2 * config.suspect_timeout_ns),
       tls_(std::move(tls)),
       visitors_(std::move(visitors)),
-      paths_(config.paths) {
-  if (paths_.empty()) {
-    paths_.push_back(config.Has(LinkPath::kVerbs) ? LinkPath::kVerbs : LinkPath::kUdp);
-  }
-  for (const LinkPath path : kLinkPaths) {
-    if (config.Has(path)) {
-      Places& places = places_.at(static_cast<std::size_t>(path));
-      places.in_log = MeetsAtAddress(config, path);
-      for (const ReplicaConfig& replica : config.replicas) {
-        const MeetingPlace place = MeetingPlaceOf(config, replica, path);
-        places.by_config.at(replica.id.value()) = {
-            .address = place.address, .port = place.port, .expelled = {}};
-      }
-      places.told = places.by_config;
-      places.book.Set(places.told);
+      paths_(LinkPathsOf(config)) {
+  for (const LinkPath path : paths_) {
+    Places& places = places_.at(static_cast<std::size_t>(path));
+    places.in_log = MeetsAtAddress(config, path);
+    for (const ReplicaConfig& replica : config.replicas) {
+      const MeetingPlace place = MeetingPlaceOf(config, replica, path);
+      places.by_config.at(replica.id.value()) = {
+          .address = place.address, .port = place.port, .expelled = {}};
     }
+    places.told = places.by_config;
+    places.book.Set(places.told);
   }
 }
 

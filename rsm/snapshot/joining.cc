@@ -74,11 +74,11 @@ absl::StatusOr<Joined> TakeGroup(TransferStream& stream, const std::string& dire
   return joined;
 }
 
-absl::StatusOr<Joined> AskReplica(const Config& config, const ReplicaConfig& replica, ReplicaId self,
+absl::StatusOr<Joined> AskReplica(const Config& config, const MeetingPlace& place, ReplicaId self,
                                   const std::shared_ptr<TlsContext>& tls, int never_fd) {
-  const auto address = transport::bootstrap::ParseAddress(replica.address, replica.port);
+  const auto address = transport::bootstrap::ParseAddress(place.address, place.port);
   if (!address.has_value()) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", replica.address, "\" is no address in numbers"));
+    return absl::InvalidArgumentError(absl::StrCat("\"", place.address, "\" is no address in numbers"));
   }
   absl::StatusOr<std::unique_ptr<SecureStream>> stream =
       SecureStream::Go(tls, *address,
@@ -90,6 +90,19 @@ absl::StatusOr<Joined> AskReplica(const Config& config, const ReplicaConfig& rep
   }
   NetworkStream taken(*std::move(stream), never_fd, kPatienceMs);
   return TakeGroup(taken, config.directory);
+}
+
+absl::Status Join(const Config& config, const Joined& joined, ReplicaId asked, ReplicaId self) {
+  const absl::StatusOr<GroupUuid> uuid =
+      GroupUuidOf(config, joined.text, absl::StrCat("the group file of replica ", asked.value()));
+  if (!uuid.ok()) {
+    return uuid.status();
+  }
+  if (absl::Status status = CreateMarker(config, *uuid, self, joined.latest_life); !status.ok()) {
+    return status;
+  }
+  // Last: before it nobody starts.
+  return CreateFile(config.directory, kGroupFile, joined.text);
 }
 
 absl::Status MayJoin(const Config& config, ReplicaId self) {
@@ -156,26 +169,19 @@ absl::Status JoinGroup(const Config& config, ReplicaId self,
     return status;
   }
   std::string tried;
-  for (const ReplicaConfig& replica : config.replicas) {
-    if (replica.id == self) {
-      continue;
-    }
-    const absl::StatusOr<Joined> joined = AskReplica(config, replica, self, context, never->fd());
-    if (!joined.ok()) {
+  for (const LinkPath path : LinkPathsOf(config)) {
+    for (const ReplicaConfig& replica : config.replicas) {
+      if (replica.id == self) {
+        continue;
+      }
+      const absl::StatusOr<Joined> joined =
+          AskReplica(config, MeetingPlaceOf(config, replica, path), self, context, never->fd());
+      if (joined.ok()) {
+        return Join(config, *joined, replica.id, self);
+      }
       absl::StrAppend(&tried, tried.empty() ? "" : "; ", "replica ", replica.id.value(), ": ",
                       joined.status().message());
-      continue;
     }
-    const absl::StatusOr<GroupUuid> uuid =
-        GroupUuidOf(config, joined->text, absl::StrCat("the group file of replica ", replica.id.value()));
-    if (!uuid.ok()) {
-      return uuid.status();
-    }
-    if (absl::Status status = CreateMarker(config, *uuid, self, joined->latest_life); !status.ok()) {
-      return status;
-    }
-    // Last: before it nobody starts.
-    return CreateFile(config.directory, kGroupFile, joined->text);
   }
   return absl::UnavailableError(
       absl::StrCat("no other replica could be asked which group this is; start one, or look at addresses and "

@@ -289,7 +289,16 @@ TEST_F(Hosts, TellWhoJoinsWhichGroupItIsAndWhatItBeganWith) {
     EXPECT_GE(start->incarnation.value(), kFirstLearnerIncarnation) << "it does not vote";
     EXPECT_EQ(JoinGroup(joins, ReplicaId(1), credentials).code(), absl::StatusCode::kAlreadyExists);
   }
-  ExpectCount(host->donor(), &DonorCounters::joined, 3);
+  // By the second network, where nobody is to be had by the first.
+  Config by_second = joins;
+  by_second.directory = directory_.PathOf("joins-by-second");
+  by_second.paths = {LinkPath::kUdp, LinkPath::kUdp2};
+  by_second.replicas[0].port = 1;
+  by_second.replicas[0].udp2_address = "127.0.0.1";
+  by_second.replicas[0].udp2_port = host->port();
+  ASSERT_TRUE(JoinGroup(by_second, ReplicaId(1), credentials).ok());
+  EXPECT_EQ(*FindGroup(by_second), *FindGroup(config));
+  ExpectCount(host->donor(), &DonorCounters::joined, 4);
   // Of another epoch than its config says.
   joins.directory = directory_.PathOf("other");
   joins.epoch = 2;
