@@ -249,6 +249,33 @@ TEST(PathsConfig, AReplicaStartsWithoutAPathThatIsNotThere) {
   EXPECT_EQ(client.sum(), client.submitted());
 }
 
+// As while configs are edited one by one. The addresses at which replicas meet are those of the path, not of
+// its place in the list.
+TEST(PathsConfig, ListsOfPathsThatDifferMeetWhereTheyAgree) {
+  Group group(OnOneHost(true), "paths = [\"udp\", \"udp2\"]\n");
+  Counting client(group.config(), {});
+  client.Commit(100);
+  const std::string text = ReadText(group.config_path());
+  const std::string other_order = group.scratch().Write(
+      "order.toml", absl::StrReplaceAll(text, {{R"(["udp", "udp2"])", R"(["udp2", "udp"])"}}));
+  const std::string one_alone = group.scratch().Write(
+      "alone.toml", absl::StrReplaceAll(text, {{R"(["udp", "udp2"])", R"(["udp"])"},
+                                               {"udp2_address = \"127.0.1.1:17401\"\n", ""},
+                                               {"udp2_address = \"127.0.1.2:17401\"\n", ""},
+                                               {"udp2_address = \"127.0.1.3:17401\"\n", ""}}));
+  std::uint64_t life = 1;
+  for (const std::string& config : {other_order, one_alone}) {
+    group.Kill(2);
+    group.Start(2, config);
+    ++life;
+    client.Commit(100);
+    EXPECT_TRUE(Await([&] { return group.Counters(2).incarnation == life && group.Agree({0, 1, 2}); }))
+        << group.Output(2);
+  }
+  client.Settle();
+  EXPECT_EQ(client.sum(), client.submitted());
+}
+
 TEST(PathsConfig, OfThePathsOneIsThereAndThatAPortIsInUseIsStillAnError) {
   const Group group(OnOneHost(false), "paths = [\"udp\", \"udp2\"]\n");
   const std::string nowhere = group.scratch().Write(
