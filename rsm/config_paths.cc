@@ -196,12 +196,31 @@ void ReadFallback(Section& top, Section& fallback, Config& config) {
   fallback.Read("loss_percent", {0, 100}, 1, to.loss_percent);
 }
 
+namespace {
+
+void WarnOfOneNetwork(const std::string& file, const char* keys, paxos::ReplicaId id,
+                      const std::string& address, Config& config) {
+  config.warnings.push_back(absl::StrCat(file, ": ", keys, " of replica ", id.value(), " are both on ",
+                                         address,
+                                         ", so that its paths go down together; give it an address of each "
+                                         "network"));
+}
+
+}  // namespace
+
 void WarnOfPaths(const std::string& file, Config& config) {
   for (const ReplicaConfig& replica : config.replicas) {
     if (config.Has(LinkPath::kUdp2) && replica.udp_address == replica.udp2_address) {
-      config.warnings.push_back(absl::StrCat(
-          file, ": udp_address and udp2_address of replica ", replica.id.value(), " are both on ",
-          replica.udp_address, ", so that its paths go down together; give it an address of each network"));
+      WarnOfOneNetwork(file, "udp_address and udp2_address", replica.id, replica.udp_address, config);
+    }
+    if (config.paths.empty() || !config.Has(LinkPath::kVerbs) || replica.rdma_address.empty()) {
+      continue;
+    }
+    if (config.Has(LinkPath::kUdp) && replica.rdma_address == replica.udp_address) {
+      WarnOfOneNetwork(file, "rdma_address and udp_address", replica.id, replica.udp_address, config);
+    }
+    if (config.Has(LinkPath::kUdp2) && replica.rdma_address == replica.udp2_address) {
+      WarnOfOneNetwork(file, "rdma_address and udp2_address", replica.id, replica.udp2_address, config);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include <absl/strings/cord.h>
 #include <absl/strings/str_cat.h>
 
 #include "gaios/base/memory.h"
@@ -46,6 +47,13 @@ class Way final : public PathGauge {
 };
 using Ways = std::vector<std::unique_ptr<Way>>;
 
+// The paths that can be opened, and what is to be told of the others. Nothing is granted by a path that is
+// not there, to anybody and at any time, so it has nothing to fence (P2).
+struct Opened {
+  Ways ways;
+  std::vector<std::string> notices;
+};
+
 std::vector<FallbackPath> PathsOf(const Ways& ways) {
   std::vector<FallbackPath> paths;
   for (const auto& way : ways) {
@@ -57,11 +65,12 @@ std::vector<FallbackPath> PathsOf(const Ways& ways) {
 
 class PathsNodeTransport final : public NodeTransport {
  public:
-  PathsNodeTransport(transport::shm::IdLock lock, base::Memory ring, Ways ways,
+  PathsNodeTransport(transport::shm::IdLock lock, base::Memory ring, Opened opened,
                      const FallbackOptions& options)
       : lock_(std::move(lock)),
         ring_(std::move(ring)),
-        ways_(std::move(ways)),
+        ways_(std::move(opened.ways)),
+        notices_(std::move(opened.notices)),
         transport_(options, PathsOf(ways_)) {}
 
   transport::Transport& contract() override { return transport_; }
@@ -74,7 +83,7 @@ class PathsNodeTransport final : public NodeTransport {
     return absl::OkStatus();
   }
   std::vector<std::string> TakeNotices() override {
-    std::vector<std::string> taken;
+    std::vector<std::string> taken = std::exchange(notices_, {});
     for (const auto& way : ways_) {
       for (const std::string& notice : way->transport().TakeNotices()) {
         taken.push_back(absl::StrCat("path ", way->name(), ": ", notice));
@@ -125,6 +134,7 @@ class PathsNodeTransport final : public NodeTransport {
   const transport::shm::IdLock lock_;
   const base::Memory ring_;
   const Ways ways_;
+  std::vector<std::string> notices_;  // of its opening
   FallbackTransport transport_;
 };
 
@@ -149,7 +159,39 @@ absl::Status OfPath(LinkPath path, const absl::Status& status) {
   return {status.code(), absl::StrCat("path ", NameOf(path), ": ", std::string(status.message()))};
 }
 
+constexpr const char* kNotThere = "gaios/not-there";
+
+absl::StatusOr<Opened> OpenWays(const Config& config, const NodeTransportOptions& options) {
+  Opened opened;
+  absl::Status missing;
+  for (const LinkPath path : config.paths) {
+    absl::StatusOr<std::unique_ptr<NodeTransport>> transport = OpenWay(config, path, options);
+    if (transport.ok()) {
+      opened.ways.push_back(std::make_unique<Way>(path, *std::move(transport)));
+      continue;
+    }
+    const absl::Status failed = OfPath(path, transport.status());
+    if (!transport.status().GetPayload(kNotThere).has_value()) {
+      return failed;
+    }
+    missing.Update(failed);
+    opened.notices.push_back(
+        absl::StrCat(std::string(failed.message()),
+                     ". This replica starts without that path, and no link of its uses it "
+                     "before it is started again"));
+  }
+  if (opened.ways.empty()) {
+    return missing;
+  }
+  return opened;
+}
+
 }  // namespace
+
+absl::Status NotThere(absl::Status status) {
+  status.SetPayload(kNotThere, absl::Cord());
+  return status;
+}
 
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenPaths(const Config& config,
                                                          const NodeTransportOptions& options,
@@ -161,16 +203,12 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenPaths(const Config& config,
   }
   NodeTransportOptions sharing = options;
   sharing.ring = ring->data();
-  Ways ways;
-  for (const LinkPath path : config.paths) {
-    absl::StatusOr<std::unique_ptr<NodeTransport>> transport = OpenWay(config, path, sharing);
-    if (!transport.ok()) {
-      return OfPath(path, transport.status());
-    }
-    ways.push_back(std::make_unique<Way>(path, *std::move(transport)));
+  absl::StatusOr<Opened> opened = OpenWays(config, sharing);
+  if (!opened.ok()) {
+    return opened.status();
   }
   return std::make_unique<PathsNodeTransport>(
-      std::move(lock), *std::move(ring), std::move(ways),
+      std::move(lock), *std::move(ring), *std::move(opened),
       FallbackOptions{.self = options.self,
                       .clock = options.clock,
                       .stall_timeout_ns = config.fallback.stall_timeout_ns,

@@ -6,13 +6,19 @@
 
 #include <memory>
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include "gaios/rsm/node_transport.h"
 
 namespace gaios::rsm {
 
-// As OpenNodeTransport, which errors name the path that they are of.
+// Marks an error: a device, a port or an address is not there at present, as where a cable is out, and the
+// config may be right all the same.
+[[nodiscard]] absl::Status NotThere(absl::Status status);
+
+// As OpenNodeTransport, which errors name the path that they are of. A path of which something is not there
+// (NotThere) is left out, if another can be opened, and a notice says so.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenPaths(const Config& config,
                                                                        const NodeTransportOptions& options,
                                                                        transport::shm::IdLock lock);

@@ -9,6 +9,7 @@
 #include <absl/strings/str_join.h>
 
 #include "gaios/rsm/node_bootstrap.h"
+#include "gaios/rsm/node_paths.h"
 #include "gaios/rsm/node_port.h"
 #include "gaios/transport/udp/socket_port.h"
 #include "gaios/transport/udp/udp_transport.h"
@@ -154,7 +155,7 @@ absl::StatusOr<NodePort> OpenPort(const Config& config, const Datagrams& datagra
   absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port =
       OpenSocket(datagrams, own, datagrams.PortOf(own));
   if (!port.ok()) {
-    return port.status();
+    return absl::IsFailedPrecondition(port.status()) ? NotThere(port.status()) : port.status();
   }
   NodePort opened{.port = *std::move(port), .facts = {}};
   opened.facts.path = datagrams.path == LinkPath::kUdp2 ? PathKind::kUdp2Socket : PathKind::kUdpSocket;

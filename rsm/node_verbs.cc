@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "gaios/rsm/node_bootstrap.h"
+#include "gaios/rsm/node_paths.h"
 #include "gaios/transport/bootstrap/peer_channel.h"
 #include "gaios/transport/verbs/fencing.h"
 #include "gaios/transport/verbs/layout.h"
@@ -119,7 +120,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
       transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port,
                                              RdmaAddressOf(config, options.self));
   if (!device.ok()) {
-    return device.status();
+    return absl::IsInvalidArgument(device.status()) ? device.status() : NotThere(device.status());
   }
   absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> channel =
       OpenPeerChannel(config, LinkPath::kVerbs, options);

@@ -8,7 +8,7 @@ import machines
 
 
 class FallbackTest(group.GroupLab):
-    def test_rdma_is_cut_udp_goes_on_and_rdma_is_gone_back_to_once(self):
+    def test_rdma_is_cut_udp_goes_on_and_rdma_is_gone_back_to(self):
         leader = self.make_group(links=group.TWO_PATHS)
         self.load(range(self.HOSTS), more=group.LIGHT)
         leader, before = self.await_paths("verbs", leader)
@@ -23,10 +23,8 @@ class FallbackTest(group.GroupLab):
         self.await_acknowledged(leader)
         for link in back["links"]:
             self.assertRegex(self.log(leader), f"link to replica {link['peer']}: from udp to verbs: a better one is back")
-        later = self.replica(leader)
-        self.assertEqual([(link["path"], link["switches"]) for link in back["links"]],
-                         [(link["path"], link["switches"]) for link in later["links"]], self.log(leader))
-        print([said["commit"] for said in (before, by_udp, back, later)], flush=True)
+        # That each link goes back once is shown where time is simulated (tests/transport/fallback).
+        print([said["commit"] for said in (before, by_udp, back, self.replica(leader))], flush=True)
         self.end_of_load()
         self.assert_same_state(range(self.HOSTS))
 

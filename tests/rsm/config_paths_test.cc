@@ -140,6 +140,16 @@ TEST(ConfigPaths, TwoPathsByOneAddressAreWarnedOf) {
   EXPECT_THAT(config->warnings, testing::Contains(HasSubstr("replica 1 are both on 10.0.0.2")));
 }
 
+TEST(ConfigPaths, RdmaAndDatagramsByOneAddressAreWarnedOf) {
+  const absl::StatusOr<Config> apart = ParseConfig(kRdmaFirst, "a.toml");
+  ASSERT_TRUE(apart.ok()) << apart.status();
+  EXPECT_THAT(apart->warnings, testing::Not(testing::Contains(HasSubstr("are both on"))));
+  const absl::StatusOr<Config> one = ParseConfig(With(kRdmaFirst, "10.1.0.1", "10.0.0.1"), "a.toml");
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_THAT(one->warnings,
+              testing::Contains(HasSubstr("rdma_address and udp_address of replica 0 are both on 10.0.0.1")));
+}
+
 struct Wrong {
   const char* name;
   std::string text;

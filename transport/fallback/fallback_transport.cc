@@ -246,6 +246,7 @@ void FallbackTransport::Bind(Link& link, ReplicaId peer, std::size_t path) {
 // The grant is used no more. The core hears of it by its next post, or by what fails of those under way.
 void FallbackTransport::End(Link& link, SwitchReason reason) {
   link.over = true;
+  link.ended_ns = now_ns_;
   link.waiting = false;
   link.why_over = reason;
 }
@@ -286,7 +287,7 @@ void FallbackTransport::Watch(Link& link, ReplicaId peer, std::uint64_t passed_n
     GiveUpPath(link, peer, bound, SwitchReason::kStalled);
   } else if (lossy && trusted) {
     GiveUpPath(link, peer, bound, SwitchReason::kLossy);
-  } else if (MayGoBack(link, peer, bound)) {
+  } else if (MayGoBack(link, peer, bound) && !AnotherChanges(peer)) {
     End(link, SwitchReason::kBetterAgain);
   }
 }
@@ -339,6 +340,21 @@ bool FallbackTransport::MayGoBack(const Link& link, ReplicaId peer, std::size_t 
   return false;
 }
 
+// Whether the grant of another link is over, and the next one not in use yet: its follower acknowledges
+// nothing meanwhile. Returns wait for each other, so that a network that heals costs a leader one follower at
+// a time, and not its majority. One that is not given again is not waited for longer than for a better path.
+bool FallbackTransport::AnotherChanges(ReplicaId peer) const {
+  for (std::size_t id = 0; id < links_.size(); ++id) {
+    const Link& other = links_[id];
+    const bool between = other.over || !other.bound.has_value();
+    if (id != peer.value() && other.up && between && other.ended_ns != 0 &&
+        now_ns_ - other.ended_ns < options_.settle_ns) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // The path that carries the grant has done something wrong, though its link is up.
 void FallbackTransport::GiveUpPath(Link& link, ReplicaId peer, std::size_t bound, SwitchReason reason) {
   link.ways[bound].well_since_ns = now_ns_;
@@ -370,11 +386,16 @@ void FallbackTransport::HandleControl(std::size_t path, ReplicaId peer, Outcome 
   Looks& looks = links_[peer.value()].looks;
   if (outcome == Outcome::kDone) {
     links_[peer.value()].ways[path].heard_ns = now_ns_;
+    for (std::uint64_t answers = looks.Answered(path); answers > 0; --answers) {
+      ++events_;
+      handler_->OnControl(peer, outcome, view);
+    }
+  } else {
+    looks.GivenUp(path);
   }
-  std::uint64_t answers = outcome == Outcome::kDone ? looks.Answered(path) : looks.GivenUp(path);
-  for (; answers > 0; --answers) {
+  for (std::uint64_t lost = looks.TakeLost(); lost > 0; --lost) {
     ++events_;
-    handler_->OnControl(peer, outcome, view);
+    handler_->OnControl(peer, Outcome::kDown, {});
   }
 }
 

@@ -40,7 +40,8 @@ struct FallbackOptions {
   std::uint64_t stall_timeout_ns = 50'000'000;
   // A better path is gone back to when it has been up for so long without a break. Doubled, up to the
   // largest, after each return that did not last for ten times as long. Not amid phase 1: a grant under which
-  // nothing has been written yet stays on its path.
+  // nothing has been written yet stays on its path. One link at a time: not while the grant of another has
+  // ended, for so long at most, and the next one is not in use.
   std::uint64_t settle_ns = 2'000'000'000;
   std::uint64_t max_settle_ns = 60'000'000'000;
   // A path that loses so many packets of writes in a hundred is given up, if another is up that has done
@@ -169,6 +170,7 @@ class FallbackTransport final : public Transport {
     std::optional<std::size_t> bound;  // to this path
     bool over = false;                 // it may not be used any more
     SwitchReason why_over = SwitchReason::kFailed;
+    std::uint64_t ended_ns = 0;    // when one was over last; 0: never
     bool written = false;          // under it: phase 1 is over
     bool waiting = false;          // for what was posted last to be told
     bool awaited_read = false;     // that is a read,
@@ -210,6 +212,7 @@ class FallbackTransport final : public Transport {
   [[nodiscard]] bool StandsStill(Link& link, ReplicaId peer, std::size_t bound, std::uint64_t passed_ns);
   [[nodiscard]] bool LosesTooMuch(Link& link, ReplicaId peer, std::size_t bound);
   [[nodiscard]] bool MayGoBack(const Link& link, ReplicaId peer, std::size_t bound) const;
+  [[nodiscard]] bool AnotherChanges(ReplicaId peer) const;
   void GiveUpPath(Link& link, ReplicaId peer, std::size_t bound, SwitchReason reason);
   void Count(const Switch& what);
 

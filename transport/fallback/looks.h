@@ -3,7 +3,8 @@
 
 // Looks at one peer's control region under way on several paths. Each is numbered, and posted on every path
 // that takes it. Whatever path answers a look, its answer is no older than that look, and so answers all
-// earlier ones too. A look that no path answers any more is answered as down. One thread; allocates nothing.
+// earlier ones too. A look that no path answers any more is answered as down: not by what came for an earlier
+// one, which may be older than it. One thread; allocates nothing.
 
 #include <array>
 #include <cstddef>
@@ -42,13 +43,15 @@ class Looks {
     answered_ += answers;
     return answers;
   }
-  // A path has given up the earliest look that it owes. How many looks nobody answers any more.
-  [[nodiscard]] std::uint64_t GivenUp(std::size_t path) {
+  // A path has given up the earliest look that it owes.
+  void GivenUp(std::size_t path) {
     const std::uint64_t look = Take(path);
-    if (look <= answered_) {
-      return 0;
+    if (look > answered_) {
+      waits_[look % kMost] &= ~(std::uint32_t{1} << path);
     }
-    waits_[look % kMost] &= ~(std::uint32_t{1} << path);
+  }
+  // After each of the two: how many looks, the earliest of those that are open, nobody answers any more.
+  [[nodiscard]] std::uint64_t TakeLost() {
     std::uint64_t lost = 0;
     for (; answered_ < posted_ && waits_[(answered_ + 1) % kMost] == 0; ++lost) {
       ++answered_;

@@ -65,9 +65,15 @@ void Connector::Step() {
   }
   if (loopback_wanted_) {
     if (const absl::Status made = MakeLoopback(); made.ok()) {
-      loopback_wanted_ = false;
+      loopback_wanted_ = told_of_loopback_ = false;
     } else {
-      Tell(std::string(made.message()));
+      if (!std::exchange(told_of_loopback_, true)) {
+        Tell(
+            absl::StrCat(std::string(made.message()),
+                         "; grants go without it, and take longer. It is tried again: see whether others use "
+                         "the device up"));
+      }
+      Give({.kind = News::Kind::kNoLoopback});
       TryLater();
     }
   }
@@ -160,7 +166,10 @@ void Connector::Perform(Task task) {
       }
       if (peer.life == task.life) {
         peer.lent = false;
-        if (current && task.unanswered) {
+        if (current && task.refused) {
+          GiveUp(task.peer,
+                 absl::StrCat("RDMA device ", device_.facts().name, " takes no work request for it"));
+        } else if (current && task.unanswered) {
           GiveUp(
               task.peer,
               "it can be met, and does not answer by RDMA: see whether the network between the devices lets "
@@ -442,12 +451,18 @@ void Connector::Register() {
   while (registrations_wanted_ != 0) {
     ibv_mr* const region = device_.RegisterMemory(options_.log, options_.log_bytes, kLogAccess);
     if (region == nullptr) {
-      Tell(absl::StrCat("registering the log of ", options_.log_bytes,
-                        " bytes again failed: ", std::generic_category().message(errno),
-                        "; no grant is given until it succeeds. Raise the limit of locked memory"));
+      const int error = errno;
+      if (!std::exchange(told_of_registration_, true)) {
+        Tell(
+            absl::StrCat("registering the log of ", options_.log_bytes,
+                         " bytes again failed: ", std::generic_category().message(error),
+                         "; nobody writes here by RDMA until it succeeds. It is tried again: raise the limit "
+                         "of locked memory"));
+      }
       TryLater();
       return;
     }
+    told_of_registration_ = false;
     --registrations_wanted_;
     Give({.kind = News::Kind::kRegistration, .region = Registration(device_, region)});
   }

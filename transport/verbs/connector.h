@@ -56,6 +56,7 @@ struct Task {
   ReplicaId peer = {};
   std::uint16_t life = 0;
   bool unanswered = false;  // the link that is over has never been up: its peer does not answer by it
+  bool refused = false;     // nor that, because the own device takes no work request for it
   QueuePair pair = {};
 };
 
@@ -72,7 +73,8 @@ struct News {
     kDeviceLost,    // the device works no more
     kPortDown,      // no link is made until the port is up
     kPortUp,
-    kLoopback,  // what is posted to `pair` is answered by `answering`
+    kLoopback,    // what is posted to `pair` is answered by `answering`
+    kNoLoopback,  // there is none to be had at present; it is tried again
   };
   Kind kind = Kind::kLost;
   ReplicaId peer = {};
@@ -191,7 +193,9 @@ class Connector final : private bootstrap::PeerChannelHandler {
   const std::unique_ptr<bootstrap::PeerChannel> channel_;
   std::array<Peer, paxos::kMaxReplicas> peers_;
   std::uint32_t registrations_wanted_ = 0;
+  bool told_of_registration_ = false;  // that it fails, and of the loopback
   bool loopback_wanted_ = false;
+  bool told_of_loopback_ = false;
   std::uint64_t retry_at_ns_ = 0;  // when something that failed is tried again; 0 when nothing is
 
   base::Mailbox<Task> tasks_;

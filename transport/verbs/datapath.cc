@@ -199,16 +199,25 @@ void VerbsTransport::Abandon(ReplicaId peer) {
   DropPath(LinkTo(peer), Outcome::kDown, PathState::kNone);
 }
 
+// Of the link's path.
+void VerbsTransport::GiveUpPair(Link& link) {
+  const int error = link.path.pair.Destroy();
+  if (error == EIO) {
+    // So the kernel says that the device, and all that it had made, is gone. It may say so before the
+    // device's own event has been looked at: then this is how its loss is found out.
+    link.path.pair.Forget();
+    device_fails_ = true;
+    attention_ |= link.bit;
+    return;
+  }
+  GAIOS_CHECK(error == 0, "P8: a queue pair that stays may go on reading the ring");
+}
+
 // The path is over; all that is posted on it has this outcome. When it returns the device reads no byte of
 // the ring for it (P8), and writes none of the staging memory (P4).
 void VerbsTransport::DropPath(Link& link, Outcome outcome, PathState state) {
   Path& path = link.path;
-  const int error = path.pair.Destroy();
-  if (lost_ && error == EIO) {
-    path.pair.Forget();  // so the kernel says that the device, and all that it had made, is gone
-  } else {
-    GAIOS_CHECK(error == 0, "P8: a queue pair that stays may go on reading the ring");
-  }
+  GiveUpPair(link);
   if (read_from_ == &link) {
     EndRead(outcome);
   }

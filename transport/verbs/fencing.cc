@@ -15,6 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 6> kAdapters = {"bnxt_en", "hns3",      "ib_mthca",
                                                        "ice",     "mlx4_core", "mlx5_core"};
 
+constexpr std::string_view kSoftRoce = "rdma_rxe";
+
 }  // namespace
 
 std::string_view FenceName(FenceStrategy strategy) {
@@ -39,7 +41,7 @@ absl::StatusOr<FenceStrategy> ChooseFence(const DeviceFacts& facts) {
         " is of iWARP, where nobody vouches that writes end with their queue pair; siw, for one, "
         "checks the memory key alone. Use RoCEv2 or InfiniBand, or transport = \"shm\" on one host"));
   }
-  if (facts.driver == "rdma_rxe") {
+  if (facts.driver == kSoftRoce) {
     return FenceStrategy::kDeregistration;
   }
   if (std::find(kAdapters.begin(), kAdapters.end(), facts.driver) != kAdapters.end()) {
@@ -58,6 +60,13 @@ absl::StatusOr<FenceStrategy> FenceFor(const DeviceFacts& facts, std::optional<F
                      facts.name, "; leave it out, or take ", std::string(FenceName(*chosen))));
   }
   return chosen.ok() ? wanted.value_or(*chosen) : chosen;
+}
+
+// Soft-RoCE is its driver: there is nothing beyond it that could go on. Elsewhere an adapter may go on when
+// its driver cannot talk to it any more, and drivers answer then as if it had done what was asked: mlx5_core
+// does so of queue pairs and registrations, with no command sent.
+bool DestroysWhenLost(const DeviceFacts& facts) {
+  return facts.driver == kSoftRoce;
 }
 
 }  // namespace gaios::transport::verbs

@@ -32,6 +32,9 @@ inline constexpr int kFenceStrategies = 4;
 [[nodiscard]] absl::StatusOr<FenceStrategy> FenceFor(const DeviceFacts& facts,
                                                      std::optional<FenceStrategy> wanted);
 
+// Whether a driver that answers of a device which is lost that something is destroyed has made sure of it.
+[[nodiscard]] bool DestroysWhenLost(const DeviceFacts& facts);
+
 }  // namespace gaios::transport::verbs
 
 #endif  // GAIOS_TRANSPORT_VERBS_FENCING_H_

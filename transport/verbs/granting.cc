@@ -36,16 +36,14 @@ void VerbsTransport::GrantTo(ReplicaId to, Grant grant) {
 
 // Each step is done when it returns; where one has to wait, the next Poll goes on from there.
 std::size_t VerbsTransport::AdvanceGrant(EventHandler& handler) {
+  if (device_fails_) {
+    return 0;  // what it says from now on is no fence
+  }
   if (granting_ == Granting::kFence) {
     if (!FenceHolder()) {
       return 0;
     }
-    granting_ = Granting::kRegister;
-  }
-  if (granting_ == Granting::kRegister) {
-    if (!TakeRegistration()) {
-      return 0;
-    }
+    TakeRegistration();
     granting_ = Granting::kFlush;
   }
   if (granting_ == Granting::kFlush) {
@@ -56,13 +54,15 @@ std::size_t VerbsTransport::AdvanceGrant(EventHandler& handler) {
     granting_ = Granting::kOpen;
   }
   if (granting_ == Granting::kOpen) {
-    // Nobody else writes now, and the device has nothing left that it would write.
+    // Nobody else writes now, and the device has nothing left that it would write. That does not take a
+    // registration to be there (P2): one that is not there lets nobody in, and one that comes later has a key
+    // that nobody knows before OpenToHolder, which is of this grant or a later one.
     ClearLogWords();
     ++counters_.grants;
     Link& link = links_[latest_to_.value()];
     if (latest_to_ != options_.self && link.up()) {
       link.grant_untold = true;
-      if (!link.own.pair) {
+      if (!link.own.pair || !registration_) {
         ++counters_.grants_without_spare;
       }
       SendWaiting(link);
@@ -92,32 +92,38 @@ bool VerbsTransport::FenceHolder() {
       attention_ |= link.bit;
     }
   }
-  if (fence_ == FenceStrategy::kDeregistration && key_known_ && registration_.GiveUp() != 0) {
+  return fence_ != FenceStrategy::kDeregistration || !key_known_ || GiveUpRegistration();
+}
+
+// When it returns true nobody can write by what it was, and what the device had taken for it is in memory.
+bool VerbsTransport::GiveUpRegistration() {
+  if (registration_.GiveUp() != 0) {
     ++counters_.fences_retried;
     return false;
   }
+  key_known_ = false;
   return true;
 }
 
-// Whether there is a registration of the log whose key nobody knows.
-bool VerbsTransport::TakeRegistration() {
+// Has a registration of the log whose key nobody knows take the place of one that was given up, if there is
+// one; otherwise asks for it.
+void VerbsTransport::TakeRegistration() {
   if (!registration_) {
     registration_ = std::exchange(spare_, Registration());
-    key_known_ = false;
   }
   const bool wanted = fence_ == FenceStrategy::kDeregistration || !registration_;
   if (wanted && !spare_ && !spare_asked_) {
     spare_asked_ = true;
     connector_->Ask({.kind = Task::Kind::kRegister});
   }
-  return static_cast<bool>(registration_);
 }
 
 // Goes on with the read after a fence. A device that does not read, as where its port is down, gives up the
 // registration instead: then the system takes the memory back from it, and the device has nothing left that
-// it would write there.
+// it would write there. So it is where the fence gave one up and there is no other to read by: the memory has
+// been taken back already.
 void VerbsTransport::Flush() {
-  if (!port_down_ && !flush_fails_) {
+  if (registration_ && !port_down_ && !flush_fails_) {
     if (!flushing_) {
       flushing_ = PostFlush();
     }
@@ -126,11 +132,10 @@ void VerbsTransport::Flush() {
   flushing_ = false;  // what comes back of it yet is late
   // Otherwise the fence has given it up, and nobody could write by the one that took its place.
   if (fence_ != FenceStrategy::kDeregistration) {
-    if (registration_.GiveUp() != 0) {
-      ++counters_.fences_retried;
+    if (!GiveUpRegistration()) {
       return;
     }
-    granting_ = Granting::kRegister;
+    TakeRegistration();
   }
   ++counters_.flushes_replaced;
   flush_needed_ = false;
@@ -147,12 +152,16 @@ void VerbsTransport::ClearLogWords() {
 // that lost its completions alone goes on taking writes. So it is fenced when its driver has destroyed the
 // queue pair by which somebody could write, and has given up every registration that lets others in: only
 // then does the system take the memory back from it. What the device tells of itself is no proof (it does so
-// before its queue pairs are gone), nor is an error.
+// before its queue pairs are gone), nor is an error, nor the word of a driver that says so without asking the
+// device. Where there is no proof nothing is granted any more (P2); what was granted before stands.
 std::size_t VerbsTransport::GrantWithoutDevice(EventHandler& handler) {
   if (granting_ == Granting::kNothing) {
     return 0;
   }
   if (granting_ != Granting::kAnnounce) {
+    if (!DestroysWhenLost(device_->facts())) {
+      return 0;  // LoseDevice has told
+    }
     (void)holder_.pair.Fail();
     if (holder_.pair.Destroy() != 0 || registration_.GiveUp() != 0 || spare_.GiveUp() != 0) {
       ++counters_.fences_retried;
@@ -173,10 +182,14 @@ std::size_t VerbsTransport::GrantWithoutDevice(EventHandler& handler) {
   return 1;
 }
 
-// Gives the latest holder its queue pair, if it is ready.
+// Gives the latest holder its queue pair, if it is ready, and there is a registration for it to write by.
 void VerbsTransport::OpenToHolder() {
   Link& link = links_[latest_to_.value()];
-  if (holder_.pair || !link.own.pair) {
+  if (holder_.pair) {
+    return;
+  }
+  TakeRegistration();
+  if (!link.own.pair || !registration_) {
     return;
   }
   holder_.peer = latest_to_;
@@ -195,7 +208,8 @@ void VerbsTransport::OpenToHolder() {
 }
 
 // Reads a word of the log through the device: what it took from the network before stands in memory when the
-// answer does, since both go the same way. False when there is no queue pair for it yet.
+// answer does, since both go the same way. False when there is no queue pair for it yet, or none to be had;
+// of the latter there is news.
 bool VerbsTransport::PostFlush() {
   if (!loopback_) {
     if (!loopback_asked_) {

@@ -157,6 +157,7 @@ struct Link {
   bool ask = false;              // the peer is to be asked what it promises
   std::uint16_t asked_life = 0;  // the path that it was asked for last
   bool broken = false;           // the control queue pair has failed; the link is to be closed
+  bool refused = false;          // and that was the own device, which took no work request
 
   // ---- messages
   std::uint32_t sent = 0;         // but bare credits

@@ -52,6 +52,9 @@ std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
         spare_asked_ = false;
         spare_ = std::move(news.region);
         break;
+      case News::Kind::kNoLoopback:
+        flush_fails_ = true;
+        break;
       case News::Kind::kLoopback:
         loopback_asked_ = false;
         loopback_ = std::move(news.pair);
@@ -94,10 +97,16 @@ std::size_t VerbsTransport::LoseDevice(std::string_view what, EventHandler& hand
   }
   lost_ = true;
   ++counters_.devices_lost;
-  connector_->Lose(
-      absl::StrCat("RDMA device ", device_->facts().name, " ", std::string(what),
-                   ": it was taken away, or its driver has failed. No link goes by it any more; look into "
-                   "the kernel's log (dmesg), and start this replica again when the device is back"));
+  connector_->Lose(absl::StrCat("RDMA device ", device_->facts().name, " ", std::string(what),
+                                ": it was taken away, or its driver has failed. No link goes by it any more; "
+                                "look into the kernel's log "
+                                "(dmesg). ",
+                                DestroysWhenLost(device_->facts())
+                                    ? "Start this replica again when the device is back"
+                                    : "Nobody vouches that it has let go of the log, so this replica "
+                                      "promises nothing to anybody any more, "
+                                      "by no path: start it again, which can be done without the device "
+                                      "where links have another path"));
   const std::size_t events = CloseLinks(handler);
   chained_ = 0;
   attention_ = 0;
@@ -130,7 +139,7 @@ void VerbsTransport::Connected(News news) {
   link.log_address = news.hello.log_address;
   link.reads = {};
   link.ask = false;
-  link.broken = false;
+  link.broken = link.refused = false;
   link.sent = link.taken_there = link.taken = link.taken_told = 0;
   link.free_sends = ~std::uint32_t{0};
   static_assert(kSendSlots == 32);
@@ -163,10 +172,11 @@ std::size_t VerbsTransport::BringUp(Link& link, EventHandler& handler) {
 // connector, which makes the next one when this one is gone.
 std::size_t VerbsTransport::CloseLink(Link& link, EventHandler& handler) {
   const bool was_up = link.up();
-  const bool unanswered = link.broken && !was_up;
+  const bool unanswered = link.broken && !was_up && !link.refused;
+  const bool refused = link.refused && !was_up;
   link.state = LinkState::kClosed;
   DropPath(link, Outcome::kDown, PathState::kNone);
-  link.broken = false;
+  link.broken = link.refused = false;
   link.grant_untold = link.fence_untold = false;
   link.waiting = 0;
   const std::uint32_t looks = std::exchange(link.reads.reported, 0);
@@ -182,6 +192,7 @@ std::size_t VerbsTransport::CloseLink(Link& link, EventHandler& handler) {
                    .peer = link.peer,
                    .life = link.life,
                    .unanswered = unanswered,
+                   .refused = refused,
                    .pair = std::exchange(link.control, QueuePair())});
   if (!was_up) {
     return 0;
@@ -197,6 +208,9 @@ std::size_t VerbsTransport::CloseLink(Link& link, EventHandler& handler) {
 
 // What is off the fast path, for links that have some of it.
 std::size_t VerbsTransport::Attend(EventHandler& handler) {
+  if (device_fails_) {
+    return LoseDevice("does not answer", handler);
+  }
   std::size_t events = 0;
   for (std::uint32_t rest = std::exchange(attention_, 0); rest != 0; rest &= rest - 1) {
     Link& link = links_[static_cast<std::size_t>(std::countr_zero(rest))];
@@ -263,7 +277,7 @@ bool VerbsTransport::PostControl(Link& link, std::uint32_t slot) {
   ibv_send_wr* bad = nullptr;
   if (device_->PostSend(link.control.handle(), &work, &bad) != 0) {
     ++counters_.posts_failed;
-    link.broken = true;
+    link.broken = link.refused = true;
     attention_ |= link.bit;
     return false;
   }
@@ -368,7 +382,7 @@ bool VerbsTransport::SendMessage(Link& link, MessageType type, std::span<const s
   ibv_send_wr* bad = nullptr;
   if (device_->PostSend(link.control.handle(), &work, &bad) != 0) {
     ++counters_.posts_failed;
-    link.broken = true;
+    link.broken = link.refused = true;
     attention_ |= link.bit;
     return false;
   }
@@ -433,7 +447,11 @@ std::size_t VerbsTransport::OnReceive(Link& link, std::uint32_t slot, std::uint3
     attention_ |= link.bit;
     return events;
   }
+  const std::uint16_t life = link.life;
   events += OnMessage(link, *message, handler);
+  if (!link.up() || link.life != life) {
+    return events;  // the news that came with it was that the link, or the device, is lost
+  }
   ibv_sge where = {.addr = reinterpret_cast<std::uintptr_t>(at),
                    .length = kMessageSlotBytes,
                    .lkey = local_registration_.get()->lkey};
@@ -446,7 +464,7 @@ std::size_t VerbsTransport::OnReceive(Link& link, std::uint32_t slot, std::uint3
   ibv_recv_wr* bad = nullptr;
   if (device_->PostReceive(link.control.handle(), &work, &bad) != 0) {
     ++counters_.posts_failed;
-    link.broken = true;
+    link.broken = link.refused = true;
     attention_ |= link.bit;
     return events;
   }

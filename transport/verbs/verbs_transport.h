@@ -103,8 +103,7 @@ class VerbsTransport final : public Transport {
   enum class Granting : std::uint8_t {
     kNothing,
     kFence,     // promised; whoever had access is to lose it
-    kRegister,  // fenced; the log is being registered anew
-    kFlush,     // a read through the device has to come back
+    kFlush,     // fenced; a read through the device has to come back
     kOpen,      // the new holder gets its queue pair
     kAnnounce,  // asked again for the grant that is held
   };
@@ -147,7 +146,8 @@ class VerbsTransport final : public Transport {
   std::size_t AdvanceGrant(EventHandler& handler);
   std::size_t GrantWithoutDevice(EventHandler& handler);
   bool FenceHolder();
-  bool TakeRegistration();
+  bool GiveUpRegistration();
+  void TakeRegistration();
   void Flush();
   void ClearLogWords();
   bool PostFlush();
@@ -179,6 +179,7 @@ class VerbsTransport final : public Transport {
   void BreakPath(Link& link);
   void DropPath(Link& link, Outcome outcome, PathState state);
   void EndRead(Outcome outcome);
+  void GiveUpPair(Link& link);
 
   // links.cc
   std::size_t TakeNews(EventHandler& handler);
@@ -227,7 +228,7 @@ class VerbsTransport final : public Transport {
   Grant latest_grant_;
   ReplicaId latest_to_;
   std::uint64_t promises_ = 0;
-  Registration registration_;  // of the log, with remote rights
+  Registration registration_;  // of the log, with remote rights; none: the device lets nobody in
   bool key_known_ = false;     // to somebody else
   bool flush_needed_ = false;  // somebody could write since the last one
   bool flush_fails_ = false;   // for the latest grant
@@ -242,6 +243,7 @@ class VerbsTransport final : public Transport {
 
   bool begun_ = false;
   bool port_down_ = false;
+  bool device_fails_ = false;      // it was found out where nobody can be told; see Attend
   bool lost_ = false;              // the device is of no use any more
   bool told_of_no_fence_ = false;  // by it
   std::unique_ptr<Connector> connector_;

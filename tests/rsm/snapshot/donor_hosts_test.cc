@@ -1,5 +1,7 @@
 // Donors as other hosts see them: by TLS, behind the port where replicas of a group meet.
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -15,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "gaios/base/clock.h"
+#include "gaios/base/unique_fd.h"
 #include "gaios/rsm/group_identity.h"
 #include "gaios/rsm/marker.h"
 #include "gaios/rsm/snapshot/donor.h"
@@ -143,6 +146,28 @@ TEST_F(Hosts, AreGotToByAnotherNetworkWhenOneIsDown) {
     ASSERT_TRUE(result.fetched) << result.failures[0].status;
     EXPECT_TRUE(ReadWhole(target_) == ReadWhole(OptionsOf(0).snapshot_path));
   }
+}
+
+// The network that served last is tried first; when that has failed meanwhile the others are tried, from the
+// first again.
+TEST_F(Hosts, AreGotToByTheFirstNetworkWhenTheSecondServedLast) {
+  const auto host = Start(OptionsOf(0), 0);
+  const bootstrap::AddressBookEntries up = book_.Current();
+  bootstrap::AddressBookEntries down = up;
+  down.at(0).port = 1;  // nobody listens there
+  bootstrap::AddressBook first;
+  NetworkRoute route(tls_, {&first, &book_}, ReplicaId(6), kOrigin.group, "harbour");
+  const base::UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
+  const auto connect = [&] { return route.Connect(ReplicaId(0), stop.get(), 10'000).status(); };
+  first.Set(down);
+  EXPECT_TRUE(connect().ok()) << "by the second";
+  first.Set(up);
+  book_.Set(down);
+  EXPECT_TRUE(connect().ok()) << connect();
+  first.Set(down);
+  EXPECT_FALSE(connect().ok());
+  book_.Set(up);
+  EXPECT_TRUE(connect().ok());
 }
 
 TEST_F(Hosts, HaveOneTakenForAnother) {

@@ -75,6 +75,10 @@ class FallbackTest : public conformance::ConformanceTest {
     EXPECT_EQ(ProbeAndWait(grant), Outcome::kDone);
     return grant;
   }
+  // A write of a word into that follower's log.
+  Post Probe(ReplicaId follower, Grant grant) {
+    return at(kWriter).WriteWord(follower, grant, kFirstLife, LogWord::kProbe, 1, NextToken());
+  }
   // Writes go through until one is refused as down.
   bool Refused(Grant grant) {
     return at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kProbe, 1, NextToken()) ==
@@ -339,6 +343,66 @@ TEST_P(FallbackTest, TheBetterPathIsGoneBackToWhenItHasBeenBackForAWhile) {
   EXPECT_EQ(transport(kWriter).switches(SwitchReason::kBetterAgain), 1U);
   LetPass(3 * kSettleNs);
   EXPECT_FALSE(Refused(grant));
+}
+
+// The leader's followers are the acceptor and the rival: when the better network heals both links would go
+// back in one look, and nobody would acknowledge anything.
+TEST_P(FallbackTest, OneLinkAtATimeIsGoneBackToTheBetterPath) {
+  std::uint64_t number = 0;
+  const auto grant = [&](ReplicaId from) {
+    const Grant next = MakeGrant(1, kWriter, ++number);
+    Give(from, kWriter, next);
+    EXPECT_EQ(PostWhenGranted([&] { return Probe(from, next); }), Post::kPosted);
+    return next;
+  };
+  const auto over = [&](ReplicaId from, Grant held) { return Probe(from, held) == Post::kDown; };
+  for (const ReplicaId follower : {kAcceptor, kRival}) {
+    (void)grant(follower);
+    paths().Cut(kBetter, kWriter, follower);
+  }
+  ASSERT_TRUE(PumpUntil([this] {
+    return !transport(kWriter).up(kAcceptor, kBetter) && !transport(kWriter).up(kRival, kBetter);
+  }));
+  Grant of_acceptor = grant(kAcceptor);
+  Grant of_rival = grant(kRival);
+  ASSERT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  ASSERT_EQ(transport(kWriter).path(kRival), kWorse);
+  for (const ReplicaId follower : {kAcceptor, kRival}) {
+    paths().Heal(kBetter, kWriter, follower);
+  }
+  ASSERT_TRUE(PumpUntil([this] {
+    return transport(kWriter).up(kAcceptor, kBetter) && transport(kWriter).up(kRival, kBetter);
+  }));
+  LetPass(kSettleNs * 5 / 4);
+  ASSERT_TRUE(over(kAcceptor, of_acceptor));
+  EXPECT_FALSE(over(kRival, of_rival)) << "while the acceptor's has not been given again";
+  LetPass(kSettleNs / 4);
+  EXPECT_FALSE(over(kRival, of_rival));
+  of_acceptor = grant(kAcceptor);
+  EXPECT_EQ(transport(kWriter).path(kAcceptor), kBetter);
+  PumpFor(1'000'000);
+  EXPECT_TRUE(over(kRival, of_rival)) << "now it is its turn";
+  EXPECT_FALSE(over(kAcceptor, of_acceptor));
+  of_rival = grant(kRival);
+  EXPECT_EQ(transport(kWriter).path(kRival), kBetter);
+  EXPECT_EQ(transport(kWriter).switches(SwitchReason::kBetterAgain), 2U);
+}
+
+TEST_P(FallbackTest, AFollowerThatGrantsNoMoreDoesNotKeepTheOthersOnTheWorsePath) {
+  const Grant first = MakeGrant(1, kWriter, 1);
+  Give(kRival, kWriter, first);
+  EXPECT_EQ(PostWhenGranted([&] { return Probe(kRival, first); }), Post::kPosted);
+  (void)Regrant();
+  CutBetter();
+  const Grant grant = Regrant();
+  ASSERT_EQ(transport(kWriter).path(kAcceptor), kWorse);
+  HealBetter();
+  LetPass(kSettleNs * 3 / 4);
+  at(kWriter).Abandon(kRival);  // and it is not asked again
+  LetPass(kSettleNs / 2);
+  EXPECT_FALSE(Refused(grant));
+  LetPass(kSettleNs);
+  EXPECT_TRUE(Refused(grant));
 }
 
 TEST_P(FallbackTest, AReturnThatDidNotLastIsMadeLaterTheNextTime) {

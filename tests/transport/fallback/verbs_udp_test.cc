@@ -98,6 +98,11 @@ class VerbsUdpTest : public conformance::ConformanceTest {
   std::uint64_t number_ = 0;
 };
 
+// Where the driver's word that something is destroyed holds for a device that is lost too.
+class SoftRoceTest : public VerbsUdpTest {};
+// Where it does not.
+class AdapterTest : public VerbsUdpTest {};
+
 TEST_P(VerbsUdpTest, RdmaCarriesTheWrites) {
   const Grant grant = Regrant();
   EXPECT_EQ(transport(kWriter).path(kAcceptor), kVerbs);
@@ -141,7 +146,7 @@ TEST_P(VerbsUdpTest, PromiseWhatADeviceHoldsOfTheAbandonedPathDoesNotLand) {
   EXPECT_EQ(at(kAcceptor).LogBytes(kRange), Pattern(kRange.size(), 2));
 }
 
-TEST_P(VerbsUdpTest, ADeviceThatLosesItsCompletionsAtTheAcceptorHoldsNoGrantUp) {
+TEST_P(SoftRoceTest, ADeviceThatLosesItsCompletionsAtTheAcceptorHoldsNoGrantUp) {
   const Grant grant = Regrant();
   (void)WriteHeld(grant, 1);
   device(kAcceptor).completions_lost = true;
@@ -161,13 +166,16 @@ TEST_P(VerbsUdpTest, ADeviceThatIsPulledOutAtTheWriterIsALinkThatIsDownAndNoMore
   EXPECT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDown);
   GoOnByUdp(2);
   EXPECT_EQ(transport(kWriter).switches(SwitchReason::kLinkDown), 1U);
-  // Nor does it hold up what others ask of the writer.
-  const Grant rival = MakeGrant(5, kRival);
-  Give(kWriter, kRival, rival);
+}
+
+TEST_P(SoftRoceTest, ADeviceThatIsPulledOutHoldsNothingUpThatOthersAskOfItsReplica) {
+  (void)Regrant();
+  device(kWriter).gone = true;
+  Give(kWriter, kRival, MakeGrant(5, kRival));
 }
 
 // Who could write by it may do so still: better no grant than a wrong one.
-TEST_P(VerbsUdpTest, P2ADeviceThatDoesNotLetGoHoldsGrantsUp) {
+TEST_P(SoftRoceTest, P2ADeviceThatDoesNotLetGoHoldsGrantsUp) {
   const Grant grant = Regrant();
   (void)WriteHeld(grant, 1);
   device(kAcceptor).completions_lost = true;
@@ -187,6 +195,39 @@ TEST_P(VerbsUdpTest, P2ADeviceThatDoesNotLetGoHoldsGrantsUp) {
   at(kAcceptor).FillLog(kRange.from, Pattern(kRange.size(), 3));
   LetGo();
   EXPECT_EQ(at(kAcceptor).LogBytes(kRange), Pattern(kRange.size(), 3));
+}
+
+// The driver says that all is destroyed, and the device goes on with what it has: a grant by UDP would have
+// two writers.
+TEST_P(AdapterTest, P2AnAdapterThatIsLostHoldsTheGrantsOfItsReplicaUp) {
+  const Grant grant = Regrant();
+  (void)WriteHeld(grant, 1);
+  device(kAcceptor).lies = true;
+  device(kAcceptor).events = {{.type = IBV_EVENT_DEVICE_FATAL}};
+  const auto alone = [&] {  // so that the writer's end goes on
+    paths().clock().AdvanceNs(2'000'000);
+    (void)at(kAcceptor).Poll();
+  };
+  while (paths().verbs(kAcceptor).counters().devices_lost == 0) {
+    alone();
+  }
+  const Grant rival = MakeGrant(2, kRival);
+  at(kAcceptor).GrantTo(kRival, rival);
+  for (int i = 0; i < 1'000; ++i) {
+    alone();
+    ASSERT_FALSE(transport(kAcceptor).effective_grant().has_value());
+  }
+  LetGo();
+  EXPECT_EQ(at(kAcceptor).LogBytes(kRange), Pattern(kRange.size(), 1)) << "by which it would be changed";
+}
+
+// It fences nobody to hold a grant, and to be granted to: the others of the group go on.
+TEST_P(AdapterTest, AWriterWhoseAdapterIsLostGoesOnByUdp) {
+  const Grant grant = Regrant();
+  device(kWriter).completions_lost = true;
+  ASSERT_TRUE(PumpUntil([this] { return paths().verbs(kWriter).counters().devices_lost == 1; }));
+  EXPECT_TRUE(Refused(grant));
+  GoOnByUdp(2);
 }
 
 TEST_P(VerbsUdpTest, APortThatGoesDownAtTheAcceptorHoldsNoGrantUp) {
@@ -242,10 +283,8 @@ TEST_P(VerbsUdpTest, AReadOfTheLogGoesOnByTheOtherPath) {
   EXPECT_EQ(at(kWriter).LogBytes(kRange), Pattern(kRange.size(), 4));
 }
 
-// As Soft-RoCE was seen to do; the read of an adapter follows what it has taken.
-class SoftRoceTest : public VerbsUdpTest {};
-
-// The device has acknowledged them, and puts them into memory when the grant by the other path is asked for.
+// As Soft-RoCE was seen to do; the read of an adapter follows what it has taken. The device has acknowledged
+// them, and puts them into memory when the grant by the other path is asked for.
 TEST_P(SoftRoceTest, AcceptWhatADeviceHasTakenIsThereWhenTheOtherPathTakesOver) {
   const Grant grant = Regrant();
   device(kAcceptor).puts_late = true;
@@ -267,6 +306,7 @@ conformance::BackendFactory Of(const std::string& driver) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, SoftRoceTest, testing::Values(Of("rdma_rxe")), conformance::NameOf);
+INSTANTIATE_TEST_SUITE_P(Devices, AdapterTest, testing::Values(Of("mlx5_core")), conformance::NameOf);
 INSTANTIATE_TEST_SUITE_P(Devices, VerbsUdpTest, testing::Values(Of("rdma_rxe"), Of("mlx5_core")),
                          conformance::NameOf);
 

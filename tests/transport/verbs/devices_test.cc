@@ -91,8 +91,93 @@ TEST_P(DevicesTest, OneThatSaysThatItHasFailedIsNotUsedAnyMore) {
   EXPECT_EQ(Told(kWriter, "fake0 has failed, as it says itself"), 1);
 }
 
+// Its own event may not have been looked at when it is found out: as in an abandoned path, which nobody polls
+// for.
+TEST_P(DevicesTest, OneThatIsFoundOutBeforeItsEventIsLookedAtKillsNobody) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  const std::uint64_t token = WriteHeld(grant, 1);
+  device(kWriter).events = {{.type = IBV_EVENT_DEVICE_FATAL}};
+  device(kWriter).taken_away = true;
+  at(kWriter).Abandon(kAcceptor);
+  PumpOne(kWriter);
+  EXPECT_EQ(counters(kWriter).devices_lost, 1U) << "at once";
+  ASSERT_NE(Completed(kWriter, token), nullptr);
+  EXPECT_EQ(Completed(kWriter, token)->outcome, Outcome::kDown);
+  EXPECT_EQ(Count(kWriter, Event::Kind::kLinkDown), 2U);
+  for (int i = 0; i < 20; ++i) {
+    Pump();
+  }
+  EXPECT_EQ(counters(kWriter).devices_lost, 1U);
+}
+
+// An adapter that is lost: nobody vouches for what its driver says.
+class AdapterTest : public DevicesTest {};
+
+TEST_P(AdapterTest, P2NothingIsGrantedAnyMoreThoughItsDriverSaysThatAllIsDestroyed) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  WriteHeld(grant, 2);
+  device(kAcceptor).lies = true;
+  device(kAcceptor).events = {{.type = IBV_EVENT_DEVICE_FATAL}};
+  const Grant next = MakeGrant(2, kRival);
+  for (int i = 0; i < 200; ++i) {
+    backend_->clock().AdvanceNs(kTurnNs);
+    PumpOne(kAcceptor);
+    if (i == 20) {
+      ASSERT_EQ(counters(kAcceptor).devices_lost, 1U);
+      at(kAcceptor).GrantTo(kRival, next);
+    }
+    ASSERT_FALSE(Granted(next));
+  }
+  EXPECT_EQ(Told(kAcceptor, "promises nothing to anybody any more"), 1);
+  LetGo();
+  EXPECT_EQ(at(kAcceptor).LogBytes(kRange), Pattern(kRange.size(), 2)) << "it lands all the same";
+}
+
+TEST_P(AdapterTest, P2NothingIsGrantedAnyMoreByOneThatLostItsCompletions) {
+  Give(kWriter, MakeGrant(1, kWriter));
+  LoseCompletions(kAcceptor);
+  const Grant next = MakeGrant(2, kAcceptor);
+  at(kAcceptor).GrantTo(kAcceptor, next);
+  for (int i = 0; i < 200; ++i) {
+    Pump();
+  }
+  EXPECT_FALSE(Granted(next));
+  EXPECT_EQ(Told(kAcceptor, "promises nothing to anybody any more"), 1);
+  EXPECT_EQ(counters(kAcceptor).grants, 1U);
+}
+
+// Found out amid a grant, of which the driver says that its fence is done.
+TEST_P(AdapterTest, P2AGrantThatIsUnderWayWhenItIsLostIsNotGiven) {
+  Give(kWriter, MakeGrant(1, kWriter));
+  device(kAcceptor).hold = true;
+  const Grant next = MakeGrant(2, kRival);
+  at(kAcceptor).GrantTo(kRival, next);
+  PumpOne(kAcceptor);
+  LoseCompletions(kAcceptor);
+  for (int i = 0; i < 50; ++i) {
+    PumpOne(kAcceptor);
+  }
+  EXPECT_FALSE(Granted(next));
+}
+
+// What was granted stands, and may be told again.
+TEST_P(AdapterTest, AGrantThatIsHeldIsAnnouncedAgain) {
+  const Grant grant = MakeGrant(1, kAcceptor);
+  GiveAlone(grant);
+  LoseCompletions(kAcceptor);
+  Forget();
+  at(kAcceptor).GrantTo(kAcceptor, grant);
+  PumpOne(kAcceptor);
+  EXPECT_TRUE(Granted(grant));
+}
+
+// Soft-RoCE that is lost: what its driver has destroyed is gone, since there is nothing else.
+class SoftDeviceTest : public DevicesTest {};
+
 // Its queue pairs take what comes: that it is lost fences nobody.
-TEST_P(DevicesTest, PromiseAGrantByOneThatLostItsCompletionsEndsWhatItsQueuePairsTake) {
+TEST_P(SoftDeviceTest, PromiseAGrantByOneThatLostItsCompletionsEndsWhatItsQueuePairsTake) {
   const Grant grant = MakeGrant(1, kWriter);
   Give(kWriter, grant);
   WriteHeld(grant, 1);
@@ -110,7 +195,7 @@ TEST_P(DevicesTest, PromiseAGrantByOneThatLostItsCompletionsEndsWhatItsQueuePair
 }
 
 // What it has taken and not put into memory yet no read can follow: the registrations have to go.
-TEST_P(DevicesTest, AcceptAGrantByOneThatLostItsCompletionsWaitsForWhatItHasTaken) {
+TEST_P(SoftDeviceTest, AcceptAGrantByOneThatLostItsCompletionsWaitsForWhatItHasTaken) {
   const Grant grant = MakeGrant(1, kWriter);
   Give(kWriter, grant);
   device(kAcceptor).puts_late = true;
@@ -125,7 +210,7 @@ TEST_P(DevicesTest, AcceptAGrantByOneThatLostItsCompletionsWaitsForWhatItHasTake
   EXPECT_EQ(at(kAcceptor).LogBytes(kRange), Pattern(kRange.size(), 8)) << "Promise";
 }
 
-TEST_P(DevicesTest, NothingIsGrantedByOneThatIsLostBeforeItHasLetGo) {
+TEST_P(SoftDeviceTest, NothingIsGrantedByOneThatIsLostBeforeItHasLetGo) {
   Give(kWriter, MakeGrant(1, kWriter));
   device(kAcceptor).events = {{.type = IBV_EVENT_DEVICE_FATAL}};  // which is no proof
   ASSERT_TRUE(PumpUntil([&] { return counters(kAcceptor).devices_lost == 1; }));
@@ -145,7 +230,7 @@ TEST_P(DevicesTest, NothingIsGrantedByOneThatIsLostBeforeItHasLetGo) {
   EXPECT_EQ(Told(kAcceptor, "does not let go of the log"), 1);
 }
 
-TEST_P(DevicesTest, NothingIsGrantedByOneThatNobodyKnowsAnythingOf) {
+TEST_P(SoftDeviceTest, NothingIsGrantedByOneThatNobodyKnowsAnythingOf) {
   Give(kWriter, MakeGrant(1, kWriter));
   device(kAcceptor).refuses_all = true;
   const Grant next = MakeGrant(2, kAcceptor);
@@ -158,7 +243,7 @@ TEST_P(DevicesTest, NothingIsGrantedByOneThatNobodyKnowsAnythingOf) {
   EXPECT_EQ(Told(kAcceptor, "does not let go of the log"), 1);
 }
 
-TEST_P(DevicesTest, AGrantThatIsUnderWayWhenItIsLostIsGiven) {
+TEST_P(SoftDeviceTest, AGrantThatIsUnderWayWhenItIsLostIsGiven) {
   Give(kWriter, MakeGrant(1, kWriter));
   at(kAcceptor).Publish(ControlWord::kCommit, 1);
   device(kAcceptor).hold = true;
@@ -180,7 +265,7 @@ TEST_P(DevicesTest, AGrantThatIsUnderWayWhenItIsLostIsGiven) {
   GiveAlone(MakeGrant(3, kWriter), kWriter);
 }
 
-TEST_P(DevicesTest, AWordOfALostDevicesLogIsZeroWhenALaterGrantIsGiven) {
+TEST_P(SoftDeviceTest, AWordOfALostDevicesLogIsZeroWhenALaterGrantIsGiven) {
   const Grant grant = MakeGrant(1, kWriter);
   Give(kWriter, grant);
   const std::uint64_t token = NextToken();
@@ -293,8 +378,62 @@ TEST_P(DevicesTest, AGrantIsGivenWhileNoRdmaPasses) {
   EXPECT_EQ(counters(kAcceptor).flushes_replaced, 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, DevicesTest, testing::Values(kAdapter, kSoftRoce),
-                         [](const auto& driver) { return std::string(driver.param); });
+// ---- memory and queue pairs that the system refuses
+
+// Another path of the replica may wait for the grant, and nobody writes by this one: so nor does it.
+TEST_P(DevicesTest, AGrantWaitsForNoRegistrationAndOpensWhenThereIsOne) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  WriteHeld(grant, 2);
+  device(kAcceptor).fail_register = 1'000'000;
+  device(kAcceptor).fail_post_send = 1;  // the read after the fence, so that the registration is given up
+  GiveAlone(MakeGrant(2, kAcceptor));
+  const Grant by_none = MakeGrant(3, kWriter);
+  GiveAlone(by_none, kWriter);
+  GiveAlone(MakeGrant(3, kWriter, 1), kWriter);  // and once more, where the spare is used up too
+  EXPECT_EQ(device(kAcceptor).writable_pairs(), GetParam() == std::string(kSoftRoce) ? 1U : 0U);
+  const Grant next = MakeGrant(4, kRival);
+  GiveAlone(next, kRival);
+  EXPECT_EQ(device(kAcceptor).writable_pairs(), 0U);
+  EXPECT_EQ(device(kAcceptor).remote_regions(), 1U) << "P2: the control region alone lets others in";
+  const Bytes granted = at(kAcceptor).LogBytes(kWhole);
+  LetGo();
+  EXPECT_EQ(at(kAcceptor).LogBytes(kWhole), granted);
+  EXPECT_EQ(Told(kAcceptor, "nobody writes here by RDMA until it succeeds"), 1) << "once";
+  device(kAcceptor).fail_register = 0;
+  EXPECT_EQ(WriteAndWait(kRival, next, kRange), Outcome::kDone);
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+}
+
+TEST_P(DevicesTest, AGrantDoesNotWaitForALoopbackThatCannotBeMade) {
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  device(kAcceptor).fail_opcode = IBV_WR_RDMA_READ;  // of the loopback, which is made anew then
+  device(kAcceptor).fail_status = IBV_WC_RETRY_EXC_ERR;
+  GiveAlone(MakeGrant(2, kAcceptor));
+  Give(kWriter, MakeGrant(3, kWriter));
+  device(kAcceptor).fail_create_pair = 1'000'000;
+  WriteHeld(MakeGrant(3, kWriter), 2);
+  GiveAlone(MakeGrant(4, kAcceptor));
+  const Bytes granted = at(kAcceptor).LogBytes(kWhole);
+  LetGo();
+  EXPECT_EQ(at(kAcceptor).LogBytes(kWhole), granted);
+  EXPECT_EQ(counters(kAcceptor).flushes_replaced, 2U);
+  device(kAcceptor).fail_create_pair = 0;
+  Give(kWriter, MakeGrant(5, kWriter));
+  GiveAlone(MakeGrant(6, kAcceptor));
+  EXPECT_EQ(counters(kAcceptor).flushes_replaced, 2U) << "by a read again";
+}
+
+std::string NameOfDevice(const testing::TestParamInfo<const char*>& driver) {
+  return driver.param;
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, DevicesTest, testing::Values(kAdapter, kSoftRoce), NameOfDevice);
+INSTANTIATE_TEST_SUITE_P(Of, AdapterTest, testing::Values(kAdapter, ""), [](const auto& driver) {
+  return std::string(driver.param).empty() ? std::string("unknown") : std::string(driver.param);
+});
+INSTANTIATE_TEST_SUITE_P(Of, SoftDeviceTest, testing::Values(kSoftRoce), NameOfDevice);
 
 }  // namespace
 }  // namespace gaios::transport::verbs

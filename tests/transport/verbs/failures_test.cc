@@ -252,6 +252,24 @@ TEST_F(FailuresTest, APeerThatIsGivenUpIsTriedAgainAfterPausesThatGrowAndToldOnc
   EXPECT_LT(backend_->clock().NowNs() - before, std::uint64_t{1'000'000'000});
 }
 
+// Nobody is sent to look at the network for what the own device does not take.
+TEST_F(FailuresTest, APeerThatTheOwnDeviceDoesNotAskIsNotSaidNotToAnswer) {
+  backend_->hub().Reconnect(kAcceptor, kWriter);
+  device(kWriter).fail_post_send = 1'000'000;
+  for (int i = 0; i < 200; ++i) {
+    Pump();
+  }
+  device(kWriter).fail_post_send = 0;
+  const std::vector<std::string> notices = transport(kWriter).TakeNotices();
+  const auto told = [&](const std::string& what) {
+    return std::ranges::any_of(
+        notices, [&](const std::string& notice) { return notice.find(what) != std::string::npos; });
+  };
+  EXPECT_TRUE(told("fake0 takes no work request"));
+  EXPECT_FALSE(told("does not answer by RDMA"));
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) >= 1; }));
+}
+
 TEST_F(FailuresTest, APeerThatWasGivenUpIsTriedAtOnceInItsNextLife) {
   device(kWriter).fail_create_pair = 1'000'000;
   backend_->hub().Reconnect(kAcceptor, kWriter);

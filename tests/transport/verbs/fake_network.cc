@@ -83,7 +83,7 @@ FakeDevice::FakeDevice(FakeNetwork& network) : network_(network) {
 }
 
 FakeDevice::~FakeDevice() {
-  if (refuses_all) {
+  if (leaves()) {
     std::erase_if(network_.pairs_, [&](const auto& each) { return each.second->device == this; });
     std::erase_if(network_.regions_, [&](const auto& each) { return each.second->device == this; });
   }
@@ -143,6 +143,9 @@ int FakeDevice::DeregisterMemory(ibv_mr* region) {
   if (refuses_all || Fails(fail_deregister)) {
     return refuses_all ? EIO : ENOMEM;
   }
+  if (lies) {
+    return 0;
+  }
   network_.CopyTaken(true);  // it waits for what is under way
   network_.regions_.erase(region->rkey);
   return 0;
@@ -160,7 +163,7 @@ ibv_cq* FakeDevice::CreateCompletionQueue(int depth) {
 int FakeDevice::DestroyCompletionQueue(ibv_cq* queue) {
   const std::lock_guard lock(network_.mutex_);
   for (const auto& [number, pair] : network_.pairs_) {
-    GAIOS_CHECK(pair->queue != queue || refuses_all, "a completion queue outlives its queue pairs");
+    GAIOS_CHECK(pair->queue != queue || leaves(), "a completion queue outlives its queue pairs");
   }
   std::erase_if(network_.queues_, [&](const auto& each) { return each.get() == queue; });
   return 0;
@@ -193,6 +196,9 @@ int FakeDevice::ModifyQueuePair(ibv_qp* handle, ibv_qp_attr& attributes, int mas
   const auto has = [&](int bit) { return (mask & bit) != 0; };
   if (out()) {
     return EIO;
+  }
+  if (lies && attributes.qp_state == IBV_QPS_ERR) {
+    return 0;
   }
   if (!has(IBV_QP_STATE)) {
     return EINVAL;
@@ -239,8 +245,15 @@ int FakeDevice::DestroyQueuePair(ibv_qp* pair) {
     network_.Break(*static_cast<FakeNetwork::Pair*>(pair));  // and it goes with the device
     return EIO;
   }
+  if (taken_away) {
+    network_.Break(*static_cast<FakeNetwork::Pair*>(pair));
+    return EIO;
+  }
   if (Fails(fail_destroy_pair)) {
     return ENOMEM;
+  }
+  if (lies) {
+    return 0;
   }
   // Completions that were not taken stay in their queue.
   network_.pairs_.erase(pair->qp_num);

@@ -91,6 +91,12 @@ class FakeDevice final : public RdmaDevice {
   bool gone = false;
   // The same with a system that refuses that too, so that nobody knows what became of it.
   bool refuses_all = false;
+  // Its driver answers that what it is told to end has ended, and the device was not even asked: all of it
+  // goes on. So mlx5_core does of an adapter that it cannot talk to any more.
+  bool lies = false;
+  // It is being taken away: queue pairs have gone, and who would destroy one is told so, by EIO. Completions
+  // can still be had.
+  bool taken_away = false;
   // What it tells of by itself, the first first.
   std::deque<DeviceEvent> events;
   // Called once, when completions are looked for next.
@@ -131,6 +137,8 @@ class FakeDevice final : public RdmaDevice {
   friend class FakeNetwork;
   explicit FakeDevice(FakeNetwork& network);
   [[nodiscard]] bool out() const { return gone || refuses_all; }
+  // Of what it has made something may be left when it is given back.
+  [[nodiscard]] bool leaves() const { return refuses_all || lies || taken_away; }
   FakeNetwork& network_;
 };
 

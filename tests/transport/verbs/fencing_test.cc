@@ -221,6 +221,51 @@ TEST_P(FencingTest, AGrantThatOvertakesTheNewsOfItsQueuePairIsTaken) {
   EXPECT_EQ(WriteAndWait(kWriter, next, kRange), Outcome::kDone);
 }
 
+// And news of another kind may come with it: that the link is over by which the message came.
+TEST_P(FencingTest, AGrantThatComesWithTheNewsThatItsLinkIsOverIsNotTaken) {
+  StartGroup(GetParam());
+  for (const int how : {0, 1, 2}) {
+    const auto round = static_cast<std::uint32_t>(10 * how);
+    Give(kWriter, MakeGrant(round + 1, kWriter));
+    Give(kRival, MakeGrant(round + 2, kRival));
+    const Grant grant = MakeGrant(round + 3, kWriter);
+    at(kAcceptor).GrantTo(kWriter, grant);
+    while (!Granted(grant)) {
+      PumpOne(kAcceptor);
+    }
+    const Grant next = MakeGrant(round + 3, kWriter, 2);
+    bool overtaken = false;
+    Forget();
+    device(kWriter).before_completions = [&] {
+      at(kAcceptor).GrantTo(kWriter, next);
+      for (int i = 0; i < 100; ++i) {
+        PumpOne(kAcceptor);
+        transport(kWriter).StepConnections();
+      }
+      overtaken = Granted(next);
+      if (how == 0) {
+        backend_->hub().Cut(kAcceptor, kWriter);
+      } else {
+        backend_->clock().AdvanceNs(20 * kTurnNs);  // until it is asked for events
+        device(kWriter).events = {{.type = how == 1 ? IBV_EVENT_PORT_ERR : IBV_EVENT_DEVICE_FATAL}};
+      }
+      transport(kWriter).StepConnections();
+    };
+    PumpOne(kWriter);
+    ASSERT_TRUE(overtaken);
+    EXPECT_GE(Count(kWriter, Event::Kind::kLinkDown), 1U) << "in the midst of the message";
+    EXPECT_EQ(at(kWriter).Write(kAcceptor, next, kFirstLife, kRange, NextToken()), Post::kDown);
+    if (how == 2) {
+      EXPECT_EQ(counters(kWriter).devices_lost, 1U);
+      return;
+    }
+    backend_->hub().Heal(kAcceptor, kWriter);
+    device(kWriter).events = {{.type = IBV_EVENT_PORT_ACTIVE}};
+    Forget();
+    ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) >= 1; }));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, FencingTest, testing::Values(kAdapter, kSoftRoce),
                          [](const auto& driver) { return std::string(driver.param); });
 
@@ -285,20 +330,28 @@ TEST_F(SoftRoceTest, NothingIsGrantedBeforeTheRegistrationIsGivenUp) {
   EXPECT_EQ(counters(kAcceptor).fences_retried, 4U);
 }
 
-TEST_F(SoftRoceTest, AGrantWaitsForARegistrationThatTheSystemRefuses) {
+TEST_F(SoftRoceTest, AHolderWaitsForARegistrationThatTheSystemRefuses) {
   StartGroup(kSoftRoce);
   Give(kWriter, MakeGrant(1, kWriter));
   device(kAcceptor).fail_register = 3;
   Give(kRival, MakeGrant(2, kRival));  // with the spare
-  const Grant next = MakeGrant(3, kWriter);
-  at(kAcceptor).GrantTo(kWriter, next);
-  EXPECT_TRUE(PumpUntil([&] { return Granted(next); }));
+  Give(kWriter, MakeGrant(3, kWriter));
   EXPECT_EQ(device(kAcceptor).fail_register, 0);
   bool told = false;
   for (const std::string& notice : transport(kAcceptor).TakeNotices()) {
     told = told || notice.find("limit of locked memory") != std::string::npos;
   }
   EXPECT_TRUE(told);
+}
+
+TEST(DestroysWhenLost, SoftRoceAloneWhichIsItsDriver) {
+  DeviceFacts facts;
+  facts.driver = "rdma_rxe";
+  EXPECT_TRUE(DestroysWhenLost(facts));
+  for (const char* const driver : {"mlx5_core", "mlx4_core", "ice", "bnxt_en", "hns3", "ib_mthca", ""}) {
+    facts.driver = driver;
+    EXPECT_FALSE(DestroysWhenLost(facts)) << driver;
+  }
 }
 
 TEST(ChooseFence, GoesByTheDriver) {
