@@ -170,7 +170,7 @@ absl::StatusOr<Opened> OpenWays(const Config& config, const NodeTransportOptions
       opened.ways.push_back(std::make_unique<Way>(path, *std::move(transport)));
       continue;
     }
-    const absl::Status failed = OfPath(path, transport.status());
+    absl::Status failed = OfPath(path, transport.status());
     if (!transport.status().GetPayload(kNotThere).has_value()) {
       return failed;
     }

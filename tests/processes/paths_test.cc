@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/rsm/node_transport.h"
 
 #include "tests/processes/group.h"
 #include "tests/processes/judged_group.h"
@@ -247,6 +248,28 @@ TEST(PathsConfig, AReplicaStartsWithoutAPathThatIsNotThere) {
       << Told(group);
   client.Settle();
   EXPECT_EQ(client.sum(), client.submitted());
+}
+
+// RDMA with UDP behind it, on hosts that have no such device.
+TEST(PathsConfig, AGroupBeginsWithoutTheDeviceOfItsBetterPath) {
+  if (!rsm::BuiltWith(rsm::TransportKind::kVerbs)) {
+    GTEST_SKIP() << "built without verbs";
+  }
+  GroupSettings settings = OnOneHost(true);
+  settings.transport = rsm::TransportKind::kVerbs;
+  settings.addresses = [](std::size_t replica) {
+    return absl::StrCat("address = \"127.0.0.", replica + 1, ":17400\"\nudp_address = \"127.0.1.",
+                        replica + 1, ":17401\"\n");
+  };
+  const Group group(settings, "paths = [\"verbs\", \"udp\"]\n[verbs]\ndevice = \"nowhere0\"\n");
+  const std::size_t leader = group.AwaitLeader();
+  Counting client(group.config(), {});
+  client.Commit(200);
+  client.Settle();
+  EXPECT_EQ(client.sum(), client.submitted());
+  EXPECT_TRUE(AllBy(group, kBetter)) << Told(group);
+  EXPECT_THAT(group.Output(leader), AllOf(HasSubstr("path verbs: this host has no RDMA device"),
+                                          HasSubstr("starts without that path")));
 }
 
 // As while configs are edited one by one. The addresses at which replicas meet are those of the path, not of

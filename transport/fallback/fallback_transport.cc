@@ -244,7 +244,7 @@ void FallbackTransport::Bind(Link& link, ReplicaId peer, std::size_t path) {
 }
 
 // The grant is used no more. The core hears of it by its next post, or by what fails of those under way.
-void FallbackTransport::End(Link& link, SwitchReason reason) {
+void FallbackTransport::End(Link& link, SwitchReason reason) const {
   link.over = true;
   link.ended_ns = now_ns_;
   link.waiting = false;

@@ -207,7 +207,7 @@ class FallbackTransport final : public Transport {
     return !way.tarnished || now_ns_ - way.well_since_ns >= link.settle_ns;
   }
   void Bind(Link& link, ReplicaId peer, std::size_t path);
-  void End(Link& link, SwitchReason reason);
+  void End(Link& link, SwitchReason reason) const;
   void Watch(Link& link, ReplicaId peer, std::uint64_t passed_ns);
   [[nodiscard]] bool StandsStill(Link& link, ReplicaId peer, std::size_t bound, std::uint64_t passed_ns);
   [[nodiscard]] bool LosesTooMuch(Link& link, ReplicaId peer, std::size_t bound);

@@ -67,7 +67,8 @@ class QueuePair {
   [[nodiscard]] int Allow(int access, const ConnectionTimes& times);
   // To state ERR: nothing that arrives is executed any more, as far as the device keeps to the book.
   [[nodiscard]] int Fail();
-  // When it returns 0 the device neither reads nor writes memory for it. Otherwise it is still there: errno.
+  // When it returns 0 the device neither reads nor writes memory for it: of a device that works, or where
+  // DestroysWhenLost (fencing.h). Otherwise it is still there: errno.
   [[nodiscard]] int Destroy();
   // Of a device that is gone, with all that it had made.
   void Forget() { handle_ = nullptr; }

@@ -24,7 +24,8 @@ class Registration {
 
   [[nodiscard]] explicit operator bool() const { return region_ != nullptr; }
   [[nodiscard]] const ibv_mr* get() const { return region_; }
-  // When it returns 0 its keys are void, and no access by them is under way. Otherwise errno, and it stands.
+  // When it returns 0 its keys are void, and no access by them is under way: of a device that works, or where
+  // DestroysWhenLost (fencing.h). Otherwise errno, and it stands.
   [[nodiscard]] int GiveUp() {
     const int error = region_ == nullptr ? 0 : device_->DeregisterMemory(region_);
     if (error == 0) {

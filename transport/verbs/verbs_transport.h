@@ -19,8 +19,8 @@
 // between Write and its completion), links.cc (links, messages, looks at control regions). Connections are
 // made by the Connector, on a thread of its own. Thread safety, ownership and errors are the contract's, in
 // gaios/transport/transport.h. A device that loses its completions, as one that was pulled out, ends all
-// links for good, and a notice tells the user; grants are then given when nobody can write by it any more,
-// for the other paths of the replica.
+// links for good, and a notice tells the user. For the other paths of the replica grants are then given on
+// Soft-RoCE when nobody can write by it any more, and on no other device: there nobody can know.
 
 #include <array>
 #include <cstddef>
