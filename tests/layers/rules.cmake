@@ -35,7 +35,7 @@ gaios_layer_sees(network_client base paxos_types paxos transport transport_shm t
                  transport_udp_authenticator transport_udp_port transport_udp_socket_port engine snapshot_facts
                  state_machine replica client)
 gaios_layer_sees(node base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
-                 state_machine replica config client network_client ${network})
+                 state_machine replica config client network_client transport_fallback ${network})
 set(dpdk)
 if(GAIOS_DPDK)
   set(dpdk transport_udp_dpdk)
