@@ -259,11 +259,10 @@ bool Node::Poll() {
     network_->Follow(*replica_);
   }
   counters_->Update(*replica_, *transport_, replica_->now_ns());
-  if (replica_->divergence().has_value() && !divergence_told_) {
+  if (const auto& divergence = replica_->divergence(); divergence.has_value() && !divergence_told_) {
     divergence_told_ = true;
-    const Divergence& divergence = *replica_->divergence();
     notices_.push_back(
-        "the state of this replica differs from the leader's after " + std::to_string(divergence.commands) +
+        "the state of this replica differs from the leader's after " + std::to_string(divergence->commands) +
         " commands: it has stopped applying. The state machine is not deterministic, or its memory is "
         "damaged; compare the replicas' journals, then replace this one");
   }

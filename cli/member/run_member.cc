@@ -291,7 +291,7 @@ absl::StatusOr<rsm::MembersReply> ReadMembers(const rsm::Config& config) {
     return group.status();
   }
   std::optional<rsm::MembersReply> members;
-  if (!WaitFor([&] { return (members = AskMembers(config, *group)).has_value(); })) {
+  if (!WaitFor([&] { return (members = AskMembers(config, *group)).has_value(); }) || !members.has_value()) {
     return NobodyLeads(config, *group);
   }
   return *members;

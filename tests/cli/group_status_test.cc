@@ -118,7 +118,8 @@ TEST(GroupStatus, OfLinksOfSeveralPathsItTellsWhichAreUpAndHowOftenTheyChanged) 
 TEST(GroupStatus, ShowsWhoVotesAndWhoLearns) {
   GroupStatus status = Leading();
   EXPECT_THAT(StatusTable(status), HasSubstr("voters 0, 1, 2\n"));
-  rsm::CounterData& data = status.replicas[0].counters.value().data;
+  ASSERT_TRUE(status.replicas[0].counters.has_value());
+  rsm::CounterData& data = status.replicas[0].counters->data;
   data.learners = 0b1010000;
   data.joining = 0b0010000;
   data.change_undecided = 1;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include "tests/rsm/config_texts.h"
@@ -150,8 +151,8 @@ TEST(Config, ReplicasOfEveryTransportMayServeClientsOfTheNetwork) {
                              ? With(text, "[[replica]]\nid = 0\n", kCredentials + "[[replica]]\nid = 0\n")
                              : text;
     for (int id = 0; id < 3; ++id) {
-      const std::string line = "id = " + std::to_string(id) + "\n";
-      served = With(served, line, line + "client_address = \"10.0.0." + std::to_string(id + 1) + ":7500\"\n");
+      const std::string line = absl::StrCat("id = ", id, "\n");
+      served = With(served, line, absl::StrCat(line, "client_address = \"10.0.0.", id + 1, ":7500\"\n"));
     }
     const absl::StatusOr<Config> config = ParseConfig(served, "a.toml");
     ASSERT_TRUE(config.ok()) << config.status();

@@ -288,6 +288,7 @@ void Group::TakeSnapshot(ReplicaId from, ReplicaId to) {
 
 void Group::Install(ReplicaId id) {
   Member& taker = member(id);
+  GAIOS_CHECK(taker.transfer.has_value(), "what is installed has been sent");
   const Transfer& transfer = *taker.transfer;
   BytesSource source(transfer.bytes);
   // It may be of no use any more, or not be possible now.

@@ -62,10 +62,10 @@ void UdpTransport::Take(Link& link, const Datagram& datagram, std::size_t payloa
       return;
     }
     case Kind::kAskControl: {
-      ControlBody body = {.nonce = BodyOf<AskControlBody>(datagram).nonce,
-                          .ballot = latest_grant_.ballot.packed(),
-                          .number = latest_grant_.number,
-                          .words = control_words_};
+      const ControlBody body = {.nonce = BodyOf<AskControlBody>(datagram).nonce,
+                                .ballot = latest_grant_.ballot.packed(),
+                                .number = latest_grant_.number,
+                                .words = control_words_};
       (void)SendDatagram(link, Kind::kControl, body);
       return;
     }

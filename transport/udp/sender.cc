@@ -153,7 +153,7 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
     std::memcpy(&bits, bitmap.data() + word * sizeof(bits), sizeof(bits));
     for (; bits != 0; bits &= bits - 1) {
       const std::uint64_t sequence =
-          ack.cumulative + 1 + 64 * word + static_cast<std::uint64_t>(std::countr_zero(bits));
+          ack.cumulative + 1 + std::uint64_t{64} * word + static_cast<std::uint64_t>(std::countr_zero(bits));
       if (sequence > last_) {
         ++counters_.acks_refused;
         return taken != 0;

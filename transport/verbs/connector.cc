@@ -268,6 +268,7 @@ void Connector::OnFrame(ReplicaId id, std::span<const std::byte> bytes) {
 }
 
 std::uint8_t Connector::ReadsTo(const Peer& peer) const {
+  GAIOS_CHECK(peer.hello.has_value(), "who is connected has said where it is");
   return static_cast<std::uint8_t>(std::clamp<int>(
       std::min<int>(device_.facts().max_reads_as_requester, peer.hello->reads), 1, kMostReads));
 }
@@ -389,6 +390,7 @@ void Connector::Offer(ReplicaId id) {
 
 void Connector::TakeOffer(ReplicaId id, const LogPair& offer) {
   const Peer& peer = peers_[id.value()];
+  GAIOS_CHECK(peer.hello.has_value(), "who is connected has said where it is");
   const PortAddress address = {.gid = peer.hello->gid,
                                .lid = peer.hello->lid,
                                .link_layer = peer.hello->link_layer,
@@ -427,6 +429,7 @@ void Connector::TakeAnswer(ReplicaId id, const LogPair& answer) {
   if (!peer.offered || answer.id != peer.last_id) {
     return;
   }
+  GAIOS_CHECK(peer.hello.has_value(), "who is connected has said where it is");
   const auto answered =
       static_cast<std::uint8_t>(std::clamp<int>(device_.facts().max_reads_as_responder, 1, kMostReads));
   const absl::Status status = peer.offered.Receive(

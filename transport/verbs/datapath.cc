@@ -83,7 +83,7 @@ void VerbsTransport::AddWork(Link& link, ibv_wr_opcode opcode, const void* local
   Chain& chain = link.path.chain;
   const auto from = reinterpret_cast<std::uintptr_t>(local);
   if (chain.size != 0) {
-    ibv_send_wr& last = chain.work[chain.size - 1];
+    const ibv_send_wr& last = chain.work[chain.size - 1];
     ibv_sge& piece = chain.pieces[chain.size - 1];
     if (last.opcode == opcode && piece.lkey == key && last.num_sge != 0 && bytes != 0 &&
         piece.addr + piece.length == from && last.wr.rdma.remote_addr + piece.length == remote &&

@@ -321,7 +321,7 @@ std::size_t VerbsTransport::OnControlWork(Link& link, std::uint32_t slot, EventH
 // What the peer promises after a path to it has failed. It publishes a promise before it fences for it: so
 // if it still promises our grant, this was no fence.
 void VerbsTransport::OnAsked(Link& link, const ControlView& view) {
-  Path& path = link.path;
+  const Path& path = link.path;
   if (path.state != PathState::kBroken || path.life != link.asked_life) {
     return;
   }

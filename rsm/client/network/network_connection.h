@@ -41,7 +41,10 @@ class NetworkConnection final : public ClientConnection, private transport::udp:
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
   // Null unless it is connected.
   [[nodiscard]] const RingStream* stream() const {
-    return rings_ != nullptr && rings_->stream.has_value() ? &*rings_->stream : nullptr;
+    if (rings_ == nullptr || !rings_->stream.has_value()) {
+      return nullptr;
+    }
+    return &*rings_->stream;  // NOLINT(bugprone-unchecked-optional-access): it has been looked at
   }
 
  private:

@@ -206,7 +206,7 @@ void TlsMeeting::TakeFrame(const Frame& frame) {
   if (found == GreetingFound::kOtherVersion) {
     FailForNow(absl::StrCat("speaks version ", welcome.version, " to clients, this one version ",
                             kNetworkVersion, "; run the same release of both"));
-  } else if (found == GreetingFound::kMalformed) {
+  } else if (found == GreetingFound::kMalformed) {  // NOLINT(bugprone-branch-clone): told in this order
     FailTls(TlsResult::kNotThisProtocol);
   } else if (*options_.group != 0 && *options_.group != welcome.group) {
     FailForNow("is of another group than this client; open a new client for it");

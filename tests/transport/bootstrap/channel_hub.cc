@@ -137,7 +137,7 @@ void ChannelHub::ConnectLocked(Channel& a, Channel& b) {
   }
   line.connection = ++connections_;
   for (int end = 0; end < 2; ++end) {
-    Channel& from = end == 0 ? a : b;
+    const Channel& from = end == 0 ? a : b;
     Channel& to = end == 0 ? b : a;
     to.Push({.kind = Channel::Event::Kind::kUp,
              .peer = from.member().id,

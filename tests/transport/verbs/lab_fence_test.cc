@@ -288,6 +288,7 @@ TEST_F(ErrorTest, AQueuePairWhoseOtherEndDoesNotAnswerIsAPathThatIsDownWhenRetri
 TEST_F(ErrorTest, APortThatIsDownHoldsNoGrantUp) {
   acceptor_->Give(kWriter, 1, 1);
   ASSERT_EQ(WriteUnder(GrantOf(1)), Outcome::kDone);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else asks the shell
   ASSERT_EQ(std::system("ip link set eth0 down"), 0);
   while (acceptor_->transport().counters().port_failures == 0) {
     acceptor_->Poll();
@@ -295,6 +296,7 @@ TEST_F(ErrorTest, APortThatIsDownHoldsNoGrantUp) {
   acceptor_->Give(kRival, 2);
   EXPECT_EQ(acceptor_->transport().counters().fences, 1U);
   EXPECT_EQ(acceptor_->transport().counters().flushes_replaced, 1U);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): as above
   ASSERT_EQ(std::system("ip link set eth0 up"), 0);
   AwaitLinks();
   acceptor_->Give(kWriter, 3);

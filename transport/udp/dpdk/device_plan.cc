@@ -85,12 +85,12 @@ absl::StatusOr<DevicePlan> PlanDevice(const DpdkOptions& options) {
   plan.device = *std::move(device);
   plan.mtu = options.mtu != 0 ? options.mtu : kDefaultMtu;
   if (const std::string interface(plan.device.Argument("iface")); !interface.empty()) {
-    if (const absl::Status below = LookBelow(interface, options, plan); !below.ok()) {
+    if (absl::Status below = LookBelow(interface, options, plan); !below.ok()) {
       return below;
     }
   }
   if (plan.device.pci) {
-    if (const absl::Status card = CheckCard(plan.device.name); !card.ok()) {
+    if (absl::Status card = CheckCard(plan.device.name); !card.ok()) {
       return card;
     }
   }
