@@ -119,7 +119,7 @@ TEST(GroupStatus, ShowsWhoVotesAndWhoLearns) {
   GroupStatus status = Leading();
   EXPECT_THAT(StatusTable(status), HasSubstr("voters 0, 1, 2\n"));
   ASSERT_TRUE(status.replicas[0].counters.has_value());
-  rsm::CounterData& data = status.replicas[0].counters->data;
+  rsm::CounterData& data = status.replicas[0].counters->data;  // NOLINT(bugprone-unchecked-optional-access)
   data.learners = 0b1010000;
   data.joining = 0b0010000;
   data.change_undecided = 1;

@@ -67,6 +67,8 @@ void NetworkConnection::Close() {
   meeting_->End();
 }
 
+// NOLINTBEGIN(bugprone-unchecked-optional-access): a connection that is ready has a stream
+
 void NetworkConnection::Fetch(std::uint64_t now_ns) {
   if (state_ != State::kReady) {
     return;
@@ -100,5 +102,7 @@ void NetworkConnection::PassOnIfIdle(std::uint64_t now_ns) {
     PassOn(now_ns);
   }
 }
+
+// NOLINTEND(bugprone-unchecked-optional-access)
 
 }  // namespace gaios::rsm
