@@ -262,6 +262,10 @@ class Leader {
   }
   void PostWord(FollowerLink& follower);
   void PostProbes();
+  // But what is posted already.
+  [[nodiscard]] bool LacksNothing(const FollowerLink& follower) const {
+    return follower.posted == state_.end.position;
+  }
   // Somebody is written to apart from the others, or is another, or counts otherwise.
   void Disturb() { abreast_at_ = kNowhere; }
   [[nodiscard]] bool FormUp();

@@ -215,7 +215,9 @@ void Leader::PostWord(FollowerLink& follower) {
 }
 
 void Leader::FlushRest() {
-  if (read_asked_) {
+  if (read_asked_ && (!proving_ || Decide([this](const FollowerLink& follower) {
+        return follower.stage == FollowerLink::Stage::kActive && LacksNothing(follower);
+      }))) {
     PostProbes();
   }
   if (alone_) {
@@ -223,11 +225,14 @@ void Leader::FlushRest() {
   }
 }
 
+// While it is to be proved that writes get there, behind all that a follower lacks and not before: words may
+// pass where writes hang. Whoever is being filled is asked at another tick.
 void Leader::PostProbes() {
   read_asked_ = false;
   ++read_round_;
   for (FollowerLink& follower : followers_.all()) {
-    if (follower.stage == FollowerLink::Stage::kActive && follower.room()) {
+    if (follower.stage == FollowerLink::Stage::kActive && follower.room() &&
+        (!proving_ || LacksNothing(follower))) {
       AddWrite(ActionKind::kWriteProbe, follower).token =
           follower.Push(FollowerLink::Posted::Kind::kProbe, read_round_);
     }

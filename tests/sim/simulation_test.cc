@@ -145,6 +145,14 @@ TEST(Simulation, AWriteThatFailedIsReadNoMore) {
   EXPECT_THAT(RunOf("default", 13640).failures, testing::IsEmpty());
 }
 
+// Seed 17172: writes hung and words passed, and what the follower lacked was to be filled in pieces: probes
+// went ahead of it, so each of twenty elections left a ballot record, until the ring had no room for another.
+TEST(Simulation, ElectionsWhileWritesHangDoNotFillTheRing) {
+  const Outcome outcome = RunOf("default", 17172);
+  EXPECT_THAT(outcome.failures, testing::IsEmpty());
+  EXPECT_FALSE(outcome.stranded);
+}
+
 // ---- what is broken is found
 // ------------------------------------------------------------------------------------------
 
