@@ -20,11 +20,13 @@ id = 2
 )";
 
 inline const std::string kCredentials = "[credentials]\nkey_file = \"/etc/book.key\"\n";
-inline const std::string kVerbs = R"(group = "book"
-transport = "verbs"
+// Three hosts. What follows belongs to the last.
+inline std::string HostsOver(const std::string& transport) {
+  return "group = \"book\"\ntransport = \"" + transport + R"("
 directory = "/tmp/book"
 state_machine = "counter"
-)" + kCredentials + R"([[replica]]
+)" + kCredentials +
+         R"([[replica]]
 id = 0
 address = "10.0.0.1:7400"
 [[replica]]
@@ -34,22 +36,9 @@ address = "10.0.0.2:7400"
 id = 2
 address = "[fd00::3]:7401"
 )";
-
-inline const std::string kUdp = R"(group = "book"
-transport = "udp"
-directory = "/tmp/book"
-state_machine = "counter"
-)" + kCredentials + R"([[replica]]
-id = 0
-address = "10.0.0.1:7400"
-[[replica]]
-id = 1
-address = "10.0.0.2:7400"
-[[replica]]
-id = 2
-address = "[fd00::3]:7401"
-udp_address = "10.0.0.3:7402"
-)";
+}
+inline const std::string kVerbs = HostsOver("verbs");
+inline const std::string kUdp = HostsOver("udp") + "udp_address = \"10.0.0.3:7402\"\n";
 
 inline const std::string kDpdk = kUdp + R"([udp]
 port = "dpdk"

@@ -5,6 +5,8 @@
 
 #include "gaios/base/check.h"
 
+#include "tests/transport/fallback/udp_path.h"
+
 namespace gaios::transport::fallback {
 namespace {
 
@@ -34,27 +36,10 @@ conformance::Endpoint& FallbackBackend::Start(const conformance::EndpointOptions
   for (std::size_t path = 0; path < kPaths; ++path) {
     udp::Faults faults = options_.faults[path];
     faults.seed = faults.seed * 1000 + ++ports_made_;  // another for each port
-    udp::UdpOptions udp;
-    udp.self = options.id;
-    udp.incarnation = options.incarnation;
-    udp.group = options.group_id;
-    udp.capacity = options.capacity;
-    udp.ring = life.ring.data();
-    udp.replicas = options.replicas;
-    udp.clock = &clock_;
-    udp.own_thread = false;
     auto port =
         std::make_unique<udp::FaultyPort>(ways_[path].network.MakePort(udp::kDefaultPayloadBytes), faults);
     life.ports[path] = port.get();
-    absl::StatusOr<std::unique_ptr<udp::UdpTransport>> transport =
-        udp::UdpTransport::Reserve(udp, std::move(port),
-                                   ways_[path].hub.Join({.id = options.id,
-                                                         .incarnation = options.incarnation,
-                                                         .group = options.group_id.value(),
-                                                         .capacity = options.capacity}));
-    GAIOS_CHECK(transport.ok(), transport.status().ToString().c_str());
-    life.paths[path] = *std::move(transport);
-    life.paths[path]->Begin();
+    life.paths[path] = OpenUdpPath(options, life.ring.data(), clock_, std::move(port), ways_[path].hub);
     life.gauges[path] = std::make_unique<UdpGauge>(*life.paths[path]);
     paths.push_back({.transport = life.paths[path].get(), .gauge = life.gauges[path].get()});
   }

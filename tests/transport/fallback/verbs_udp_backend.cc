@@ -5,17 +5,12 @@
 #include "gaios/base/check.h"
 #include "gaios/transport/verbs/layout.h"
 
+#include "tests/transport/fallback/udp_path.h"
+
 namespace gaios::transport::fallback {
 namespace {
 
 constexpr std::array kEveryId = {ReplicaId(0), ReplicaId(1), ReplicaId(2)};
-
-bootstrap::HubMember MemberOf(const conformance::EndpointOptions& options) {
-  return {.id = options.id,
-          .incarnation = options.incarnation,
-          .group = options.group_id.value(),
-          .capacity = options.capacity};
-}
 
 }  // namespace
 
@@ -37,7 +32,8 @@ conformance::Endpoint& VerbsUdpBackend::Start(const conformance::EndpointOptions
   GAIOS_CHECK(ring.ok(), "there is memory for a log");
   life.ring = *std::move(ring);
   OpenVerbs(options, life);
-  OpenUdp(options, life);
+  life.udp = OpenUdpPath(options, life.ring.data(), clock_, datagrams_.MakePort(udp::kDefaultPayloadBytes),
+                         hubs_[kUdp]);
   const std::array<Transport*, 2> paths = {life.verbs.get(), life.udp.get()};
   life.transport =
       std::make_unique<FallbackTransport>(FallbackOptions{.self = options.id, .clock = &clock_}, paths);
@@ -61,23 +57,6 @@ void VerbsUdpBackend::OpenVerbs(const conformance::EndpointOptions& options, Lif
       verbs::VerbsTransport::Open(verbs, std::move(device), hubs_[kVerbs].Join(MemberOf(options)));
   GAIOS_CHECK(transport.ok(), transport.status().ToString().c_str());
   life.verbs = *std::move(transport);
-}
-
-void VerbsUdpBackend::OpenUdp(const conformance::EndpointOptions& options, Life& life) {
-  udp::UdpOptions udp;
-  udp.self = options.id;
-  udp.incarnation = options.incarnation;
-  udp.group = options.group_id;
-  udp.capacity = options.capacity;
-  udp.ring = life.ring.data();
-  udp.replicas = options.replicas;
-  udp.clock = &clock_;
-  udp.own_thread = false;
-  absl::StatusOr<std::unique_ptr<udp::UdpTransport>> transport = udp::UdpTransport::Reserve(
-      udp, datagrams_.MakePort(udp::kDefaultPayloadBytes), hubs_[kUdp].Join(MemberOf(options)));
-  GAIOS_CHECK(transport.ok(), transport.status().ToString().c_str());
-  life.udp = *std::move(transport);
-  life.udp->Begin();
 }
 
 void VerbsUdpBackend::Kill(ReplicaId id) {

@@ -69,7 +69,6 @@ class VerbsUdpBackend final : public conformance::Backend {
     std::unique_ptr<conformance::LocalEndpoint> endpoint;
   };
   void OpenVerbs(const conformance::EndpointOptions& options, Life& life);
-  void OpenUdp(const conformance::EndpointOptions& options, Life& life);
 
   const VerbsUdpOptions options_;
   static constexpr std::uint64_t kRoundsOfALook = 50;

@@ -11,7 +11,19 @@ const Range kRange = MakeRange(256, 512);
 constexpr const char* kAdapter = "mlx5_core";
 constexpr const char* kSoftRoce = "rdma_rxe";
 
-class FencingTest : public VerbsTest, public testing::WithParamInterface<const char*> {};
+class FencingTest : public VerbsTest, public testing::WithParamInterface<const char*> {
+ protected:
+  // The next grant, which is given when the acceptor's device has nothing left to fail at, and not before.
+  void GrantWhenNothingFails(ReplicaId to, const int& left) {
+    const Grant next = MakeGrant(2, to);
+    at(kAcceptor).GrantTo(to, next);
+    while (left != 0) {
+      PumpOne(kAcceptor);
+      ASSERT_FALSE(Granted(next));
+    }
+    EXPECT_TRUE(PumpUntil([&] { return Granted(next); }));
+  }
+};
 
 TEST_P(FencingTest, PromiseAWriteThatIsHeldInTheWritersDeviceNeverLands) {
   StartGroup(GetParam());
@@ -71,13 +83,7 @@ TEST_P(FencingTest, NothingIsGrantedBeforeTheDeviceHasDestroyedTheQueuePair) {
   StartGroup(GetParam());
   Give(kWriter, MakeGrant(1, kWriter));
   device(kAcceptor).fail_destroy_pair = 5;
-  const Grant next = MakeGrant(2, kRival);
-  at(kAcceptor).GrantTo(kRival, next);
-  while (device(kAcceptor).fail_destroy_pair != 0) {
-    PumpOne(kAcceptor);
-    ASSERT_FALSE(Granted(next));
-  }
-  EXPECT_TRUE(PumpUntil([&] { return Granted(next); }));
+  GrantWhenNothingFails(kRival, device(kAcceptor).fail_destroy_pair);
   EXPECT_EQ(counters(kAcceptor).fences_retried, 5U);
   EXPECT_EQ(counters(kAcceptor).fences, 1U);
 }
@@ -124,13 +130,7 @@ TEST_P(FencingTest, NothingIsGrantedBeforeTheRegistrationIsGivenUpThatReplacesAR
   Give(kWriter, MakeGrant(1, kWriter));
   device(kAcceptor).fail_post_send = 1;
   device(kAcceptor).fail_deregister = 4;
-  const Grant next = MakeGrant(2, kAcceptor);
-  at(kAcceptor).GrantTo(kAcceptor, next);
-  while (device(kAcceptor).fail_deregister != 0) {
-    PumpOne(kAcceptor);
-    ASSERT_FALSE(Granted(next));
-  }
-  EXPECT_TRUE(PumpUntil([&] { return Granted(next); }));
+  GrantWhenNothingFails(kAcceptor, device(kAcceptor).fail_deregister);
   EXPECT_EQ(counters(kAcceptor).fences_retried, 4U);
 }
 
