@@ -61,6 +61,31 @@ template <std::size_t kPiece>
   std::memcpy(to + last, from + last, kStep);
 }
 
+// 64 bytes, read once, to go to several places.
+class LineInHand {
+ public:
+  [[gnu::always_inline]] explicit LineInHand(const std::byte* from) {
+    std::memcpy(&first_, from, sizeof(Piece));
+    std::memcpy(&second_, from + sizeof(Piece), sizeof(Piece));
+    std::memcpy(&third_, from + 2 * sizeof(Piece), sizeof(Piece));
+    std::memcpy(&fourth_, from + 3 * sizeof(Piece), sizeof(Piece));
+  }
+  [[gnu::always_inline]] void CopyTo(std::byte* to) const {
+    std::memcpy(to, &first_, sizeof(Piece));
+    std::memcpy(to + sizeof(Piece), &second_, sizeof(Piece));
+    std::memcpy(to + 2 * sizeof(Piece), &third_, sizeof(Piece));
+    std::memcpy(to + 3 * sizeof(Piece), &fourth_, sizeof(Piece));
+  }
+
+ private:
+  using Piece [[gnu::vector_size(16)]] = std::uint64_t;  // what a register holds
+
+  Piece first_;
+  Piece second_;
+  Piece third_;
+  Piece fourth_;
+};
+
 // From here on it pays to go past the caches.
 inline constexpr std::size_t kManyBytes = 4096;
 

@@ -1,16 +1,24 @@
 #include "gaios/paxos/entry.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
+#include "gaios/paxos/entry_checksum.h"
 #include "gaios/paxos/long_hash.h"
 
 namespace gaios::paxos {
 namespace {
 
-// Up to here XXH3 has code for each size, which is best inlined; above, it is a loop whose speed depends on
-// the processor's vectors.
-constexpr std::size_t kLongestShortBytes = 240;
+// Above the sizes that XXH3 has code for it is a loop, whose speed depends on the processor's vectors.
+std::uint64_t BodyHash(const std::byte* entry, std::uint64_t bytes) {
+  switch (bytes) {
+    case kEntryAlignment:
+      return ShortHash<kEntryAlignment>(entry);
+    case 2 * kEntryAlignment:
+      return ShortHash<2 * kEntryAlignment>(entry);
+    case 3 * kEntryAlignment:
+      return ShortHash<3 * kEntryAlignment>(entry);
+    default:
+      return LongHash({entry + kChecksumBytes, bytes - kChecksumBytes});
+  }
+}
 
 }  // namespace
 
@@ -23,11 +31,7 @@ Cursor StartOfLog(GroupId group) {
 
 std::uint64_t EntryChecksum(const std::byte* entry, std::uint64_t bytes, Position position, GroupId group,
                             std::uint64_t previous) {
-  constexpr std::size_t kSkipped = sizeof(EntryHeader::checksum);
-  const std::size_t size = bytes - kSkipped;
-  const std::uint64_t body =
-      size <= kLongestShortBytes ? XXH3_64bits(entry + kSkipped, size) : LongHash({entry + kSkipped, size});
-  return ChainChecksum(body, position, group, previous);
+  return ChainChecksum(BodyHash(entry, bytes), position, group, previous);
 }
 
 }  // namespace gaios::paxos

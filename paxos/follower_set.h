@@ -3,6 +3,9 @@
 
 // The followers of one leader, and the counting over them and the leader itself. Values without behaviour of
 // the protocol; Leader decides. One thread.
+//
+// That all who are written to have accepted the log up to one position is noted once, and written into each
+// link when somebody next looks at one: no reader sees the links without it.
 
 #include <array>
 #include <cstddef>
@@ -24,10 +27,12 @@ class FollowerSet {
   void Clear() {
     size_ = 0;
     places_ = {};
+    note_ = {};
   }
   // A new follower, as FollowerLink() has it.
   [[nodiscard]] FollowerLink& Add(Member member) {
     GAIOS_CHECK(size_ < links_.size(), "more followers than kMaxReplicas");
+    WriteDown();
     FollowerLink& link = links_[size_++];
     link = {};
     link.member = member;
@@ -36,16 +41,36 @@ class FollowerSet {
   }
 
   [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] std::span<FollowerLink> all() { return {links_.data(), size_}; }
-  [[nodiscard]] std::span<const FollowerLink> all() const { return {links_.data(), size_}; }
+  [[nodiscard]] std::span<FollowerLink> all() {
+    WriteDown();
+    return {links_.data(), size_};
+  }
+  [[nodiscard]] std::span<const FollowerLink> all() const {
+    WriteDown();
+    return {links_.data(), size_};
+  }
 
   [[nodiscard]] FollowerLink* Find(ReplicaId id) {
+    WriteDown();
     const std::size_t place = id.value() < places_.size() ? places_[id.value()] : 0;
     return place == 0 ? nullptr : &links_[place - 1];
   }
   [[nodiscard]] const FollowerLink* Find(ReplicaId id) const {
+    WriteDown();
     const std::size_t place = id.value() < places_.size() ? places_[id.value()] : 0;
     return place == 0 ? nullptr : &links_[place - 1];
+  }
+
+  // All `count` that are active had completed the log up to `range.from`, where the last such note ends if it
+  // is not written down yet, and have now, at `now`, accepted `range` (P5). References to links that were got
+  // before do not show it.
+  [[gnu::always_inline]] void NoteAccepted(Range range, std::size_t count, TimeNs now) {
+    if (note_.count == 0) {
+      note_.from = range.from;
+      note_.count = count;
+    }
+    note_.to = range.to;
+    note_.at_ns = now;
   }
 
   // Those that count and satisfy `predicate`.
@@ -80,7 +105,23 @@ class FollowerSet {
   }
 
  private:
-  std::array<FollowerLink, kMaxReplicas> links_;
+  struct Note {
+    Position from;
+    Position to;
+    std::size_t count = 0;  // of those it is about; 0: there is none
+    TimeNs at_ns = 0;       // when the last of it was
+  };
+
+  [[gnu::always_inline]] void WriteDown() const {
+    if (note_.count != 0) {
+      WriteNoteDown();
+    }
+  }
+  void WriteNoteDown() const;
+
+  // What WriteDown changes is seen as it is after that alone.
+  mutable Note note_;
+  mutable std::array<FollowerLink, kMaxReplicas> links_;
   std::array<std::uint8_t, kMaxReplicas> places_ = {};  // by id: place in links_ plus one, 0 for none
   std::size_t size_ = 0;
 };

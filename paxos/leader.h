@@ -129,13 +129,14 @@ class Leader {
   // Seals what has gathered and posts what can be posted.
   void Flush();
   // For a transport that knows at once what has become of a write. Instead of Flush, in the usual case: seals
-  // the batch that is open, all of `targets()` lack nothing but `gathered()`, nobody else is written to, and
-  // they decide. When that has been written to all of them, so is to be said. False in any other case, for
-  // Flush: perhaps the batch is sealed.
-  [[nodiscard]] bool GatherForAll();
+  // the batch that is open and returns where it stands: all of `targets()` lack nothing but that, nobody else
+  // is written to, and they decide. When it has been written to all of them, so is to be said. Nothing in any
+  // other case, for Flush: perhaps the batch is sealed.
+  [[nodiscard]] Range GatherForAll();
   [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), targets_size_}; }
-  [[nodiscard]] const Range& gathered() const { return gathered_; }
-  void WrittenToAll();
+  // Changes when targets() do. Never 0.
+  [[nodiscard]] std::uint64_t formation() const { return formation_; }
+  void WrittenToAll(Range gathered);
   // When done, everything posted to the peer before it is, too. Returns false when the leadership is lost by
   // it.
   [[nodiscard]] bool OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
@@ -216,8 +217,11 @@ class Leader {
   };
 
   void Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
-  void AppendHere(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
-  void SealHere();
+  template <typename Checksum>
+  void AppendHere(const Cursor& before, std::byte* place, EntryKind kind, std::uint32_t length,
+                  std::uint16_t commands, std::uint64_t time_ns, Checksum checksum);
+  template <typename Checksum>
+  void SealHere(Checksum checksum);
   void SealBatch();
   void FillToEndOfRing();
   [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);
@@ -386,7 +390,7 @@ class Leader {
   Position abreast_limit_;  // these links have room up to here
   std::array<WriteTarget, kMaxReplicas> targets_;
   std::size_t targets_size_ = 0;
-  Range gathered_;                // by GatherForAll
+  std::uint64_t formation_ = 0;   // how often these have been found
   std::uint64_t read_round_ = 0;  // latest probe round posted
   bool read_asked_ = false;       // somebody waits for the next round
   TimeNs next_beat_ns_ = 0;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "gaios/base/check.h"
+#include "gaios/paxos/entry_checksum.h"
 #include "gaios/paxos/leader.h"
 
 namespace gaios::paxos {
@@ -94,6 +95,7 @@ bool Leader::FormUp() {
     return false;
   }
   abreast_at_ = end;
+  ++formation_;
   return true;
 }
 
@@ -105,9 +107,11 @@ void Leader::ShowWrittenToAll() {
   }
 }
 
-[[gnu::always_inline]] inline void Leader::AppendHere(EntryKind kind, std::uint32_t length,
-                                                      std::uint16_t commands, std::uint64_t time_ns) {
-  const Cursor& before = state_.end;
+// `before` is where the log ends, and `place` what stands there.
+template <typename Checksum>
+[[gnu::always_inline]] inline void Leader::AppendHere(const Cursor& before, std::byte* place, EntryKind kind,
+                                                      std::uint32_t length, std::uint16_t commands,
+                                                      std::uint64_t time_ns, Checksum checksum) {
   GAIOS_CHECK(before.position + EntryBytes(length) <= reuse_limit_, "P8: ring space that is still in use");
   GAIOS_CHECK(before.ballot <= ballot_, "P3: an entry below a ballot that the log has seen");
   EntryHeader header;
@@ -116,7 +120,7 @@ void Leader::ShowWrittenToAll() {
   header.length = length;
   header.kind = static_cast<std::uint16_t>(kind);
   header.commands = commands;
-  state_.end = state_.log.Seal(before, ballot_, header);
+  state_.end = state_.log.SealBy(before, place, ballot_, header, checksum);
 }
 
 // An entry that is no batch, or that somebody is to see. No batch is open behind it.
@@ -125,7 +129,7 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
   if (state_.observer != nullptr) {
     ShowReuse(before.position + EntryBytes(length));
   }
-  AppendHere(kind, length, commands, time_ns);
+  AppendHere(before, state_.log.At(before.position), kind, length, commands, time_ns, EntryChecksum);
   if (Membership::IsChange(kind)) {
     state_.NoteEntry(state_.log.Known(before));
   }
@@ -135,12 +139,15 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
   open_.limit_bytes = 0;
 }
 
-[[gnu::always_inline]] inline void Leader::SealHere() {
-  GAIOS_CHECK(open_.payload == state_.log.At(state_.end.position) + sizeof(EntryHeader),
-              "P3: a batch stands where the log ends");
+template <typename Checksum>
+[[gnu::always_inline]] inline void Leader::SealHere(Checksum checksum) {
+  const Cursor before = state_.end;
+  std::byte* const place = state_.log.At(before.position);
+  GAIOS_CHECK(open_.payload == place + sizeof(EntryHeader), "P3: a batch stands where the log ends");
   GiveUpClaim();
   if (state_.observer == nullptr) [[likely]] {
-    AppendHere(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
+    AppendHere(before, place, EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns,
+               checksum);
   } else {
     Append(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
   }
@@ -149,25 +156,25 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
   OpenBehind(state_.end.position);
 }
 
-bool Leader::GatherForAll() {
+Range Leader::GatherForAll() {
   if (open_.commands == 0 || read_asked_) {
-    return false;
+    return {};
   }
   const Position from = state_.end.position;
   if (from != abreast_at_ && !FormUp()) [[unlikely]] {
-    return false;
+    return {};
   }
-  SealHere();
-  gathered_ = {from, state_.end.position};
-  if (gathered_.to > abreast_limit_) [[unlikely]] {
+  SealHere(ChecksumInPlace);
+  const Position to = state_.end.position;
+  if (to > abreast_limit_) [[unlikely]] {
     Disturb();
-    return false;  // the ring of one of them is full of what it has yet to apply
+    return {};  // the ring of one of them is full of what it has yet to apply
   }
-  return true;
+  return {from, to};
 }
 
 void Leader::SealBatch() {
-  SealHere();
+  SealHere(EntryChecksum);
 }
 
 void Leader::FillToEndOfRing() {

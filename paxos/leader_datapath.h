@@ -23,7 +23,12 @@ namespace gaios::paxos {
 // the ring, where nothing is fetched that matters.
 [[gnu::always_inline]] inline void Prepare(std::byte* command, std::uint64_t bytes, std::uint64_t aligned) {
   constexpr std::size_t kAheadBytes = 1024;
-  base::PrefetchForWrite(command + kAheadBytes, aligned);
+  if (aligned <= 2 * base::kCacheLineBytes) [[likely]] {
+    base::PrefetchForWrite(command + kAheadBytes, base::kCacheLineBytes);
+    base::PrefetchForWrite(command + kAheadBytes + aligned - 1, base::kCacheLineBytes);
+  } else {
+    base::PrefetchForWrite(command + kAheadBytes, aligned);
+  }
   if (aligned != bytes) {
     constexpr std::uint64_t kZeros = 0;  // the padding
     std::memcpy(command + aligned - sizeof(kZeros), &kZeros, sizeof(kZeros));
@@ -158,25 +163,16 @@ inline Proposal Leader::Publish() {
 }
 
 // They have accepted the log up to its end, and decide (P5).
-[[gnu::always_inline]] inline void Leader::WrittenToAll() {
-  const Position end = gathered_.to;
-  const WriteTarget* target = targets_.data();
-  for (FollowerLink& follower : followers_.all()) {
-    if (follower.stage == FollowerLink::Stage::kActive) [[likely]] {
-      GAIOS_CHECK(target != targets_.data() + targets_size_ && target->peer == follower.member.id &&
-                      target->grant == follower.grant && follower.posted == gathered_.from,
-                  "P5: who is said to have accepted is who was written to");
-      ++target;
-      follower.posted = end;
-      follower.acked = end;
-      follower.acked_ns = state_.now;
-    }
-  }
-  abreast_at_ = end;
+[[gnu::always_inline]] inline void Leader::WrittenToAll(Range gathered) {
+  GAIOS_CHECK(gathered.from == abreast_at_, "P5: who is said to have accepted had completed all before it");
+  followers_.NoteAccepted(gathered, targets_size_, state_.now);
+  abreast_at_ = gathered.to;
   if (state_.observer != nullptr) [[unlikely]] {
     ShowWrittenToAll();
+    state_.AdvanceCommit(gathered.to);
+    return;
   }
-  state_.AdvanceCommit(end);
+  state_.AdvanceCommitUnseen(gathered.to);
 }
 
 // Whether some link is ready for another write; until then commands gather.

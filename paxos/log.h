@@ -15,7 +15,6 @@
 #include <span>
 
 #include "gaios/base/check.h"
-#include "gaios/base/prefetch.h"
 #include "gaios/paxos/entry.h"
 #include "gaios/paxos/types.h"
 
@@ -105,7 +104,12 @@ class Log {
   // sizeof(EntryHeader)) and returns the cursor behind the new entry. `header` has length, kind, commands,
   // commit and time_ns set; slot, ballot and checksum are filled in.
   Cursor Seal(const Cursor& at, Ballot ballot, const EntryHeader& header) {
-    std::byte* const bytes = At(at.position);
+    return SealBy(at, At(at.position), ballot, header, EntryChecksum);
+  }
+  // The same, where the place of the entry is known, and with a function that does what EntryChecksum does.
+  template <typename Checksum>
+  [[gnu::always_inline]] Cursor SealBy(Cursor at, std::byte* bytes, Ballot ballot, const EntryHeader& header,
+                                       Checksum entry_checksum) const {
     const std::uint64_t size = EntryBytes(header.length);
     GAIOS_CHECK(size <= BytesToEnd(at.position), "an entry must not straddle the end of the ring");
     // Field by field into the place, which is read again at once: for the checksum, and by the writes to
@@ -125,11 +129,8 @@ class Log {
     for (; used < size; used += kWordBytes) {
       StoreWord(bytes + used, 0);
     }
-    const std::uint64_t checksum = EntryChecksum(bytes, size, at.position, group_, at.checksum);
+    const std::uint64_t checksum = entry_checksum(bytes, size, at.position, group_, at.checksum);
     StoreWord(bytes, checksum);
-    if (size <= kSmallBytes) {
-      base::PrefetchForWrite(At(at.position + size + kAheadBytes), size);
-    }
     return {at.position + size, Slot(at.slot.value() + 1), ballot, checksum};
   }
 
@@ -144,11 +145,6 @@ class Log {
     std::memcpy(&value, from, sizeof(value));
     return value;
   }
-
-  // A ring is larger than the caches: the lines of an entry to come are asked for so far ahead. A large entry
-  // is written in a sweep that the processor sees coming.
-  static constexpr std::uint64_t kSmallBytes = 512;
-  static constexpr std::uint64_t kAheadBytes = 256;
 
   std::byte* memory_;
   std::uint64_t capacity_;

@@ -133,10 +133,10 @@ class Replica {
     }
   }
   // Leader, instead of Flush, where the transport knows at once what has become of a write: see Leader.
-  [[nodiscard]] bool GatherForAll() { return leader_.GatherForAll(); }
+  [[nodiscard]] Range GatherForAll() { return leader_.GatherForAll(); }
   [[nodiscard]] std::span<const WriteTarget> targets() const { return leader_.targets(); }
-  [[nodiscard]] const Range& gathered() const { return leader_.gathered(); }
-  void WrittenToAll() { leader_.WrittenToAll(); }
+  [[nodiscard]] std::uint64_t formation() const { return leader_.formation(); }
+  void WrittenToAll(Range gathered) { leader_.WrittenToAll(gathered); }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {
@@ -158,6 +158,17 @@ class Replica {
     }
     apply_ = Log::After(entry);
     state_.applied = apply_.position;
+  }
+  // The same of one that is a batch.
+  [[gnu::always_inline]] void AppliedBatch(Range entry) {
+    GAIOS_CHECK(entry.from == apply_.position && entry.to <= state_.commit.position,
+                "P6: entries are applied in order, and only committed ones");
+    if (state_.observer != nullptr) [[unlikely]] {
+      TellApplied();
+    }
+    // Most often it is the last that is committed, whose cursor is at hand.
+    apply_ = entry.to == state_.commit.position ? state_.commit : Log::After(state_.log.Known(apply_));
+    state_.applied = entry.to;
   }
 
   // A linearizable read, at a leader (see Leader::StartRead) or a follower (see FollowerReads). Nothing

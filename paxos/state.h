@@ -139,8 +139,16 @@ struct State {
   // Moves the own commit forward along the chain to the last entry that ends at or before `target` (P5).
   void AdvanceCommit(Position target) {
     // Most often the commit reaches the end, whose cursor is at hand.
-    if (target == end.position && commit.position < target && observer == nullptr &&
-        membership.last_end() <= commit.position) [[likely]] {
+    if (observer == nullptr) [[likely]] {
+      AdvanceCommitUnseen(target);
+    } else {
+      AdvanceCommitAlongChain(target);
+    }
+  }
+  // The same where there is no observer.
+  [[gnu::always_inline]] void AdvanceCommitUnseen(Position target) {
+    if (target == end.position && commit.position < target && membership.last_end() <= commit.position)
+        [[likely]] {
       commit = end;
       trail.Note(commit);
     } else {

@@ -89,6 +89,25 @@ class CommandReader {
     return true;
   }
 
+  // Whether `payload` is one command of a user, of no session, and nothing else; then which. False in any
+  // other case, what is no command at all among them.
+  [[nodiscard, gnu::always_inline]] static bool IsOneOfUser(std::span<const std::byte> payload,
+                                                            DecodedCommand& command) {
+    std::uint64_t header = 0;
+    if (payload.size() < sizeof(header)) [[unlikely]] {
+      return false;
+    }
+    std::memcpy(&header, payload.data(), sizeof(header));
+    const auto length = static_cast<std::uint32_t>(header);
+    if (header >> 32 != static_cast<std::uint64_t>(CommandKind::kUser) ||
+        (sizeof(header) + length + 7) / 8 * 8 != payload.size()) {
+      return false;
+    }
+    command.kind = CommandKind::kUser;
+    command.bytes = payload.subspan(sizeof(header), length);
+    return true;
+  }
+
   // What has not been taken yet.
   [[nodiscard]] std::span<const std::byte> rest() const { return rest_; }
 

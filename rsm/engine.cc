@@ -14,6 +14,8 @@ using transport::Outcome;
 Engine::Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer)
     : transport_(transport),
       core_(options, transport.log(), observer),
+      commit_word_(transport.PublishedWord(ControlWord::kCommit)),
+      applied_word_(transport.PublishedWord(ControlWord::kApplied)),
       writes_at_once_(transport.writes_at_once()) {
   GAIOS_CHECK(transport.capacity() == options.capacity_bytes,
               "core and transport must agree on the capacity");

@@ -6,6 +6,7 @@
 // allocates.
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -85,8 +86,8 @@ class Engine final : private transport::EventHandler {
   // done; progress after each turn, the rest when a timer or an event that is no completion may have moved
   // it.
   void PublishProgress() {
-    PublishIfChanged(transport::ControlWord::kCommit, core_.commit().value());
-    PublishIfChanged(transport::ControlWord::kApplied, core_.applied().value());
+    PublishOften(transport::ControlWord::kCommit, core_.commit().value(), commit_word_);
+    PublishOften(transport::ControlWord::kApplied, core_.applied().value(), applied_word_);
     PublishIfChanged(transport::ControlWord::kHeartbeatBallot, core_.heartbeat_ballot().packed());
   }
   void Tick(paxos::TimeNs now_ns);
@@ -98,13 +99,28 @@ class Engine final : private transport::EventHandler {
       transport_.Publish(word, value);
     }
   }
+  // The same, where it may be done without a call.
+  void PublishOften(transport::ControlWord word, std::uint64_t value, std::atomic<std::uint64_t>* published) {
+    std::uint64_t& last = published_[static_cast<std::size_t>(word)];
+    if (last != value) {
+      last = value;
+      if (published != nullptr) [[likely]] {
+        published->store(value, std::memory_order_release);
+      } else {
+        transport_.Publish(word, value);
+      }
+    }
+  }
   // What a leader has to post, where it is told at once what has become of it. False: the core is to post it.
   [[nodiscard]] bool WriteAtOnce() {
-    if (!writes_at_once_ || !core_.GatherForAll() ||
-        !transport_.WriteToAll(core_.targets(), core_.gathered())) {
+    if (!writes_at_once_) {
       return false;
     }
-    core_.WrittenToAll();
+    const paxos::Range gathered = core_.GatherForAll();
+    if (gathered.empty() || !transport_.WriteToAll(core_.targets(), core_.formation(), gathered)) {
+      return false;
+    }
+    core_.WrittenToAll(gathered);
     return true;
   }
   // Carries out what the core wants done, and what follows from that.
@@ -118,6 +134,8 @@ class Engine final : private transport::EventHandler {
   paxos::TimeNs next_tick_ns_ = 0;
   paxos::TimeNs next_look_ns_ = 0;
   std::array<std::uint64_t, transport::kControlWords> published_ = {};
+  std::atomic<std::uint64_t>* const commit_word_;   // null: to be published by a call
+  std::atomic<std::uint64_t>* const applied_word_;  // likewise
   const bool writes_at_once_;
   // Within Perform: what could not be posted.
   std::array<paxos::Action, paxos::Actions::kCapacity + paxos::kMaxReplicas> failed_;

@@ -28,7 +28,7 @@ class Proposals {
   Proposals(const Proposals&) = delete;
   Proposals& operator=(const Proposals&) = delete;
 
-  [[nodiscard]] std::size_t size() const { return count_ - (oldest_->place - oldest_->begin); }
+  [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] std::size_t reserved_bytes() const { return runs_.size() * sizeof(Run); }
 
   // `count` more, with tags from `first_tag` on, at `place` in the log (never 0) and those after it. At most
@@ -46,11 +46,7 @@ class Proposals {
     } else {
       newest_ = After(newest_);
     }
-    *newest_ = {.place = place,
-                .end = place + count,
-                .tag_offset = tag_offset,
-                .listener = &listener,
-                .begin = place};
+    *newest_ = {.place = place, .end = place + count, .tag_offset = tag_offset, .listener = &listener};
     count_ += count;
   }
 
@@ -65,9 +61,16 @@ class Proposals {
   // Takes the oldest off; there is one.
   [[gnu::always_inline]] Asker TakeOldest() {
     Run& run = *oldest_;
-    const Asker asker{run.listener, run.place + run.tag_offset};
-    if (++run.place == run.end) {
-      DropOldest();
+    const std::uint64_t place = run.place;
+    const Asker asker{run.listener, place + run.tag_offset};
+    --count_;
+    if (place + 1 == run.end) {
+      run.place = 0;
+      if (count_ != 0) [[unlikely]] {
+        oldest_ = After(oldest_);
+      }
+    } else {
+      run.place = place + 1;
     }
     return asker;
   }
@@ -78,23 +81,14 @@ class Proposals {
     std::uint64_t end = 0;         // behind the last
     std::uint64_t tag_offset = 0;  // what is to be added to a place for its tag
     ProposalListener* listener = nullptr;
-    std::uint64_t begin = 0;  // where the run began
   };
 
   [[nodiscard]] Run* After(Run* run) { return run == &runs_.back() ? runs_.data() : run + 1; }
-  void DropOldest() {
-    count_ -= oldest_->end - oldest_->begin;
-    oldest_->place = 0;
-    oldest_->begin = 0;
-    if (count_ != 0) {
-      oldest_ = After(oldest_);
-    }
-  }
 
   std::vector<Run> runs_;  // a ring
   Run* oldest_;            // the first that is not empty, if there is one
   Run* newest_ = nullptr;  // the last, likewise
-  std::size_t count_ = 0;  // proposals in all of them, with those of the oldest that are answered
+  std::size_t count_ = 0;  // proposals in all of them
 };
 
 }  // namespace gaios::rsm

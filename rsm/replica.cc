@@ -78,6 +78,7 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       reads_(options.max_reads),
       epoch_(engine_.core().leadership_epoch()),
       reply_memory_(kMaxReplyBytes),
+      reply_(reply_memory_),
       wall_offset_ns_(options.wall_clock_ns() - clock.NowNs()),
       hashes_(kHashesKept),
       next_hash_at_(options.hash_interval_commands) {
@@ -88,23 +89,6 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
 std::size_t Replica::reserved_bytes() const {
   return proposals_.reserved_bytes() + reads_.size() * sizeof(PendingRead) + reply_memory_.size() +
          sessions_.reserved_bytes();
-}
-
-bool Replica::Poll() {
-  now_ns_ = clock_.NowNs();
-  const bool active = engine_.Poll(now_ns_);
-  const paxos::Position applied = engine_.core().applied();
-  if (engine_.core().leadership_epoch() != epoch_) {
-    ForgetProposals();
-  }
-  ApplyCommitted();
-  if (reads_count_ > 0) [[unlikely]] {
-    AnswerReads();
-  }
-  if (hash_due_ != 0) {
-    ProposeHash();
-  }
-  return active || engine_.core().applied() != applied;
 }
 
 // ---- proposing
@@ -367,14 +351,14 @@ void Replica::ForgetReads() {
   }
 }
 
-// `command` knows its batch; the rest of it is filled in here.
 template <CommandKind kKind>
-[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, std::uint64_t place,
-                                                         Command& command, Reply& reply) {
+[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, std::uint64_t place) {
   constexpr bool kInSession = kKind == CommandKind::kSession;
-  command.session = kInSession ? decoded.session.session : 0;
-  command.sequence = kInSession ? decoded.session.sequence : 0;
-  command.bytes = decoded.bytes;
+  const Command command{.slot = SlotOf(place),
+                        .time_ns = last_time_ns_,
+                        .session = kInSession ? decoded.session.session : 0,
+                        .sequence = kInSession ? decoded.session.sequence : 0,
+                        .bytes = decoded.bytes};
   if constexpr (kInSession) {
     std::span<const std::byte> earlier;
     const Sessions::Verdict verdict = sessions_.Judge(decoded.session, command.time_ns, earlier);
@@ -383,6 +367,7 @@ template <CommandKind kKind>
       return;
     }
   }
+  Reply& reply = reply_;
   reply.Clear();
   state_machine_.Apply(command, reply);
   if (++applied_commands_ == next_hash_at_) [[unlikely]] {
@@ -437,10 +422,6 @@ template <bool kAnnounced>
     Announce(ahead);
   }
   CommandReader reader(entry.payload);
-  Command command;
-  command.slot = entry.slot().value();
-  command.time_ns = last_time_ns_;
-  Reply reply(reply_memory_);
   for (std::uint32_t index = 0; index < commands; ++index) {
     if (kAnnounced && index + distance < commands) {
       Announce(ahead);
@@ -449,9 +430,9 @@ template <bool kAnnounced>
     DecodedCommand decoded;
     GAIOS_CHECK(reader.Next(decoded), "a committed batch holds what its header says");
     if (decoded.kind == CommandKind::kUser) [[likely]] {
-      ApplyCommand<CommandKind::kUser>(decoded, place, command, reply);
+      ApplyCommand<CommandKind::kUser>(decoded, place);
     } else if (decoded.kind == CommandKind::kSession) {
-      ApplyCommand<CommandKind::kSession>(decoded, place, command, reply);
+      ApplyCommand<CommandKind::kSession>(decoded, place);
     } else {
       ApplyOwn(decoded.kind, decoded.bytes, place);
       if (divergence_.has_value()) [[unlikely]] {
@@ -470,9 +451,33 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
   }
 }
 
-void Replica::ApplyCommitted() {
+// The usual case: what waits is one command of no session. False, and nothing has happened, in any other.
+[[gnu::always_inline]] inline bool Replica::ApplyOne() {
   paxos::Replica& core = engine_.core();
-  for (int i = 0; i < kEntriesPerPoll && core.HasNextToApply() && !divergence_.has_value(); ++i) {
+  const paxos::Entry entry = core.NextToApply();
+  if (entry.kind() != paxos::EntryKind::kBatch) {
+    return false;
+  }
+  DecodedCommand decoded;
+  if (!CommandReader::IsOneOfUser(entry.payload, decoded) || entry.header.commands != 1) {
+    return false;
+  }
+  last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
+  ApplyCommand<CommandKind::kUser>(decoded, PlaceOf(entry.slot(), 0));
+  core.AppliedBatch(entry.range);  // space is reused only when this is applied and published
+  return true;
+}
+
+[[gnu::always_inline]] inline void Replica::ApplyCommitted() {
+  const paxos::Replica& core = engine_.core();
+  if (core.HasNextToApply() && !divergence_.has_value() && (!ApplyOne() || core.HasNextToApply())) {
+    ApplyMany();
+  }
+}
+
+[[gnu::noinline]] void Replica::ApplyMany() {
+  paxos::Replica& core = engine_.core();
+  for (int i = 0; i < kEntriesPerPoll && core.HasNextToApply(); ++i) {
     const paxos::Entry entry = core.NextToApply();
     if (entry.kind() == paxos::EntryKind::kBatch) [[likely]] {
       // Time in the log never goes back, whatever the clocks of successive leaders say.
@@ -486,11 +491,28 @@ void Replica::ApplyCommitted() {
         break;
       }
     }
-    core.Applied(entry);  // space is reused only when this is applied and published
+    core.Applied(entry);
   }
   if (!core.actions().empty()) [[unlikely]] {
     engine_.CarryOut();  // it has withdrawn; what is applied is published at the next turn
   }
+}
+
+bool Replica::Poll() {
+  now_ns_ = clock_.NowNs();
+  const bool active = engine_.Poll(now_ns_);
+  const paxos::Position applied = engine_.core().applied();
+  if (engine_.core().leadership_epoch() != epoch_) {
+    ForgetProposals();
+  }
+  ApplyCommitted();
+  if (reads_count_ > 0) [[unlikely]] {
+    AnswerReads();
+  }
+  if (hash_due_ != 0) {
+    ProposeHash();
+  }
+  return active || engine_.core().applied() != applied;
 }
 
 // ---- divergence

@@ -236,11 +236,13 @@ class Replica {
                          std::uint64_t first_tag);
   void AwaitAnswer(const paxos::Proposal& proposal, ProposalListener& listener, std::uint64_t tag);
   void ApplyCommitted();
+  [[nodiscard]] bool ApplyOne();
+  void ApplyMany();
   void ApplyBatch(const paxos::Entry& entry);
   template <bool kAnnounced>
   void ApplyCommands(const paxos::Entry& entry, std::uint32_t commands, std::uint32_t distance);
   template <CommandKind kKind>
-  void ApplyCommand(const DecodedCommand& decoded, std::uint64_t place, Command& command, Reply& reply);
+  void ApplyCommand(const DecodedCommand& decoded, std::uint64_t place);
   void Announce(CommandReader& ahead);
   void ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, std::uint64_t place);
   void Refuse(const Command& command, Sessions::Verdict verdict, std::span<const std::byte> reply,
@@ -270,6 +272,7 @@ class Replica {
   std::size_t reads_confirmed_ = 0;  // so many of the oldest know their index and wait for it to be applied
   std::uint64_t epoch_;              // leadership epoch that `proposals_` and `reads_` belong to
   std::vector<std::byte> reply_memory_;
+  Reply reply_;  // of the command that is being applied
   std::uint64_t applied_commands_ = 0;
   std::uint64_t last_time_ns_ = 0;    // stamp of the last command applied
   std::uint64_t wall_offset_ns_ = 0;  // wall clock minus monotonic clock

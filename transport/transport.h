@@ -38,6 +38,7 @@
 // Threads: a Transport belongs to one thread, which calls everything. No call blocks. Nothing allocates after
 // start-up on Write, WriteMany, WriteToAll, WriteWord, ReadControl and Poll.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -140,6 +141,9 @@ class Transport {
   // Stores a word of the own control region, for peers to read. Release order: what was stored before is
   // visible to whoever sees it.
   virtual void Publish(ControlWord which, std::uint64_t value) = 0;
+  // The word itself, as long as the transport lives, where Publish is a store to it in release order and
+  // nothing else; its owner may then do that without a call. Null otherwise.
+  [[nodiscard]] virtual std::atomic<std::uint64_t>* PublishedWord(ControlWord /*which*/) { return nullptr; }
   // Publishes `grant` as promised, fences every earlier one, and gives `to` write access to the log (its log
   // words set to zero). Answered by OnGranted from a later Poll. `to` may be the replica itself: then nobody
   // writes from outside. `grant` must be higher than every earlier one (P1) or equal to the latest, and no
@@ -167,8 +171,10 @@ class Transport {
   // knows at once what has become of it. True: each is done, as by a completion that says kDone. False: that
   // cannot be said of all; any of them may have taken effect, whole or in part, and no completion will tell.
   // The bytes may then be written again by Write, which tells what the matter is. For a backend whose own
-  // processor writes.
-  [[nodiscard]] virtual bool WriteToAll(std::span<const WriteTarget> /*targets*/, Range /*range*/) {
+  // processor writes. Calls with the same `formation`, unless it is 0, have the same targets: what one has
+  // found out about them may be kept for the next.
+  [[nodiscard]] virtual bool WriteToAll(std::span<const WriteTarget> /*targets*/, std::uint64_t /*formation*/,
+                                        Range /*range*/) {
     return false;
   }
   // Whether WriteToAll may ever say more than false. Never changes.

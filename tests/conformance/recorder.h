@@ -91,7 +91,7 @@ class LocalEndpoint : public Endpoint {
     // completion.
     if (const paxos::WriteTarget target{peer, acceptor, grant};
         token % 3 == 1 && !recorder_.under_way(peer)) {
-      if (transport_.WriteToAll({&target, 1}, range)) {
+      if (transport_.WriteToAll({&target, 1}, 0, range)) {
         recorder_.OnPosted(peer);
         recorder_.OnCompletion({.peer = peer, .grant = grant, .token = token});
         return Post::kPosted;

@@ -1,12 +1,16 @@
 #include "gaios/rsm/proposals.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <random>
+#include <span>
 
 #include <gtest/gtest.h>
 
+#include "gaios/rsm/command_codec.h"
 #include "gaios/rsm/replica.h"
 
 namespace gaios::rsm {
@@ -35,6 +39,20 @@ TEST(Proposals, TakesOnlyWhatStandsThere) {
   EXPECT_EQ(asker.tag, 71U);
   EXPECT_FALSE(proposals.TakeAt(12, asker));
   EXPECT_EQ(proposals.size(), 0U);
+}
+
+TEST(OneOfUser, IsAPayloadThatHoldsNothingElse) {
+  alignas(8) std::array<std::byte, 64> payload = {};
+  DecodedCommand command;
+  const std::span<std::byte> bytes = EncodeCommandPrefix(CommandKind::kUser, {}, 13, payload);
+  EXPECT_TRUE(CommandReader::IsOneOfUser(std::span(payload).first(24), command));
+  EXPECT_EQ(command.bytes.data(), bytes.data());
+  EXPECT_EQ(command.bytes.size(), 13U);
+  EXPECT_FALSE(CommandReader::IsOneOfUser(std::span(payload).first(32), command)) << "something follows";
+  EXPECT_FALSE(CommandReader::IsOneOfUser(std::span(payload).first(16), command)) << "it is cut off";
+  EXPECT_FALSE(CommandReader::IsOneOfUser({}, command));
+  static_cast<void>(EncodeCommandPrefix(CommandKind::kSession, {7, 1}, 13, payload));
+  EXPECT_FALSE(CommandReader::IsOneOfUser(std::span(payload).first(40), command)) << "it is of a session";
 }
 
 // Whatever comes, in runs or alone, is given back in order; as many as there is room for, even when no two go

@@ -56,9 +56,10 @@ class Watched final : public transport::Transport {
     NoteWrite(range);
     return inner_.Write(peer, grant, acceptor, range, token);
   }
-  [[nodiscard]] bool WriteToAll(std::span<const transport::WriteTarget> targets, Range range) override {
+  [[nodiscard]] bool WriteToAll(std::span<const transport::WriteTarget> targets, std::uint64_t formation,
+                                Range range) override {
     NoteWrite(range);
-    const bool done = inner_.WriteToAll(targets, range);
+    const bool done = inner_.WriteToAll(targets, formation, range);
     at_once_ += done ? 1 : 0;
     return done;
   }

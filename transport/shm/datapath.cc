@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "gaios/base/check.h"
 #include "gaios/base/prefetch.h"
@@ -21,6 +22,24 @@ constexpr std::uint64_t kAheadBytes = 256;
 
 // From here on a copy is worth a call of the system that makes its pages present.
 constexpr std::uint64_t kLongBytes = std::uint64_t{256} << 10;
+
+// Whether `function` is true of 0 to `count` - 1, asked in that order up to the first of which it is not. A
+// count that is known here takes no loop.
+template <std::size_t kCount, typename Function>
+[[gnu::always_inline]] inline bool IsTrueOfAll(std::size_t count, Function function) {
+  if constexpr (kCount == std::dynamic_extent) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!function(i)) [[unlikely]] {
+        return false;
+      }
+    }
+    return true;
+  } else {
+    return [&function]<std::size_t... kIndex>(std::index_sequence<kIndex...> /*places*/) {
+      return (function(kIndex) && ...);
+    }(std::make_index_sequence<kCount>());
+  }
+}
 
 }  // namespace
 
@@ -48,6 +67,7 @@ void ShmTransport::StoreMany(Link& link, Range range) const {
   if (options_.pause_points != nullptr) {
     options_.pause_points->Reached(PausePoint::kBeforeStore);
   }
+  GAIOS_CHECK(range.size() <= options_.capacity, "a range of the log fits into its ring");
   const std::size_t offset = range.from.value() & (options_.capacity - 1);
   const std::size_t first = std::min<std::size_t>(range.size(), options_.capacity - offset);
   if (range.size() >= kLongBytes && !link.granted.ready()) [[unlikely]] {
@@ -67,7 +87,6 @@ void ShmTransport::StoreMany(Link& link, Range range) const {
 [[gnu::always_inline]] inline bool ShmTransport::IsFew(Range range) const {
   const std::size_t bytes = range.size();  // huge when it ends before it begins
   const std::size_t capacity = options_.capacity;
-  GAIOS_CHECK(bytes <= capacity, "a range of the log fits into its ring");
   return bytes <= base::kFewBytes && (range.from.value() & (capacity - 1)) + bytes <= capacity && !Watched();
 }
 
@@ -114,54 +133,94 @@ std::size_t ShmTransport::WriteMany(std::span<const RangeWrite> writes) {
   return posted;
 }
 
-// Fences off what has been stored so far. Whether all of it is done.
-[[gnu::always_inline]] inline bool ShmTransport::FenceAndLook(std::span<const WriteTarget> targets) {
-  wrote_ = true;
-  FullFence();
+// Keeps where the paths lead that `targets` name, and where it is to be seen that their grants hold. False
+// when there is no such path to one of them, as there is none to the replica itself: then nothing is kept.
+bool ShmTransport::KeepPaths(std::span<const WriteTarget> targets, std::uint64_t formation) {
+  kept_.formation = kNoFormation;
+  kept_.size = 0;
   for (const WriteTarget& target : targets) {
-    if (!links_[target.peer.value()].GrantHolds()) [[unlikely]] {
+    const Link& link = LinkTo(target.peer);
+    if (!link.path.Is(target.grant, target.acceptor)) {
       return false;
     }
+    kept_.paths.at(kept_.size++) = {.ring = link.path.ring,
+                                    .fence = &link.control->fence,
+                                    .promise = link.path.promise,
+                                    .acceptor = link.path.acceptor.value()};
   }
+  // Whoever is to be held between the steps goes the longer way each time.
+  kept_.formation = formation == 0 || options_.pause_points != nullptr ? kNoFormation : formation;
   return true;
 }
 
 // As CompletePosted, without a record of what was posted: the stores, one fence after all of them, and then a
-// look at each peer's promise. Entries are whole lines, so a line is the step; what is not goes the longer
-// way.
-bool ShmTransport::WriteToAll(std::span<const WriteTarget> targets, Range range) {
-  if (!IsFew(range) || range.size() % base::kCacheLineBytes != 0) [[unlikely]] {
-    return WriteMuchToAll(targets, range);
-  }
-  const std::size_t bytes = range.size();
-  const std::size_t offset = range.from.value() & (options_.capacity - 1);
-  const std::byte* const from = store_.log() + offset;
-  for (const WriteTarget& target : targets) {
-    const Link& link = LinkTo(target.peer);
-    if (!link.path.Is(target.grant, target.acceptor)) [[unlikely]] {
-      return false;
-    }
-    std::byte* const to = link.path.ring + offset;
-    for (std::size_t done = 0; done < bytes; done += base::kCacheLineBytes) {
-      CopyShared(to + done, from + done, base::kCacheLineBytes);
-      base::PrefetchForWrite(to + done + bytes + kAheadBytes, base::kCacheLineBytes);  // as in StoreFew
-    }
-  }
-  return FenceAndLook(targets);
+// look at each peer's promise. Each line is read once.
+template <std::size_t kCount>
+[[gnu::always_inline]] inline bool ShmTransport::WriteLinesToAll(std::size_t offset, std::size_t bytes) {
+  const std::byte* from = store_.log() + offset;
+  const std::byte* const end = from + bytes;
+  do {
+    const SharedLine line(from);
+    from += base::kCacheLineBytes;
+    static_cast<void>(IsTrueOfAll<kCount>(kept_.size, [this, &line, offset, bytes](std::size_t i) {
+      std::byte* const to = kept_.paths[i].ring + offset;
+      line.CopyTo(to);
+      base::PrefetchForWrite(to + bytes + kAheadBytes, base::kCacheLineBytes);  // as in StoreFew
+      return true;
+    }));
+    offset += base::kCacheLineBytes;
+  } while (from != end);
+  return FenceAndLook<kCount>();
 }
 
-bool ShmTransport::WriteMuchToAll(std::span<const WriteTarget> targets, Range range) {
+// Fences off what has been stored so far. Whether all of it is done: as Link::GrantHolds.
+template <std::size_t kCount>
+[[gnu::always_inline]] inline bool ShmTransport::FenceAndLook() {
+  wrote_ = true;
+  FullFence();
+  return IsTrueOfAll<kCount>(kept_.size, [this](std::size_t i) {
+    const KeptPath& path = kept_.paths[i];
+    return path.fence->promises.load(std::memory_order_acquire) == path.promise &&
+           path.fence->incarnation.load(std::memory_order_acquire) == path.acceptor;
+  });
+}
+
+// Entries are whole lines, and short ones do not go on at the start of the ring.
+bool ShmTransport::WriteToAll(std::span<const WriteTarget> targets, std::uint64_t formation, Range range) {
+  constexpr std::size_t kOfThree = 2;  // followers of a group of three
+  const std::size_t bytes = range.size();
+  const std::size_t capacity = options_.capacity;
+  const std::size_t offset = range.from.value() & (capacity - 1);
+  if (formation == kept_.formation && kept_.size == kOfThree && bytes - 1 < base::kFewBytes &&
+      bytes % base::kCacheLineBytes == 0 && offset + bytes <= capacity) [[likely]] {
+    return WriteLinesToAll<kOfThree>(offset, bytes);
+  }
+  return WriteToAllSlowly(targets, formation, range);
+}
+
+[[gnu::noinline]] bool ShmTransport::WriteToAllSlowly(std::span<const WriteTarget> targets,
+                                                      std::uint64_t formation, Range range) {
+  if (formation != kept_.formation && !KeepPaths(targets, formation)) [[unlikely]] {
+    return false;
+  }
+  if (range.empty() || range.size() % base::kCacheLineBytes != 0 || !IsFew(range)) {
+    return WriteMuchToAll(range);
+  }
+  return WriteLinesToAll<std::dynamic_extent>(range.from.value() & (options_.capacity - 1), range.size());
+}
+
+bool ShmTransport::WriteMuchToAll(Range range) {
   if (Watched()) {
     return false;  // a test wants to be in between
   }
-  for (const WriteTarget& target : targets) {
-    Link& link = LinkTo(target.peer);
-    if (!link.path.Is(target.grant, target.acceptor)) [[unlikely]] {
-      return false;
+  for (Link& link : links_) {
+    for (std::size_t i = 0; i < kept_.size; ++i) {
+      if (link.path.ring != nullptr && link.path.ring == kept_.paths.at(i).ring) {
+        StoreMany(link, range);
+      }
     }
-    StoreMany(link, range);
   }
-  return FenceAndLook(targets);
+  return FenceAndLook<std::dynamic_extent>();
 }
 
 Post ShmTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
@@ -226,6 +285,7 @@ void ShmTransport::Abandon(ReplicaId peer) {
 }
 
 void ShmTransport::DropPath(Link& link, Outcome outcome) {
+  kept_.formation = kNoFormation;  // this path may be one of them
   link.posted.DecideAll(outcome);
   if (read_from_ == &link) {
     EndRead(outcome);

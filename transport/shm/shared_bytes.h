@@ -40,6 +40,15 @@ inline void CopyShared(std::byte* to, const std::byte* from, std::size_t size) {
 inline void CopyManyShared(std::byte* to, const std::byte* from, std::size_t size) {
   CopyShared(to, from, size);
 }
+
+class SharedLine {
+ public:
+  explicit SharedLine(const std::byte* from) : from_(from) {}
+  void CopyTo(std::byte* to) const { CopyShared(to, from_, base::kCacheLineBytes); }
+
+ private:
+  const std::byte* from_;
+};
 #else
 inline void FullFence() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -57,6 +66,9 @@ inline void CopyManyShared(std::byte* to, const std::byte* from, std::size_t siz
     base::CopyPastCaches(to, from, size);
   }
 }
+
+// A line of the own ring that goes to several peers.
+using SharedLine = base::LineInHand;
 #endif
 
 // Copies bytes [range.from, range.to) from one ring to the same positions of another of equal capacity, a

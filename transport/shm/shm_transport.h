@@ -25,6 +25,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -70,11 +71,15 @@ class ShmTransport final : public Transport {
   [[nodiscard]] std::byte* log() override { return store_.log(); }
   [[nodiscard]] std::uint64_t ReadLogWord(LogWord which) const override;
   void Publish(ControlWord which, std::uint64_t value) override;
+  [[nodiscard]] std::atomic<std::uint64_t>* PublishedWord(ControlWord which) override {
+    return &published_[static_cast<std::size_t>(which)].value;
+  }
   void GrantTo(ReplicaId to, Grant grant) override;
 
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
   [[nodiscard]] std::size_t WriteMany(std::span<const RangeWrite> writes) override;
-  [[nodiscard]] bool WriteToAll(std::span<const WriteTarget> targets, Range range) override;
+  [[nodiscard]] bool WriteToAll(std::span<const WriteTarget> targets, std::uint64_t formation,
+                                Range range) override;
   [[nodiscard]] bool writes_at_once() const override { return true; }
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override;
@@ -96,6 +101,20 @@ class ShmTransport final : public Transport {
     kNothing,
     kMove,      // promised; the log has to move to fresh memory
     kAnnounce,  // asked again for the grant that is held
+  };
+  // Of a path in a link: what writing there takes.
+  struct KeptPath {
+    std::byte* ring = nullptr;
+    const FenceLine* fence = nullptr;
+    std::uint64_t promise = 0;
+    std::uint64_t acceptor = 0;
+  };
+  static constexpr std::uint64_t kNoFormation = ~std::uint64_t{0};
+  // For WriteToAll: the paths to the targets of a formation. Kept until any path ends.
+  struct KeptPaths {
+    std::uint64_t formation = kNoFormation;
+    std::size_t size = 0;
+    std::array<KeptPath, paxos::kMaxReplicas> paths;
   };
   // A connection whose HELLO has not come yet.
   struct Candidate {
@@ -123,8 +142,14 @@ class ShmTransport final : public Transport {
   Post WriteOne(const RangeWrite& write);
   [[nodiscard]] bool Watched() const;
   [[nodiscard]] bool IsFew(Range range) const;
-  [[nodiscard]] bool FenceAndLook(std::span<const WriteTarget> targets);
-  [[nodiscard]] bool WriteMuchToAll(std::span<const WriteTarget> targets, Range range);
+  [[nodiscard]] bool KeepPaths(std::span<const WriteTarget> targets, std::uint64_t formation);
+  template <std::size_t kCount>
+  [[nodiscard]] bool WriteLinesToAll(std::size_t offset, std::size_t bytes);
+  template <std::size_t kCount>
+  [[nodiscard]] bool FenceAndLook();
+  [[nodiscard]] bool WriteToAllSlowly(std::span<const WriteTarget> targets, std::uint64_t formation,
+                                      Range range);
+  [[nodiscard]] bool WriteMuchToAll(Range range);
   void StoreFew(Link& link, Range range) const;
   void StoreMany(Link& link, Range range) const;
   std::size_t CompletePosted(EventHandler& handler);
@@ -166,6 +191,7 @@ class ShmTransport final : public Transport {
   const SharedWord* bell_;
   std::uint64_t next_poll_ns_ = 0;
   std::array<Link, paxos::kMaxReplicas> links_;
+  KeptPaths kept_;
   std::vector<std::byte> staging_;   // bytes of the read under way, from its posting to its completion
   const Link* read_from_ = nullptr;  // the link of the read under way; null when nothing is staged
   Range read_range_;

@@ -118,7 +118,7 @@ Post Endpoint::Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range ra
   return PostOnPath(std::move(operation));
 }
 
-bool Endpoint::WriteToAll(std::span<const WriteTarget> targets, Range range) {
+bool Endpoint::WriteToAll(std::span<const WriteTarget> targets, std::uint64_t /*formation*/, Range range) {
   if (!world_.Chance(world_.options_.at_once_per_mille)) {
     return false;
   }

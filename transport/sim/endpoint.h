@@ -17,7 +17,8 @@ class Endpoint final : public Transport {
   void Publish(ControlWord which, std::uint64_t value) override;
   void GrantTo(ReplicaId to, Grant grant) override;
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
-  [[nodiscard]] bool WriteToAll(std::span<const WriteTarget> targets, Range range) override;
+  [[nodiscard]] bool WriteToAll(std::span<const WriteTarget> targets, std::uint64_t formation,
+                                Range range) override;
   [[nodiscard]] bool writes_at_once() const override;
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override;

@@ -23,6 +23,7 @@
 // Soft-RoCE when nobody can write by it any more, and on no other device: there nobody can know.
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -71,6 +72,9 @@ class VerbsTransport final : public Transport {
   [[nodiscard]] std::byte* log() override { return log_; }
   [[nodiscard]] std::uint64_t ReadLogWord(LogWord which) const override;
   void Publish(ControlWord which, std::uint64_t value) override;
+  [[nodiscard]] std::atomic<std::uint64_t>* PublishedWord(ControlWord which) override {
+    return &control_->words[static_cast<std::size_t>(which)].value;
+  }
   void GrantTo(ReplicaId to, Grant grant) override;
 
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;

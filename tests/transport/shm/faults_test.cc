@@ -135,14 +135,27 @@ TEST_F(FaultsTest, AWriteAtOnceIsDoneUnderTheGrantThatHoldsAndUnderNoOther) {
   };
   ASSERT_TRUE(self_->writes_at_once());
   const std::size_t completions = CountOf(Event::Kind::kCompletion);
-  EXPECT_TRUE(self_->WriteToAll(target(grant, 1), kLine));
-  EXPECT_FALSE(self_->WriteToAll(target(GrantOf(2, kPeer), 1), kLine)) << "that nobody has given";
-  EXPECT_FALSE(self_->WriteToAll(target(grant, 2), kLine)) << "by a life that is not";
+  EXPECT_TRUE(self_->WriteToAll(target(grant, 1), 1, kLine));
+  EXPECT_FALSE(self_->WriteToAll(target(GrantOf(2, kPeer), 1), 2, kLine)) << "that nobody has given";
+  EXPECT_FALSE(self_->WriteToAll(target(grant, 2), 3, kLine)) << "by a life that is not";
   backend_.Kill(ReplicaId(0));
   backend_.Start({.id = ReplicaId(0), .incarnation = Incarnation(2)});
-  EXPECT_FALSE(self_->WriteToAll(target(grant, 1), kLine)) << "the new life has poisoned the old one";
+  EXPECT_FALSE(self_->WriteToAll(target(grant, 1), 1, kLine)) << "the new life has poisoned the old one";
   PollSelfAtOnce();
   EXPECT_EQ(CountOf(Event::Kind::kCompletion), completions) << "nothing tells of them";
+}
+
+TEST_F(FaultsTest, WhatAWriteAtOnceHasFoundOutIsKeptNoLongerThanThePath) {
+  OpenWithPeer(kPeer, ReplicaId(0));
+  const Grant grant = GrantOf(1, kPeer);
+  TakeGrant(grant);
+  const std::vector target{paxos::WriteTarget{ReplicaId(0), Incarnation(1), grant}};
+  constexpr std::uint64_t kFormation = 1;
+  ASSERT_TRUE(self_->WriteToAll(target, kFormation, kLine));
+  self_->Abandon(ReplicaId(0));
+  EXPECT_FALSE(self_->WriteToAll(target, kFormation, kLine)) << "there is no path any more";
+  TakeGrant(GrantOf(2, kPeer));
+  EXPECT_FALSE(self_->WriteToAll(target, kFormation, kLine)) << "the path there is now is of another grant";
 }
 
 TEST_F(FaultsTest, AKilledAcceptorIsNoticedAtTheNextLookAndItsMemoryUntilThen) {

@@ -83,10 +83,11 @@ class Racer final : public EventHandler {
     auto* const last = reinterpret_cast<std::uint64_t*>(transport_.log() + bytes) - 1;
     const paxos::WriteTarget target = {ReplicaId(0), Incarnation(1), grant};
     at_once_ = !at_once_;
+    ++runs_;
     for (std::uint64_t next = first_; !fenced_; ++next) {
       *first = next;
       *last = next;
-      if (at_once_ && transport_.WriteToAll({&target, 1}, range)) {
+      if (at_once_ && transport_.WriteToAll({&target, 1}, runs_, range)) {
         last_done_ = next;
         transport_.Poll(*this);
         continue;
@@ -122,6 +123,7 @@ class Racer final : public EventHandler {
   ShmTransport& transport_;
   std::uint64_t first_ = 1;
   std::uint64_t last_done_ = 0;
+  std::uint64_t runs_ = 0;
   bool at_once_ = false;
   bool fenced_ = false;
 };
