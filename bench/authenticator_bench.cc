@@ -46,7 +46,7 @@ void SealAndOpen(benchmark::State& state) {
 
 void RefuseForged(benchmark::State& state) {
   Authenticator receiver = Make(kBack, kForth);
-  const std::vector<std::byte> datagram(PayloadBytes(state) + kSealBytes);
+  std::vector<std::byte> datagram(PayloadBytes(state) + kSealBytes);
   for (auto _ : state) {
     GAIOS_CHECK(receiver.Open(datagram) == OpenVerdict::kForged, "a wrong tag is refused");
   }

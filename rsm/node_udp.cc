@@ -24,10 +24,11 @@ TransportCounters CountersOf(const transport::udp::UdpTransport& transport, Coun
   CountChannel(transport.channel_counters(), all);
   const transport::udp::UdpCounters udp = transport.counters();
   static_assert(static_cast<std::size_t>(kDroppedReplayed) - static_cast<std::size_t>(kDroppedTruncated) +
-                    1 ==
+                    2 ==
                 transport::udp::kDrops);
-  std::copy(udp.dropped.begin(), udp.dropped.end(),
+  std::copy(udp.dropped.begin(), udp.dropped.end() - 1,
             all.values.begin() + static_cast<std::ptrdiff_t>(kDroppedTruncated));
+  all[kDroppedOtherSeal] = udp.dropped.back();
   all[kMessagesSent] = udp.messages_sent;
   all[kMessagesDropped] = udp.messages_dropped;
   all[kLinksUp] = udp.links_up;
@@ -125,7 +126,9 @@ struct Datagrams {
   }
   [[nodiscard]] std::string text() const {
     return absl::StrCat("datagrams of up to ", udp.payload_bytes, " bytes, ",
-                        udp.authenticate ? "authenticated" : "not authenticated");
+                        !udp.authenticate ? "not authenticated"
+                        : udp.encrypt     ? "encrypted"
+                                          : "authenticated");
   }
 };
 
@@ -225,6 +228,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config, Lin
   udp.expected = std::max(config.replicas.size(), options.replicas);
   udp.clock = options.clock;
   udp.authenticate = datagrams.udp.authenticate;
+  udp.encrypt = datagrams.udp.encrypt;
   absl::StatusOr<std::unique_ptr<transport::udp::UdpTransport>> transport =
       transport::udp::UdpTransport::Reserve(udp, std::move(port->port), *std::move(channel));
   if (!transport.ok()) {
