@@ -50,6 +50,7 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(512, 8900));
   command.add_flag("--authenticate,!--no-authenticate", options.authenticate,
                    "udp: datagrams with a MAC, as users run it");
+  command.add_flag("--encrypt", options.encrypt, "udp: datagrams that are encrypted too");
   command.add_option("--loss-percent", options.loss_percent, "loss: of the datagrams that each end sends")
       ->check(CLI::Range(0.0001, 50.0));
   command.add_option("--mode", options.mode, "closed: one command after another; open: at a fixed rate")
@@ -102,6 +103,9 @@ bool IsMeasured(const std::string& benchmark, const std::string& transport) {
   if (benchmark == "commit" || benchmark == "throughput") {
     return true;
   }
+  if (benchmark == "encryption") {
+    return transport == "udp-socket";
+  }
   if (benchmark == "loss") {
     return transport == "udp-socket" || transport == "udp-dpdk";
   }
@@ -113,7 +117,7 @@ bool IsMeasured(const std::string& benchmark, const std::string& transport) {
 
 // Commands of a block, unless told otherwise.
 std::uint64_t UsualBlock(const std::string& benchmark, bool udp) {
-  if (benchmark == "throughput" || benchmark == "loss") {
+  if (benchmark == "throughput" || benchmark == "loss" || benchmark == "encryption") {
     return udp ? kUdpBlockThroughput : kVerbsBlockThroughput;
   }
   return udp ? kUdpBlockCommits : kVerbsBlockCommits;
@@ -126,8 +130,8 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   }
   if (line.transport == "shm") {
     if (!IsMeasured(benchmark, line.transport)) {
-      return absl::InvalidArgumentError(benchmark +
-                                        " is measured with --transport udp-socket or udp-dpdk: say which");
+      return absl::InvalidArgumentError(benchmark + " is measured with --transport udp-socket" +
+                                        (benchmark == "loss" ? " or udp-dpdk: say which" : ": say so"));
     }
     if (!options.device.empty() || !line.leader_idle.empty()) {
       return absl::InvalidArgumentError("--device and --leader-idle are for the other transports");
@@ -145,6 +149,9 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
     return absl::InvalidArgumentError(
         benchmark + " is not measured with --transport " + line.transport +
         "; --help behind the name of a benchmark has those that it is measured with");
+  }
+  if (options.encrypt && !options.authenticate) {
+    return absl::InvalidArgumentError("--encrypt and --no-authenticate exclude each other: say one");
   }
   if (options.replicas < 3) {
     return absl::InvalidArgumentError("--transport " + line.transport + " needs --replicas of at least 3");
@@ -211,6 +218,8 @@ int Run(int argc, char** argv) {
   add("throughput", "commands a second, batched and pipelined", RunThroughput);
   add("failover", "from the death of a leader to the first commit of the next", RunFailover);
   add("loss", "latency and throughput over UDP while datagrams are lost", RunLoss);
+  add("encryption", "latency and throughput over UDP with datagrams encrypted, and with a MAC alone",
+      RunEncryption);
   add("network", "round trip of a command of one client over the network", RunNetwork);
   add("book", "the order book, by itself and replicated", RunBook);
   add("idle", "what an idle follower costs", RunIdle);

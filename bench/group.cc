@@ -95,7 +95,8 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
                                   .device = options.device,
                                   .port = options.port,
                                   .payload_bytes = options.payload_bytes,
-                                  .authenticate = options.authenticate},
+                                  .authenticate = options.authenticate,
+                                  .encrypt = options.encrypt},
                                  group->directory_.path());
   if (!config.ok()) {
     return config.status();

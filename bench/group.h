@@ -45,6 +45,7 @@ struct GroupOptions {
   rsm::PortKind port = rsm::PortKind::kSocket;                                   // udp
   std::size_t payload_bytes = 1400;                                              // udp
   bool authenticate = true;                                                      // udp
+  bool encrypt = false;                                                          // udp
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
   const LossRate* loss = nullptr;  // udp: at which datagrams are lost; null: none is
   MachineFactory make_machine;

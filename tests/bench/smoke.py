@@ -17,6 +17,7 @@ COMMANDS = {
     "throughput_sessions": ["throughput", "--sessions", "--capacity", "1048576", *SMALL],
     "throughput_udp": ["throughput", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
     "loss": ["loss", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
+    "encryption": ["encryption", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
     "network": ["network", "--block-commits", "200", "--blocks", "2"],
     "failover_udp": ["failover", "--transport", "udp-socket", "--trials", "1", "--capacity", "1048576"],
     "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
@@ -61,6 +62,11 @@ def check_shape(name, report):
             expect(report["throughput"][side]["per_second"] > 0, side)
         expect(report["throughput"]["leader_under_loss"]["known_to_be_lost"] > 0, "datagrams were lost")
         expect(report["throughput"]["ratio"]["min"] > 0, "ratio")
+    elif name == "encryption":
+        for what in ("commit_p50_ns", "throughput_per_second"):
+            for side in ("mac", "encrypted", "floor"):
+                expect(report[what][side]["min"] > 0, f"{what} {side}")
+            expect(report[what]["encrypted_of_mac"]["min"] > 0, what)
     elif name == "network":
         expect(report["product"]["commands"] > 0 and report["floor"]["commands"] > 0, "commands")
         expect(report["ratio"]["min"] > 0, "ratio")

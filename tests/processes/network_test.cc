@@ -119,6 +119,23 @@ TEST(NetworkClients, AKilledLeaderLosesAndDoublesNothingAndTheHistoryIsLineariza
   EXPECT_EQ((*judge)->Wait(std::chrono::minutes(1)), 0) << ReadText(group.scratch().Path("judge.log"));
 }
 
+TEST(NetworkClients, TheyEncryptWhereTheReplicasDoAndOneThatDoesNotIsRefusedByName) {
+  const Group group(Serving(rsm::TransportKind::kUdp), "[udp]\nencrypt = true\n");
+  static_cast<void>(group.AwaitLeader());
+  const std::string json_file = group.scratch().Path("load.json");
+  const Ran ran =
+      RunGaios(group.scratch(),
+               LoadArguments(Elsewhere(group), {"--clients", "2", "--seconds", "0.3", "--json", json_file}));
+  ASSERT_EQ(ran.exit_code, 0) << ran.output;
+  const auto json = nlohmann::json::parse(ReadText(json_file));
+  EXPECT_GT(json["acknowledged"], 0);
+  EXPECT_EQ(NextSum(group), json["acknowledged"].get<std::uint64_t>() + 1);
+  const std::string readable = Elsewhere(group, "readable.toml", {{"encrypt = true", "encrypt = false"}});
+  const Ran refused = RunGaios(group.scratch(), LoadArguments(readable, {"--seconds", "0.3"}));
+  EXPECT_EQ(refused.exit_code, 1) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("refused: the client does not encrypt its datagrams, and replica"));
+}
+
 TEST(NetworkClients, AGroupOfSharedMemoryServesThemToo) {
   const Group group(Serving(rsm::TransportKind::kShm));
   static_cast<void>(group.AwaitLeader());
