@@ -62,7 +62,7 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(1, 1024));
   command.add_option("--batch", options.batch, "commands proposed between two polls")
       ->check(CLI::Range(1, 32768));
-  command.add_option("--rate", options.rate_per_s, "open loop: commands a second")
+  command.add_option("--rate", options.rate_per_s, "open loop: commands a second; flood: datagrams a second")
       ->check(CLI::Range(1, 100'000'000));
   command.add_option("--seconds", options.seconds, "how long to measure")->check(CLI::Range(0.01, 86'400.0));
   command.add_option("--blocks", options.blocks, "blocks of product and of floor, interleaved")
@@ -103,7 +103,7 @@ bool IsMeasured(const std::string& benchmark, const std::string& transport) {
   if (benchmark == "commit" || benchmark == "throughput") {
     return true;
   }
-  if (benchmark == "encryption") {
+  if (benchmark == "encryption" || benchmark == "flood") {
     return transport == "udp-socket";
   }
   if (benchmark == "loss") {
@@ -117,7 +117,7 @@ bool IsMeasured(const std::string& benchmark, const std::string& transport) {
 
 // Commands of a block, unless told otherwise.
 std::uint64_t UsualBlock(const std::string& benchmark, bool udp) {
-  if (benchmark == "throughput" || benchmark == "loss" || benchmark == "encryption") {
+  if (benchmark == "throughput" || benchmark == "loss" || benchmark == "encryption" || benchmark == "flood") {
     return udp ? kUdpBlockThroughput : kVerbsBlockThroughput;
   }
   return udp ? kUdpBlockCommits : kVerbsBlockCommits;
@@ -220,6 +220,8 @@ int Run(int argc, char** argv) {
   add("loss", "latency and throughput over UDP while datagrams are lost", RunLoss);
   add("encryption", "latency and throughput over UDP with datagrams encrypted, and with a MAC alone",
       RunEncryption);
+  add("flood", "latency and throughput over UDP while another process sends false datagrams, --rate a second",
+      RunFlood);
   add("network", "round trip of a command of one client over the network", RunNetwork);
   add("book", "the order book, by itself and replicated", RunBook);
   add("idle", "what an idle follower costs", RunIdle);

@@ -101,6 +101,7 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
   if (!config.ok()) {
     return config.status();
   }
+  group->config_ = *config;
   // Followers first: a process forked later would keep the leader's sockets open.
   for (std::size_t i = 1; i < options.replicas; ++i) {
     auto child = ChildProcess::Fork(placement.follower_cpu, [&options, &config, &clock, &group, i] {

@@ -63,6 +63,8 @@ class Group {
   ~Group();
 
   [[nodiscard]] rsm::Replica& leader() { return *leader_; }
+  // As it was made for this group.
+  [[nodiscard]] const rsm::Config& config() const { return config_; }
   [[nodiscard]] const rsm::NodeTransport& leader_transport() const { return *transport_; }
   // The fewest commands that any replica has applied.
   [[nodiscard]] std::uint64_t applied_by_all() const;
@@ -96,6 +98,7 @@ class Group {
 
   SharedPage<Page> page_;
   ScratchDirectory directory_;
+  rsm::Config config_;
   std::vector<ChildProcess> followers_;
   std::unique_ptr<rsm::StateMachine> machine_;
   std::unique_ptr<rsm::NodeTransport> transport_;

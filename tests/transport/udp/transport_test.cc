@@ -150,8 +150,13 @@ class EncryptedTest : public UdpTest {
 TEST_F(EncryptedTest, NoByteOfACommandAndNoKindIsReadableOnTheWire) {
   Exchange(true);
   ASSERT_GE(tapped_.size(), 5U);
+  // What is written goes by the ballot, which begins the body.
+  const std::uint64_t ballot = MakeGrant(1, kWriter).ballot.packed();
+  Bytes body(sizeof(ballot));
+  std::memcpy(body.data(), &ballot, sizeof(ballot));
   for (const Tapped& datagram : tapped_) {
     EXPECT_FALSE(Shows(datagram, secret_));
+    EXPECT_FALSE(Shows(datagram, body));
     EXPECT_EQ(KindOf(datagram), Kind::kEncrypted);
   }
 }
