@@ -115,16 +115,19 @@ class PathsNodeTransport final : public NodeTransport {
   [[nodiscard]] PathFacts path(paxos::ReplicaId peer) const override {
     PathFacts facts;
     std::uint64_t loss = 0;
+    bool counts_loss = false;
     std::uint64_t up = 0;
     for (std::size_t i = 0; i < ways_.size(); ++i) {
       const PathFacts one = ways_[i]->transport().path(peer);
       loss += one.loss;
+      counts_loss = counts_loss || one.counts_loss;
       up |= transport_.up(peer, i) ? std::uint64_t{1} << static_cast<std::size_t>(one.kind) : 0;
       if (i == transport_.path(peer)) {
         facts = one;
       }
     }
     facts.loss = loss;
+    facts.counts_loss = counts_loss;
     facts.switches = transport_.switches(peer);
     facts.paths_up = up;
     return facts;
