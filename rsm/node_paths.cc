@@ -221,15 +221,29 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenPaths(const Config& config,
 
 absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const DpdkSupport* dpdk) {
   DeviceDescription all;
+  absl::Status missing;
   for (const LinkPath path : config.paths) {
     absl::StatusOr<DeviceDescription> one = DescribeWay(config, path, dpdk);
     if (!one.ok()) {
-      return OfPath(path, one.status());
+      const absl::Status failed = OfPath(path, one.status());
+      if (!one.status().GetPayload(kNotThere).has_value()) {
+        return failed;
+      }
+      missing.Update(failed);
+      all.warnings.push_back(
+          absl::StrCat(std::string(failed.message()),
+                       ". A replica of this host starts without that path: its links have the others alone, "
+                       "and nothing to "
+                       "go on by where those fail, until it is there and the replica is started again"));
+      continue;
     }
     absl::StrAppend(&all.text, all.text.empty() ? "" : "; when that is down, ", one->text);
     for (const std::string& warning : one->warnings) {
       all.warnings.push_back(absl::StrCat("path ", NameOf(path), ": ", warning));
     }
+  }
+  if (all.text.empty()) {
+    return missing;
   }
   return all;
 }

@@ -177,10 +177,10 @@ absl::StatusOr<DeviceDescription> DescribeSockets(const Config& config, const Da
     }
   }
   if (here.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return NotThere(absl::FailedPreconditionError(absl::StrCat(
         "this host has none of the addresses to which the config sends datagrams; see `ip addr`, and the "
         "replicas' ",
-        datagrams.path == LinkPath::kUdp2 ? "udp2_address" : "address or udp_address"));
+        datagrams.path == LinkPath::kUdp2 ? "udp2_address" : "address or udp_address")));
   }
   return DeviceDescription{
       .text = absl::StrCat("UDP over kernel sockets at ", absl::StrJoin(here, ", "), ", ", datagrams.text()),

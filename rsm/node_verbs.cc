@@ -98,7 +98,7 @@ absl::StatusOr<std::string> DescribeVerbs(const Config& config) {
   const absl::StatusOr<std::unique_ptr<transport::verbs::LibverbsDevice>> device =
       transport::verbs::LibverbsDevice::Open(config.verbs.device, config.verbs.port);
   if (!device.ok()) {
-    return device.status();
+    return absl::IsInvalidArgument(device.status()) ? device.status() : NotThere(device.status());
   }
   const transport::verbs::DeviceFacts& facts = (*device)->facts();
   const absl::StatusOr<transport::verbs::FenceStrategy> fence =

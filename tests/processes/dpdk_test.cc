@@ -253,6 +253,8 @@ TEST_F(Dpdk, ClientsByDpdkReachReplicasWithSocketsAndWithDpdk) {
   ASSERT_EQ(load->Wait(std::chrono::minutes(1)), 0) << ReadText(group.scratch().Path("load.log"));
   const auto json = nlohmann::json::parse(ReadText(json_file));
   EXPECT_EQ(json["port"], "udp-dpdk");
+  EXPECT_GE(json["port_dropped"]["nobodys"], 0);
+  EXPECT_EQ(json["port_dropped"]["no_room"], 0);
   EXPECT_EQ(json["unknown"], 0);
   EXPECT_GT(json["acknowledged"], 200);
   EXPECT_EQ(hosts.network().KernelDatagrams(kClientHost), 0U) << "the kernel has carried datagrams";
