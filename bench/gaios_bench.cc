@@ -82,7 +82,7 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command.add_flag("--sessions,!--no-sessions", line.sessions, "throughput: commands in client sessions");
   command.add_option("--idle", line.idle,
                      "what followers do while idle: spin, yield, back_off (unless given; network: "
-                     "yield)");
+                     "yield), or, over udp-socket, block");
   command.add_option(
       "--leader-idle", line.leader_idle,
       "what the measuring loop does while it waits; unless given yield over verbs, spin over UDP");
@@ -90,8 +90,9 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command.add_option("--json", options.json_path, "write the report there; - for stdout");
 }
 
-absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std::string& name) {
-  if (name == "block") {
+// `wakes`: whether what the loop waits for can wake it.
+absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std::string& name, bool wakes) {
+  if (name == "block" && !wakes) {
     return absl::InvalidArgumentError(flag +
                                       " block needs somebody who notifies; use spin, yield or back_off");
   }
@@ -102,6 +103,9 @@ absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std:
 bool IsMeasured(const std::string& benchmark, const std::string& transport) {
   if (benchmark == "commit" || benchmark == "throughput") {
     return true;
+  }
+  if (benchmark == "idle") {
+    return transport == "shm" || transport == "udp-socket";
   }
   if (benchmark == "encryption" || benchmark == "flood") {
     return transport == "udp-socket";
@@ -170,7 +174,7 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   options.transport = udp ? rsm::TransportKind::kUdp : rsm::TransportKind::kVerbs;
   // A loop that only spins keeps a device of software from its processor, where there is one processor alone.
   const std::string usual = udp ? "spin" : "yield";
-  const auto idle = ParseIdle("--leader-idle", line.leader_idle.empty() ? usual : line.leader_idle);
+  const auto idle = ParseIdle("--leader-idle", line.leader_idle.empty() ? usual : line.leader_idle, false);
   if (!idle.ok()) {
     return idle.status();
   }
@@ -181,6 +185,12 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   return CheckTransport(options);
 }
 
+// Whether datagrams at kernel sockets wake followers that wait, and the floor's peers.
+bool WakesFollowers(const std::string& benchmark, const std::string& transport) {
+  return transport == "udp-socket" && benchmark != "failover" && benchmark != "loss" &&
+         benchmark != "network";
+}
+
 // What a parser cannot see. The message says what to do.
 absl::Status Validate(CommandLine& line, const std::string& benchmark) {
   if (!base::IsPowerOfTwo(line.options.capacity_bytes)) {
@@ -188,7 +198,8 @@ absl::Status Validate(CommandLine& line, const std::string& benchmark) {
   }
   // Replicas that sleep would be all that is measured of a client's round trip.
   const std::string usual = benchmark == "network" ? "yield" : "back_off";
-  const auto idle = ParseIdle("--idle", line.idle.empty() ? usual : line.idle);
+  const auto idle =
+      ParseIdle("--idle", line.idle.empty() ? usual : line.idle, WakesFollowers(benchmark, line.transport));
   if (!idle.ok()) {
     return idle.status();
   }

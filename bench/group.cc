@@ -62,7 +62,14 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
     return transport.status();
   }
   rsm::Replica replica(OptionsFor(options, id, life), (*transport)->contract(), clock, **machine);
-  base::Idle idle(options.idle);
+  auto wakeup = base::Wakeup::Create();
+  if (!wakeup.ok()) {
+    return wakeup.status();
+  }
+  std::vector<int> descriptors;
+  (*transport)->AddDescriptors(descriptors);
+  (*wakeup)->Watch(descriptors);
+  base::Idle idle(options.idle, {}, wakeup->get());
   while (!page.stop.value.load(std::memory_order_relaxed) &&
          word.lives.load(std::memory_order_relaxed) == life) {
     if (replica.Poll()) {

@@ -124,7 +124,7 @@ struct Config {
   std::string directory;    // absolute, or relative to the working directory of the process
   std::uint64_t capacity_bytes = std::uint64_t{1} << 26;
   StateMachineKind state_machine = StateMachineKind::kOrderBook;
-  base::IdleStrategy idle = base::IdleStrategy::kBackOff;  // of `gaios replica`, which nothing wakes early
+  base::IdleStrategy idle = base::IdleStrategy::kBackOff;  // of `gaios replica`
   std::uint32_t max_batch_bytes = 32U << 10;
 
   // [timing]

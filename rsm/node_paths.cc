@@ -112,6 +112,11 @@ class PathsNodeTransport final : public NodeTransport {
     }
     return all;
   }
+  void AddDescriptors(std::vector<int>& descriptors) const override {
+    for (const auto& way : ways_) {
+      way->transport().AddDescriptors(descriptors);
+    }
+  }
   [[nodiscard]] PathFacts path(paxos::ReplicaId peer) const override {
     PathFacts facts;
     std::uint64_t loss = 0;

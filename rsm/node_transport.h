@@ -55,6 +55,9 @@ class NodeTransport {
   // Nothing where replicas share a host.
   [[nodiscard]] virtual std::optional<TransportCounters> counters() const = 0;
   [[nodiscard]] virtual PathFacts path(paxos::ReplicaId peer) const = 0;
+  // Adds what becomes readable when something has come that Poll takes in, as far as there is such a thing.
+  // It stays the transport's, and open as long as that.
+  virtual void AddDescriptors(std::vector<int>& /*descriptors*/) const {}
 };
 
 class NodeNetwork;   // node_network.h

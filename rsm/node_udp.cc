@@ -104,6 +104,12 @@ class UdpNodeTransport final : public NodeTransport {
             .progress = link.progress};
   }
 
+  void AddDescriptors(std::vector<int>& descriptors) const override {
+    if (const int descriptor = transport_->port().poll_fd(); descriptor >= 0) {
+      descriptors.push_back(descriptor);
+    }
+  }
+
  private:
   const std::optional<transport::shm::IdLock> lock_;
   PortFacts facts_;

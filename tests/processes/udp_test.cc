@@ -190,6 +190,26 @@ TEST(Udp, AReplicaThatDoesNotEncryptIsRefusedByNameAtBothEndsAndTheOthersGoOn) {
   EXPECT_EQ(client.sum(), client.submitted());
 }
 
+TEST(Udp, AGroupThatWaitsOnItsSocketsCommitsAndReplacesItsLeader) {
+  Group group(OverUdp(), "idle = \"block\"\n");
+  const std::size_t leader = group.AwaitLeader();
+  Counting client(group.config(), {});
+  client.Commit(300);
+  group.Kill(leader);
+  client.Commit(300);
+  EXPECT_NE(group.AwaitLeader(), leader);
+  group.Start(leader);
+  ASSERT_TRUE(Await([&] {
+    client.Turn();
+    return IsBack(group, leader);
+  })) << group.Json(leader)
+      << group.Output(leader);
+  client.Settle();
+  EXPECT_EQ(client.unknown(), 0U);
+  EXPECT_EQ(client.sum(), client.submitted());
+  EXPECT_TRUE(Await([&] { return group.Agree({0, 1, 2}); }));
+}
+
 TEST(Udp, AWrongKeyIsRefusedByName) {
   Group group(OverUdp(false));
   const std::string key = group.scratch().Write(
