@@ -100,7 +100,7 @@ std::string Connector::WhyNot(const HelloFrame& hello) const {
 }
 
 void Connector::OnFrame(ReplicaId id, std::span<const std::byte> bytes) {
-  Peer& peer = peers_[id.value()];
+  const Peer& peer = peers_[id.value()];
   if (!peer.up || peer.told) {
     return;  // a second hello says nothing new
   }
