@@ -14,9 +14,10 @@
 //   block     pause, yield, wait on an eventfd  about 2%               a thread switch if notified,
 //                                                                      max_block_ns if not
 //
-// Only a thread of the same process can notify. Whatever another process does, writes into shared memory that
-// run nothing here and make no system call there, is found when the wait has taken its time: a loop that has
-// no other sources, and a Wakeup that nobody notifies, sleeps for max_block_ns at a time under `block`.
+// Only a thread of the same process can notify; and what makes a descriptor readable that its Wakeup watches,
+// such as a datagram at a socket, wakes as well. Whatever another process does, writes into shared memory
+// that run nothing here and make no system call there, is found when the wait has taken its time: a loop that
+// has no other sources, and a Wakeup that nobody notifies, sleeps for max_block_ns at a time under `block`.
 // `back_off` then starts with shorter sleeps and costs the same.
 //
 // The kernel adds its timer slack (50 us unless set otherwise) to every sleep. Durations are in nanoseconds.

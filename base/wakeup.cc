@@ -1,6 +1,5 @@
 #include "gaios/base/wakeup.h"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +27,16 @@ absl::StatusOr<std::unique_ptr<Wakeup>> Wakeup::Create() {
   return std::unique_ptr<Wakeup>(new Wakeup(event_fd));
 }
 
+Wakeup::Wakeup(int event_fd)
+    : event_fd_(event_fd), polled_{{.fd = event_fd, .events = POLLIN, .revents = 0}} {}
+
+void Wakeup::Watch(std::span<const int> descriptors) {
+  polled_.resize(1);
+  for (const int descriptor : descriptors) {
+    polled_.push_back({.fd = descriptor, .events = POLLIN, .revents = 0});
+  }
+}
+
 Wakeup::~Wakeup() {
   close(event_fd_);
 }
@@ -53,9 +62,9 @@ bool Wakeup::Wait(std::uint64_t timeout_ns) {
   const timespec timeout{
       .tv_sec = static_cast<time_t>(std::min(timeout_ns / kNanosecondsPerSecond, kMaxSeconds)),
       .tv_nsec = static_cast<std::int64_t>(timeout_ns % kNanosecondsPerSecond)};
-  pollfd event{.fd = event_fd_, .events = POLLIN, .revents = 0};
   // A failed or interrupted poll is an early return, which callers expect.
-  const bool notified = ppoll(&event, 1, &timeout, nullptr) == 1;
+  const bool notified =
+      ppoll(polled_.data(), polled_.size(), &timeout, nullptr) > 0 && polled_.front().revents != 0;
   Withdraw();
   if (!notified) {
     return false;

@@ -9,12 +9,21 @@
 // a full fence between their store and their load, so at least one of them sees the other: the waiter the
 // work, or the notifier the waiter.
 //
-// Notify() is for any thread. Announce(), Withdraw() and Wait() are for one waiter thread. Owns a file
-// descriptor.
+// What comes from elsewhere can end the wait too, where it makes a descriptor readable: a datagram at a
+// socket (Watch). It stays readable until it was taken in, so what comes between the last look and the wait
+// is not lost either. A descriptor that is readable, and is not taken in by the looks, makes every wait end
+// at once.
+//
+// Notify() is for any thread. Announce(), Withdraw(), Watch() and Wait() are for one waiter thread. Owns a
+// file descriptor.
+
+#include <poll.h>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -46,15 +55,21 @@ class Wakeup {
   }
   void Withdraw() { waiting_.value.store(false, std::memory_order_relaxed); }
 
-  // Sleeps until notified, at most `timeout_ns`; withdraws before it returns. True if notified. It may return
-  // early (on a signal, or by a notification of earlier work), so the caller must look for work in any case.
+  // Wait ends, from now on, when one of these descriptors is readable, too; and no longer for those before.
+  // They stay the caller's, and open for as long as Wait is called. Allocates.
+  void Watch(std::span<const int> descriptors);
+
+  // Sleeps until notified, or something watched is readable, at most `timeout_ns`; withdraws before it
+  // returns. True if notified. It may return early (on a signal, or by a notification of earlier work), so
+  // the caller must look for work in any case.
   bool Wait(std::uint64_t timeout_ns);
 
  private:
-  explicit Wakeup(int event_fd) : event_fd_(event_fd) {}
+  explicit Wakeup(int event_fd);
   __attribute__((cold, noinline)) void NotifyWaiter();
 
   int event_fd_;
+  std::vector<pollfd> polled_;  // its own first
   CacheLinePadded<std::atomic<bool>> waiting_;
 };
 

@@ -24,6 +24,13 @@ namespace gaios::bench {
 // Latency and throughput over UDP while datagrams are lost, against the same without loss.
 [[nodiscard]] absl::Status RunLoss(const Options& options);
 
+// Latency and throughput over UDP with datagrams that are encrypted, against the same with a MAC alone.
+[[nodiscard]] absl::Status RunEncryption(const Options& options);
+
+// Latency and throughput over UDP while another process sends false datagrams to the leader, or elsewhere,
+// and without.
+[[nodiscard]] absl::Status RunFlood(const Options& options);
+
 // One client over the network: from Submit to the answer, against the same datagrams to an echo.
 [[nodiscard]] absl::Status RunNetwork(const Options& options);
 

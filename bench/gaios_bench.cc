@@ -50,6 +50,7 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(512, 8900));
   command.add_flag("--authenticate,!--no-authenticate", options.authenticate,
                    "udp: datagrams with a MAC, as users run it");
+  command.add_flag("--encrypt", options.encrypt, "udp: datagrams that are encrypted too");
   command.add_option("--loss-percent", options.loss_percent, "loss: of the datagrams that each end sends")
       ->check(CLI::Range(0.0001, 50.0));
   command.add_option("--mode", options.mode, "closed: one command after another; open: at a fixed rate")
@@ -61,7 +62,7 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(1, 1024));
   command.add_option("--batch", options.batch, "commands proposed between two polls")
       ->check(CLI::Range(1, 32768));
-  command.add_option("--rate", options.rate_per_s, "open loop: commands a second")
+  command.add_option("--rate", options.rate_per_s, "open loop: commands a second; flood: datagrams a second")
       ->check(CLI::Range(1, 100'000'000));
   command.add_option("--seconds", options.seconds, "how long to measure")->check(CLI::Range(0.01, 86'400.0));
   command.add_option("--blocks", options.blocks, "blocks of product and of floor, interleaved")
@@ -81,7 +82,7 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command.add_flag("--sessions,!--no-sessions", line.sessions, "throughput: commands in client sessions");
   command.add_option("--idle", line.idle,
                      "what followers do while idle: spin, yield, back_off (unless given; network: "
-                     "yield)");
+                     "yield), or, over udp-socket, block");
   command.add_option(
       "--leader-idle", line.leader_idle,
       "what the measuring loop does while it waits; unless given yield over verbs, spin over UDP");
@@ -89,8 +90,9 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command.add_option("--json", options.json_path, "write the report there; - for stdout");
 }
 
-absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std::string& name) {
-  if (name == "block") {
+// `wakes`: whether what the loop waits for can wake it.
+absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std::string& name, bool wakes) {
+  if (name == "block" && !wakes) {
     return absl::InvalidArgumentError(flag +
                                       " block needs somebody who notifies; use spin, yield or back_off");
   }
@@ -101,6 +103,12 @@ absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std:
 bool IsMeasured(const std::string& benchmark, const std::string& transport) {
   if (benchmark == "commit" || benchmark == "throughput") {
     return true;
+  }
+  if (benchmark == "idle") {
+    return transport == "shm" || transport == "udp-socket";
+  }
+  if (benchmark == "encryption" || benchmark == "flood") {
+    return transport == "udp-socket";
   }
   if (benchmark == "loss") {
     return transport == "udp-socket" || transport == "udp-dpdk";
@@ -113,7 +121,7 @@ bool IsMeasured(const std::string& benchmark, const std::string& transport) {
 
 // Commands of a block, unless told otherwise.
 std::uint64_t UsualBlock(const std::string& benchmark, bool udp) {
-  if (benchmark == "throughput" || benchmark == "loss") {
+  if (benchmark == "throughput" || benchmark == "loss" || benchmark == "encryption" || benchmark == "flood") {
     return udp ? kUdpBlockThroughput : kVerbsBlockThroughput;
   }
   return udp ? kUdpBlockCommits : kVerbsBlockCommits;
@@ -126,8 +134,8 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   }
   if (line.transport == "shm") {
     if (!IsMeasured(benchmark, line.transport)) {
-      return absl::InvalidArgumentError(benchmark +
-                                        " is measured with --transport udp-socket or udp-dpdk: say which");
+      return absl::InvalidArgumentError(benchmark + " is measured with --transport udp-socket" +
+                                        (benchmark == "loss" ? " or udp-dpdk: say which" : ": say so"));
     }
     if (!options.device.empty() || !line.leader_idle.empty()) {
       return absl::InvalidArgumentError("--device and --leader-idle are for the other transports");
@@ -146,6 +154,9 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
         benchmark + " is not measured with --transport " + line.transport +
         "; --help behind the name of a benchmark has those that it is measured with");
   }
+  if (options.encrypt && !options.authenticate) {
+    return absl::InvalidArgumentError("--encrypt and --no-authenticate exclude each other: say one");
+  }
   if (options.replicas < 3) {
     return absl::InvalidArgumentError("--transport " + line.transport + " needs --replicas of at least 3");
   }
@@ -163,7 +174,7 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   options.transport = udp ? rsm::TransportKind::kUdp : rsm::TransportKind::kVerbs;
   // A loop that only spins keeps a device of software from its processor, where there is one processor alone.
   const std::string usual = udp ? "spin" : "yield";
-  const auto idle = ParseIdle("--leader-idle", line.leader_idle.empty() ? usual : line.leader_idle);
+  const auto idle = ParseIdle("--leader-idle", line.leader_idle.empty() ? usual : line.leader_idle, false);
   if (!idle.ok()) {
     return idle.status();
   }
@@ -174,6 +185,12 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   return CheckTransport(options);
 }
 
+// Whether datagrams at kernel sockets wake followers that wait, and the floor's peers.
+bool WakesFollowers(const std::string& benchmark, const std::string& transport) {
+  return transport == "udp-socket" && benchmark != "failover" && benchmark != "loss" &&
+         benchmark != "network";
+}
+
 // What a parser cannot see. The message says what to do.
 absl::Status Validate(CommandLine& line, const std::string& benchmark) {
   if (!base::IsPowerOfTwo(line.options.capacity_bytes)) {
@@ -181,7 +198,8 @@ absl::Status Validate(CommandLine& line, const std::string& benchmark) {
   }
   // Replicas that sleep would be all that is measured of a client's round trip.
   const std::string usual = benchmark == "network" ? "yield" : "back_off";
-  const auto idle = ParseIdle("--idle", line.idle.empty() ? usual : line.idle);
+  const auto idle =
+      ParseIdle("--idle", line.idle.empty() ? usual : line.idle, WakesFollowers(benchmark, line.transport));
   if (!idle.ok()) {
     return idle.status();
   }
@@ -211,6 +229,10 @@ int Run(int argc, char** argv) {
   add("throughput", "commands a second, batched and pipelined", RunThroughput);
   add("failover", "from the death of a leader to the first commit of the next", RunFailover);
   add("loss", "latency and throughput over UDP while datagrams are lost", RunLoss);
+  add("encryption", "latency and throughput over UDP with datagrams encrypted, and with a MAC alone",
+      RunEncryption);
+  add("flood", "latency and throughput over UDP while another process sends false datagrams, --rate a second",
+      RunFlood);
   add("network", "round trip of a command of one client over the network", RunNetwork);
   add("book", "the order book, by itself and replicated", RunBook);
   add("idle", "what an idle follower costs", RunIdle);

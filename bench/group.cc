@@ -62,7 +62,14 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
     return transport.status();
   }
   rsm::Replica replica(OptionsFor(options, id, life), (*transport)->contract(), clock, **machine);
-  base::Idle idle(options.idle);
+  auto wakeup = base::Wakeup::Create();
+  if (!wakeup.ok()) {
+    return wakeup.status();
+  }
+  std::vector<int> descriptors;
+  (*transport)->AddDescriptors(descriptors);
+  (*wakeup)->Watch(descriptors);
+  base::Idle idle(options.idle, {}, wakeup->get());
   while (!page.stop.value.load(std::memory_order_relaxed) &&
          word.lives.load(std::memory_order_relaxed) == life) {
     if (replica.Poll()) {
@@ -95,11 +102,13 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
                                   .device = options.device,
                                   .port = options.port,
                                   .payload_bytes = options.payload_bytes,
-                                  .authenticate = options.authenticate},
+                                  .authenticate = options.authenticate,
+                                  .encrypt = options.encrypt},
                                  group->directory_.path());
   if (!config.ok()) {
     return config.status();
   }
+  group->config_ = *config;
   // Followers first: a process forked later would keep the leader's sockets open.
   for (std::size_t i = 1; i < options.replicas; ++i) {
     auto child = ChildProcess::Fork(placement.follower_cpu, [&options, &config, &clock, &group, i] {

@@ -45,6 +45,7 @@ struct GroupOptions {
   rsm::PortKind port = rsm::PortKind::kSocket;                                   // udp
   std::size_t payload_bytes = 1400;                                              // udp
   bool authenticate = true;                                                      // udp
+  bool encrypt = false;                                                          // udp
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
   const LossRate* loss = nullptr;  // udp: at which datagrams are lost; null: none is
   MachineFactory make_machine;
@@ -62,6 +63,8 @@ class Group {
   ~Group();
 
   [[nodiscard]] rsm::Replica& leader() { return *leader_; }
+  // As it was made for this group.
+  [[nodiscard]] const rsm::Config& config() const { return config_; }
   [[nodiscard]] const rsm::NodeTransport& leader_transport() const { return *transport_; }
   // The fewest commands that any replica has applied.
   [[nodiscard]] std::uint64_t applied_by_all() const;
@@ -95,6 +98,7 @@ class Group {
 
   SharedPage<Page> page_;
   ScratchDirectory directory_;
+  rsm::Config config_;
   std::vector<ChildProcess> followers_;
   std::unique_ptr<rsm::StateMachine> machine_;
   std::unique_ptr<rsm::NodeTransport> transport_;

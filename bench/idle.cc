@@ -17,12 +17,21 @@ absl::Status RunIdle(const Options& options) {
   auto group = Group::Start({.replicas = options.replicas,
                              .capacity_bytes = options.capacity_bytes,
                              .idle = options.idle,
+                             .transport = options.transport,
+                             .payload_bytes = options.payload_bytes,
                              .make_machine = [] { return std::make_unique<EmptyMachine>(); }},
                             placement, clock);
   if (!group.ok()) {
     return group.status();
   }
-  base::Idle idle(options.idle);
+  auto wakeup = base::Wakeup::Create();
+  if (!wakeup.ok()) {
+    return wakeup.status();
+  }
+  std::vector<int> descriptors;
+  (*group)->leader_transport().AddDescriptors(descriptors);
+  (*wakeup)->Watch(descriptors);
+  base::Idle idle(options.idle, {}, wakeup->get());
   const auto run_for = [&group, &clock, &idle](double seconds) {
     const std::uint64_t end_ns = clock.NowNs() + static_cast<std::uint64_t>(seconds * 1e9);
     while (clock.NowNs() < end_ns) {
@@ -51,6 +60,8 @@ absl::Status RunIdle(const Options& options) {
   }
   Json report;
   report["benchmark"] = "idle";
+  report["transport"] = TransportName(options);
+  report["idle"] = std::string(base::IdleStrategyName(options.idle));
   report["replicas"] = options.replicas;
   report["follower_core_percent"] = Spread(percents);
   report["seconds"] = options.seconds;

@@ -105,6 +105,7 @@ absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string
   config.verbs.device = options.device;
   config.udp.payload_bytes = options.payload_bytes;
   config.udp.authenticate = options.authenticate;
+  config.udp.encrypt = options.encrypt;
   config.credentials.key_file = directory + "/cluster.key";
   if (absl::Status status = WriteKey(config.credentials.key_file); !status.ok()) {
     return status;

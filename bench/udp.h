@@ -5,15 +5,26 @@
 // interfaces of the kernel.
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "gaios/base/clock.h"
 
 #include "bench/group.h"
 #include "bench/options.h"
+#include "bench/placement.h"
+#include "bench/posted_run.h"
+#include "bench/udp_floor.h"
 
 namespace gaios::bench {
 
 // As RunCommit and RunThroughput, beside the floor of udp_floor.h.
 [[nodiscard]] absl::Status RunUdpCommit(const Options& options);
 [[nodiscard]] absl::Status RunUdpThroughput(const Options& options);
+
+using UdpSides = PostedSides<UdpFloor>;
+// The product and its floor, over the port that the options name.
+[[nodiscard]] absl::StatusOr<UdpSides> StartUdp(const Options& options, const Placement& placement,
+                                                const base::TscClock& clock);
 
 // The group that benchmarks over UDP measure, with a machine that does nothing.
 [[nodiscard]] GroupOptions UdpGroupOptions(const Options& options);

@@ -15,8 +15,6 @@
 namespace gaios::bench {
 namespace {
 
-using Sides = PostedSides<UdpFloor>;
-
 PortOpener Opener(const Options& options, const base::TscClock& clock) {
   if (options.port == rsm::PortKind::kDpdk) {
     return [&options, &clock](std::size_t end) { return OpenDpdkFloorPort(options, end, clock); };
@@ -31,20 +29,6 @@ PortOpener Opener(const Options& options, const base::TscClock& clock) {
   };
 }
 
-absl::StatusOr<Sides> Start(const Options& options, const Placement& placement, const base::TscClock& clock) {
-  if (options.port == rsm::PortKind::kDpdk) {
-    if (absl::Status status = EnterDpdkNetwork(options.replicas, options.payload_bytes); !status.ok()) {
-      return status;
-    }
-  }
-  return StartPosted(UdpFloor::Fork({.peers = options.replicas - 1,
-                                     .payload_bytes = options.payload_bytes,
-                                     .idle = options.idle,
-                                     .open_port = Opener(options, clock)},
-                                    placement, clock),
-                     UdpGroupOptions(options), placement, clock);
-}
-
 absl::Status EmitReport(const Options& options, const Placement& placement, absl::StatusOr<Json> report) {
   if (!report.ok()) {
     return report.status();
@@ -54,6 +38,7 @@ absl::Status EmitReport(const Options& options, const Placement& placement, absl
   }
   (*report)["payload_bytes"] = options.payload_bytes;
   (*report)["authenticate"] = options.authenticate;
+  (*report)["encrypt"] = options.encrypt;
   (*report)["one_core"] = placement.crowded();
   return Emit(options, *report);
 }
@@ -69,14 +54,30 @@ GroupOptions UdpGroupOptions(const Options& options) {
           .port = options.port,
           .payload_bytes = options.payload_bytes,
           .authenticate = options.authenticate,
+          .encrypt = options.encrypt,
           .make_machine = [] { return std::make_unique<EmptyMachine>(); }};
+}
+
+absl::StatusOr<UdpSides> StartUdp(const Options& options, const Placement& placement,
+                                  const base::TscClock& clock) {
+  if (options.port == rsm::PortKind::kDpdk) {
+    if (absl::Status status = EnterDpdkNetwork(options.replicas, options.payload_bytes); !status.ok()) {
+      return status;
+    }
+  }
+  return StartPosted(UdpFloor::Fork({.peers = options.replicas - 1,
+                                     .payload_bytes = options.payload_bytes,
+                                     .idle = options.idle,
+                                     .open_port = Opener(options, clock)},
+                                    placement, clock),
+                     UdpGroupOptions(options), placement, clock);
 }
 
 absl::Status RunUdpCommit(const Options& options) {
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();
   const base::TscClock clock;
-  absl::StatusOr<Sides> sides = Start(options, placement, clock);
+  absl::StatusOr<UdpSides> sides = StartUdp(options, placement, clock);
   return sides.ok() ? EmitReport(options, placement, MeasurePostedCommit(options, *sides, clock, environment))
                     : sides.status();
 }
@@ -85,7 +86,7 @@ absl::Status RunUdpThroughput(const Options& options) {
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();
   const base::TscClock clock;
-  absl::StatusOr<Sides> sides = Start(options, placement, clock);
+  absl::StatusOr<UdpSides> sides = StartUdp(options, placement, clock);
   if (!sides.ok()) {
     return sides.status();
   }

@@ -92,7 +92,14 @@ absl::Status UdpFloor::RunPeer(const UdpFloorOptions& options, std::size_t peer,
   }
   const Endpoint local = (*opened)->local();
   page.endpoints[peer].store(std::uint64_t{local.address} << 16 | local.port, std::memory_order_release);
-  base::Idle idle(options.idle);
+  auto wakeup = base::Wakeup::Create();
+  if (!wakeup.ok()) {
+    return wakeup.status();
+  }
+  if ((*opened)->poll_fd() >= 0) {
+    (*wakeup)->Watch(std::array{(*opened)->poll_fd()});
+  }
+  base::Idle idle(options.idle, {}, wakeup->get());
   Counter counter;
   while (!page.stop.load(std::memory_order_relaxed)) {
     if ((*opened)->Receive(counter, kReceiveBatch) == 0) {

@@ -77,6 +77,7 @@ enum class PortKind : std::uint8_t { kSocket, kDpdk };
 struct UdpConfig {
   std::size_t payload_bytes = 1400;  // of a datagram, at most; 28 less than the MTU is the most that helps
   bool authenticate = true;          // false: for a network segment that nobody else can send to
+  bool encrypt = false;              // so that others cannot read what is sent; in [udp2] as in [udp]
   PortKind port = PortKind::kSocket;
 };
 
@@ -105,6 +106,7 @@ struct DpdkConfig {
 struct ClientsConfig {
   std::size_t max = 64;              // that one replica serves at once; each takes some MiB of its memory
   std::size_t payload_bytes = 1400;  // of a datagram, at most
+  bool encrypt = false;              // requests and replies; left out: as in [udp], if there is one
   std::uint64_t silence_timeout_ns = 10'000'000'000;  // one that says nothing for so long is forgotten
 };
 
@@ -122,7 +124,7 @@ struct Config {
   std::string directory;    // absolute, or relative to the working directory of the process
   std::uint64_t capacity_bytes = std::uint64_t{1} << 26;
   StateMachineKind state_machine = StateMachineKind::kOrderBook;
-  base::IdleStrategy idle = base::IdleStrategy::kBackOff;  // of `gaios replica`, which nothing wakes early
+  base::IdleStrategy idle = base::IdleStrategy::kBackOff;  // of `gaios replica`
   std::uint32_t max_batch_bytes = 32U << 10;
 
   // [timing]

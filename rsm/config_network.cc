@@ -19,7 +19,8 @@ namespace {
 
 constexpr auto kVerbsKeys = std::to_array<std::string_view>(
     {"device", "port", "fence", "ack_timeout", "retries", "traffic_class", "service_level"});
-constexpr auto kUdpKeys = std::to_array<std::string_view>({"payload_bytes", "authenticate", "port"});
+constexpr auto kUdpKeys =
+    std::to_array<std::string_view>({"payload_bytes", "authenticate", "encrypt", "port"});
 constexpr auto kPorts = std::to_array<std::string_view>({"socket", "dpdk"});
 constexpr auto kDpdkKeys = std::to_array<std::string_view>(
     {"device", "prefix_bits", "gateway", "mtu", "hugepages", "flow_rules", "clients_from"});
@@ -27,7 +28,8 @@ constexpr auto kHugepages = std::to_array<std::string_view>({"if_free", "require
 constexpr auto kFlowRules = std::to_array<std::string_view>({"if_supported", "require", "never"});
 // Of IPv4 and UDP, in front of what a datagram carries.
 constexpr std::size_t kHeaderBytes = 28;
-constexpr auto kClientsKeys = std::to_array<std::string_view>({"max", "payload_bytes", "silence_timeout_ms"});
+constexpr auto kClientsKeys =
+    std::to_array<std::string_view>({"max", "payload_bytes", "encrypt", "silence_timeout_ms"});
 constexpr auto kFences = std::to_array<std::string_view>({"qp_error", "mr_deregistration"});
 constexpr auto kCredentialKeys =
     std::to_array<std::string_view>({"key_file", "ca_file", "certificate_file", "private_key_file"});
@@ -108,6 +110,13 @@ void ReadVerbs(Section& top, Section& verbs, Config& config) {
 void ReadDatagrams(Section& section, UdpConfig& config) {
   section.Read("payload_bytes", {512, 8900}, 1, config.payload_bytes);
   section.ReadFlag("authenticate", config.authenticate);
+  config.encrypt = config.encrypt && config.authenticate;
+  section.ReadFlag("encrypt", config.encrypt);
+  if (config.encrypt && !config.authenticate) {
+    section.FailAt("encrypt",
+                   "is true, and authenticate is false: what is encrypted is authenticated by that. Leave "
+                   "authenticate out");
+  }
 }
 
 void ReadUdp(Section& top, Section& udp, Config& config) {
@@ -210,6 +219,7 @@ void ReadDpdk(Section& top, Section& dpdk, Config& config) {
 }
 
 void ReadClients(Section& top, Section& clients, Config& config) {
+  config.clients.encrypt = config.udp.encrypt;
   if (top.Find("clients") == nullptr) {
     return;
   }
@@ -222,6 +232,7 @@ void ReadClients(Section& top, Section& clients, Config& config) {
   clients.AllowOnly(kClientsKeys);
   clients.Read("max", {1, 4096}, 1, config.clients.max);
   clients.Read("payload_bytes", {512, 8900}, 1, config.clients.payload_bytes);
+  clients.ReadFlag("encrypt", config.clients.encrypt);
   clients.Read("silence_timeout_ms", {3'000, 600'000}, 1'000'000, config.clients.silence_timeout_ns);
 }
 

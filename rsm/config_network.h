@@ -19,12 +19,12 @@ inline constexpr const char* kWithoutUdp2 =
 void ReadTransport(Section& top, Config& config);
 void ReadVerbs(Section& top, Section& verbs, Config& config);
 void ReadUdp(Section& top, Section& udp, Config& config);
-// What [udp] and [udp2] have both.
+// What [udp] and [udp2] have both. Whether it encrypts is, left out, as `config` has it.
 void ReadDatagrams(Section& section, UdpConfig& config);
 void ReadUdp2(Section& top, Section& udp2, Config& config);
 // Once [timing] is known.
 void ReadFallback(Section& top, Section& fallback, Config& config);
-// Before the replicas are known.
+// Once [udp] is known, before the replicas are.
 void ReadClients(Section& top, Section& clients, Config& config);
 // Once [udp] is known.
 void ReadDpdk(Section& top, Section& dpdk, Config& config);
@@ -32,7 +32,8 @@ void ReadCredentials(Section& top, Section& credentials, Config& config);
 void ReadAddress(Section& section, const Config& config, ReplicaConfig& replica);
 // Once all replicas are known.
 void CheckAddresses(Section& top, const Config& config);
-// Of paths that go down together. `file` stands for it in the warning.
+// Of paths that go down together, and of those that do not encrypt beside some that do. `file` stands for it
+// in the warning.
 void WarnOfPaths(const std::string& file, Config& config);
 
 }  // namespace gaios::rsm

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kStallPerHeartbeat = 2;
-constexpr auto kUdp2Keys = std::to_array<std::string_view>({"payload_bytes", "authenticate"});
+constexpr auto kUdp2Keys = std::to_array<std::string_view>({"payload_bytes", "authenticate", "encrypt"});
 constexpr auto kFallbackKeys =
     std::to_array<std::string_view>({"stall_timeout_ms", "settle_ms", "loss_percent"});
 constexpr const char* kPathsForm =
@@ -161,6 +161,7 @@ void ReadUdp2(Section& top, Section& udp2, Config& config) {
                 "DPDK set port = \"dpdk\" in the [udp] section, and put the networks the other way round");
   }
   udp2.AllowOnly(kUdp2Keys);
+  config.udp2.encrypt = config.udp.encrypt;
   ReadDatagrams(udp2, config.udp2);
 }
 
@@ -206,9 +207,39 @@ void WarnOfOneNetwork(const std::string& file, const char* keys, paxos::ReplicaI
                                          "network"));
 }
 
+// Who encrypts by one way should know of the others by which the same bytes travel.
+void WarnOfReadable(const std::string& file, Config& config) {
+  const bool encrypts = config.udp.encrypt || config.udp2.encrypt || config.clients.encrypt;
+  if (!encrypts) {
+    return;
+  }
+  const auto warn = [&](const char* what) { config.warnings.push_back(absl::StrCat(file, ": ", what)); };
+  if (config.Has(LinkPath::kVerbs)) {
+    warn(
+        "datagrams are encrypted, and what goes by RDMA is not: Gaios cannot encrypt it. Keep the network of "
+        "the path \"verbs\" apart, or leave that path out");
+  }
+  for (const auto& [path, udp] :
+       {std::pair(LinkPath::kUdp, &config.udp), std::pair(LinkPath::kUdp2, &config.udp2)}) {
+    if (config.Has(path) && !udp->encrypt) {
+      warn(path == LinkPath::kUdp
+               ? "the path \"udp\" does not encrypt, and others do: set encrypt = true in "
+                 "the [udp] section"
+               : "the path \"udp2\" does not encrypt, and others do: set encrypt = true in "
+                 "the [udp2] section");
+    }
+  }
+  if (config.serves_network() && !config.clients.encrypt) {
+    warn(
+        "replicas encrypt their datagrams, and clients of the network do not: set encrypt = true in the "
+        "[clients] section");
+  }
+}
+
 }  // namespace
 
 void WarnOfPaths(const std::string& file, Config& config) {
+  WarnOfReadable(file, config);
   for (const ReplicaConfig& replica : config.replicas) {
     if (config.Has(LinkPath::kUdp2) && replica.udp_address == replica.udp2_address) {
       WarnOfOneNetwork(file, "udp_address and udp2_address", replica.id, replica.udp_address, config);

@@ -225,7 +225,7 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
     link.applied = peer.applied.value();
     const PathFacts path = transport.path(id);
     link.rtt_ns = path.rtt_ns;
-    link.loss = path.loss;
+    link.loss = path.counts_loss ? path.loss : LinkCounters::kUnknown;
     link.switches = path.switches;
     link.path = static_cast<std::uint64_t>(path.kind);
     link.paths_up = path.paths_up;

@@ -47,13 +47,15 @@ enum class LinkState : std::uint64_t {
 [[nodiscard]] std::string_view LinkStateName(LinkState state);
 
 struct LinkCounters {
+  static constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
+
   std::uint64_t peer = 0;
   std::uint64_t state = 0;      // a LinkState
   std::uint64_t acked = 0;      // leader: position it has accepted; else 0
   std::uint64_t applied = 0;    // position it has applied, as last read
   std::uint64_t lag_bytes = 0;  // from what it has applied to the end of our log
   std::uint64_t rtt_ns = 0;     // 0: this path does not measure it
-  std::uint64_t loss = 0;       // packets known to be lost; 0 where this path does not count them
+  std::uint64_t loss = 0;       // packets known to be lost; kUnknown where nobody can tell, as with RDMA
   std::uint64_t switches = 0;   // changes of path; 0 with one path
   std::uint64_t path = 0;       // a PathKind: what carries the writes, or carried them last
   std::uint64_t paths_up = 0;   // a bit for each PathKind that is up; 0 with one path

@@ -53,6 +53,7 @@ absl::StatusOr<std::unique_ptr<Client>> OpenNetworkClient(const Config& config, 
   }
   network.credentials = CredentialsOf(config);
   network.payload_bytes = config.clients.payload_bytes;
+  network.encrypt = config.clients.encrypt;
   network.client = options;
   network.port = std::move(port);
   return OpenNetworkClient(network, clock);
@@ -84,6 +85,7 @@ absl::StatusOr<std::unique_ptr<NetworkPort>> OpenNetworkPort(const Config& confi
   reception.cluster = config.group;
   reception.max_clients = config.clients.max;
   reception.payload_bytes = config.clients.payload_bytes;
+  reception.encrypt = config.clients.encrypt;
   reception.max_command_bytes = identity.max_command_bytes;
   reception.credentials = CredentialsOf(config);
   reception.clock = &clock;

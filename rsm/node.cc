@@ -269,6 +269,15 @@ bool Node::Poll() {
   return asked || worked || looked_after;
 }
 
+std::vector<int> Node::Descriptors() const {
+  std::vector<int> descriptors;
+  transport_->AddDescriptors(descriptors);
+  if (network_port_ != nullptr && network_port_->poll_fd() >= 0) {
+    descriptors.push_back(network_port_->poll_fd());
+  }
+  return descriptors;
+}
+
 std::vector<std::string> Node::TakeNotices() {
   std::vector<std::string> taken = std::exchange(notices_, {});
   for (std::string& notice : transport_->TakeNotices()) {

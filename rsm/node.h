@@ -55,6 +55,11 @@ class Node {
   // An operator has ended this replica (`gaios member force`): it takes part no more, and is to be closed.
   [[nodiscard]] bool ended() const { return snapshots_->ended(); }
 
+  // What a loop that waits may wait on (base/wakeup.h): each becomes readable when datagrams have come for
+  // the next Poll. Other sources have none: memory that others write, RDMA, DPDK. The node's own, for its
+  // life.
+  [[nodiscard]] std::vector<int> Descriptors() const;
+
   [[nodiscard]] Replica& replica() { return *replica_; }
   [[nodiscard]] const Replica& replica() const { return *replica_; }
   [[nodiscard]] const Snapshots& snapshots() const { return *snapshots_; }

@@ -112,19 +112,27 @@ class PathsNodeTransport final : public NodeTransport {
     }
     return all;
   }
+  void AddDescriptors(std::vector<int>& descriptors) const override {
+    for (const auto& way : ways_) {
+      way->transport().AddDescriptors(descriptors);
+    }
+  }
   [[nodiscard]] PathFacts path(paxos::ReplicaId peer) const override {
     PathFacts facts;
     std::uint64_t loss = 0;
+    bool counts_loss = false;
     std::uint64_t up = 0;
     for (std::size_t i = 0; i < ways_.size(); ++i) {
       const PathFacts one = ways_[i]->transport().path(peer);
       loss += one.loss;
+      counts_loss = counts_loss || one.counts_loss;
       up |= transport_.up(peer, i) ? std::uint64_t{1} << static_cast<std::size_t>(one.kind) : 0;
       if (i == transport_.path(peer)) {
         facts = one;
       }
     }
     facts.loss = loss;
+    facts.counts_loss = counts_loss;
     facts.switches = transport_.switches(peer);
     facts.paths_up = up;
     return facts;
@@ -218,15 +226,29 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenPaths(const Config& config,
 
 absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const DpdkSupport* dpdk) {
   DeviceDescription all;
+  absl::Status missing;
   for (const LinkPath path : config.paths) {
     absl::StatusOr<DeviceDescription> one = DescribeWay(config, path, dpdk);
     if (!one.ok()) {
-      return OfPath(path, one.status());
+      const absl::Status failed = OfPath(path, one.status());
+      if (!one.status().GetPayload(kNotThere).has_value()) {
+        return failed;
+      }
+      missing.Update(failed);
+      all.warnings.push_back(
+          absl::StrCat(std::string(failed.message()),
+                       ". A replica of this host starts without that path: its links have the others alone, "
+                       "and nothing to "
+                       "go on by where those fail, until it is there and the replica is started again"));
+      continue;
     }
     absl::StrAppend(&all.text, all.text.empty() ? "" : "; when that is down, ", one->text);
     for (const std::string& warning : one->warnings) {
       all.warnings.push_back(absl::StrCat("path ", NameOf(path), ": ", warning));
     }
+  }
+  if (all.text.empty()) {
+    return missing;
   }
   return all;
 }

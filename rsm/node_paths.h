@@ -23,7 +23,7 @@ namespace gaios::rsm {
                                                                        const NodeTransportOptions& options,
                                                                        transport::shm::IdLock lock);
 
-// As DescribeDevice: of each path.
+// As DescribeDevice: of each path. One that is not there is a warning, if another is.
 [[nodiscard]] absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const DpdkSupport* dpdk);
 
 }  // namespace gaios::rsm

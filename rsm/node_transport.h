@@ -36,6 +36,7 @@ struct PathFacts {
   std::uint64_t rtt_ns = 0;    // 0: not measured
   std::uint64_t sent = 0;      // packets of writes, since the transport was opened; 0: they are not counted
   std::uint64_t loss = 0;      // of these, known to be lost
+  bool counts_loss = true;     // false: nobody can tell
   std::uint64_t progress = 0;  // changes whenever some of what is under way has got there; 0: not known
   std::uint64_t switches = 0;  // changes of path
   std::uint64_t paths_up = 0;  // a bit for each PathKind that is up; 0 where there is one path
@@ -54,6 +55,9 @@ class NodeTransport {
   // Nothing where replicas share a host.
   [[nodiscard]] virtual std::optional<TransportCounters> counters() const = 0;
   [[nodiscard]] virtual PathFacts path(paxos::ReplicaId peer) const = 0;
+  // Adds what becomes readable when something has come that Poll takes in, as far as there is such a thing.
+  // It stays the transport's, and open as long as that.
+  virtual void AddDescriptors(std::vector<int>& /*descriptors*/) const {}
 };
 
 class NodeNetwork;   // node_network.h

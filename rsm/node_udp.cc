@@ -24,10 +24,11 @@ TransportCounters CountersOf(const transport::udp::UdpTransport& transport, Coun
   CountChannel(transport.channel_counters(), all);
   const transport::udp::UdpCounters udp = transport.counters();
   static_assert(static_cast<std::size_t>(kDroppedReplayed) - static_cast<std::size_t>(kDroppedTruncated) +
-                    1 ==
+                    2 ==
                 transport::udp::kDrops);
-  std::copy(udp.dropped.begin(), udp.dropped.end(),
+  std::copy(udp.dropped.begin(), udp.dropped.end() - 1,
             all.values.begin() + static_cast<std::ptrdiff_t>(kDroppedTruncated));
+  all[kDroppedOtherSeal] = udp.dropped.back();
   all[kMessagesSent] = udp.messages_sent;
   all[kMessagesDropped] = udp.messages_dropped;
   all[kLinksUp] = udp.links_up;
@@ -103,6 +104,12 @@ class UdpNodeTransport final : public NodeTransport {
             .progress = link.progress};
   }
 
+  void AddDescriptors(std::vector<int>& descriptors) const override {
+    if (const int descriptor = transport_->port().poll_fd(); descriptor >= 0) {
+      descriptors.push_back(descriptor);
+    }
+  }
+
  private:
   const std::optional<transport::shm::IdLock> lock_;
   PortFacts facts_;
@@ -125,7 +132,9 @@ struct Datagrams {
   }
   [[nodiscard]] std::string text() const {
     return absl::StrCat("datagrams of up to ", udp.payload_bytes, " bytes, ",
-                        udp.authenticate ? "authenticated" : "not authenticated");
+                        !udp.authenticate ? "not authenticated"
+                        : udp.encrypt     ? "encrypted"
+                                          : "authenticated");
   }
 };
 
@@ -174,10 +183,10 @@ absl::StatusOr<DeviceDescription> DescribeSockets(const Config& config, const Da
     }
   }
   if (here.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return NotThere(absl::FailedPreconditionError(absl::StrCat(
         "this host has none of the addresses to which the config sends datagrams; see `ip addr`, and the "
         "replicas' ",
-        datagrams.path == LinkPath::kUdp2 ? "udp2_address" : "address or udp_address"));
+        datagrams.path == LinkPath::kUdp2 ? "udp2_address" : "address or udp_address")));
   }
   return DeviceDescription{
       .text = absl::StrCat("UDP over kernel sockets at ", absl::StrJoin(here, ", "), ", ", datagrams.text()),
@@ -225,6 +234,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config, Lin
   udp.expected = std::max(config.replicas.size(), options.replicas);
   udp.clock = options.clock;
   udp.authenticate = datagrams.udp.authenticate;
+  udp.encrypt = datagrams.udp.encrypt;
   absl::StatusOr<std::unique_ptr<transport::udp::UdpTransport>> transport =
       transport::udp::UdpTransport::Reserve(udp, std::move(port->port), *std::move(channel));
   if (!transport.ok()) {

@@ -86,6 +86,7 @@ bool ReplicaThread::TakeCommands() {
 }
 
 void ReplicaThread::Run() {
+  wakeup_->Watch(node_->Descriptors());
   base::Idle idle(options_.idle, {}, wakeup_.get());
   while (!stop_.load(std::memory_order_acquire)) {
     const bool took = TakeCommands();

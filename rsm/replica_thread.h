@@ -37,8 +37,8 @@ inline constexpr std::size_t kMaxQueuedCommandBytes = 1024;
 
 struct ReplicaThreadOptions {
   std::optional<int> cpu;
-  // Under kBlock, Submit wakes the thread at once; what peers and clients of other processes do is found
-  // within base::IdleOptions::max_block_ns, 1 ms.
+  // Under kBlock, Submit and datagrams at kernel sockets wake the thread at once; what else peers and clients
+  // of other processes do is found within base::IdleOptions::max_block_ns, 1 ms.
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;
   std::size_t queue_commands = 4096;  // a power of two; each reserves kMaxQueuedCommandBytes
 };

@@ -148,6 +148,8 @@ std::string_view TransportCounterName(TransportCounter counter) {
       return "arp_conflicts";
     case TransportCounter::kPortLinksDown:
       return "port_links_down";
+    case TransportCounter::kDroppedOtherSeal:
+      return "dropped_other_seal";
   }
   GAIOS_CHECK(false, "no such counter");
   return "";
@@ -181,6 +183,7 @@ bool TellsOfTrouble(TransportCounter counter) {
     case TransportCounter::kChecksumsWrong:
     case TransportCounter::kArpConflicts:
     case TransportCounter::kPortLinksDown:
+    case TransportCounter::kDroppedOtherSeal:
       return true;
     default:
       return false;

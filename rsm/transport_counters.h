@@ -55,7 +55,7 @@ enum class TransportCounter : std::uint8_t {
   kDeviceEvents,
   kPortFailures,
   kFailedWork,  // of every status together
-  // transport/udp/wire.h: why datagrams that came in were dropped, in the order of Drop
+  // transport/udp/wire.h: why datagrams that came in were dropped, in the order of Drop, but for its last
   kDroppedTruncated,
   kDroppedOversized,
   kDroppedForeign,
@@ -93,9 +93,10 @@ enum class TransportCounter : std::uint8_t {
   kArpAnswered,
   kArpConflicts,
   kPortLinksDown,
+  kDroppedOtherSeal,  // the last of Drop
 };
 inline constexpr std::size_t kTransportCounters =
-    static_cast<std::size_t>(TransportCounter::kPortLinksDown) + 1;
+    static_cast<std::size_t>(TransportCounter::kDroppedOtherSeal) + 1;
 
 // "strangers_garbage"
 [[nodiscard]] std::string_view TransportCounterName(TransportCounter counter);

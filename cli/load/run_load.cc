@@ -222,18 +222,12 @@ class Load {
   }
 
   [[nodiscard]] nlohmann::json Result() const {
-    return {{"acknowledged", tally_.acknowledged},
-            {"unknown", tally_.unknown},
-            {"refused", refused_},
-            {"rate", static_cast<double>(tally_.acknowledged) / seconds_},
-            {"latency_ns", LatencyJson(tally_.latencies)},
-            {"clients", flags_.clients},
-            {"mode", flags_.mode},
-            {"network", network_},
-            {"port", port_ != nullptr ? "udp-dpdk"
-                     : network_       ? "udp-socket"
-                                      : "shm"},
-            {"seconds", seconds_}};
+    nlohmann::json result = Counted();
+    if (port_ != nullptr) {
+      // All clients have one port: of what it was sent, what could not be given to any of them.
+      result["port_dropped"] = {{"nobodys", port_->counters().nobodys}, {"no_room", port_->counters().lost}};
+    }
+    return result;
   }
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
@@ -250,6 +244,20 @@ class Load {
   [[nodiscard]] bool FinishHistory() const { return tally_.history->Finish(); }
 
  private:
+  [[nodiscard]] nlohmann::json Counted() const {
+    return {{"acknowledged", tally_.acknowledged},
+            {"unknown", tally_.unknown},
+            {"refused", refused_},
+            {"rate", static_cast<double>(tally_.acknowledged) / seconds_},
+            {"latency_ns", LatencyJson(tally_.latencies)},
+            {"clients", flags_.clients},
+            {"mode", flags_.mode},
+            {"network", network_},
+            {"port", port_ != nullptr ? "udp-dpdk"
+                     : network_       ? "udp-socket"
+                                      : "shm"},
+            {"seconds", seconds_}};
+  }
   bool SendDue(std::uint64_t begin_ns, std::uint64_t now_ns) {
     constexpr int kPerTurn = 16;
     bool any = false;

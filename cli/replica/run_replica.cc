@@ -242,8 +242,8 @@ int RunReplica(const ReplicaFlags& flags) {
   if (!work.ok()) {
     return Complain(work.status());
   }
-  // Nobody notifies it: all that this loop waits for comes from other processes. See base/idle.h for what
-  // `block` then is.
+  // Nobody notifies it: all that this loop waits for comes from other processes. Datagrams end the wait; see
+  // base/idle.h for the rest.
   std::unique_ptr<base::Wakeup> wakeup;
   if (config->idle == base::IdleStrategy::kBlock) {
     absl::StatusOr<std::unique_ptr<base::Wakeup>> created = base::Wakeup::Create();
@@ -268,6 +268,9 @@ int RunReplica(const ReplicaFlags& flags) {
       Mebibytes(work->reserved_bytes), std::string(rsm::StateMachineKindName(config->state_machine)),
       std::string(Release()));
   std::fflush(stdout);
+  if (wakeup != nullptr) {
+    wakeup->Watch((*node)->Descriptors());
+  }
   base::Idle idle(config->idle, {}, wakeup.get());
   Teller teller(**node, config->warnings);
   const int exit_code = Loop(**node, *work, idle, teller);

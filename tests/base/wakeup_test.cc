@@ -1,7 +1,9 @@
 #include "gaios/base/wakeup.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "gaios/base/mpsc_ring.h"
+#include "gaios/base/unique_fd.h"
 
 namespace gaios::base {
 namespace {
@@ -34,6 +37,30 @@ TEST(Wakeup, ATimeoutEndsTheWait) {
   EXPECT_FALSE(wakeup->Wait(1));
   wakeup->Announce();
   EXPECT_FALSE(wakeup->Wait(0));
+}
+
+TEST(Wakeup, SomethingWatchedThatIsReadableEndsTheWaitWithoutANotification) {
+  const auto wakeup = Make();
+  std::array<int, 2> ends = {};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const UniqueFd reads(ends[0]);
+  const UniqueFd writes(ends[1]);
+  wakeup->Watch(std::array{reads.get()});
+  wakeup->Announce();
+  EXPECT_FALSE(wakeup->Wait(1)) << "nothing has come";
+  ASSERT_EQ(::write(writes.get(), "a", 1), 1);
+  for (int times = 0; times < 2; ++times) {  // it was not taken in
+    wakeup->Announce();
+    EXPECT_FALSE(wakeup->Wait(kForeverNs));
+  }
+  wakeup->Announce();
+  wakeup->Notify();
+  EXPECT_TRUE(wakeup->Wait(kForeverNs)) << "both";
+  wakeup->Watch({});
+  wakeup->Announce();
+  wakeup->Notify();
+  EXPECT_TRUE(wakeup->Wait(kForeverNs));
+  EXPECT_FALSE(wakeup->Wait(1)) << "it is watched no more";
 }
 
 TEST(Wakeup, ANotificationAfterTheAnnouncementEndsTheWait) {

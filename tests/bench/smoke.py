@@ -17,6 +17,8 @@ COMMANDS = {
     "throughput_sessions": ["throughput", "--sessions", "--capacity", "1048576", *SMALL],
     "throughput_udp": ["throughput", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
     "loss": ["loss", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
+    "encryption": ["encryption", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
+    "flood": ["flood", "--transport", "udp-socket", "--rate", "20000", "--block-commits", "20000", "--blocks", "3"],
     "network": ["network", "--block-commits", "200", "--blocks", "2"],
     "failover_udp": ["failover", "--transport", "udp-socket", "--trials", "1", "--capacity", "1048576"],
     "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
@@ -61,6 +63,16 @@ def check_shape(name, report):
             expect(report["throughput"][side]["per_second"] > 0, side)
         expect(report["throughput"]["leader_under_loss"]["known_to_be_lost"] > 0, "datagrams were lost")
         expect(report["throughput"]["ratio"]["min"] > 0, "ratio")
+    elif name == "encryption":
+        for what in ("commit_p50_ns", "throughput_per_second"):
+            for side in ("mac", "encrypted", "floor"):
+                expect(report[what][side]["min"] > 0, f"{what} {side}")
+            expect(report[what]["encrypted_of_mac"]["min"] > 0, what)
+    elif name == "flood":
+        for aim in ("without", "elsewhere", "leader"):
+            expect(report[aim]["commit_p50_ns"]["min"] > 0 and report[aim]["throughput_per_second"]["min"] > 0, aim)
+        expect(report["without"]["flood_per_second"] == 0, "without")
+        expect(report["leader_dropped"] > 0, "false datagrams were dropped")
     elif name == "network":
         expect(report["product"]["commands"] > 0 and report["floor"]["commands"] > 0, "commands")
         expect(report["ratio"]["min"] > 0, "ratio")

@@ -77,6 +77,20 @@ TEST(GroupStatus, JsonHasTheAgreedFields) {
   EXPECT_EQ(replica["failovers"][7]["ballot"]["round"], 8);
 }
 
+TEST(GroupStatus, ALossThatNobodyCanTellIsNull) {
+  GroupStatus status = Leading();
+  std::optional<rsm::CounterSnapshot>& counters = status.replicas[0].counters;
+  if (!counters.has_value()) {
+    FAIL() << "there are counters";
+  }
+  EXPECT_EQ(StatusJson(status)[0]["links"][0]["loss"], 0);
+  counters->data.links[0].loss = rsm::LinkCounters::kUnknown;
+  counters->data.links[1].loss = 3;
+  const nlohmann::json links = StatusJson(status)[0]["links"];
+  EXPECT_TRUE(links[0]["loss"].is_null());
+  EXPECT_EQ(links[1]["loss"], 3);
+}
+
 TEST(GroupStatus, TableSaysWhatIsOutOfTheOrdinary) {
   GroupStatus status = Leading();
   EXPECT_THAT(StatusTable(status), HasSubstr("link to 2: stalled"));

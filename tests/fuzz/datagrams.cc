@@ -125,6 +125,10 @@ void RunTarget(std::span<const std::byte> input) {
     GAIOS_CHECK(payload.size() <= kMaxPayloadBytes &&
                     datagram.body.size() + sizeof(Header) + kTrailerBytes == payload.size(),
                 "a datagram is header, body and trailer");
+    // As if its seal had been right.
+    if (datagram.kind == Kind::kEncrypted && ParseDecrypted(datagram).has_value()) {
+      continue;
+    }
     Take(*state, datagram);
   }
   GAIOS_CHECK(std::all_of(state->memory.begin(), state->memory.begin() + kGuardBytes,

@@ -59,7 +59,7 @@ class Nowhere final : public transport::udp::Port {
 // The replica's end of a connection.
 class End {
  public:
-  void Take(std::span<const std::byte> payload) {
+  void Take(std::span<std::byte> payload) {
     NetworkDatagram datagram;
     if (rsm::ParseNetworkDatagram(payload, NetworkKind::kRequests, kGroup, datagram).has_value()) {
       return;

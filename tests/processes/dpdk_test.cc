@@ -35,11 +35,11 @@ std::string Addresses(std::size_t replica, bool socket) {
       socket ? SwitchedNetwork::KernelAddress(replica) : SwitchedNetwork::FreeAddress(replica), ":7400\"\n");
 }
 
-// The replicas in `sockets` have kernel sockets.
-JudgedSettings Settings(const std::set<std::size_t>& sockets = {}) {
+// The replicas in `sockets` have kernel sockets. `udp`: more of the section [udp].
+JudgedSettings Settings(const std::set<std::size_t>& sockets = {}, const std::string& udp = "") {
   return {
       .addresses = [sockets](std::size_t replica) { return Addresses(replica, sockets.contains(replica)); },
-      .sections = absl::StrCat(kPort, kDevice),
+      .sections = absl::StrCat(kPort, udp, kDevice),
       .config_of =
           [sockets](std::size_t replica, const std::string& text) {
             return sockets.contains(replica)
@@ -118,6 +118,18 @@ TEST_F(Dpdk, OneReplicaHasAKernelSocket) {
   hosts.Commit(500);
   hosts.Start(leader);
   ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); })) << group.Output(leader);
+  hosts.EndAndJudge();
+}
+
+TEST_F(Dpdk, AGroupOfBothPortsEncrypts) {
+  JudgedGroup hosts(Settings({0}, "encrypt = true\n"));
+  Group& group = hosts.group();
+  static_cast<void>(group.AwaitLeader());
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); })) << group.Output(0) << group.Output(1);
+  hosts.Commit(300);
+  ExpectCarriedByDpdk(hosts, 1);
+  EXPECT_EQ(group.Json(0)["links"][0]["path"], "udp-socket");
+  EXPECT_EQ(group.Json(1)["transport_counters"]["dropped_other_seal"], 0);
   hosts.EndAndJudge();
 }
 
@@ -241,6 +253,8 @@ TEST_F(Dpdk, ClientsByDpdkReachReplicasWithSocketsAndWithDpdk) {
   ASSERT_EQ(load->Wait(std::chrono::minutes(1)), 0) << ReadText(group.scratch().Path("load.log"));
   const auto json = nlohmann::json::parse(ReadText(json_file));
   EXPECT_EQ(json["port"], "udp-dpdk");
+  EXPECT_GE(json["port_dropped"]["nobodys"], 0);
+  EXPECT_EQ(json["port_dropped"]["no_room"], 0);
   EXPECT_EQ(json["unknown"], 0);
   EXPECT_GT(json["acknowledged"], 200);
   EXPECT_EQ(hosts.network().KernelDatagrams(kClientHost), 0U) << "the kernel has carried datagrams";

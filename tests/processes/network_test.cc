@@ -20,6 +20,7 @@
 
 #include "gaios/base/clock.h"
 #include "gaios/rsm/network_clients.h"
+#include "gaios/rsm/node.h"
 
 #include "tests/processes/group.h"
 #include "tests/support/paths.h"
@@ -117,6 +118,44 @@ TEST(NetworkClients, AKilledLeaderLosesAndDoublesNothingAndTheHistoryIsLineariza
       group.scratch().Path("judge.log"));
   ASSERT_TRUE(judge.ok()) << judge.status();
   EXPECT_EQ((*judge)->Wait(std::chrono::minutes(1)), 0) << ReadText(group.scratch().Path("judge.log"));
+}
+
+TEST(NetworkClients, TheyEncryptWhereTheReplicasDoAndOneThatDoesNotIsRefusedByName) {
+  const Group group(Serving(rsm::TransportKind::kUdp), "[udp]\nencrypt = true\n");
+  static_cast<void>(group.AwaitLeader());
+  const std::string json_file = group.scratch().Path("load.json");
+  const Ran ran =
+      RunGaios(group.scratch(),
+               LoadArguments(Elsewhere(group), {"--clients", "2", "--seconds", "0.3", "--json", json_file}));
+  ASSERT_EQ(ran.exit_code, 0) << ran.output;
+  const auto json = nlohmann::json::parse(ReadText(json_file));
+  EXPECT_GT(json["acknowledged"], 0);
+  EXPECT_EQ(NextSum(group), json["acknowledged"].get<std::uint64_t>() + 1);
+  const std::string readable = Elsewhere(group, "readable.toml", {{"encrypt = true", "encrypt = false"}});
+  const Ran refused = RunGaios(group.scratch(), LoadArguments(readable, {"--seconds", "0.3"}));
+  EXPECT_EQ(refused.exit_code, 1) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("refused: the client does not encrypt its datagrams, and replica"));
+}
+
+class Nothing final : public rsm::StateMachine {
+ public:
+  void Apply(const rsm::Command& /*command*/, rsm::Reply& /*reply*/) override {}
+  [[nodiscard]] std::uint64_t StateHash() const override { return 0; }
+  [[nodiscard]] absl::Status Save(rsm::SnapshotSink& /*sink*/) const override { return absl::OkStatus(); }
+  [[nodiscard]] absl::Status Restore(rsm::SnapshotSource& /*source*/) override { return absl::OkStatus(); }
+};
+
+// So that a loop that waits is woken by other replicas' datagrams, and by those of clients.
+TEST(NetworkClients, ALoopCanWaitOnTheSocketsOfReplicasAndOfClients) {
+  const Group group(Serving(rsm::TransportKind::kUdp, false));
+  Nothing machine;
+  const auto node = rsm::Node::Open(group.config(), paxos::ReplicaId(0), machine);
+  ASSERT_TRUE(node.ok()) << node.status();
+  EXPECT_EQ((*node)->Descriptors().size(), 2U);
+  const Group shared(Serving(rsm::TransportKind::kShm, false));
+  const auto of_memory = rsm::Node::Open(shared.config(), paxos::ReplicaId(0), machine);
+  ASSERT_TRUE(of_memory.ok()) << of_memory.status();
+  EXPECT_EQ((*of_memory)->Descriptors().size(), 1U) << "of clients alone";
 }
 
 TEST(NetworkClients, AGroupOfSharedMemoryServesThemToo) {

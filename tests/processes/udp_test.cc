@@ -142,6 +142,74 @@ TEST(Udp, AReplicaThatDoesNotAuthenticateIsRefusedByNameAndTheOthersGoOn) {
   EXPECT_EQ(client.sum(), client.submitted());
 }
 
+TEST(Udp, AGroupThatEncryptsCommitsReplacesItsLeaderAndLosesNothing) {
+  Group group(OverUdp(), "[udp]\nencrypt = true\n");
+  const std::size_t leader = group.AwaitLeader();
+  Counting client(group.config(), {});
+  client.Commit(1000);
+  group.Kill(leader);
+  client.Commit(1000);
+  EXPECT_NE(group.AwaitLeader(), leader);
+  group.Start(leader);
+  ASSERT_TRUE(Await([&] {
+    client.Turn();
+    return IsBack(group, leader);
+  })) << group.Json(leader)
+      << group.Output(leader);
+  client.Settle();
+  EXPECT_EQ(client.unknown(), 0U);
+  EXPECT_EQ(client.sum(), client.submitted());
+  EXPECT_TRUE(Await([&] { return group.Agree({0, 1, 2}); }));
+  const nlohmann::json counters = group.Json(group.AwaitLeader())["transport_counters"];
+  EXPECT_EQ(counters["dropped_forged"], 0);
+  EXPECT_EQ(counters["dropped_other_seal"], 0);
+  EXPECT_EQ(counters["dropped_malformed"], 0);
+}
+
+TEST(Udp, AReplicaThatDoesNotEncryptIsRefusedByNameAtBothEndsAndTheOthersGoOn) {
+  Group group(OverUdp(false), "[udp]\nencrypt = true\n");
+  const std::string other = group.scratch().Write(
+      "other.toml",
+      absl::StrReplaceAll(ReadText(group.config_path()), {{"encrypt = true", "encrypt = false"}}));
+  group.Start(0);
+  group.Start(1);
+  group.Start(2, other);
+  EXPECT_TRUE(Await([&] {
+    return group.Output(2).find("encrypts its datagrams, and this replica does not") != std::string::npos;
+  })) << group.Output(2);
+  const std::size_t leader = group.AwaitLeader();
+  EXPECT_NE(leader, 2U);
+  EXPECT_TRUE(Await([&] {
+    return group.Output(leader).find(
+               "there is no link to replica 2, which does not encrypt its datagrams, and this replica "
+               "does") != std::string::npos;
+  })) << group.Output(leader);
+  Counting client(group.config(), {});
+  client.Commit(100);
+  client.Settle();
+  EXPECT_EQ(client.sum(), client.submitted());
+}
+
+TEST(Udp, AGroupThatWaitsOnItsSocketsCommitsAndReplacesItsLeader) {
+  Group group(OverUdp(), "idle = \"block\"\n");
+  const std::size_t leader = group.AwaitLeader();
+  Counting client(group.config(), {});
+  client.Commit(300);
+  group.Kill(leader);
+  client.Commit(300);
+  EXPECT_NE(group.AwaitLeader(), leader);
+  group.Start(leader);
+  ASSERT_TRUE(Await([&] {
+    client.Turn();
+    return IsBack(group, leader);
+  })) << group.Json(leader)
+      << group.Output(leader);
+  client.Settle();
+  EXPECT_EQ(client.unknown(), 0U);
+  EXPECT_EQ(client.sum(), client.submitted());
+  EXPECT_TRUE(Await([&] { return group.Agree({0, 1, 2}); }));
+}
+
 TEST(Udp, AWrongKeyIsRefusedByName) {
   Group group(OverUdp(false));
   const std::string key = group.scratch().Write(

@@ -12,6 +12,7 @@
 namespace gaios::rsm {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -125,6 +126,16 @@ loss_percent = 0
   EXPECT_EQ(config->fallback.stall_timeout_ns, 20'000'000U);
   EXPECT_EQ(config->fallback.settle_ns, 500'000'000U);
   EXPECT_EQ(config->fallback.loss_percent, 0U);
+}
+
+TEST(ConfigPaths, TheSecondNetworkEncryptsWhereTheFirstDoes) {
+  absl::StatusOr<Config> config = ParseConfig(kTwoNetworks + "[udp]\nencrypt = true\n", "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->udp2.encrypt);
+  config = ParseConfig(kTwoNetworks + "[udp]\nencrypt = true\n[udp2]\nauthenticate = false\n", "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_FALSE(config->udp2.encrypt);
+  EXPECT_THAT(config->warnings, Contains(HasSubstr("the path \"udp2\" does not encrypt, and others do")));
 }
 
 TEST(ConfigPaths, AStallIsNoticedBeforeTheLeaderIsSuspected) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <absl/strings/str_cat.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/rsm/config_texts.h"
@@ -12,6 +13,10 @@
 
 namespace gaios::rsm {
 namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
 
 TEST(Config, DefaultsAreThoseOfTheProtocol) {
   const absl::StatusOr<Config> config = ParseConfig(kMinimal, "a.toml");
@@ -109,6 +114,27 @@ TEST(Config, EveryKeyOfUdpIsRead) {
   EXPECT_EQ(config->udp.payload_bytes, 8900U);
   EXPECT_FALSE(config->udp.authenticate);
   EXPECT_EQ(config->udp.port, PortKind::kSocket);
+}
+
+TEST(Config, WhoEncryptsDoesSoByEveryWay) {
+  const std::string clients =
+      With(With(With(kUdp, "id = 0\n", "id = 0\nclient_address = \"10.0.0.1:7500\"\n"), "id = 1\n",
+                "id = 1\nclient_address = \"10.0.0.2:7500\"\n"),
+           "id = 2\n", "id = 2\nclient_address = \"10.0.0.3:7500\"\n");
+  absl::StatusOr<Config> config = ParseConfig(clients + "[udp]\nencrypt = true\n", "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->udp.encrypt);
+  EXPECT_TRUE(config->clients.encrypt);
+  EXPECT_THAT(config->warnings, Not(Contains(HasSubstr("encrypt"))));
+  config = ParseConfig(clients + "[udp]\nencrypt = true\n[clients]\nencrypt = false\n", "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_FALSE(config->clients.encrypt);
+  EXPECT_THAT(config->warnings, Contains(HasSubstr("set encrypt = true in the [clients] section")));
+  config = ParseConfig(clients + "[clients]\nencrypt = true\n", "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_FALSE(config->udp.encrypt);
+  EXPECT_TRUE(config->clients.encrypt);
+  EXPECT_THAT(config->warnings, Contains(HasSubstr("the path \"udp\" does not encrypt, and others do")));
 }
 
 TEST(Config, KernelSocketsMayBeNamed) {

@@ -25,10 +25,11 @@ enum class Refusal : std::uint8_t {
   kTwin = 12,           // another process in the same life of the same replica
   kStale = 13,          // an earlier attempt than one that has been seen
   kMalformed = 14,      // not of this protocol, or a number out of range
-  kNoRoom = 15,   // as many are served already as may be. Of visitors, or of clients (rsm/client/network)
-  kRemoved = 16,  // of a life that was removed from the group
+  kNoRoom = 15,      // as many are served already as may be. Of visitors, or of clients (rsm/client/network)
+  kRemoved = 16,     // of a life that was removed from the group
+  kEncryption = 17,  // one end encrypts its datagrams and the other does not. Of clients
 };
-inline constexpr std::size_t kRefusals = 17;
+inline constexpr std::size_t kRefusals = 18;
 
 // As in counters and messages: "wrong-key", "wrong-cluster".
 [[nodiscard]] std::string_view RefusalName(Refusal refusal);

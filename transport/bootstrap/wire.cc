@@ -223,6 +223,8 @@ std::string_view RefusalName(Refusal refusal) {
       return "removed";
     case Refusal::kNoRoom:
       return "no-room";
+    case Refusal::kEncryption:
+      return "encryption";
     case Refusal::kMalformed:
       break;
   }

@@ -31,6 +31,9 @@ using Tag = std::array<std::uint8_t, kTagBytes>;
 const std::uint8_t* Raw(const std::byte* bytes) {
   return reinterpret_cast<const std::uint8_t*>(bytes);
 }
+std::uint8_t* Raw(std::byte* bytes) {
+  return reinterpret_cast<std::uint8_t*>(bytes);
+}
 
 // The implementation that suits this processor. Made once, never changed after, and kept to the end of the
 // process. Null when there is none.
@@ -74,8 +77,7 @@ class Direction {
 
   // `sequence`: the bytes of the number as they stand in the datagram.
   [[nodiscard]] Tag TagOf(std::span<const std::byte> authenticated, const std::byte* sequence) const {
-    Nonce nonce = nonce_;
-    std::memcpy(nonce.data() + kSaltBytes, sequence, kSequenceBytes);
+    const Nonce nonce = NonceOf(sequence);
     alignas(kAlignment) gcm_context_data context;
     Tag tag;
     IMB_AES128_GMAC_INIT(&manager_, &expanded_, &context, nonce.data(), kNonceBytes);
@@ -84,7 +86,34 @@ class Direction {
     return tag;
   }
 
+  // Encrypts `secret` in place; the tag is over what is readable too.
+  [[nodiscard]] Tag Encrypt(std::span<const std::byte> readable, std::span<std::byte> secret,
+                            const std::byte* sequence) const {
+    const Nonce nonce = NonceOf(sequence);
+    alignas(kAlignment) gcm_context_data context;
+    Tag tag;
+    IMB_AES128_GCM_ENC(&manager_, &expanded_, &context, Raw(secret.data()), Raw(secret.data()), secret.size(),
+                       nonce.data(), Raw(readable.data()), readable.size(), tag.data(), kTagBytes);
+    return tag;
+  }
+  // The reverse, with the tag that there should be.
+  [[nodiscard]] Tag Decrypt(std::span<const std::byte> readable, std::span<std::byte> secret,
+                            const std::byte* sequence) const {
+    const Nonce nonce = NonceOf(sequence);
+    alignas(kAlignment) gcm_context_data context;
+    Tag tag;
+    IMB_AES128_GCM_DEC(&manager_, &expanded_, &context, Raw(secret.data()), Raw(secret.data()), secret.size(),
+                       nonce.data(), Raw(readable.data()), readable.size(), tag.data(), kTagBytes);
+    return tag;
+  }
+
  private:
+  [[nodiscard]] Nonce NonceOf(const std::byte* sequence) const {
+    Nonce nonce = nonce_;
+    std::memcpy(nonce.data() + kSaltBytes, sequence, kSequenceBytes);
+    return nonce;
+  }
+
   const IMB_MGR& manager_;
   alignas(kAlignment) gcm_key_data expanded_ = {};
   Nonce nonce_ = {};
@@ -96,10 +125,16 @@ struct Authenticator::Impl {
   Impl(const IMB_MGR& manager, const AuthenticatorOptions& options)
       : send(manager, options.send),
         receive(manager, options.receive),
+        readable_bytes(options.readable_bytes),
         next_sequence(options.first_sequence) {}
+
+  [[nodiscard]] std::size_t least_bytes() const {
+    return kSealBytes + (readable_bytes == kAllReadable ? 0 : readable_bytes);
+  }
 
   Direction send;
   Direction receive;
+  const std::size_t readable_bytes;
   std::uint64_t next_sequence;  // 0 when they have run out
   ReplayWindow window;
   AuthenticatorCounters counters;
@@ -129,7 +164,7 @@ Authenticator& Authenticator::operator=(Authenticator&&) noexcept = default;
 Authenticator::~Authenticator() = default;
 
 bool Authenticator::Seal(std::span<std::byte> datagram) {
-  GAIOS_CHECK(datagram.size() >= kSealBytes, "a datagram has no room for its seal");
+  GAIOS_CHECK(datagram.size() >= impl_->least_bytes(), "a datagram has no room for its seal");
   if (impl_->next_sequence == 0) [[unlikely]] {
     ++impl_->counters.exhausted;
     return false;
@@ -137,20 +172,26 @@ bool Authenticator::Seal(std::span<std::byte> datagram) {
   std::byte* const sequence = datagram.data() + datagram.size() - kSealBytes;
   std::memcpy(sequence, &impl_->next_sequence, kSequenceBytes);
   ++impl_->next_sequence;  // from the last one to 0
-  const Tag tag = impl_->send.TagOf(datagram.first(datagram.size() - kSealBytes), sequence);
+  const std::span<std::byte> sealed = datagram.first(datagram.size() - kSealBytes);
+  const Tag tag = encrypts() ? impl_->send.Encrypt(sealed.first(impl_->readable_bytes),
+                                                   sealed.subspan(impl_->readable_bytes), sequence)
+                             : impl_->send.TagOf(sealed, sequence);
   std::memcpy(sequence + kSequenceBytes, tag.data(), kTagBytes);
   ++impl_->counters.sealed;
   return true;
 }
 
-OpenVerdict Authenticator::Open(std::span<const std::byte> datagram) {
+OpenVerdict Authenticator::Open(std::span<std::byte> datagram) {
   AuthenticatorCounters& counters = impl_->counters;
-  if (datagram.size() < kSealBytes) {
+  if (datagram.size() < impl_->least_bytes()) {
     ++counters.truncated;
     return OpenVerdict::kTruncated;
   }
   const std::byte* const seal = datagram.data() + datagram.size() - kSealBytes;
-  const Tag expected = impl_->receive.TagOf(datagram.first(datagram.size() - kSealBytes), seal);
+  const std::span<std::byte> sealed = datagram.first(datagram.size() - kSealBytes);
+  const Tag expected = encrypts() ? impl_->receive.Decrypt(sealed.first(impl_->readable_bytes),
+                                                           sealed.subspan(impl_->readable_bytes), seal)
+                                  : impl_->receive.TagOf(sealed, seal);
   if (!SameTag(expected, seal + kSequenceBytes)) {
     ++counters.forged;
     return OpenVerdict::kForged;
@@ -170,6 +211,10 @@ OpenVerdict Authenticator::Open(std::span<const std::byte> datagram) {
   impl_->window.Mark(sequence);
   ++counters.opened;
   return OpenVerdict::kGood;
+}
+
+bool Authenticator::encrypts() const {
+  return impl_->readable_bytes != kAllReadable;
 }
 
 const AuthenticatorCounters& Authenticator::counters() const {

@@ -2,25 +2,30 @@
 #define GAIOS_TRANSPORT_UDP_AUTHENTICATOR_H_
 
 // Shows that a datagram comes from the peer it claims to come from, is as that peer sent it, and is not a
-// repetition: AES-128-GMAC (NIST SP 800-38D) over the whole datagram, with a sequence number as nonce. It
-// hides nothing. One Authenticator is one end of one pair of peers.
+// repetition: AES-128-GMAC (NIST SP 800-38D) over the whole datagram, with a sequence number as nonce. That
+// hides nothing. Where contents are to be hidden it is AES-128-GCM: the first bytes stay readable, and are
+// authenticated; the rest is encrypted. One Authenticator is one end of one pair of peers.
 //
 // A sealed datagram of n bytes:
 //
 //   offset   bytes  content
-//   0        n-24   what is authenticated; may be empty
+//   0        n-24   what is authenticated; may be empty. With `readable_bytes` r: bytes r to n-25 are
+//                   encrypted, in place
 //   n-24     8      sequence number, little-endian: 1, 2, ... for each datagram sealed under this key
-//   n-16     16     tag: GMAC with the sender's key over bytes 0 to n-25; the nonce of 12 bytes is the
-//                   sender's salt, then the 8 bytes of the sequence number as they stand in the datagram
+//   n-16     16     tag: GMAC with the sender's key over bytes 0 to n-25, or GCM with bytes 0 to r-1 as
+//                   additional data; the nonce of 12 bytes is the sender's salt, then the 8 bytes of the
+//                   sequence number as they stand in the datagram
 //
-// The nonce must never repeat under a key: keys are of one session, both ends make new ones for the next,
-// and when the numbers run out nothing is sealed any more.
+// The nonce must never repeat under a key: keys are of one session and one direction, so that one end alone
+// seals under each; both ends make new ones for the next session; each datagram, also one that is sent
+// again, has the next number; and when the numbers run out nothing is sealed any more.
 //
 // Threads: belongs to one thread. Only Create allocates.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 
@@ -38,16 +43,21 @@ struct DirectionKey {
   std::array<std::uint8_t, 4> salt = {};
 };
 
+// Nothing is encrypted.
+inline constexpr std::size_t kAllReadable = std::numeric_limits<std::size_t>::max();
+
 struct AuthenticatorOptions {
   DirectionKey send;
   DirectionKey receive;
+  // At the beginning of each datagram; what follows up to the seal is encrypted. Every datagram has as many.
+  std::size_t readable_bytes = kAllReadable;
   // Of the first datagram that is sealed, at least 1. Larger than any used under the `send` key before.
   std::uint64_t first_sequence = 1;
 };
 
 enum class OpenVerdict : std::uint8_t {
   kGood,
-  kTruncated,  // shorter than a seal
+  kTruncated,  // shorter than what is readable and a seal
   kForged,     // the tag is wrong: another key, or a byte was changed. Reflected datagrams are this, too
   kReplayed,   // the tag is right, but this sequence number has been opened before
   kTooOld,     // the tag is right, but the number is too far behind to tell (kReplayWindow)
@@ -74,13 +84,16 @@ class Authenticator {
   Authenticator& operator=(Authenticator&&) noexcept;
   ~Authenticator();  // overwrites the keys
 
-  // Writes sequence number and tag into the last kSealBytes of `datagram`, which must be at least as long.
-  // False: the sequence numbers have run out, and the datagram must not be sent. The session wants new keys.
+  // Writes sequence number and tag into the last kSealBytes of `datagram`, and encrypts in place what is to
+  // be; it must be long enough for what is readable and the seal. False: the sequence numbers have run out,
+  // and the datagram must not be sent. The session wants new keys.
   [[nodiscard]] bool Seal(std::span<std::byte> datagram);
 
   // Whether `datagram` is to be believed. When kGood, its first size() - kSealBytes bytes are what the peer
-  // sealed, and its sequence number is never good again. Any other verdict changes nothing but its counter.
-  [[nodiscard]] OpenVerdict Open(std::span<const std::byte> datagram);
+  // sealed, decrypted in place, and its sequence number is never good again. Any other verdict changes
+  // nothing but its counter, and what was encrypted, which is then worth nothing.
+  [[nodiscard]] OpenVerdict Open(std::span<std::byte> datagram);
+  [[nodiscard]] bool encrypts() const;
 
   [[nodiscard]] const AuthenticatorCounters& counters() const;
 

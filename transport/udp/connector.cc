@@ -8,6 +8,19 @@
 #include "gaios/transport/udp/wire.h"
 
 namespace gaios::transport::udp {
+namespace {
+
+// In words that follow "replica 2"; `encryption`: whether that is what the two ends differ in.
+const char* ProtectionText(std::uint8_t protection, bool encryption) {
+  const auto which = static_cast<Protection>(protection);
+  if (encryption) {
+    return which == Protection::kEncrypted ? "encrypts its datagrams" : "does not encrypt its datagrams";
+  }
+  return which == Protection::kChecksum ? "does not authenticate its datagrams"
+                                        : "authenticates its datagrams";
+}
+
+}  // namespace
 
 std::optional<HelloFrame> ParseHelloFrame(std::span<const std::byte> bytes) {
   HelloFrame hello;
@@ -15,7 +28,8 @@ std::optional<HelloFrame> ParseHelloFrame(std::span<const std::byte> bytes) {
     return std::nullopt;
   }
   std::memcpy(&hello, bytes.data(), sizeof(hello));
-  if (hello.magic != HelloFrame{}.magic || hello.authenticate > 1 || hello.zero != 0 ||
+  if (hello.magic != HelloFrame{}.magic ||
+      hello.protection > static_cast<std::uint8_t>(Protection::kEncrypted) || hello.zero != 0 ||
       hello.payload_bytes < kMinPayloadBytes || hello.port == 0) {
     return std::nullopt;
   }
@@ -73,17 +87,20 @@ std::string Connector::WhyNot(const HelloFrame& hello) const {
   if (hello.version != kVersion) {
     return "speaks another version of the UDP transport; run the same release everywhere";
   }
-  if (hello.authenticate != options_.hello.authenticate) {
-    return absl::StrCat(hello.authenticate != 0
-                            ? "authenticates its datagrams, and this replica does not"
-                            : "does not authenticate its datagrams, and this replica does",
-                        "; write the same for `authenticate` in the [udp] section of every replica's config");
+  if (hello.protection != options_.hello.protection) {
+    // One of the two encrypts, or neither does and one authenticates.
+    const auto encrypted = static_cast<std::uint8_t>(Protection::kEncrypted);
+    const bool encryption = hello.protection == encrypted || options_.hello.protection == encrypted;
+    const bool more = hello.protection > options_.hello.protection;
+    return absl::StrCat(ProtectionText(hello.protection, encryption), ", and this replica does",
+                        more ? " not" : "", "; write the same for `", encryption ? "encrypt" : "authenticate",
+                        "` in the [udp] section of every replica's config");
   }
   return "";
 }
 
 void Connector::OnFrame(ReplicaId id, std::span<const std::byte> bytes) {
-  Peer& peer = peers_[id.value()];
+  const Peer& peer = peers_[id.value()];
   if (!peer.up || peer.told) {
     return;  // a second hello says nothing new
   }
@@ -114,16 +131,18 @@ absl::Status Connector::Connect(ReplicaId id, const HelloFrame& hello) {
                .life = peer.life,
                .incarnation = peer.incarnation,
                .hello = hello};
+  const bool encrypt = options_.hello.protection == static_cast<std::uint8_t>(Protection::kEncrypted);
   AuthenticatorOptions keys;
+  keys.readable_bytes = encrypt ? sizeof(Header) : kAllReadable;
   const auto bytes_of = [](auto& value) { return std::as_writable_bytes(std::span(&value, 1)); };
   if (!Export(id, true, "tag", bytes_of(news.tag_out)) || !Export(id, false, "tag", bytes_of(news.tag_in)) ||
-      !Export(id, true, "key", bytes_of(keys.send.key)) ||
-      !Export(id, false, "key", bytes_of(keys.receive.key)) ||
+      !Export(id, true, encrypt ? "encryption key" : "key", bytes_of(keys.send.key)) ||
+      !Export(id, false, encrypt ? "encryption key" : "key", bytes_of(keys.receive.key)) ||
       !Export(id, true, "salt", bytes_of(keys.send.salt)) ||
       !Export(id, false, "salt", bytes_of(keys.receive.salt))) {
     return absl::UnavailableError("the connection has ended meanwhile");
   }
-  if (options_.hello.authenticate != 0) {
+  if (options_.hello.protection != static_cast<std::uint8_t>(Protection::kChecksum)) {
     absl::StatusOr<Authenticator> authenticator = Authenticator::Create(keys);
     if (!authenticator.ok()) {
       return authenticator.status();

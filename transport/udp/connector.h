@@ -34,14 +34,15 @@ namespace gaios::transport::udp {
 struct HelloFrame {
   std::uint32_t magic = 0x48554947;  // "GIUH"
   std::uint8_t version = 0;          // of the datagrams
-  std::uint8_t authenticate = 0;     // 0 or 1
+  std::uint8_t protection = 0;       // a Protection
   std::uint16_t port = 0;
   std::uint32_t address = 0;
   std::uint32_t payload_bytes = 0;  // of a datagram, at most
   std::uint32_t room = 0;           // datagrams from one peer that wait without being lost
   std::uint32_t zero = 0;
 };
-static_assert(sizeof(HelloFrame) == 24 && offsetof(HelloFrame, port) == 6);
+static_assert(sizeof(HelloFrame) == 24 && offsetof(HelloFrame, protection) == 5);
+static_assert(offsetof(HelloFrame, port) == 6);
 static_assert(offsetof(HelloFrame, address) == 8 && offsetof(HelloFrame, payload_bytes) == 12);
 static_assert(offsetof(HelloFrame, room) == 16 && offsetof(HelloFrame, zero) == 20);
 // Nothing when it is no such frame, whatever its version.

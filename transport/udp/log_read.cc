@@ -8,7 +8,7 @@
 namespace gaios::transport::udp {
 
 LogRead::LogRead(std::size_t max_bytes)
-    : bytes_(max_bytes), come_(max_bytes / (kMinPayloadBytes - kOverheadBytes) + 1) {}
+    : bytes_(max_bytes), come_(max_bytes / (kMinPayloadBytes - kOverheadBytes - kKindBytes) + 1) {}
 
 void LogRead::Reserve(ReplicaId peer, const Grant& grant, Range range) {
   GAIOS_CHECK(!active_, "one read is under way at a time");

@@ -35,6 +35,8 @@ struct UdpOptions {
   // Whether each datagram carries a MAC. Without, a checksum: whoever can send to the port can then write
   // into the log.
   bool authenticate = true;
+  // Whether what is in each is encrypted, so that only who has the key can read it. Goes with authenticate.
+  bool encrypt = false;
   // How long an answer is waited for before something is sent again, at least and at most.
   std::uint64_t min_timeout_ns = 1'000'000;
   std::uint64_t max_timeout_ns = 100'000'000;

@@ -52,6 +52,8 @@ class Port {
   [[nodiscard]] virtual std::size_t max_payload() const = 0;
   // Datagrams of any length that can wait to be received without one being lost; what peers are told.
   [[nodiscard]] virtual std::size_t receive_room() const { return 256; }
+  // Readable when Receive has something to give; -1: nobody can wait for that, only look. The port's own.
+  [[nodiscard]] virtual int poll_fd() const { return -1; }
   // Whether the link below is there, as far as the port can tell without asking. False: what is sent is lost.
   [[nodiscard]] virtual bool up() const = 0;
 

@@ -21,8 +21,16 @@ void UdpTransport::OnDatagram(Endpoint from, std::span<std::byte> payload) {
       [[unlikely]] {
     return drop(Drop::kStale);
   }
+  if ((datagram.kind == Kind::kEncrypted) != link.seal.encrypts()) [[unlikely]] {
+    return drop(Drop::kOtherSeal);
+  }
   if (const std::optional<Drop> why = link.seal.Open(payload)) [[unlikely]] {
     return drop(*why);
+  }
+  if (datagram.kind == Kind::kEncrypted) {
+    if (const std::optional<Drop> why = ParseDecrypted(datagram)) [[unlikely]] {
+      return drop(*why);
+    }
   }
   link.heard_ns = now_ns_;
   Take(link, datagram, payload.size());
@@ -84,6 +92,7 @@ void UdpTransport::Take(Link& link, const Datagram& datagram, std::size_t payloa
       return;
     case Kind::kPing:
     case Kind::kPong:
+    case Kind::kEncrypted:
       return;
   }
 }

@@ -31,7 +31,7 @@ bool Seal::Close(std::span<std::byte> datagram) {
   return true;
 }
 
-std::optional<Drop> Seal::Open(std::span<const std::byte> datagram) {
+std::optional<Drop> Seal::Open(std::span<std::byte> datagram) {
   if (!authenticator_.has_value()) {
     const XXH128_canonical_t made = SumOf(datagram.first(datagram.size() - kSumBytes));
     if (std::memcmp(&made, datagram.data() + datagram.size() - kSumBytes, kSumBytes) != 0) {

@@ -1,8 +1,9 @@
 #ifndef GAIOS_TRANSPORT_UDP_SEAL_H_
 #define GAIOS_TRANSPORT_UDP_SEAL_H_
 
-// The trailer of the datagrams of one connection: by an Authenticator, or, where datagrams are not
-// authenticated, a number and a checksum that shows bytes altered by chance and nothing else. One thread.
+// The trailer of the datagrams of one connection: by an Authenticator, which may encrypt them too, or, where
+// datagrams are not authenticated, a number and a checksum that shows bytes altered by chance and nothing
+// else. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,16 +16,26 @@
 
 namespace gaios::transport::udp {
 
+// What the datagrams of a connection are protected by. The numbers travel in hellos.
+enum class Protection : std::uint8_t {
+  kChecksum = 0,   // nothing but chance is kept off
+  kMac = 1,        // whoever has not the key can read, and no more
+  kEncrypted = 2,  // nor read
+};
+
 class Seal {
  public:
   // Checksums.
   Seal() = default;
   explicit Seal(Authenticator authenticator) : authenticator_(std::move(authenticator)) {}
 
-  // Writes the trailer: the last kTrailerBytes of `datagram`. False when nothing may be sent any more.
+  [[nodiscard]] bool encrypts() const { return authenticator_.has_value() && authenticator_->encrypts(); }
+
+  // Writes the trailer: the last kTrailerBytes of `datagram`; and encrypts it, if it encrypts. False when
+  // nothing may be sent any more.
   [[nodiscard]] bool Close(std::span<std::byte> datagram);
-  // Why `datagram` is not to be believed, if it is not.
-  [[nodiscard]] std::optional<Drop> Open(std::span<const std::byte> datagram);
+  // Why `datagram` is not to be believed, if it is not. If it is, what was encrypted is readable.
+  [[nodiscard]] std::optional<Drop> Open(std::span<std::byte> datagram);
 
  private:
   std::optional<Authenticator> authenticator_;

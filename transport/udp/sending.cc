@@ -20,7 +20,12 @@ std::span<std::byte> UdpTransport::ClaimDatagram() {
 
 // Completes the datagram whose body stands in `buffer`, and queues it.
 void UdpTransport::SendClaimed(Link& link, Kind kind, std::span<std::byte> buffer, std::size_t body_bytes) {
-  const Header header = {.kind = static_cast<std::uint8_t>(kind),
+  const bool encrypts = link.seal.encrypts();
+  if (encrypts) {
+    buffer[sizeof(Header) + body_bytes] = static_cast<std::byte>(kind);
+    body_bytes += kKindBytes;
+  }
+  const Header header = {.kind = static_cast<std::uint8_t>(encrypts ? Kind::kEncrypted : kind),
                          .from = options_.self.value(),
                          .to = link.peer.value(),
                          .group = addressee_.group,
@@ -80,7 +85,8 @@ void UdpTransport::SendPing(Link& link, Kind kind, std::uint64_t stamp_ns, std::
     return;
   }
   const PingBody body = {.stamp_ns = stamp_ns};
-  const std::size_t body_bytes = payload_bytes - sizeof(Header) - kTrailerBytes;
+  const std::size_t body_bytes =
+      payload_bytes - sizeof(Header) - kTrailerBytes - (link.seal.encrypts() ? kKindBytes : 0);
   std::memcpy(buffer.data() + sizeof(Header), &body, sizeof(body));
   std::fill_n(buffer.data() + sizeof(Header) + sizeof(body), body_bytes - sizeof(body), std::byte{0});
   SendClaimed(link, kind, buffer, body_bytes);

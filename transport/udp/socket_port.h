@@ -47,6 +47,7 @@ class SocketPort final : public Port {
   [[nodiscard]] Endpoint local() const override { return local_; }
   [[nodiscard]] std::size_t max_payload() const override { return max_payload_; }
   [[nodiscard]] std::size_t receive_room() const override { return receive_room_; }
+  [[nodiscard]] int poll_fd() const override { return socket_.get(); }
   [[nodiscard]] bool up() const override { return true; }
   [[nodiscard]] std::span<std::byte> Claim() override;
   void Send(std::size_t bytes, Endpoint to) override;

@@ -36,6 +36,11 @@ absl::Status CheckOptions(const UdpOptions& options, const Port& port) {
   if (options.clock == nullptr) {
     return absl::InvalidArgumentError("no clock is given");
   }
+  if (options.encrypt && !options.authenticate) {
+    return absl::InvalidArgumentError(
+        "datagrams that are encrypted are authenticated by that: `encrypt` does not go without "
+        "`authenticate`");
+  }
   if (port.max_payload() < kMinPayloadBytes || port.max_payload() > kMaxPayloadBytes) {
     return absl::InvalidArgumentError(absl::StrCat("datagrams of ", port.max_payload(),
                                                    " bytes are not from ", kMinPayloadBytes, " to ",
@@ -48,6 +53,13 @@ absl::Status CheckOptions(const UdpOptions& options, const Port& port) {
         "the silence after which a peer has no link");
   }
   return absl::OkStatus();
+}
+
+Protection ProtectionOf(const UdpOptions& options) {
+  if (!options.authenticate) {
+    return Protection::kChecksum;
+  }
+  return options.encrypt ? Protection::kEncrypted : Protection::kMac;
 }
 
 }  // namespace
@@ -65,7 +77,7 @@ absl::StatusOr<std::unique_ptr<UdpTransport>> UdpTransport::Reserve(
   const std::size_t expected = options.expected == 0 ? options.replicas : options.expected;
   const HelloFrame hello = {
       .version = kVersion,
-      .authenticate = static_cast<std::uint8_t>(options.authenticate ? 1 : 0),
+      .protection = static_cast<std::uint8_t>(ProtectionOf(options)),
       .port = port->local().port,
       .address = port->local().address,
       .payload_bytes = static_cast<std::uint32_t>(port->max_payload()),

@@ -119,7 +119,7 @@ class UdpTransport final : public Transport, private DatagramReceiver {
   void SendLog(Link& link, const LogBody& asked);
   void SendOwed(Link& link);
   [[nodiscard]] static std::size_t PieceBytes(const Link& link) {
-    return link.payload_bytes - kOverheadBytes;
+    return link.payload_bytes - kOverheadBytes - (link.seal.encrypts() ? kKindBytes : 0);
   }
 
   // receiving.cc

@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::array<std::string_view, kDrops> kDropNames = {
     "truncated", "oversized", "foreign", "other_version", "reflected", "misdirected",
-    "malformed", "stranger",  "stale",   "forged",        "replayed"};
+    "malformed", "stranger",  "stale",   "forged",        "replayed",  "other_seal"};
 
 // Bytes of the fixed part of a body; 0 when there is no such kind.
 constexpr std::array<std::size_t, kKinds> kBodyBytes = {0,
@@ -20,7 +20,8 @@ constexpr std::array<std::size_t, kKinds> kBodyBytes = {0,
                                                         sizeof(ControlBody),
                                                         sizeof(LogBody),
                                                         sizeof(LogBody),
-                                                        sizeof(MessageBody)};
+                                                        sizeof(MessageBody),
+                                                        kKindBytes};
 
 std::optional<Drop> ExpectBytes(std::size_t found, std::size_t expected) {
   if (found == expected) {
@@ -87,6 +88,8 @@ std::optional<Drop> CheckBody(const Datagram& datagram) {
       }
       return ExpectBytes(tail, body.bytes);
     }
+    case Kind::kEncrypted:
+      return std::nullopt;  // as far as can be seen
   }
   return Drop::kMalformed;
 }
@@ -128,6 +131,19 @@ std::optional<Drop> ParseDatagram(std::span<const std::byte> payload, const Addr
   datagram.kind = static_cast<Kind>(header.kind);
   datagram.body = payload.subspan(sizeof(Header), payload.size() - sizeof(Header) - kTrailerBytes);
   if (datagram.body.size() < kBodyBytes[header.kind]) {
+    return Drop::kTruncated;
+  }
+  return CheckBody(datagram);
+}
+
+std::optional<Drop> ParseDecrypted(Datagram& datagram) {
+  const auto kind = std::to_integer<std::uint8_t>(datagram.body.back());
+  if (kind == 0 || kind >= static_cast<std::uint8_t>(Kind::kEncrypted)) {
+    return Drop::kMalformed;
+  }
+  datagram.kind = static_cast<Kind>(kind);
+  datagram.body = datagram.body.first(datagram.body.size() - kKindBytes);
+  if (datagram.body.size() < kBodyBytes[kind]) {
     return Drop::kTruncated;
   }
   return CheckBody(datagram);

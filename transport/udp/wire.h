@@ -41,8 +41,9 @@ enum class Kind : std::uint8_t {
   kAskLog = 10,     // answered by some kLog
   kLog = 11,        // bytes of the sender's log
   kMessage = 12,
+  kEncrypted = 13,  // any of the others: which, is encrypted too, as the last byte before the trailer
 };
-inline constexpr std::size_t kKinds = 13;  // and 0, which is none
+inline constexpr std::size_t kKinds = 14;  // and 0, which is none
 
 struct Header {
   // These two stay where they are in every version.
@@ -66,6 +67,11 @@ static_assert(offsetof(Header, tag) == 24);
 // (what is sent again has a new one), and what proves it: the seal of authenticator.h, or, without
 // authentication, a checksum.
 inline constexpr std::size_t kTrailerBytes = kSealBytes;
+
+// Of a datagram that is encrypted: its kind, behind its body, where it is not readable. The header is
+// readable, and authenticated.
+inline constexpr std::size_t kKindBytes = sizeof(Kind);
+static_assert(kKindBytes == 1);
 
 // kPing and kPong. Zeros follow up to the length that is being tried.
 struct PingBody {
@@ -152,10 +158,11 @@ inline constexpr std::size_t kMaxPayloadBytes = 8900;
 inline constexpr std::size_t kDefaultPayloadBytes = 1400;
 inline constexpr std::size_t kMinPayloadBytes = 512;
 inline constexpr std::size_t kOverheadBytes = sizeof(Header) + sizeof(WriteBody) + kTrailerBytes;
-static_assert(kMinPayloadBytes > kOverheadBytes + paxos::kEntryAlignment);
-static_assert(kMinPayloadBytes >= sizeof(Header) + sizeof(AckBody) + kMaxBitmapWords * 8 + kTrailerBytes);
+static_assert(kMinPayloadBytes > kOverheadBytes + kKindBytes + paxos::kEntryAlignment);
 static_assert(kMinPayloadBytes >=
-              sizeof(Header) + sizeof(MessageBody) + paxos::kMaxMessageBytes + kTrailerBytes);
+              sizeof(Header) + sizeof(AckBody) + kMaxBitmapWords * 8 + kKindBytes + kTrailerBytes);
+static_assert(kMinPayloadBytes >=
+              sizeof(Header) + sizeof(MessageBody) + paxos::kMaxMessageBytes + kKindBytes + kTrailerBytes);
 static_assert(std::has_unique_object_representations_v<Header> &&
               std::has_unique_object_representations_v<WriteBody> &&
               std::has_unique_object_representations_v<AckBody> &&
@@ -174,8 +181,9 @@ enum class Drop : std::uint8_t {
   kStale,         // of another life of either end, or of another connection of theirs
   kForged,        // the trailer does not fit: altered, or not by who it says
   kReplayed,      // its number was seen, or is too old to tell
+  kOtherSeal,     // encrypted where its connection is not, or readable where its connection is encrypted
 };
-inline constexpr std::size_t kDrops = 11;
+inline constexpr std::size_t kDrops = 12;
 [[nodiscard]] std::string_view DropName(Drop drop);  // "truncated"
 
 // Who reads.
@@ -192,9 +200,12 @@ struct Datagram {
 };
 
 // Whether `payload` is a datagram of this version for this replica, in form. Fills `datagram`, whose body
-// points into it. Nothing is said of incarnations, tag, number and trailer.
+// points into it. Nothing is said of incarnations, tag, number and trailer; and of kEncrypted nothing of the
+// body, which nobody can read yet.
 [[nodiscard]] std::optional<Drop> ParseDatagram(std::span<const std::byte> payload,
                                                 const Addressee& addressee, Datagram& datagram);
+// What ParseDatagram could not say of one that is kEncrypted, once its seal was opened. Sets its kind.
+[[nodiscard]] std::optional<Drop> ParseDecrypted(Datagram& datagram);
 
 // The fixed part of the body of a datagram that was parsed, of any alignment.
 template <typename Body>

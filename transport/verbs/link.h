@@ -119,6 +119,7 @@ struct ControlReads {
     Look look = Look::kPosted;
     bool done = false;   // its copy has come and is whole
     bool again = false;  // an earlier copy was torn
+    std::uint64_t posted_ns = 0;
   };
   std::array<Slot, kControlSlots> slots;
   std::uint32_t head = 0;  // slot of the oldest
@@ -154,6 +155,7 @@ struct Link {
   std::uint64_t control_address = 0;
   std::uint32_t control_key = 0;
   ControlReads reads;
+  std::uint64_t rtt_ns = 0;      // of these, smoothed; 0: none has come back in this life of the link
   bool ask = false;              // the peer is to be asked what it promises
   std::uint16_t asked_life = 0;  // the path that it was asked for last
   bool broken = false;           // the control queue pair has failed; the link is to be closed

@@ -1,5 +1,6 @@
 // Links: how they come and go, what they carry beside writes, and what peers say of their grants.
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -9,6 +10,12 @@
 #include "gaios/transport/verbs/verbs_transport.h"
 
 namespace gaios::transport::verbs {
+namespace {
+
+// The share of a new sample in the smoothed round trip is one of so many.
+constexpr std::uint64_t kRttSmoothing = 8;
+
+}  // namespace
 
 std::size_t VerbsTransport::TakeNews(EventHandler& handler) {
   std::size_t events = 0;
@@ -138,6 +145,7 @@ void VerbsTransport::Connected(News news) {
   link.control_key = news.hello.control_key;
   link.log_address = news.hello.log_address;
   link.reads = {};
+  link.rtt_ns = 0;
   link.ask = false;
   link.broken = link.refused = false;
   link.sent = link.taken_there = link.taken = link.taken_told = 0;
@@ -251,10 +259,10 @@ bool VerbsTransport::StartControl(Link& link, Look look) {
     return false;
   }
   const std::uint32_t slot = (reads.head + reads.size) % kControlSlots;
+  reads.slots[slot] = {.look = look};
   if (!PostControl(link, slot)) {
     return false;
   }
-  reads.slots[slot] = {.look = look};
   ++reads.size;
   reads.reported += look == Look::kPosted ? 1 : 0;
   return true;
@@ -281,10 +289,21 @@ bool VerbsTransport::PostControl(Link& link, std::uint32_t slot) {
     attention_ |= link.bit;
     return false;
   }
+  link.reads.slots[slot].posted_ns = options_.clock->NowNs();
   return true;
 }
 
+// A look has come back, torn or whole: how long that took, as the loop sees it.
+void VerbsTransport::SampleRtt(Link& link, std::uint32_t slot) {
+  const std::uint64_t now_ns = options_.clock->NowNs();
+  const std::uint64_t posted_ns = link.reads.slots[slot].posted_ns;
+  const std::uint64_t sample_ns = std::max<std::uint64_t>(now_ns > posted_ns ? now_ns - posted_ns : 0, 1);
+  link.rtt_ns =
+      link.rtt_ns == 0 ? sample_ns : link.rtt_ns - link.rtt_ns / kRttSmoothing + sample_ns / kRttSmoothing;
+}
+
 std::size_t VerbsTransport::OnControlWork(Link& link, std::uint32_t slot, EventHandler& handler) {
+  SampleRtt(link, slot);
   ControlReads& reads = link.reads;
   const auto copy = [&](std::uint32_t at) {
     return std::span<const std::byte>(local_.control_slot(link.peer.value(), at), sizeof(ControlRegion));

@@ -99,6 +99,9 @@ class VerbsTransport final : public Transport {
   [[nodiscard]] const DeviceFacts& facts() const { return device_->facts(); }
   [[nodiscard]] FenceStrategy fence() const { return fence_; }
   [[nodiscard]] const VerbsCounters& counters() const { return counters_; }
+  // Of the looks at the peer's control region, which are RDMA reads: smoothed, from the posting to the Poll
+  // that finds it done. 0: not measured since the link was made.
+  [[nodiscard]] std::uint64_t rtt_ns(ReplicaId peer) const { return links_[peer.value()].rtt_ns; }
   [[nodiscard]] bootstrap::ChannelCounters channel_counters() const { return connector_->channel_counters(); }
   // Sentences for the user, since the last call.
   [[nodiscard]] std::vector<std::string> TakeNotices() { return connector_->TakeNotices(); }
@@ -193,6 +196,7 @@ class VerbsTransport final : public Transport {
   void Connected(News news);
   bool PostControl(Link& link, std::uint32_t slot);
   bool StartControl(Link& link, Look look);
+  void SampleRtt(Link& link, std::uint32_t slot);
   std::size_t OnControlWork(Link& link, std::uint32_t slot, EventHandler& handler);
   void OnAsked(Link& link, const ControlView& view);
   void Greet(Link& link);

@@ -57,6 +57,7 @@ absl::StatusOr<std::unique_ptr<Client>> OpenNetworkClient(const NetworkClientOpt
   TlsMeetingOptions meeting;
   meeting.cluster = options.cluster;
   meeting.payload_bytes = options.payload_bytes;
+  meeting.encrypt = options.encrypt;
   if (options.port != nullptr) {
     meeting.shared_port = options.port;
     meeting.payload_bytes = std::min(options.payload_bytes, options.port->port().max_payload());

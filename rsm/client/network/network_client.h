@@ -30,6 +30,7 @@ struct NetworkClientOptions {
   std::vector<NetworkAddress> addresses;  // client_address of every replica, by id
   transport::bootstrap::Credentials credentials;
   std::size_t payload_bytes = 1400;  // of a datagram, at most
+  bool encrypt = false;              // datagrams; the replicas must do the same
   // What carries the datagrams, for clients of one thread; null: UDP sockets of the kernel.
   std::shared_ptr<SharedPort> port;
   // `replicas` and `directory` are not looked at. `group` is 0 for that of the first replica that takes it,

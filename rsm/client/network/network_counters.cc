@@ -1,7 +1,4 @@
 #include "gaios/rsm/client/network/network_counters.h"
-
-#include "gaios/transport/udp/wire.h"
-
 namespace gaios::rsm {
 namespace {
 
@@ -35,10 +32,17 @@ constexpr std::array<std::string_view, kNetworkCounters> kNames = {"dropped_trun
                                                                    "refused_replica",
                                                                    "refused_no_room",
                                                                    "refused_malformed",
-                                                                   "strangers"};
-static_assert(static_cast<std::size_t>(NetworkCounter::kDroppedReplayed) + 1 == transport::udp::kDrops);
+                                                                   "strangers",
+                                                                   "dropped_other_seal",
+                                                                   "refused_encryption"};
+static_assert(static_cast<std::size_t>(NetworkCounter::kDroppedReplayed) + 2 == transport::udp::kDrops);
 
 }  // namespace
+
+NetworkCounter CounterOf(transport::udp::Drop drop) {
+  return drop == transport::udp::Drop::kOtherSeal ? NetworkCounter::kDroppedOtherSeal
+                                                  : static_cast<NetworkCounter>(drop);
+}
 
 std::string_view NetworkCounterName(NetworkCounter counter) {
   return kNames.at(static_cast<std::size_t>(counter));

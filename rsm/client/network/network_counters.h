@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <string_view>
 
+#include "gaios/transport/udp/wire.h"
+
 namespace gaios::rsm {
 
 enum class NetworkCounter : std::uint8_t {
-  // Why datagrams that came in were dropped, in the order of transport::udp::Drop.
+  // Why datagrams that came in were dropped, in the order of transport::udp::Drop, but for its last.
   kDroppedTruncated,
   kDroppedOversized,
   kDroppedForeign,
@@ -46,9 +48,13 @@ enum class NetworkCounter : std::uint8_t {
   kRefusedNoRoom,     // there were [clients] max already
   kRefusedMalformed,  // what came was no greeting
   kStrangers,         // came by TCP and left, or were closed, before they had said anything of use
+  kDroppedOtherSeal,  // the last of Drop: encrypted where the client is not, or the reverse
+  kRefusedEncryption,
 };
-inline constexpr std::size_t kNetworkCounters = static_cast<std::size_t>(NetworkCounter::kStrangers) + 1;
+inline constexpr std::size_t kNetworkCounters =
+    static_cast<std::size_t>(NetworkCounter::kRefusedEncryption) + 1;
 
+[[nodiscard]] NetworkCounter CounterOf(transport::udp::Drop drop);
 // "dropped_forged"
 [[nodiscard]] std::string_view NetworkCounterName(NetworkCounter counter);
 // Whether it tells of something that a person should know of when it is not 0.

@@ -83,7 +83,7 @@ void NetworkPort::OnDatagram(transport::udp::Endpoint from, std::span<std::byte>
     }
   }
   if (drop.has_value()) {
-    ++counters_.values[static_cast<std::size_t>(*drop)];
+    ++counters_[CounterOf(*drop)];
   }
 }
 

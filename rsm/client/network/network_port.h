@@ -56,6 +56,9 @@ class NetworkPort final : private transport::udp::DatagramReceiver {
   // Sends what is to be sent. `turn_ns` is when this turn began: what is a matter of time goes by it.
   void Flush(std::uint64_t turn_ns);
 
+  // As the port's (transport/udp/port.h). While nobody is there it is looked at once in kStrangerLookNs.
+  [[nodiscard]] int poll_fd() const { return port_->poll_fd(); }
+
   [[nodiscard]] std::vector<std::string> TakeNotices() { return reception_->TakeNotices(); }
   [[nodiscard]] NetworkCounters counters() const;
   // Those included that are gone and wait for the replica's last answers.

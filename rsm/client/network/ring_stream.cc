@@ -28,14 +28,22 @@ RingStream::RingStream(NetworkKind sends, const StreamRings& rings, const Stream
 
 // ---- what comes in
 
-std::optional<Drop> RingStream::Take(const NetworkDatagram& datagram, std::span<const std::byte> payload,
+std::optional<Drop> RingStream::Take(NetworkDatagram& datagram, std::span<std::byte> payload,
                                      std::uint64_t now_ns) {
   const NetworkHeader& header = datagram.header;
   if (header.tag != terms_.tag_in) {
     return Drop::kStale;
   }
+  if (datagram.encrypted != seal_.encrypts()) {
+    return Drop::kOtherSeal;
+  }
   if (const std::optional<Drop> drop = seal_.Open(payload); drop.has_value()) {
     return drop;
+  }
+  if (datagram.encrypted) {
+    if (const std::optional<Drop> drop = ParseDecrypted(payload, datagram); drop.has_value()) {
+      return drop;
+    }
   }
   if (!Plausible(datagram)) {
     return Drop::kMalformed;
@@ -276,7 +284,8 @@ bool RingStream::SendPiece(Port& port, Endpoint to, std::uint64_t now_ns, std::u
   }
   const auto bytes = static_cast<std::size_t>(end - position);
   NetworkHeader header;
-  header.kind = static_cast<std::uint8_t>(sends_);
+  header.kind =
+      static_cast<std::uint8_t>(static_cast<std::uint8_t>(sends_) | (seal_.encrypts() ? kEncryptedFlag : 0U));
   header.place = terms_.place;
   header.group = terms_.group;
   header.tag = terms_.tag_out;

@@ -66,11 +66,10 @@ class RingStream {
   RingStream(NetworkKind sends, const StreamRings& rings, const StreamTerms& terms, transport::udp::Seal seal,
              std::uint64_t now_ns);
 
-  // Takes in a datagram that was found right in form, `payload` being all of it. Why it is not believed, if
-  // so; nothing is changed then.
-  [[nodiscard]] std::optional<transport::udp::Drop> Take(const NetworkDatagram& datagram,
-                                                         std::span<const std::byte> payload,
-                                                         std::uint64_t now_ns);
+  // Takes in a datagram that was found right in form, `payload` being all of it, which is decrypted in place.
+  // Why it is not believed, if so; nothing but the payload is changed then.
+  [[nodiscard]] std::optional<transport::udp::Drop> Take(NetworkDatagram& datagram,
+                                                         std::span<std::byte> payload, std::uint64_t now_ns);
   // Hands the port what is to be sent now. Returns whether there was anything; it is not flushed.
   bool SendDue(transport::udp::Port& port, transport::udp::Endpoint to, std::uint64_t now_ns);
   // Whether SendDue has anything to do that is not a matter of time.

@@ -23,12 +23,14 @@ bool Export(const transport::bootstrap::TlsChannel& channel, NetworkKind kind, c
 }  // namespace
 
 absl::StatusOr<transport::udp::Seal> DeriveStreamKeys(const transport::bootstrap::TlsChannel& channel,
-                                                      NetworkKind sends, StreamTerms& terms) {
+                                                      NetworkKind sends, bool encrypt, StreamTerms& terms) {
   const NetworkKind other =
       sends == NetworkKind::kRequests ? NetworkKind::kResponses : NetworkKind::kRequests;
+  const char* const key = encrypt ? "encryption key" : "key";
   transport::udp::AuthenticatorOptions keys;
+  keys.readable_bytes = encrypt ? kNetworkReadableBytes : transport::udp::kAllReadable;
   if (!Export(channel, sends, "tag", terms.tag_out) || !Export(channel, other, "tag", terms.tag_in) ||
-      !Export(channel, sends, "key", keys.send.key) || !Export(channel, other, "key", keys.receive.key) ||
+      !Export(channel, sends, key, keys.send.key) || !Export(channel, other, key, keys.receive.key) ||
       !Export(channel, sends, "salt", keys.send.salt) || !Export(channel, other, "salt", keys.receive.salt)) {
     return absl::UnavailableError("no keys can be had of the connection; it is made again");
   }

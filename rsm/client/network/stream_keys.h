@@ -14,9 +14,10 @@
 
 namespace gaios::rsm {
 
-// Sets both tags of `terms`. Unavailable: the connection has ended, or libipsec-mb does not work here.
+// Sets both tags of `terms`. `encrypt`: whether the datagrams are to be encrypted. Unavailable: the
+// connection has ended, or libipsec-mb does not work here.
 [[nodiscard]] absl::StatusOr<transport::udp::Seal> DeriveStreamKeys(
-    const transport::bootstrap::TlsChannel& channel, NetworkKind sends, StreamTerms& terms);
+    const transport::bootstrap::TlsChannel& channel, NetworkKind sends, bool encrypt, StreamTerms& terms);
 
 }  // namespace gaios::rsm
 

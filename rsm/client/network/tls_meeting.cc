@@ -146,6 +146,7 @@ bool TlsMeeting::StepOfHandshake() {
   hello.cluster_bytes = static_cast<std::uint8_t>(options_.cluster.size());
   hello.group = *options_.group;
   hello.payload_bytes = static_cast<std::uint32_t>(options_.payload_bytes);
+  hello.encrypt = options_.encrypt ? 1 : 0;
   std::ranges::copy(options_.cluster, hello.cluster.begin());
   static_cast<void>(connection_->outbox.Append(FrameType::kHello, std::as_bytes(std::span(&hello, 1))));
   connection_->stage = Stage::kGreeting;
@@ -221,7 +222,7 @@ void TlsMeeting::TakeWelcome(const NetworkWelcome& welcome) {
   StreamTerms terms = {
       .group = welcome.group, .place = welcome.place, .payload_bytes = welcome.payload_bytes};
   absl::StatusOr<transport::udp::Seal> seal =
-      DeriveStreamKeys(*connection_->tls, NetworkKind::kRequests, terms);
+      DeriveStreamKeys(*connection_->tls, NetworkKind::kRequests, options_.encrypt, terms);
   if (!seal.ok()) {
     Fail(absl::StrCat("cannot be talked to: ", std::string(seal.status().message())));
     return;

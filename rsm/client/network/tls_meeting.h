@@ -29,6 +29,7 @@ struct TlsMeetingOptions {
   std::uint16_t port = 0;
   std::string cluster;
   std::size_t payload_bytes = 1400;
+  bool encrypt = false;                // datagrams; the replica must do the same
   const base::Clock* clock = nullptr;  // must outlive the meeting
   // Of the connections of one client. `group` is that of the first replica that has taken it; 0 until then.
   std::shared_ptr<const transport::bootstrap::TlsContext> tls;

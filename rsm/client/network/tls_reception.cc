@@ -61,6 +61,8 @@ NetworkCounter CounterOf(bootstrap::Refusal refusal) {
       return NetworkCounter::kRefusedReplica;
     case bootstrap::Refusal::kNoRoom:
       return NetworkCounter::kRefusedNoRoom;
+    case bootstrap::Refusal::kEncryption:
+      return NetworkCounter::kRefusedEncryption;
     default:
       return NetworkCounter::kRefusedMalformed;
   }
@@ -335,6 +337,13 @@ bootstrap::Refusal TlsReception::Judge(std::span<const std::byte> payload, Netwo
                        "; correct the addresses in the client's config");
     return bootstrap::Refusal::kWrongPeer;
   }
+  if ((hello.encrypt != 0) != options_.encrypt) {
+    why = absl::StrCat("the client ", options_.encrypt ? "does not encrypt" : "encrypts",
+                       " its datagrams, and replica ", own.replica.value(), " does",
+                       options_.encrypt ? "" : " not",
+                       "; write the same for `encrypt` in the [clients] section of both configs");
+    return bootstrap::Refusal::kEncryption;
+  }
   return bootstrap::Refusal::kNone;
 }
 
@@ -344,7 +353,7 @@ void TlsReception::TakeIn(std::unique_ptr<Connection> connection, const NetworkH
                        .place = static_cast<std::uint16_t>(at),
                        .payload_bytes = std::min<std::size_t>(options_.payload_bytes, hello.payload_bytes)};
   absl::StatusOr<transport::udp::Seal> seal =
-      DeriveStreamKeys(*connection->tls, NetworkKind::kResponses, terms);
+      DeriveStreamKeys(*connection->tls, NetworkKind::kResponses, options_.encrypt, terms);
   std::unique_ptr<NetworkClient> client;
   try {
     if (seal.ok()) {

@@ -41,6 +41,7 @@ struct TlsReceptionOptions {
   std::string cluster;
   std::size_t max_clients = 64;
   std::size_t payload_bytes = 1400;
+  bool encrypt = false;               // datagrams; clients must do the same
   std::size_t max_command_bytes = 0;  // that the group takes
   transport::bootstrap::Credentials credentials;
   const base::Clock* clock = nullptr;  // must outlive the reception

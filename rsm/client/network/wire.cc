@@ -42,6 +42,21 @@ GreetingFound Begin(std::span<const std::byte> bytes, Greeting& greeting) {
   return GreetingFound::kGood;
 }
 
+// What it says of both rings, and whether it is as long as that.
+std::optional<Drop> CheckHeader(const NetworkDatagram& datagram) {
+  const NetworkHeader& header = datagram.header;
+  const std::size_t follows = datagram.bytes.size();
+  if (header.bytes != follows) {
+    return header.bytes > follows ? Drop::kTruncated : Drop::kOversized;
+  }
+  if (header.answer > 1 || (header.beyond != 0 && header.gap_end == 0) ||
+      header.position > ~std::uint64_t{0} - header.bytes || header.consumed > header.received ||
+      (header.gap_end != 0 && header.gap_end <= header.received)) {
+    return Drop::kMalformed;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 GreetingFound ParseNetworkHello(std::span<const std::byte> bytes, NetworkHello& hello) {
@@ -52,8 +67,9 @@ GreetingFound ParseNetworkHello(std::span<const std::byte> bytes, NetworkHello& 
                      std::all_of(hello.cluster.begin() + hello.cluster_bytes, hello.cluster.end(),
                                  [](char c) { return c == '\0'; }) &&
                      std::ranges::all_of(hello.cluster_name(), [](char c) { return c >= ' ' && c <= '~'; });
-  return named && hello.zero == 0 && IsPayload(hello.payload_bytes) ? GreetingFound::kGood
-                                                                    : GreetingFound::kMalformed;
+  const bool zero = std::ranges::all_of(hello.zero, [](std::uint8_t byte) { return byte == 0; });
+  return named && hello.encrypt <= 1 && zero && IsPayload(hello.payload_bytes) ? GreetingFound::kGood
+                                                                               : GreetingFound::kMalformed;
 }
 
 GreetingFound ParseNetworkWelcome(std::span<const std::byte> bytes, NetworkWelcome& welcome) {
@@ -87,22 +103,19 @@ std::optional<Drop> ParseNetworkDatagram(std::span<const std::byte> payload, Net
   if (header.group != group) {
     return Drop::kForeign;
   }
-  if (header.kind != static_cast<std::uint8_t>(expected)) {
-    const bool reflected = header.kind == static_cast<std::uint8_t>(NetworkKind::kRequests) ||
-                           header.kind == static_cast<std::uint8_t>(NetworkKind::kResponses);
+  datagram.encrypted = (header.kind & kEncryptedFlag) != 0;
+  const auto kind = static_cast<NetworkKind>(header.kind & ~kEncryptedFlag);
+  if (kind != expected) {
+    const bool reflected = kind == NetworkKind::kRequests || kind == NetworkKind::kResponses;
     return reflected ? Drop::kReflected : Drop::kMalformed;
   }
-  const std::size_t follows = payload.size() - kNetworkOverheadBytes;
-  if (header.bytes != follows) {
-    return header.bytes > follows ? Drop::kTruncated : Drop::kOversized;
-  }
-  if (header.answer > 1 || (header.beyond != 0 && header.gap_end == 0) ||
-      header.position > ~std::uint64_t{0} - header.bytes || header.consumed > header.received ||
-      (header.gap_end != 0 && header.gap_end <= header.received)) {
-    return Drop::kMalformed;
-  }
-  datagram.bytes = payload.subspan(sizeof(header), header.bytes);
-  return std::nullopt;
+  datagram.bytes = payload.subspan(sizeof(header), payload.size() - kNetworkOverheadBytes);
+  return datagram.encrypted ? std::nullopt : CheckHeader(datagram);
+}
+
+std::optional<Drop> ParseDecrypted(std::span<const std::byte> payload, NetworkDatagram& datagram) {
+  std::memcpy(&datagram.header, payload.data(), sizeof(datagram.header));
+  return CheckHeader(datagram);
 }
 
 }  // namespace gaios::rsm

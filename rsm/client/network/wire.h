@@ -39,7 +39,8 @@ struct NetworkHello {
   std::uint8_t cluster_bytes = 0;
   std::uint64_t group = 0;  // 0: it does not know yet
   std::uint32_t payload_bytes = 0;
-  std::uint32_t zero = 0;
+  std::uint8_t encrypt = 0;  // 1: datagrams are encrypted, both ways
+  std::array<std::uint8_t, 3> zero = {};
   std::array<char, kMaxClusterNameBytes + 1> cluster = {};  // zeros behind its end
 
   [[nodiscard]] std::string_view cluster_name() const { return {cluster.data(), cluster_bytes}; }
@@ -47,7 +48,8 @@ struct NetworkHello {
 static_assert(sizeof(NetworkHello) == 88 && offsetof(NetworkHello, version) == 4);
 static_assert(offsetof(NetworkHello, replica) == 6 && offsetof(NetworkHello, cluster_bytes) == 7);
 static_assert(offsetof(NetworkHello, group) == 8 && offsetof(NetworkHello, payload_bytes) == 16);
-static_assert(offsetof(NetworkHello, zero) == 20 && offsetof(NetworkHello, cluster) == 24);
+static_assert(offsetof(NetworkHello, encrypt) == 20 && offsetof(NetworkHello, zero) == 21);
+static_assert(offsetof(NetworkHello, cluster) == 24);
 
 // Of the replica, to a client that it takes in.
 struct NetworkWelcome {
@@ -81,7 +83,7 @@ struct NetworkHeader {
   // These two stay where they are in every version.
   std::uint32_t magic = 0x44434947;  // "GICD"
   std::uint8_t version = kNetworkVersion;
-  std::uint8_t kind = 0;    // a NetworkKind
+  std::uint8_t kind = 0;    // a NetworkKind, and kEncryptedFlag
   std::uint16_t place = 0;  // of the client, whoever sends
   std::uint64_t group = 0;
   std::uint64_t tag = 0;       // of this direction of this connection; both ends have it from the greeting
@@ -112,6 +114,11 @@ enum class NetworkKind : std::uint8_t {
   kRequests = 1,   // from a client
   kResponses = 2,  // from a replica
 };
+// In the kind: everything behind the tag is encrypted, up to the trailer. What stands before it is readable,
+// and authenticated.
+inline constexpr std::uint8_t kEncryptedFlag = 0x80;
+inline constexpr std::size_t kNetworkReadableBytes = offsetof(NetworkHeader, position);
+static_assert(kNetworkReadableBytes == 24);
 
 // Header and trailer. The trailer is that of transport/udp/authenticator.h.
 inline constexpr std::size_t kNetworkOverheadBytes = sizeof(NetworkHeader) + transport::udp::kTrailerBytes;
@@ -120,15 +127,21 @@ static_assert(transport::udp::kMaxPayloadBytes <= UINT16_MAX);
 
 struct NetworkDatagram {
   NetworkHeader header;
+  bool encrypted = false;
   std::span<const std::byte> bytes;  // of the ring
 };
 
 // Whether `payload` is in form a datagram of `expected` kind, of this version and group. Fills `datagram`,
-// whose bytes point into it. Nothing is said of place, tag and trailer.
+// whose bytes point into it. Nothing is said of place, tag and trailer; and where it is encrypted, nothing of
+// what stands behind the tag, which is worth nothing yet.
 [[nodiscard]] std::optional<transport::udp::Drop> ParseNetworkDatagram(std::span<const std::byte> payload,
                                                                        NetworkKind expected,
                                                                        std::uint64_t group,
                                                                        NetworkDatagram& datagram);
+
+// What ParseNetworkDatagram could not say of one that is encrypted, once its seal was opened.
+[[nodiscard]] std::optional<transport::udp::Drop> ParseDecrypted(std::span<const std::byte> payload,
+                                                                 NetworkDatagram& datagram);
 
 }  // namespace gaios::rsm
 

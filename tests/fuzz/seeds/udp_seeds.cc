@@ -25,6 +25,15 @@ std::string DatagramText(Kind kind, const Body& body, std::size_t tail = 0, std:
   text += std::string(kTrailerBytes, 't');
   return TextOf(static_cast<std::uint16_t>(text.size() | 0x8000U)) + text;
 }
+// One that was encrypted, and is not any more.
+template <typename Body>
+std::string EncryptedText(Kind kind, const Body& body, std::size_t tail) {
+  const Header header = {
+      .kind = static_cast<std::uint8_t>(Kind::kEncrypted), .from = 1, .to = 0, .group = 77};
+  const std::string text =
+      TextOf(header) + TextOf(body) + std::string(tail, 'b') + TextOf(kind) + std::string(kTrailerBytes, 't');
+  return TextOf(static_cast<std::uint16_t>(text.size() | 0x8000U)) + text;
+}
 
 WriteBody Write(std::uint64_t sequence, std::uint64_t position, std::uint32_t bytes) {
   return {.ballot = 9,
@@ -63,9 +72,10 @@ void WriteUdpSeeds(const Corpus& corpus) {
   corpus.Add(target, "grants",
              DatagramText(Kind::kGrant, GrantBody{.ballot = 9, .number = 1}) +
                  DatagramText(Kind::kFenced, GrantBody{.ballot = 10, .number = 1}));
+  corpus.Add(target, "encrypted-write", EncryptedText(Kind::kWrite, Write(1, 0, 64), 64));
   corpus.Add(target, "hello",
              TextOf(HelloFrame{.version = kVersion,
-                               .authenticate = 1,
+                               .protection = 1,
                                .port = 7400,
                                .address = 0x7f000001,
                                .payload_bytes = 1400,

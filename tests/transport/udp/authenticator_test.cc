@@ -124,10 +124,86 @@ TEST_F(AuthenticatorTest, KnownAnswers) {
   }
 }
 
+// Test case 4 of "The Galois/Counter Mode of Operation" (McGrew, Viega), which NIST's page of GCM has too.
+TEST_F(AuthenticatorTest, KnownAnswerOfEncryption) {
+  const Bytes readable = FromHex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+  const Bytes secret = FromHex(
+      "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aed"
+      "f5"
+      "aa0de657ba637b39");
+  const Bytes nonce = FromHex("cafebabefacedbaddecaf888");
+  AuthenticatorOptions options = {.send = {}, .receive = kBack, .readable_bytes = readable.size()};
+  std::memcpy(options.send.key.data(), FromHex("feffe9928665731c6d6a8f9467308308").data(), 16);
+  std::memcpy(options.send.salt.data(), nonce.data(), 4);
+  std::memcpy(&options.first_sequence, nonce.data() + 4, 8);
+  Authenticator sender = Make(options);
+  Bytes payload = readable;
+  payload.insert(payload.end(), secret.begin(), secret.end());
+  EXPECT_EQ(Hex(Sealed(sender, payload)),
+            "feedfacedeadbeeffeedfacedeadbeefabaddad2"
+            "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa05"
+            "1ba30b39"
+            "6a0aac973d58e091"
+            "facedbaddecaf888"
+            "5bc94fbc3221a5db94fae95ae7121a47");
+}
+
+class EncryptionTest : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kReadable = 32;
+  Authenticator one_ = Make({.send = kForth, .receive = kBack, .readable_bytes = kReadable});
+  Authenticator other_ = Make({.send = kBack, .receive = kForth, .readable_bytes = kReadable});
+};
+
+TEST_F(EncryptionTest, WhatIsReadableStaysAndTheRestComesOutAsItWentIn) {
+  for (std::size_t bytes = kReadable; bytes <= 9'000; bytes += bytes < 300 ? 1 : 271) {
+    const Bytes payload = Pattern(bytes);
+    Bytes datagram = Sealed(one_, payload);
+    ASSERT_TRUE(std::equal(payload.begin(), payload.begin() + kReadable, datagram.begin())) << bytes;
+    if (bytes >= kReadable + 16) {
+      ASSERT_FALSE(std::equal(payload.begin() + kReadable, payload.end(), datagram.begin() + kReadable))
+          << bytes;
+    }
+    ASSERT_EQ(other_.Open(datagram), OpenVerdict::kGood) << bytes;
+    ASSERT_TRUE(std::equal(payload.begin(), payload.end(), datagram.begin())) << bytes;
+  }
+}
+
+TEST_F(EncryptionTest, EveryFlippedBitIsRefusedAlsoOfWhatIsReadable) {
+  const Bytes datagram = Sealed(one_, Pattern(77));
+  for (std::size_t bit = 0; bit < datagram.size() * 8; ++bit) {
+    Bytes flipped = datagram;
+    flipped[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
+    ASSERT_EQ(other_.Open(flipped), OpenVerdict::kForged) << "bit " << bit;
+  }
+  Bytes again = datagram;
+  EXPECT_EQ(other_.Open(again), OpenVerdict::kGood);
+  again = datagram;
+  EXPECT_EQ(other_.Open(again), OpenVerdict::kReplayed);
+}
+
+TEST_F(EncryptionTest, WhatIsShorterThanWhatIsReadableIsTruncated) {
+  Bytes datagram = Sealed(one_, Pattern(kReadable));
+  EXPECT_EQ(other_.Open(std::span(datagram).first(kReadable + kSealBytes - 1)), OpenVerdict::kTruncated);
+  EXPECT_EQ(other_.Open(datagram), OpenVerdict::kGood);
+  Bytes brief(kReadable + kSealBytes - 1);
+  EXPECT_DEATH(static_cast<void>(one_.Seal(brief)), "no room for its seal");
+}
+
+TEST_F(EncryptionTest, TheSameBytesLookOtherEachTime) {
+  const Bytes first = Sealed(one_, Pattern(200));
+  const Bytes second = Sealed(one_, Pattern(200));
+  std::size_t same = 0;
+  for (std::size_t at = kReadable; at < 200; ++at) {
+    same += first[at] == second[at] ? 1 : 0;
+  }
+  EXPECT_LT(same, 20U);
+}
+
 TEST_F(AuthenticatorTest, TheTagIsThatOfOpenSslAtEverySize) {
   for (std::size_t bytes = 0; bytes <= 9'000; bytes += bytes < 300 ? 1 : 271) {
-    const Bytes payload = Pattern(bytes);
-    const Bytes datagram = Sealed(one_, payload);
+    Bytes payload = Pattern(bytes);
+    Bytes datagram = Sealed(one_, payload);
     const Bytes tag(datagram.end() - 16, datagram.end());
     ASSERT_EQ(Hex(tag), Hex(TagByOpenSsl(kForth, payload, SequenceOf(datagram)))) << bytes;
     ASSERT_TRUE(std::equal(payload.begin(), payload.end(), datagram.begin())) << bytes;
@@ -151,7 +227,7 @@ TEST_F(AuthenticatorTest, EveryFlippedBitIsRefused) {
 }
 
 TEST_F(AuthenticatorTest, EveryTruncationIsRefusedAndBytesAtTheEndToo) {
-  const Bytes datagram = Sealed(one_, Pattern(100));
+  Bytes datagram = Sealed(one_, Pattern(100));
   for (std::size_t bytes = 0; bytes < datagram.size(); ++bytes) {
     ASSERT_EQ(other_.Open(std::span(datagram).first(bytes)),
               bytes < kSealBytes ? OpenVerdict::kTruncated : OpenVerdict::kForged)
@@ -166,8 +242,8 @@ TEST_F(AuthenticatorTest, EveryTruncationIsRefusedAndBytesAtTheEndToo) {
 }
 
 TEST_F(AuthenticatorTest, WhatIsRepeatedIsReplayed) {
-  const Bytes first = Sealed(one_, Pattern(10));
-  const Bytes second = Sealed(one_, Pattern(10));
+  Bytes first = Sealed(one_, Pattern(10));
+  Bytes second = Sealed(one_, Pattern(10));
   EXPECT_NE(Hex(first), Hex(second));
   EXPECT_EQ(SequenceOf(first), 1U);
   EXPECT_EQ(SequenceOf(second), 2U);
@@ -197,7 +273,7 @@ TEST_F(AuthenticatorTest, WithinTheWindowAnyOrderIsGoodAndWhatIsFurtherBackIsToo
 }
 
 TEST_F(AuthenticatorTest, AForgedHighNumberDoesNotMoveTheWindow) {
-  const Bytes early = Sealed(one_, Pattern(8));
+  Bytes early = Sealed(one_, Pattern(8));
   Bytes forged = Sealed(one_, Pattern(8));
   const std::uint64_t far_ahead = std::uint64_t{1} << 40U;
   std::memcpy(forged.data() + 8, &far_ahead, sizeof(far_ahead));
@@ -206,12 +282,12 @@ TEST_F(AuthenticatorTest, AForgedHighNumberDoesNotMoveTheWindow) {
 }
 
 TEST_F(AuthenticatorTest, WhatIsReflectedIsForged) {
-  const Bytes datagram = Sealed(one_, Pattern(64));
+  Bytes datagram = Sealed(one_, Pattern(64));
   EXPECT_EQ(one_.Open(datagram), OpenVerdict::kForged);
 }
 
 TEST_F(AuthenticatorTest, AnotherKeyOrSaltIsForged) {
-  const Bytes datagram = Sealed(one_, Pattern(64));
+  Bytes datagram = Sealed(one_, Pattern(64));
   AuthenticatorOptions options = {.send = kBack, .receive = kForth};
   options.receive.key[15] ^= 1U;
   EXPECT_EQ(Make(options).Open(datagram), OpenVerdict::kForged);
@@ -223,10 +299,10 @@ TEST_F(AuthenticatorTest, AnotherKeyOrSaltIsForged) {
 TEST_F(AuthenticatorTest, WhenTheNumbersHaveRunOutNothingIsSealed) {
   constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
   Authenticator sender = Make({.send = kForth, .receive = kBack, .first_sequence = kLast - 1});
-  const Bytes last_but_one = Sealed(sender, Pattern(8));
-  const Bytes last = Sealed(sender, Pattern(8));
+  Bytes last_but_one = Sealed(sender, Pattern(8));
+  Bytes last = Sealed(sender, Pattern(8));
   EXPECT_EQ(SequenceOf(last), kLast);
-  const Bytes untouched = Pattern(8 + kSealBytes);
+  Bytes untouched = Pattern(8 + kSealBytes);
   Bytes datagram = untouched;
   EXPECT_FALSE(sender.Seal(datagram));
   EXPECT_FALSE(sender.Seal(datagram));

@@ -24,7 +24,7 @@ constexpr ReplicaId kSelf{0};
 constexpr ReplicaId kPeer{1};
 
 constexpr HelloFrame kHello = {.version = kVersion,
-                               .authenticate = 1,
+                               .protection = 1,
                                .port = 7400,
                                .address = 0x0a000001,
                                .payload_bytes = 1400,
@@ -52,7 +52,7 @@ class ConnectorTest : public testing::Test {
  protected:
   // What is told of a peer that says this.
   std::string ToldOf(std::span<const std::byte> says) {
-    Connector connector({.self = kSelf, .replicas = 2, .clock = &clock_, .hello = kHello},
+    Connector connector({.self = kSelf, .replicas = 2, .clock = &clock_, .hello = own_hello_},
                         hub_.Join({.id = kSelf, .incarnation = Incarnation(1)}));
     EXPECT_TRUE(connector.Prepare(false).ok());
     connector.Begin();
@@ -73,6 +73,7 @@ class ConnectorTest : public testing::Test {
   base::ManualClock clock_;
   bootstrap::ChannelHub hub_;
   bool connected_ = false;
+  HelloFrame own_hello_ = kHello;
 };
 
 TEST_F(ConnectorTest, APeerThatSpeaksAsThisEndDoesIsConnected) {
@@ -91,9 +92,31 @@ TEST_F(ConnectorTest, AnotherVersionOfTheDatagramsIsRefusedByName) {
 
 TEST_F(ConnectorTest, APeerThatDoesNotAuthenticateIsRefusedByName) {
   HelloFrame hello = kHello;
-  hello.authenticate = 0;
+  hello.protection = 0;
   EXPECT_THAT(ToldOf(hello), HasSubstr("does not authenticate its datagrams, and this replica does"));
   EXPECT_FALSE(connected_);
+}
+
+TEST_F(ConnectorTest, APeerThatEncryptsWhereThisEndDoesNotIsRefusedByName) {
+  HelloFrame hello = kHello;
+  hello.protection = 2;
+  EXPECT_THAT(
+      ToldOf(hello),
+      HasSubstr("no link to replica 1, which encrypts its datagrams, and this replica does not; write the "
+                "same for `encrypt` in the [udp] section"));
+  EXPECT_FALSE(connected_);
+}
+
+TEST_F(ConnectorTest, APeerThatDoesNotEncryptWhereThisEndDoesIsRefusedByName) {
+  own_hello_.protection = 2;
+  for (const std::uint8_t protection : {std::uint8_t{0}, std::uint8_t{1}}) {
+    HelloFrame hello = kHello;
+    hello.protection = protection;
+    EXPECT_THAT(ToldOf(hello), HasSubstr("does not encrypt its datagrams, and this replica does"));
+    EXPECT_FALSE(connected_);
+  }
+  EXPECT_THAT(ToldOf(own_hello_), IsEmpty());
+  EXPECT_TRUE(connected_);
 }
 
 TEST_F(ConnectorTest, WhatIsNoHelloIsOfAnotherTransport) {

@@ -21,7 +21,8 @@ TEST_P(RepairTest, EverythingArrivesAsItWasSent) {
   UdpBackendOptions options;
   options.faults = {
       .seed = GetParam(), .lost = 50, .doubled = 50, .altered = 20, .held = 100, .most_flushes = 20};
-  options.authenticate = GetParam() % 2 == 0;
+  options.authenticate = GetParam() % 3 != 0;
+  options.encrypt = GetParam() % 3 == 1;
   StartGroup(options, kCapacity);
   const Grant grant = MakeGrant(1, kWriter);
   Give(kWriter, grant);

@@ -147,9 +147,10 @@ TEST(HelloFrameTest, OnlyWholeOnesAreTaken) {
   hello.payload_bytes = kMinPayloadBytes - 1;
   EXPECT_FALSE(parse().has_value());
   hello.payload_bytes = kMinPayloadBytes;
-  hello.authenticate = 2;
+  hello.protection = 3;
   EXPECT_FALSE(parse().has_value());
-  hello.authenticate = 1;
+  hello.protection = 2;
+  EXPECT_TRUE(parse().has_value());
   hello.port = 0;
   EXPECT_FALSE(parse().has_value());
 }

@@ -2,14 +2,19 @@
 
 #include "gaios/transport/udp/socket_port.h"
 
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "gaios/base/idle.h"
+#include "gaios/base/wakeup.h"
 
 namespace gaios::transport::udp {
 namespace {
@@ -65,6 +70,38 @@ TEST(SocketPortTest, DatagramsGoWholeAndSayWhereTheyAreFrom) {
   EXPECT_EQ(one->counters().sent_bytes, 2101U);
   EXPECT_EQ(other->counters().received, 3U);
   EXPECT_EQ(other->counters().received_bytes, 2101U);
+}
+
+// Ends only if each datagram, by itself, ends a block of an hour.
+TEST(SocketPortTest, ALoopThatWaitsOnItIsWokenByEachDatagram) {
+  constexpr std::size_t kRounds = 500;
+  const std::unique_ptr<SocketPort> asking = Open();
+  const std::unique_ptr<SocketPort> answering = Open();
+  std::thread loop([&] {
+    const auto wakeup = base::Wakeup::Create();
+    ASSERT_TRUE(wakeup.ok()) << wakeup.status();
+    (*wakeup)->Watch(std::array{answering->poll_fd()});
+    base::Idle idle(base::IdleStrategy::kBlock, {.spins = 0, .yields = 0, .max_block_ns = 3'600'000'000'000},
+                    wakeup->get());
+    Collector taken;
+    while (taken.datagrams_.size() < kRounds) {
+      if (answering->Receive(taken, 64) == 0) {
+        idle.OnIdle();
+        continue;
+      }
+      idle.OnWork();
+      Send(*answering, taken.from_, 8, std::byte{2});
+      answering->Flush();
+    }
+  });
+  Collector answers;
+  for (std::size_t round = 1; round <= kRounds; ++round) {
+    Send(*asking, answering->local(), 8, std::byte{1});
+    asking->Flush();
+    answers.Await(*asking, round);
+  }
+  loop.join();
+  EXPECT_EQ(answers.datagrams_.size(), kRounds);
 }
 
 TEST(SocketPortTest, AFullQueueHasNoBufferUntilItIsFlushed) {

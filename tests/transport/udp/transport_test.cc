@@ -1,6 +1,10 @@
 // The UDP transport against datagrams that come when they should not, or from where they should not.
 
+#include <algorithm>
+#include <cstring>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -104,6 +108,139 @@ TEST_F(UdpTest, SpoofedReplayedAlteredReflectedAndForeignDatagramsAreCountedAndN
   EXPECT_EQ(transport(kAcceptor).port().counters().sent, sent) << "nothing of it was answered";
   EXPECT_EQ(transport(kAcceptor).counters().writes_taken, taken);
   EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 4096)), before);
+}
+
+// Whether any eight bytes of `bytes`, at any place, stand in `datagram`.
+bool Shows(const Tapped& datagram, const Bytes& bytes) {
+  for (std::size_t at = 0; at + 8 <= bytes.size(); ++at) {
+    const auto from = bytes.begin() + static_cast<std::ptrdiff_t>(at);
+    if (std::search(datagram.begin(), datagram.end(), from, from + 8) != datagram.end()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+class EncryptedTest : public UdpTest {
+ protected:
+  // Writes and reads a range, sends a message, and looks at all that was on its way meanwhile.
+  void Exchange(bool encrypt) {
+    StartGroup({.encrypt = encrypt});
+    const Grant grant = MakeGrant(1, kWriter);
+    Give(kWriter, grant);
+    backend_->network().SetTap([this](udp::Endpoint, udp::Endpoint, const Tapped& bytes) {
+      tapped_.push_back(bytes);
+      return true;
+    });
+    at(kWriter).FillLog(kRange.from, secret_);
+    ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+    EXPECT_EQ(at(kAcceptor).LogBytes(kRange), secret_);
+    ASSERT_EQ(at(kWriter).ReadLog(kAcceptor, grant, kFirstLife, kRange, ++last_token_), Post::kPosted);
+    ASSERT_EQ(AwaitOutcome(kWriter, last_token_), Outcome::kDone);
+    at(kRival).Send(kAcceptor, Bytes(secret_.begin(), secret_.begin() + 100));
+    ASSERT_TRUE(PumpUntil([&] { return Count(kAcceptor, Event::Kind::kMessage) == 1; }));
+    Pump(10'000);  // pings
+    backend_->network().SetTap({});
+  }
+
+  const Bytes secret_ = Pattern(kRange.size(), 77);
+  std::vector<Tapped> tapped_;
+};
+
+TEST_F(EncryptedTest, NoByteOfACommandAndNoKindIsReadableOnTheWire) {
+  Exchange(true);
+  ASSERT_GE(tapped_.size(), 5U);
+  // What is written goes by the ballot, which begins the body.
+  const std::uint64_t ballot = MakeGrant(1, kWriter).ballot.packed();
+  Bytes body(sizeof(ballot));
+  std::memcpy(body.data(), &ballot, sizeof(ballot));
+  for (const Tapped& datagram : tapped_) {
+    EXPECT_FALSE(Shows(datagram, secret_));
+    EXPECT_FALSE(Shows(datagram, body));
+    EXPECT_EQ(KindOf(datagram), Kind::kEncrypted);
+  }
+}
+
+TEST_F(EncryptedTest, WithoutEncryptionTheyAreReadable) {
+  Exchange(false);
+  EXPECT_GE(std::ranges::count_if(tapped_, [this](const Tapped& bytes) { return Shows(bytes, secret_); }), 3);
+}
+
+TEST_F(EncryptedTest, AlteredReplayedAndTruncatedDatagramsChangeNothing) {
+  Exchange(true);
+  const auto write = std::ranges::find_if(
+      tapped_, [](const Tapped& bytes) { return bytes.size() > kRange.size() + kOverheadBytes; });
+  ASSERT_NE(write, tapped_.end());
+  const Tapped good = *write;
+  const Bytes before = at(kAcceptor).LogBytes(MakeRange(0, 4096));
+  const std::uint64_t forged = Dropped(kAcceptor, Drop::kForged);
+  Deliver(kWriter, kAcceptor, good);
+  Deliver(kWriter, kAcceptor, Tapped(good.begin(), good.end() - 1));
+  for (std::size_t i = sizeof(Header); i < good.size(); ++i) {
+    Tapped altered = good;
+    altered[i] ^= std::byte{1};
+    Deliver(kWriter, kAcceptor, altered);
+    at(kAcceptor).Poll();
+  }
+  EXPECT_EQ(Dropped(kAcceptor, Drop::kReplayed), 1U);
+  EXPECT_EQ(Dropped(kAcceptor, Drop::kForged) - forged, good.size() - sizeof(Header) + 1);
+  EXPECT_EQ(at(kAcceptor).LogBytes(MakeRange(0, 4096)), before);
+}
+
+// Without this, whoever can send could make an end take what is not encrypted, or look at what is as if it
+// were not.
+TEST_F(EncryptedTest, ADatagramOfTheOtherSealIsDroppedAndCounted) {
+  for (const bool encrypt : {true, false}) {
+    tapped_.clear();
+    events_ = {};
+    Exchange(encrypt);
+    const udp::Endpoint writer = backend_->port(kWriter).local();
+    const udp::Endpoint acceptor = backend_->port(kAcceptor).local();
+    backend_->network().SetTap([&](udp::Endpoint from, udp::Endpoint to, const Tapped& bytes) {
+      Tapped other = bytes;
+      other[offsetof(Header, kind)] = static_cast<std::byte>(encrypt ? Kind::kPing : Kind::kEncrypted);
+      if (from == writer && to == acceptor) {
+        backend_->network().Deliver(from, to, other);
+        return false;
+      }
+      return true;
+    });
+    EXPECT_TRUE(PumpUntil([&] { return Dropped(kAcceptor, Drop::kOtherSeal) > 0; }));
+    EXPECT_EQ(Dropped(kAcceptor, Drop::kForged), 0U);
+    backend_->network().SetTap({});
+  }
+}
+
+// The number is the nonce: one that came twice under a key would give the contents of both away.
+TEST_F(EncryptedTest, NoNonceIsUsedTwiceAlsoWhenBytesAreSentAgainOrTheConnectionIsMadeAnew) {
+  StartGroup({.encrypt = true});
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
+  std::size_t sent = 0;
+  backend_->network().SetTap([&](udp::Endpoint, udp::Endpoint, const Tapped& bytes) {
+    Header header;
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    std::uint64_t number = 0;
+    std::memcpy(&number, bytes.data() + bytes.size() - kTrailerBytes, sizeof(number));
+    seen.emplace(header.tag, number);  // tags are of one direction and connection, as keys are
+    ++sent;
+    return true;
+  });
+  for (int life = 1; life <= 3; ++life) {
+    const Grant grant = MakeGrant(1, kWriter, life);
+    Give(kWriter, grant);
+    backend_->port(kWriter).SetFaults({.lost = 300});
+    const std::uint64_t again = transport(kWriter).counters().pieces_lost;
+    for (int i = 0; i < 200; ++i) {
+      ASSERT_EQ(WriteAndWait(kWriter, grant, MakeRange(0, 4096)), Outcome::kDone);
+    }
+    EXPECT_GT(transport(kWriter).counters().pieces_lost, again);
+    backend_->port(kWriter).SetFaults({});
+    events_ = {};
+    backend_->hub().Reconnect(kWriter, kAcceptor);
+    ASSERT_TRUE(PumpUntil([&] { return CountAll(Event::Kind::kLinkUp) == 2; }));
+  }
+  EXPECT_GT(sent, 2000U);
+  EXPECT_EQ(seen.size(), sent);
 }
 
 TEST_F(UdpTest, DatagramsOfAnEarlierConnectionAreStale) {

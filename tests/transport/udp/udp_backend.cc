@@ -33,6 +33,7 @@ conformance::Endpoint& UdpBackend::Start(const conformance::EndpointOptions& opt
   udp.clock =
       options_.sockets || options_.make_port ? static_cast<const base::Clock*>(&clock_) : &still_clock_;
   udp.authenticate = options_.authenticate;
+  udp.encrypt = options_.encrypt;
   udp.own_thread = options_.own_thread;
   Life& life = lives_[options.id.value()];
   life.endpoint.reset();

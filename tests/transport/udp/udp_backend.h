@@ -25,6 +25,7 @@ struct UdpBackendOptions {
   // Where there are real devices: makes their ports, and time is real. Takes the place of `sockets`.
   std::function<std::unique_ptr<Port>(ReplicaId)> make_port = {};
   bool authenticate = true;
+  bool encrypt = false;
   bool own_thread = false;
   std::size_t payload_bytes = kDefaultPayloadBytes;
   Faults faults = {};  // none unless it says so

@@ -89,6 +89,40 @@ TEST(WireTest, AHeaderLiesAsDocumented) {
   }
 }
 
+// A datagram of `kind` as it is when its seal was opened.
+std::vector<std::byte> Encrypted(std::uint8_t kind, const std::vector<std::byte>& readable) {
+  std::vector<std::byte> bytes = readable;
+  bytes[offsetof(Header, kind)] = std::byte{13};
+  bytes.insert(bytes.end() - kTrailerBytes, std::byte{kind});
+  return bytes;
+}
+
+TEST(WireTest, OfOneThatIsEncryptedTheHeaderAloneIsLookedAtFirst) {
+  const std::vector<std::byte> write = Make(Kind::kWrite, GoodWrite(), 64);
+  const std::vector<std::byte> whole = Encrypted(3, write);
+  ASSERT_EQ(whole.size(), write.size() + 1);
+  Datagram datagram;
+  ASSERT_EQ(Parse(whole, datagram), std::nullopt);
+  EXPECT_EQ(datagram.kind, Kind::kEncrypted);
+  ASSERT_EQ(ParseDecrypted(datagram), std::nullopt);
+  EXPECT_EQ(datagram.kind, Kind::kWrite);
+  EXPECT_EQ(BodyOf<WriteBody>(datagram).position, 256U);
+  EXPECT_EQ(BytesOf<WriteBody>(datagram).size(), 64U);
+
+  const auto found = [&](const std::vector<std::byte>& bytes) {
+    Datagram parsed;
+    EXPECT_EQ(Parse(bytes, parsed), std::nullopt);
+    return ParseDecrypted(parsed);
+  };
+  EXPECT_EQ(found(Encrypted(0, write)), Drop::kMalformed);
+  EXPECT_EQ(found(Encrypted(13, write)), Drop::kMalformed);
+  EXPECT_EQ(found(Encrypted(14, write)), Drop::kMalformed);
+  EXPECT_EQ(found(Encrypted(3, Make(Kind::kWrite, GoodWrite(), 63))), Drop::kTruncated);
+  EXPECT_EQ(found(Encrypted(3, Make(Kind::kWrite, GoodWrite(), 65))), Drop::kOversized);
+  EXPECT_EQ(found(Encrypted(3, Make(Kind::kGrant, GrantBody{.ballot = 9}))), Drop::kTruncated);
+  EXPECT_EQ(Parse({whole.begin(), whole.begin() + sizeof(Header) + kTrailerBytes}), Drop::kTruncated);
+}
+
 TEST(WireTest, EveryLengthButTheRightOneIsDropped) {
   const std::vector<std::byte> whole = Make(Kind::kWrite, GoodWrite(), 64);
   for (std::size_t size = 0; size < whole.size(); ++size) {

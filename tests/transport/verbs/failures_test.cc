@@ -82,6 +82,38 @@ INSTANTIATE_TEST_SUITE_P(All, StatusTest,
                            return std::string(WorkStatusName(static_cast<ibv_wc_status>(status.param)));
                          });
 
+TEST_F(VerbsTest, TheRoundTripIsThatOfLooksSmoothedAndBeginsAnewWithTheLink) {
+  StartGroup("rxe");
+  const auto rtt_ns = [this] { return transport(kWriter).rtt_ns(kAcceptor); };
+  const auto with = [](std::uint64_t before_ns, std::uint64_t turns) {
+    return before_ns - before_ns / 8 + turns * kTurnNs / 8;
+  };
+  // The look that finds the peer there takes no time: the clock stands still within a turn.
+  const std::uint64_t none_ns = rtt_ns();
+  EXPECT_EQ(none_ns, 1U);
+  // A look is given to the device in one turn, and found done in the next.
+  ASSERT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kPosted);
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kControl) == 1; }));
+  const std::uint64_t one_ns = rtt_ns();
+  EXPECT_EQ(one_ns, with(none_ns, 1));
+  device(kWriter).hold = true;
+  ASSERT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kPosted);
+  for (int turn = 0; turn < 8; ++turn) {
+    Pump();
+  }
+  EXPECT_EQ(rtt_ns(), one_ns) << "nothing has come back";
+  device(kWriter).hold = false;
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kControl) == 2; }));
+  EXPECT_EQ(rtt_ns(), with(one_ns, 9));
+  // What was measured of a link that is over says nothing of the next one.
+  device(kWriter).fail_opcode = IBV_WR_RDMA_READ;
+  device(kWriter).fail_status = IBV_WC_RETRY_EXC_ERR;
+  ASSERT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kPosted);
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 1; }));
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 1; }));
+  EXPECT_EQ(rtt_ns(), none_ns);
+}
+
 TEST(WorkStatus, EveryOneHasANameAndAVerdictAndSuccessAloneIsDone) {
   for (int status = IBV_WC_SUCCESS; status <= IBV_WC_TM_RNDV_INCOMPLETE; ++status) {
     EXPECT_NE(WorkStatusName(static_cast<ibv_wc_status>(status)), "unknown");

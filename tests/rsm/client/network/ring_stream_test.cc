@@ -34,8 +34,9 @@ using transport::udp::MemoryNetwork;
 constexpr std::size_t kRingBytes = 8192;
 constexpr std::size_t kPayloadBytes = 600;
 
-transport::udp::Seal SealOf(bool client) {
+transport::udp::Seal SealOf(bool client, bool encrypt = false) {
   transport::udp::AuthenticatorOptions keys;
+  keys.readable_bytes = encrypt ? kNetworkReadableBytes : transport::udp::kAllReadable;
   keys.send.key.fill(client ? 1 : 2);
   keys.receive.key.fill(client ? 2 : 1);
   absl::StatusOr<transport::udp::Authenticator> made = transport::udp::Authenticator::Create(keys);
@@ -45,7 +46,7 @@ transport::udp::Seal SealOf(bool client) {
 
 class End final : private transport::udp::DatagramReceiver {
  public:
-  End(MemoryNetwork& network, bool client, const Faults& faults)
+  End(MemoryNetwork& network, bool client, const Faults& faults, bool encrypt)
       : kind_(client ? NetworkKind::kResponses : NetworkKind::kRequests),
         port(network.MakePort(kPayloadBytes), faults),
         stream(client ? NetworkKind::kRequests : NetworkKind::kResponses,
@@ -55,7 +56,7 @@ class End final : private transport::udp::DatagramReceiver {
                 .tag_out = client ? 10U : 20U,
                 .tag_in = client ? 20U : 10U,
                 .payload_bytes = kPayloadBytes},
-               SealOf(client), 0),
+               SealOf(client, encrypt), 0),
         writer(out_indexes_, out_),
         reader(in_indexes_, in_) {}
 
@@ -86,7 +87,7 @@ class End final : private transport::udp::DatagramReceiver {
     return text;
   }
   // Takes a payload in, as it comes.
-  std::optional<Drop> Take(std::span<const std::byte> payload) {
+  std::optional<Drop> Take(std::span<std::byte> payload) {
     NetworkDatagram datagram;
     const std::optional<Drop> drop = ParseNetworkDatagram(payload, kind_, 77, datagram);
     return drop.has_value() ? drop : stream.Take(datagram, payload, now_ns_);
@@ -116,8 +117,8 @@ class End final : private transport::udp::DatagramReceiver {
 
 class Pair {
  public:
-  explicit Pair(const Faults& faults = {})
-      : client(network, true, faults), replica(network, false, Other(faults)) {}
+  explicit Pair(const Faults& faults = {}, bool encrypt = false)
+      : client(network, true, faults, encrypt), replica(network, false, Other(faults), encrypt) {}
 
   void Turn(std::uint64_t ns = 10'000) {
     client.Turn(replica.port.local(), now_ns_);
@@ -304,6 +305,65 @@ TEST(RingStream, WhatIsForgedReplayedOrOfAnotherConnectionChangesNothing) {
   EXPECT_EQ(pair.replica.Take(other), Drop::kStale);
   EXPECT_EQ(pair.client.Take(caught), Drop::kReflected);
   EXPECT_EQ(pair.replica.Read(), std::nullopt);
+}
+
+TEST(RingStream, EncryptedBytesComeAsTheyWereSentOverABadNetwork) {
+  Pair pair({.seed = 9, .lost = 100, .doubled = 100, .altered = 50, .held = 200}, /*encrypt=*/true);
+  pair.Exchange(400, 9);
+  EXPECT_GT(pair.replica.dropped[static_cast<std::size_t>(Drop::kForged)], 0U);
+  EXPECT_EQ(pair.replica.dropped[static_cast<std::size_t>(Drop::kMalformed)], 0U);
+}
+
+TEST(RingStream, NoByteOfARecordAndNoPositionIsReadableWhenEncrypted) {
+  const std::string secret = "a command that is nobody else's business";
+  for (const bool encrypt : {true, false}) {
+    Pair pair({}, encrypt);
+    std::size_t shown = 0;
+    std::vector<std::vector<std::byte>> tapped;
+    pair.network.SetTap([&](Endpoint, Endpoint, const std::vector<std::byte>& bytes) {
+      tapped.push_back(bytes);
+      return true;
+    });
+    ASSERT_TRUE(pair.client.Write(secret));
+    ASSERT_TRUE(pair.replica.Write(secret));
+    for (int turn = 0; turn < 200; ++turn) {
+      pair.Turn();
+    }
+    EXPECT_EQ(pair.client.Read(), secret);
+    EXPECT_EQ(pair.replica.Read(), secret);
+    ASSERT_GE(tapped.size(), 2U);
+    for (const std::vector<std::byte>& bytes : tapped) {
+      const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      for (std::size_t at = 0; at + 8 <= secret.size(); ++at) {
+        shown += text.find(secret.substr(at, 8)) != std::string_view::npos ? 1 : 0;
+      }
+      // Of the header what begins with the position is hidden too: the sending time, and the bytes that
+      // follow.
+      EXPECT_EQ((std::to_integer<unsigned>(bytes[offsetof(NetworkHeader, kind)]) & kEncryptedFlag) != 0,
+                encrypt);
+      NetworkHeader header;
+      std::memcpy(&header, bytes.data(), sizeof(header));
+      EXPECT_EQ(header.bytes == bytes.size() - kNetworkOverheadBytes, !encrypt);
+    }
+    EXPECT_EQ(shown == 0, encrypt);
+  }
+}
+
+TEST(RingStream, DatagramsOfTheOtherSealAreDroppedByName) {
+  for (const bool encrypt : {true, false}) {
+    Pair pair({}, encrypt);
+    Pair other({}, !encrypt);
+    std::vector<std::byte> caught;
+    other.network.SetTap([&](Endpoint, Endpoint, const std::vector<std::byte>& bytes) {
+      caught = bytes;
+      return true;
+    });
+    ASSERT_TRUE(other.client.Write("one"));
+    other.Turn();
+    ASSERT_FALSE(caught.empty());
+    EXPECT_EQ(pair.replica.Take(caught), Drop::kOtherSeal);
+    EXPECT_EQ(pair.replica.Read(), std::nullopt);
+  }
 }
 
 // An end with the key that says what none says.

@@ -238,6 +238,39 @@ TEST_F(Meetings, AnotherClusterGroupOrReplicaIsRefusedByName) {
   EXPECT_EQ(Counted(NetworkCounter::kRefusedReplica), 1U);
 }
 
+TEST_F(Meetings, BothEncryptOrTheOneThatDoesNotIsRefusedByNameAtBothEnds) {
+  TlsMeetingOptions encrypting = ForMeeting();
+  encrypting.encrypt = true;
+  EXPECT_THAT(Failure(encrypting),
+              HasSubstr("the client encrypts its datagrams, and replica 1 does not; write the "
+                        "same for `encrypt` in the [clients] section"));
+  EXPECT_THAT(Notices(), HasSubstr("was refused (encryption): the client encrypts"));
+  EXPECT_EQ(Counted(NetworkCounter::kRefusedEncryption), 1U);
+  TlsReceptionOptions options;
+  options.encrypt = true;
+  Open(options);
+  EXPECT_THAT(Failure(ForMeeting()),
+              HasSubstr("the client does not encrypt its datagrams, and replica 1 does;"));
+  EXPECT_EQ(Counted(NetworkCounter::kRefusedEncryption), 1U);
+  encrypting.port = port_;
+  TlsMeeting meeting(encrypting);
+  ASSERT_TRUE(ComesTo(meeting, Meeting::State::kMet)) << meeting.failure();
+  Met met = meeting.Take();
+  EXPECT_TRUE(met.seal.encrypts());
+  // A datagram that one end seals opens at the other.
+  std::vector<Reception::News> news = AwaitNews();
+  NetworkHeader header;
+  header.kind = static_cast<std::uint8_t>(NetworkKind::kRequests) | kEncryptedFlag;
+  header.group = kGroup.value();
+  header.tag = met.terms.tag_out;
+  std::vector<std::byte> payload(kNetworkOverheadBytes);
+  std::memcpy(payload.data(), &header, sizeof(header));
+  ASSERT_TRUE(met.seal.Close(payload));
+  NetworkDatagram datagram;
+  ASSERT_EQ(ParseNetworkDatagram(payload, NetworkKind::kRequests, kGroup.value(), datagram), std::nullopt);
+  EXPECT_EQ(news[0].arrived->stream.Take(datagram, payload, clock_.NowNs()), std::nullopt);
+}
+
 TEST_F(Meetings, NobodyThereIsNamed) {
   TlsMeetingOptions options = ForMeeting();
   options.port = FreePort();

@@ -68,7 +68,9 @@ TEST(NetworkWire, HellosThatAreNone) {
   EXPECT_EQ(found([](NetworkHello& hello) { hello.version = 9; }), GreetingFound::kOtherVersion);
   EXPECT_EQ(read.version, 9);
   EXPECT_EQ(found([](NetworkHello& hello) { ++hello.magic; }), GreetingFound::kMalformed);
-  EXPECT_EQ(found([](NetworkHello& hello) { hello.zero = 1; }), GreetingFound::kMalformed);
+  EXPECT_EQ(found([](NetworkHello& hello) { hello.zero[2] = 1; }), GreetingFound::kMalformed);
+  EXPECT_EQ(found([](NetworkHello& hello) { hello.encrypt = 2; }), GreetingFound::kMalformed);
+  EXPECT_EQ(found([](NetworkHello& hello) { hello.encrypt = 1; }), GreetingFound::kGood);
   EXPECT_EQ(found([](NetworkHello& hello) { hello.cluster_bytes = 0; }), GreetingFound::kMalformed);
   EXPECT_EQ(found([](NetworkHello& hello) { hello.cluster_bytes = 64; }), GreetingFound::kMalformed);
   EXPECT_EQ(found([](NetworkHello& hello) { hello.cluster[6] = 'x'; }), GreetingFound::kMalformed);
@@ -151,6 +153,8 @@ TEST_F(Datagrams, AreDroppedByName) {
   EXPECT_EQ(Changed([](NetworkHeader& h) { h.group = 78; }), Drop::kForeign);
   EXPECT_EQ(Changed([](NetworkHeader& h) { h.kind = 2; }), Drop::kReflected);
   EXPECT_EQ(Changed([](NetworkHeader& h) { h.kind = 3; }), Drop::kMalformed);
+  EXPECT_EQ(Changed([](NetworkHeader& h) { h.kind = 0x82; }), Drop::kReflected);
+  EXPECT_EQ(Changed([](NetworkHeader& h) { h.kind = 0x83; }), Drop::kMalformed);
   EXPECT_EQ(Changed([](NetworkHeader& h) { h.bytes = 9; }), Drop::kTruncated);
   EXPECT_EQ(Changed([](NetworkHeader& h) { h.bytes = 7; }), Drop::kOversized);
   EXPECT_EQ(Changed([](NetworkHeader& h) { h.answer = 2; }), Drop::kMalformed);
@@ -164,6 +168,26 @@ TEST_F(Datagrams, AreDroppedByName) {
     EXPECT_EQ(Parse(std::span(bytes).first(size)), Drop::kTruncated) << size;
   }
   EXPECT_EQ(Parse(std::vector<std::byte>(8901)), Drop::kOversized);
+}
+
+TEST_F(Datagrams, OfOneThatIsEncryptedWhatStandsBeforeThePositionAloneIsLookedAtFirst) {
+  NetworkHeader header = Header();
+  header.kind = 0x81;
+  header.bytes = 9;  // nobody can know yet
+  std::vector<std::byte> bytes = Of(header);
+  ASSERT_EQ(Parse(bytes), std::nullopt);
+  EXPECT_TRUE(datagram_.encrypted);
+  EXPECT_EQ(ParseDecrypted(bytes, datagram_), Drop::kTruncated);
+  header.bytes = 7;
+  bytes = Of(header);
+  EXPECT_EQ(ParseDecrypted(bytes, datagram_), Drop::kOversized);
+  header.bytes = 8;
+  bytes = Of(header);
+  ASSERT_EQ(ParseDecrypted(bytes, datagram_), std::nullopt);
+  EXPECT_EQ(datagram_.header.position, 640U);
+  header.answer = 2;
+  bytes = Of(header);
+  EXPECT_EQ(ParseDecrypted(bytes, datagram_), Drop::kMalformed);
 }
 
 }  // namespace
