@@ -75,6 +75,11 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command
       .add_option("--trials", options.trials, "failovers, each of a group of its own; catchup: hand-overs")
       ->check(CLI::Range(1, 10'000));
+  command
+      .add_option(
+          "--rest-ms", options.rest_ms,
+          "catchup: how long commits go on before each hand-over, so that the memory for the next is ready")
+      ->check(CLI::Range(0, 600'000));
   command.add_option("--capacity", options.capacity_bytes, "bytes of a ring, a power of two")
       ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
   command.add_option("--resting", options.resting_orders, "book: resting orders of the generated flow")
@@ -112,6 +117,9 @@ bool IsMeasured(const std::string& benchmark, const std::string& transport) {
   }
   if (benchmark == "loss") {
     return transport == "udp-socket" || transport == "udp-dpdk";
+  }
+  if (benchmark == "catchup" && transport == "udp-socket") {
+    return true;
   }
   if (benchmark == "failover") {
     return transport != "verbs";

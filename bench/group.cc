@@ -75,6 +75,8 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
     if (replica.Poll()) {
       word.applied.store(replica.applied_commands(), std::memory_order_release);
       idle.OnWork();
+    } else if (replica.awaiting()) {
+      idle.OnAwaiting();
     } else {
       idle.OnIdle();
     }

@@ -73,6 +73,26 @@ absl::StatusOr<UdpSides> StartUdp(const Options& options, const Placement& place
                      UdpGroupOptions(options), placement, clock);
 }
 
+absl::StatusOr<double> UdpRawBytesPerSecond(const Options& options, const Placement& placement,
+                                            std::uint64_t bytes, const base::TscClock& clock) {
+  constexpr std::size_t kEntryBytes = std::size_t{64} << 10;
+  auto floor = UdpFloor::Fork({.peers = 1,
+                               .payload_bytes = options.payload_bytes,
+                               .idle = options.idle,
+                               .open_port = Opener(options, clock)},
+                              placement, clock);
+  if (!floor.ok()) {
+    return floor.status();
+  }
+  if (absl::Status status = (*floor)->Connect(); !status.ok()) {
+    return status;
+  }
+  const Load load = {.entry_bytes = kEntryBytes, .floor_bytes = bytes};
+  const absl::StatusOr<double> seconds =
+      PostedFloorBlock(**floor, options, load, clock, [&floor] { return (*floor)->TakenByAll(); });
+  return seconds.ok() ? absl::StatusOr<double>(static_cast<double>(bytes) / *seconds) : seconds.status();
+}
+
 absl::Status RunUdpCommit(const Options& options) {
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();
