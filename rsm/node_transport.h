@@ -54,6 +54,8 @@ class NodeTransport {
   // Nothing where replicas share a host.
   [[nodiscard]] virtual std::optional<TransportCounters> counters() const = 0;
   [[nodiscard]] virtual PathFacts path(paxos::ReplicaId peer) const = 0;
+  // Why nothing can go by it at present, as far as this host knows, a clause; empty where nothing is known.
+  [[nodiscard]] virtual std::string WhyDown() const { return ""; }
 };
 
 class NodeNetwork;   // node_network.h
@@ -73,6 +75,8 @@ struct NodeTransportOptions {
   // SharedLogBytes (node_verbs.h) where RDMA is one of them. It must outlive the transport. Null: the
   // transport's own.
   std::byte* ring = nullptr;
+  // One path of several: its address or device need not be there yet, and is waited for. Over UDP.
+  bool wait_for_path = false;
 };
 
 // Reserves everything that may fail. FailedPrecondition when this build is without what the config asks for;
