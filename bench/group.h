@@ -45,6 +45,7 @@ struct GroupOptions {
   rsm::PortKind port = rsm::PortKind::kSocket;                                   // udp
   std::size_t payload_bytes = 1400;                                              // udp
   bool authenticate = true;                                                      // udp
+  bool two_paths = false;                                                        // udp: and udp2
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
   const LossRate* loss = nullptr;  // udp: at which datagrams are lost; null: none is
   MachineFactory make_machine;
@@ -56,6 +57,13 @@ class Group {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Group>> Start(const GroupOptions& options,
                                                                     const Placement& placement,
                                                                     const base::TscClock& clock);
+  // The two halves of Start, where another group is to be forked between them: what is forked later would
+  // keep the sockets of a leader that is open.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Group>> Fork(const GroupOptions& options,
+                                                                   const Placement& placement,
+                                                                   const base::TscClock& clock);
+  [[nodiscard]] absl::Status Open(const GroupOptions& options, const Placement& placement,
+                                  const base::TscClock& clock);
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
   // Stops the followers.
@@ -95,6 +103,7 @@ class Group {
 
   SharedPage<Page> page_;
   ScratchDirectory directory_;
+  rsm::Config config_;
   std::vector<ChildProcess> followers_;
   std::unique_ptr<rsm::StateMachine> machine_;
   std::unique_ptr<rsm::NodeTransport> transport_;

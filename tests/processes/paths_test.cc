@@ -230,6 +230,30 @@ TEST_F(Paths, ALeaderThatIsKilledOnTheWorsePathIsReplacedOverIt) {
   hosts.EndAndJudge();
 }
 
+// Links are up all the while: what comes through is enough for that, and for commits.
+TEST_F(Paths, ANetworkThatLosesTooMuchIsLeftAndGoneBackTo) {
+  JudgedGroup hosts(TwoNetworks());
+  Group& group = hosts.group();
+  AwaitBest(hosts);
+  hosts.Commit(200);
+  hosts.network().Lose(kBetterNetwork, 30);
+  ASSERT_TRUE(hosts.UnderLoad([&] {
+    const std::string told = absl::StrCat(group.Output(0), group.Output(1), group.Output(2));
+    return told.find("from udp to udp2: too much was lost on it") != std::string::npos &&
+           AllBy(group, kWorse);
+  })) << Told(group);
+  hosts.Commit(500);
+  std::uint64_t lost = 0;
+  for (const auto& link : LinksOfLeader(group)) {
+    lost += link["loss"].get<std::uint64_t>();
+  }
+  EXPECT_GT(lost, 0U) << Told(group);
+  hosts.network().LoseNone();
+  AwaitBest(hosts);
+  hosts.Commit(200);
+  hosts.EndAndJudge();
+}
+
 TEST_F(Paths, ANetworkThatFlapsLosesNothing) {
   JudgedGroup hosts(TwoNetworks());
   const Group& group = hosts.group();
