@@ -130,6 +130,9 @@ class PathsNodeTransport final : public NodeTransport {
     facts.loss = loss;
     facts.switches = transport_.switches(peer);
     facts.paths_up = up;
+    if (const auto reason = transport_.last_switch(peer); reason.has_value()) {
+      facts.last_switch = static_cast<std::uint64_t>(*reason) + 1;
+    }
     return facts;
   }
 

@@ -39,7 +39,10 @@ struct PathFacts {
   std::uint64_t progress = 0;  // changes whenever some of what is under way has got there; 0: not known
   std::uint64_t switches = 0;  // changes of path
   std::uint64_t paths_up = 0;  // a bit for each PathKind that is up; 0 where there is one path
+  std::uint64_t last_switch = 0;  // why the path was changed last: 1 and a fallback::SwitchReason; 0: never
 };
+// Of a last_switch, in words: "the link is down". Empty for 0.
+[[nodiscard]] std::string_view LastSwitchText(std::uint64_t last_switch);
 
 // One thread, but for what the backend says of its own.
 class NodeTransport {

@@ -248,6 +248,9 @@ TEST_F(Paths, ANetworkThatLosesTooMuchIsLeftAndGoneBackTo) {
     lost += link["loss"].get<std::uint64_t>();
   }
   EXPECT_GT(lost, 0U) << Told(group);
+  for (const auto& link : LinksOfLeader(group)) {
+    EXPECT_NE(link["last_switch"], "") << Told(group);
+  }
   hosts.network().LoseNone();
   AwaitBest(hosts);
   hosts.Commit(200);
