@@ -58,7 +58,7 @@ TEST(SocketPortTest, DatagramsGoWholeAndSayWhereTheyAreFrom) {
   const std::unique_ptr<SocketPort> other = Open();
   EXPECT_NE(one->local().port, 0);
   EXPECT_GT(one->receive_room(), 8U);
-  for (std::size_t bytes : {std::size_t{1}, std::size_t{700}, std::size_t{1400}}) {
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{700}, std::size_t{1400}}) {
     Send(*one, other->local(), bytes, std::byte{7});
   }
   one->Flush();
