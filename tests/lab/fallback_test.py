@@ -7,7 +7,9 @@ import group
 import machines
 
 
-class FallbackTest(group.GroupLab):
+class RdmaIsCut:
+    """What each ./check shows of it (short_test.py)."""
+
     def test_rdma_is_cut_udp_goes_on_and_rdma_is_gone_back_to(self):
         leader = self.make_group(links=group.TWO_PATHS)
         self.load(range(self.HOSTS), more=group.LIGHT)
@@ -28,6 +30,8 @@ class FallbackTest(group.GroupLab):
         self.end_of_load()
         self.assert_same_state(range(self.HOSTS))
 
+
+class FallbackTest(RdmaIsCut, group.GroupLab):
     def test_a_leaders_host_dies_while_udp_carries_the_writes(self):
         self.make_group(links=group.TWO_PATHS)
         self.load(range(self.HOSTS), more=group.LIGHT)
