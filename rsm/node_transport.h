@@ -64,7 +64,7 @@ class NodeTransport {
   virtual void AddDescriptors(std::vector<int>& /*descriptors*/) const {}
   // Whether a peer is reached by another path too, which it may ask within Poll, where that makes a
   // difference.
-  virtual void SetOtherPath(std::function<bool(paxos::ReplicaId)> /*other*/) {}
+  virtual void SetOtherPath(const std::function<bool(paxos::ReplicaId)>& /*other*/) {}
   // Why nothing can go by it at present, as far as this host knows, a clause; empty where nothing is known.
   [[nodiscard]] virtual std::string WhyDown() const { return ""; }
 };

@@ -103,8 +103,8 @@ class UdpNodeTransport final : public NodeTransport {
             .loss = link.pieces_lost,
             .progress = link.progress};
   }
-  void SetOtherPath(std::function<bool(paxos::ReplicaId)> other) override {
-    transport_->SetOtherPath(std::move(other));
+  void SetOtherPath(const std::function<bool(paxos::ReplicaId)>& other) override {
+    transport_->SetOtherPath(other);
   }
   [[nodiscard]] std::string WhyDown() const override { return transport_->port().WhyDown(); }
 
