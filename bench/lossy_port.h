@@ -11,7 +11,9 @@
 #include <memory>
 #include <random>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/node_port.h"
@@ -32,6 +34,9 @@ class LossyPort final : public transport::udp::Port {
   [[nodiscard]] std::size_t max_payload() const override { return port_->max_payload(); }
   [[nodiscard]] std::size_t receive_room() const override { return port_->receive_room(); }
   [[nodiscard]] bool up() const override { return port_->up(); }
+  [[nodiscard]] std::string WhyDown() const override { return port_->WhyDown(); }
+  [[nodiscard]] bool gone() const override { return port_->gone(); }
+  [[nodiscard]] std::vector<std::string> TakeNotices() override { return port_->TakeNotices(); }
   void Look(std::uint64_t now_ns) override { port_->Look(now_ns); }
   [[nodiscard]] std::span<std::byte> Claim() override { return port_->Claim(); }
   void Send(std::size_t bytes, transport::udp::Endpoint to) override {

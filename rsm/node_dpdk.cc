@@ -1,6 +1,7 @@
 #include "gaios/rsm/node_dpdk.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include <absl/status/status.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
@@ -29,7 +31,8 @@ namespace {
 
 namespace dpdk = transport::udp::dpdk;
 
-// Of a device that is not there yet: what the smallest queue has that it is opened with.
+// Of a device that is not there yet, and whose arguments do not say it: what the smallest queue has that it
+// is opened with.
 constexpr std::size_t kLeastReceiveRoom = 1024;
 
 // Of an address that the config has been checked to have in numbers; 0 for none.
@@ -81,15 +84,65 @@ absl::StatusOr<NodePort> OpenPort(const dpdk::DpdkOptions& options) {
   return NodePort{.port = *std::move(port), .facts = std::move(facts)};
 }
 
-// Whether the device of `options` is not there, or down, which may mend itself.
-bool MayCome(const dpdk::DpdkOptions& options, const absl::Status& failed) {
+// The interface of the kernel below the device of `options`; empty: there is none.
+std::string InterfaceOf(const dpdk::DpdkOptions& options) {
   const absl::StatusOr<dpdk::DeviceName> device = dpdk::ParseDeviceName(options.device);
-  if (!device.ok()) {
-    return false;
-  }
-  const std::string interface(device->Argument("iface"));
-  return absl::IsNotFound(failed) || (!interface.empty() && dpdk::NotThereYet(interface));
+  return device.ok() ? std::string(device->Argument("iface")) : "";
 }
+
+bool OverXdp(const dpdk::DpdkOptions& options) {
+  const absl::StatusOr<dpdk::DeviceName> device = dpdk::ParseDeviceName(options.device);
+  return device.ok() && device->DrivenBy("net_af_xdp");
+}
+
+// Whether `failed` says that the device of `options` is not there, or down, which may mend itself.
+bool MayCome(const dpdk::DpdkOptions& options, const absl::Status& failed) {
+  return absl::IsNotFound(failed) ||
+         (absl::IsFailedPrecondition(failed) && dpdk::IsSetDown(InterfaceOf(options)));
+}
+
+std::size_t ReceiveRoomOf(const dpdk::DpdkOptions& options) {
+  const absl::StatusOr<dpdk::DeviceName> device = dpdk::ParseDeviceName(options.device);
+  const std::string frames(device.ok() ? device->Argument("framecnt") : "");
+  std::size_t room = 0;
+  return absl::SimpleAtoi(frames, &room) ? room : kLeastReceiveRoom;
+}
+
+// Opens the device of a LastingPort each time.
+class Opener {
+ public:
+  // `opened`: a port on it is open.
+  Opener(dpdk::DpdkOptions options, bool opened) : options_(std::move(options)) {
+    if (opened) {
+      Remember();
+    }
+  }
+  absl::StatusOr<std::unique_ptr<transport::udp::Port>> operator()() {
+    absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> port = dpdk::DpdkPort::Open(options_);
+    if (port.ok()) {
+      Remember();
+      return *std::move(port);
+    }
+    const absl::Status failed = OfConfig(port.status());
+    if (absl::IsUnavailable(failed) && SocketIsKept()) {
+      return absl::AbortedError(absl::StrCat(
+          std::string(failed.message()),
+          "; the driver of net_af_xdp keeps the socket of the port that was closed on ",
+          InterfaceOf(options_), " as long as the process lives, and the interface is still the same"));
+    }
+    // Neither rights nor options change while the process lives.
+    const bool hopeless = absl::IsInvalidArgument(failed) || absl::IsPermissionDenied(failed);
+    return hopeless ? absl::AbortedError(failed.message()) : failed;
+  }
+
+ private:
+  [[nodiscard]] unsigned Index() const { return ::if_nametoindex(InterfaceOf(options_).c_str()); }
+  void Remember() { last_ = Index(); }
+  [[nodiscard]] bool SocketIsKept() const { return OverXdp(options_) && last_ != 0 && last_ == Index(); }
+
+  dpdk::DpdkOptions options_;
+  unsigned last_ = 0;  // the index of the interface of the latest port; 0: none
+};
 
 // `first`: null where the device is not there yet.
 absl::StatusOr<NodePort> MakeLast(const dpdk::DpdkOptions& options, NodePort first) {
@@ -97,14 +150,12 @@ absl::StatusOr<NodePort> MakeLast(const dpdk::DpdkOptions& options, NodePort fir
       .name = options.device,
       .local = options.local,
       .max_payload = options.max_payload,
-      .receive_room = first.port != nullptr ? first.port->receive_room() : kLeastReceiveRoom,
-      .open = [options]() -> absl::StatusOr<std::unique_ptr<transport::udp::Port>> {
-        absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> port = dpdk::DpdkPort::Open(options);
-        if (!port.ok()) {
-          return OfConfig(port.status());
-        }
-        return *std::move(port);
-      }};
+      .receive_room = first.port != nullptr ? first.port->receive_room() : ReceiveRoomOf(options),
+      .open = Opener(options, first.port != nullptr),
+      .told = first.facts.notices};
+  if (OverXdp(options)) {
+    lasting.remark = "its driver leaves two descriptors open each time";
+  }
   absl::StatusOr<std::unique_ptr<transport::udp::LastingPort>> port =
       transport::udp::LastingPort::Make(std::move(lasting), std::move(first.port));
   if (!port.ok()) {
@@ -127,16 +178,19 @@ absl::StatusOr<NodePort> OpenForClients(const Config& config, const base::Clock&
 
 // FailedPrecondition: the device takes what is the kernel's, by which replicas meet.
 absl::Status LeftToTheKernel(const dpdk::DpdkOptions& options, const ReplicaConfig& own) {
-  const absl::StatusOr<dpdk::DeviceName> device = dpdk::ParseDeviceName(options.device);
   in_addr meets = {};
-  if (!device.ok() || !device->DrivenBy("net_af_xdp") ||
-      ::inet_pton(AF_INET, own.address.c_str(), &meets) != 1 ||
-      dpdk::InterfaceWith(ntohl(meets.s_addr)) != device->Argument("iface")) {
+  if (!OverXdp(options) || ::inet_pton(AF_INET, own.address.c_str(), &meets) != 1) {
+    return absl::OkStatus();
+  }
+  // By the index: an interface may have several names.
+  const std::string interface = InterfaceOf(options);
+  const unsigned taken = ::if_nametoindex(interface.c_str());
+  if (taken == 0 || ::if_nametoindex(dpdk::InterfaceWith(ntohl(meets.s_addr)).c_str()) != taken) {
     return absl::OkStatus();
   }
   return OfConfig(absl::FailedPreconditionError(absl::StrCat(
-      "net_af_xdp takes all that comes in by the interface ", std::string(device->Argument("iface")),
-      ", by which replica ", own.id.value(), " meets the others (address ", own.address,
+      "net_af_xdp takes all that comes in by the interface ", interface, ", by which replica ",
+      own.id.value(), " meets the others (address ", own.address,
       "): give it an address on another interface, or use net_af_packet, which leaves the kernel its own")));
 }
 
@@ -168,9 +222,15 @@ absl::StatusOr<NodePort> Open(const Config& config, const ReplicaConfig& own,
 
 absl::StatusOr<DeviceDescription> Describe(const Config& config) {
   const dpdk::DpdkOptions options = OptionsOf(config);
+  for (const ReplicaConfig& replica : config.replicas) {
+    if (absl::Status kernel = LeftToTheKernel(options, replica); !kernel.ok()) {
+      return kernel;
+    }
+  }
   const absl::StatusOr<dpdk::DevicePlan> plan = dpdk::PlanDevice(options);
   if (!plan.ok()) {
-    return OfConfig(plan.status());
+    const absl::Status failed = OfConfig(plan.status());
+    return MayCome(options, failed) ? NotThere(failed) : failed;
   }
   const bool hugepages = dpdk::FreeHugepageBytes() >= std::uint64_t{plan->memory_mib} << 20U;
   DeviceDescription description;

@@ -72,7 +72,15 @@ class PathsNodeTransport final : public NodeTransport {
         ring_(std::move(ring)),
         ways_(std::move(opened.ways)),
         notices_(std::move(opened.notices)),
-        transport_(options, PathsOf(ways_)) {}
+        transport_(options, PathsOf(ways_)) {
+    for (std::size_t way = 0; way < ways_.size(); ++way) {
+      ways_[way]->transport().SetOtherPath(
+          [this, way](paxos::ReplicaId peer) { return HasAnother(peer, way); });
+    }
+  }
+  PathsNodeTransport(const PathsNodeTransport&) = delete;
+  PathsNodeTransport& operator=(const PathsNodeTransport&) = delete;
+  ~PathsNodeTransport() override = default;
 
   transport::Transport& contract() override { return transport_; }
   absl::Status Begin() override {
@@ -91,7 +99,8 @@ class PathsNodeTransport final : public NodeTransport {
       }
     }
     for (const transport::fallback::Switch& change : transport_.TakeSwitches()) {
-      const std::string here = ways_[change.from]->transport().WhyDown();
+      const bool down = change.reason == transport::fallback::SwitchReason::kLinkDown;
+      const std::string here = down ? ways_[change.from]->transport().WhyDown() : "";
       taken.push_back(absl::StrCat("link to replica ", change.peer.value(), ": from ",
                                    ways_[change.from]->name(), " to ", ways_[change.to]->name(), ": ",
                                    std::string(SwitchReasonName(change.reason)), here.empty() ? "" : ": ",
@@ -145,6 +154,16 @@ class PathsNodeTransport final : public NodeTransport {
   }
 
  private:
+  // Two ports that go down together do not both take the other for a path.
+  [[nodiscard]] bool HasAnother(paxos::ReplicaId peer, std::size_t way) const {
+    for (std::size_t other = 0; other < ways_.size(); ++other) {
+      if (other != way && transport_.up(peer, other) && ways_[other]->transport().WhyDown().empty()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   const transport::shm::IdLock lock_;
   const base::Memory ring_;
   const Ways ways_;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,9 @@ class NodeTransport {
   // Adds what becomes readable when something has come that Poll takes in, as far as there is such a thing.
   // It stays the transport's, and open as long as that.
   virtual void AddDescriptors(std::vector<int>& /*descriptors*/) const {}
+  // Whether a peer is reached by another path too, which it may ask within Poll, where that makes a
+  // difference.
+  virtual void SetOtherPath(const std::function<bool(paxos::ReplicaId)>& /*other*/) {}
   // Why nothing can go by it at present, as far as this host knows, a clause; empty where nothing is known.
   [[nodiscard]] virtual std::string WhyDown() const { return ""; }
 };

@@ -1,6 +1,7 @@
 #include "gaios/rsm/node_udp.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -101,6 +102,9 @@ class UdpNodeTransport final : public NodeTransport {
             .sent = link.pieces_sent,
             .loss = link.pieces_lost,
             .progress = link.progress};
+  }
+  void SetOtherPath(const std::function<bool(paxos::ReplicaId)>& other) override {
+    transport_->SetOtherPath(other);
   }
   [[nodiscard]] std::string WhyDown() const override { return transport_->port().WhyDown(); }
 

@@ -11,18 +11,31 @@ namespace gaios::transport::udp {
 
 InterfaceState LookAtInterface(int socket, const std::string& name, int index) {
   ifreq request = {};
-  if (name.size() >= sizeof(request.ifr_name)) {
+  if (index != 0) {
+    request.ifr_ifindex = index;
+    if (::ioctl(socket, SIOCGIFNAME, &request) != 0) {  // its name at present
+      return InterfaceState::kGone;
+    }
+  } else if (name.size() < sizeof(request.ifr_name)) {
+    std::memcpy(request.ifr_name, name.data(), name.size());
+  } else {
     return InterfaceState::kGone;
   }
-  std::memcpy(request.ifr_name, name.data(), name.size());
-  if (::ioctl(socket, SIOCGIFINDEX, &request) != 0 || (index != 0 && request.ifr_ifindex != index) ||
-      ::ioctl(socket, SIOCGIFFLAGS, &request) != 0) {
+  if (::ioctl(socket, SIOCGIFFLAGS, &request) != 0) {
     return InterfaceState::kGone;
   }
   if ((request.ifr_flags & IFF_UP) == 0) {
     return InterfaceState::kDown;
   }
   return (request.ifr_flags & IFF_RUNNING) != 0 ? InterfaceState::kUp : InterfaceState::kNoCarrier;
+}
+
+int IndexOfLabel(std::string label) {
+  int index = 0;
+  while (!label.empty() && (index = static_cast<int>(::if_nametoindex(label.c_str()))) == 0) {
+    label.pop_back();
+  }
+  return index;
 }
 
 std::string InterfaceText(const std::string& name, InterfaceState state) {

@@ -13,12 +13,16 @@ enum class InterfaceState : std::uint8_t {
   kUp,
   kDown,       // by its owner
   kNoCarrier,  // as where a cable is out, or the other end is down
-  kGone,       // there is none of that name, or it is another one that has got the name
+  kGone,       // removed, or moved to another network namespace
 };
 
-// `socket`: any of the network namespace that is meant. `index`: that of the interface, which another one of
-// that name does not have; 0: any.
+// `socket`: any of the network namespace that is meant. `index`: that of the interface, which keeps it under
+// another name, and which another one of its name does not have; 0: whichever has the name.
 [[nodiscard]] InterfaceState LookAtInterface(int socket, const std::string& name, int index);
+
+// That of the interface to which an address with that label belongs: a label is the name of the interface, or
+// begins with it ("eth1:2"). 0: there is none. Of the thread's network namespace.
+[[nodiscard]] int IndexOfLabel(std::string label);
 
 // A clause: "the interface v0 is down".
 [[nodiscard]] std::string InterfaceText(const std::string& name, InterfaceState state);

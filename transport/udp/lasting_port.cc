@@ -1,5 +1,6 @@
 #include "gaios/transport/udp/lasting_port.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -50,7 +51,8 @@ LastingPort::LastingPort(LastingPortOptions options, std::unique_ptr<Port> first
     : options_(std::move(options)),
       port_(std::move(first)),
       why_gone_(absl::StrCat(options_.name, " is not there yet")),
-      wanted_(port_ == nullptr) {}
+      wanted_(port_ == nullptr),
+      told_(options_.told) {}
 
 LastingPort::~LastingPort() {
   if (thread_.joinable()) {
@@ -74,10 +76,11 @@ const PortCounters& LastingPort::counters() const {
 
 void LastingPort::Look(std::uint64_t now_ns) {
   if (port_ == nullptr) {
-    if (opened_ready_.load(std::memory_order_acquire)) {
+    if (news_.load(std::memory_order_acquire)) {
       const std::lock_guard lock(mutex_);
-      opened_ready_.store(false, std::memory_order_relaxed);
+      news_.store(false, std::memory_order_relaxed);
       port_ = std::move(opened_);
+      why_gone_ = port_ == nullptr ? why_given_up_ : why_gone_;
     }
     return;
   }
@@ -94,9 +97,9 @@ void LastingPort::GiveUp() {
     const std::lock_guard lock(mutex_);
     retired_ = std::move(port_);
     wanted_ = true;
-    notices_.push_back(absl::StrCat(why_gone_, ": ", options_.name,
-                                    " is closed, and opened again when it is there (tried each ",
-                                    options_.pause_ns / 1'000'000, " ms)"));
+    notices_.push_back(absl::StrCat(
+        why_gone_, ": ", options_.name, " is closed, and opened again when it is there (tried each ",
+        options_.pause_ns / 1'000'000, " ms)", options_.remark.empty() ? "" : "; ", options_.remark));
   }
   wake_.notify_one();
 }
@@ -119,29 +122,63 @@ void LastingPort::Run() {
   }
 }
 
-// One attempt, and the pause after it.
+// One attempt, a pause after the one before.
 void LastingPort::OpenAgain(std::unique_lock<std::mutex>& lock) {
   std::unique_ptr<Port> retired = std::move(retired_);
   lock.unlock();
   retired.reset();
-  absl::StatusOr<std::unique_ptr<Port>> opened = options_.open();
   lock.lock();
-  if (opened.ok()) {
-    for (std::string& notice : (*opened)->TakeNotices()) {
-      notices_.push_back(std::move(notice));
-    }
-    notices_.push_back(absl::StrCat(options_.name, " is open"));
-    last_failure_.clear();
-    opened_ = *std::move(opened);
-    wanted_ = false;
-    opened_ready_.store(true, std::memory_order_release);
+  if (wake_.wait_until(lock, next_attempt_, [this] { return stop_; })) {
     return;
   }
-  if (std::string failure(opened.status().message()); failure != last_failure_) {
-    notices_.push_back(absl::StrCat(options_.name, " cannot be opened yet: ", failure));
-    last_failure_ = std::move(failure);
+  lock.unlock();
+  absl::StatusOr<std::unique_ptr<Port>> opened = Open();
+  lock.lock();
+  next_attempt_ = std::chrono::steady_clock::now() + std::chrono::nanoseconds(options_.pause_ns);
+  if (!opened.ok()) {
+    Failed(opened.status());
+    return;
   }
-  wake_.wait_for(lock, std::chrono::nanoseconds(options_.pause_ns), [this] { return stop_; });
+  for (std::string& notice : (*opened)->TakeNotices()) {
+    if (std::ranges::find(told_, notice) == told_.end()) {
+      told_.push_back(notice);
+      notices_.push_back(std::move(notice));
+    }
+  }
+  notices_.push_back(absl::StrCat(options_.name, " is open"));
+  last_failure_.clear();
+  opened_ = *std::move(opened);
+  wanted_ = false;
+  news_.store(true, std::memory_order_release);
+}
+
+// One that holds what peers have been told.
+absl::StatusOr<std::unique_ptr<Port>> LastingPort::Open() const {
+  absl::StatusOr<std::unique_ptr<Port>> opened = options_.open();
+  if (!opened.ok()) {
+    return opened;
+  }
+  const Port& port = **opened;
+  if (port.receive_room() < options_.receive_room || port.max_payload() < options_.max_payload) {
+    return absl::FailedPreconditionError(absl::StrCat("it holds ", port.receive_room(), " datagrams of ",
+                                                      port.max_payload(), " bytes, and peers count on ",
+                                                      options_.receive_room, " of ", options_.max_payload,
+                                                      ": give it what it had, or start this replica again"));
+  }
+  return opened;
+}
+
+void LastingPort::Failed(const absl::Status& status) {
+  std::string failure(status.message());
+  if (absl::IsAborted(status)) {
+    why_given_up_ = absl::StrCat(options_.name, " cannot be opened before this process is started again");
+    notices_.push_back(absl::StrCat(why_given_up_, ": ", failure));
+    wanted_ = false;
+    news_.store(true, std::memory_order_release);
+  } else if (failure != last_failure_) {
+    notices_.push_back(absl::StrCat(options_.name, " cannot be opened yet: ", failure));
+  }
+  last_failure_ = std::move(failure);
 }
 
 }  // namespace gaios::transport::udp

@@ -2,13 +2,15 @@
 #define GAIOS_TRANSPORT_UDP_LASTING_PORT_H_
 
 // A port that outlives what it was opened on: when that is gone for good, as a card that was taken out, or
-// was not there from the start, it is opened anew, at a slow pace, until that succeeds. Meanwhile this port
-// is down, and what is sent is lost. Opening and closing take their time on a thread of its own.
+// was not there from the start, it is opened anew, at a slow pace, until that succeeds or cannot any more.
+// Meanwhile this port is down, and what is sent is lost. Opening and closing take their time on a thread of
+// its own.
 //
 // Threads: as Port, beside its own thread; the ports that `open` makes belong to one of the two at a time.
 // What it counts is the sum over all of them.
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +25,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "gaios/base/check.h"
 #include "gaios/transport/udp/port.h"
 
 namespace gaios::transport::udp {
@@ -33,9 +36,12 @@ struct LastingPortOptions {
   Endpoint local;
   std::size_t max_payload = 0;
   std::size_t receive_room = 256;
-  // Opens one. On the thread of the LastingPort.
+  // Opens one. On the thread of the LastingPort. Aborted: it will not succeed in this process, and is not
+  // tried again. After all other errors, and where a port holds less than peers were told, it is.
   std::function<absl::StatusOr<std::unique_ptr<Port>>()> open;
-  std::uint64_t pause_ns = 1'000'000'000;  // between two attempts
+  std::uint64_t pause_ns = 1'000'000'000;  // between two attempts, at least, whatever came of the first
+  std::vector<std::string> told = {};      // of the first port; notices that are not told again
+  std::string remark = {};                 // a clause, told when a port was given up; empty: none
 };
 
 class LastingPort final : public Port {
@@ -59,7 +65,10 @@ class LastingPort final : public Port {
   [[nodiscard]] std::span<std::byte> Claim() override {
     return port_ != nullptr ? port_->Claim() : std::span<std::byte>();
   }
-  void Send(std::size_t bytes, Endpoint to) override { port_->Send(bytes, to); }
+  void Send(std::size_t bytes, Endpoint to) override {
+    GAIOS_CHECK(port_ != nullptr, "a datagram was claimed");
+    port_->Send(bytes, to);
+  }
   void Flush() override {
     if (port_ != nullptr) {
       port_->Flush();
@@ -75,6 +84,8 @@ class LastingPort final : public Port {
   void GiveUp();
   void Run();
   void OpenAgain(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<Port>> Open() const;
+  void Failed(const absl::Status& status);
 
   const LastingPortOptions options_;
   std::unique_ptr<Port> port_;
@@ -82,7 +93,7 @@ class LastingPort final : public Port {
   PortCounters before_;         // of the ports that were given up
   mutable PortCounters total_;  // as last asked for
 
-  std::atomic<bool> opened_ready_ = false;
+  std::atomic<bool> news_ = false;  // a port was opened, or none will be
   std::mutex mutex_;
   std::condition_variable wake_;
   // ---- by the mutex
@@ -91,7 +102,10 @@ class LastingPort final : public Port {
   std::unique_ptr<Port> retired_;  // to be closed
   std::unique_ptr<Port> opened_;   // to be taken
   std::vector<std::string> notices_;
-  std::string last_failure_;  // of opening; told once
+  std::string why_given_up_;
+  std::string last_failure_;       // of opening; told once
+  std::vector<std::string> told_;  // notices of ports
+  std::chrono::steady_clock::time_point next_attempt_;
   std::thread thread_;
 };
 

@@ -82,6 +82,7 @@ struct Link {
   std::uint32_t pings = 0;  // while trying
   bool short_pong = false;  // a datagram of the smallest length has come back
   bool told = false;        // the user knows that it does not come up
+  bool unplugged = false;   // it was ended because the port is down, which still is
   RttEstimator fresh_rtt;   // of a way that nothing is known of
 
   // ---- what is under way to it

@@ -14,6 +14,8 @@ constexpr std::uint64_t kFirstPingPauseNs = 1'000'000;
 constexpr std::uint64_t kLongestPingPauseNs = 100'000'000;
 // A peer that has not answered for so long is a matter for the user.
 constexpr std::uint64_t kPatienceNs = 2'000'000'000;
+// Between two looks at why the port is down, which allocate.
+constexpr std::uint64_t kWhyIntervalNs = 100'000'000;
 
 std::string AddressText(const Endpoint& endpoint) {
   return absl::StrCat(endpoint.address >> 24, ".", endpoint.address >> 16 & 0xff, ".",
@@ -103,28 +105,55 @@ bool UdpTransport::Stalled(const Link& link) const {
          (reading && too_long(read_.stalled_since_ns()));
 }
 
-// A port that has gone down ends all links at once: what they carry is lost, and silence would tell so only
-// in a second. That the peers hear of it too, where the channel has another way, costs nothing. They are
-// tried again as after any loss, whether the port says that it is up or not: it may be wrong.
 std::size_t UdpTransport::WatchPort(EventHandler& handler) {
   port_->Look(now_ns_);
-  const bool up = port_->up();
-  if (up == std::exchange(port_up_, up)) [[likely]] {
-    return 0;
+  if (!port_->up()) [[unlikely]] {
+    port_up_ = false;
+    TellWhyDown();
+    return GiveUpUnplugged(handler);
   }
-  if (up) {
-    connector_->Tell(absl::StrCat("the port at ", AddressText(port_->local()), " is up again"));
-    return 0;
+  if (!port_up_) [[unlikely]] {
+    port_up_ = true;
+    why_down_.clear();
+    next_why_ns_ = 0;
+    for (Link& link : links_) {
+      link.unplugged = false;
+    }
+    connector_->Tell(absl::StrCat("the port at ", AddressText(port_->local()), " is up"));
   }
-  connector_->Tell(absl::StrCat(port_->WhyDown(), ": the links by the port at ", AddressText(port_->local()),
-                                " are given up, and tried again"));
+  return 0;
+}
+
+// Whenever it is another reason.
+void UdpTransport::TellWhyDown() {
+  if (now_ns_ < next_why_ns_) {
+    return;
+  }
+  next_why_ns_ = now_ns_ + kWhyIntervalNs;
+  std::string why = port_->WhyDown();
+  if (why != why_down_) {
+    why_down_ = std::move(why);
+    connector_->Tell(absl::StrCat(why_down_, ": the links by the port at ", AddressText(port_->local()),
+                                  " end, at once where another path has their peer, else after ",
+                                  options_.silence_timeout_ns / 1'000'000, " ms without an answer"));
+  }
+}
+
+// What a port that is down carries is lost. Where another path has the peer its link ends at once: silence
+// would tell so only in a second. Where there is none nothing is gained by that, and a port that is back
+// before the silence has cost nothing but what is sent again. Peers hear of the end where the channel has
+// another way. A link is tried again as after any loss, whether the port says that it is up or not, and is
+// not ended for the same reason twice: the port may be wrong.
+std::size_t UdpTransport::GiveUpUnplugged(EventHandler& handler) {
   std::size_t events = 0;
   for (Link& link : used_) {
-    if (link.state != LinkState::kClosed) {
-      counters_.links_unplugged += link.up() ? 1 : 0;
-      connector_->Disconnect(link.peer, link.life);
-      events += CloseLink(link, handler);
+    if (!link.up() || link.unplugged || !other_path_ || !other_path_(link.peer)) {
+      continue;
     }
+    link.unplugged = true;
+    ++counters_.links_unplugged;
+    connector_->Disconnect(link.peer, link.life);
+    events += CloseLink(link, handler);
   }
   return events;
 }

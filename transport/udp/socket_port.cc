@@ -24,6 +24,9 @@ constexpr std::size_t kIpv4AndUdpBytes = 28;
 // What the kernel books for a datagram beside its bytes, about.
 constexpr std::size_t kBookedBytes = 1024;
 constexpr std::uint64_t kLookIntervalNs = 10'000'000;
+// An address that was not found is looked for so often: that asks for all addresses of the host, on the
+// thread of whoever sends, who may be busy by another path.
+constexpr std::uint64_t kSearchIntervalNs = 1'000'000'000;
 
 sockaddr_in AddressOf(const Endpoint& endpoint) {
   sockaddr_in address = {};
@@ -60,14 +63,14 @@ std::optional<Interface> InterfaceOf(std::uint32_t address, int socket) {
     const bool loopback = (one->ifa_flags & IFF_LOOPBACK) != 0;  // which has all of its network
     const std::uint32_t differing = ntohl(own.sin_addr.s_addr) ^ address;
     if (differing == 0 || (loopback && differing >> 24 == 0)) {
-      found = Interface{.name = one->ifa_name};
+      found = Interface{.name = one->ifa_name, .index = IndexOfLabel(one->ifa_name)};
       ifreq request = {};
-      found->name.copy(request.ifr_name, sizeof(request.ifr_name) - 1);
+      request.ifr_ifindex = found->index;
+      if (::ioctl(socket, SIOCGIFNAME, &request) == 0) {
+        found->name = request.ifr_name;
+      }
       if (::ioctl(socket, SIOCGIFMTU, &request) == 0) {
         found->mtu = request.ifr_mtu;
-      }
-      if (::ioctl(socket, SIOCGIFINDEX, &request) == 0) {
-        found->index = request.ifr_ifindex;
       }
     }
   }
@@ -175,7 +178,8 @@ absl::StatusOr<std::unique_ptr<SocketPort>> SocketPort::Open(const SocketPortOpt
   std::unique_ptr<SocketPort> port(
       new SocketPort(std::move(socket), local, options.max_payload, room, std::move(below)));
   if (interface.has_value() || options.wait_for_address) {
-    port->why_down_ = port->WhyDownNow();
+    port->why_down_ = port->WhyDownNow(0);
+    port->next_search_ns_ = 0;  // of a clock that is not known here
   }
   return port;
 }
@@ -227,22 +231,32 @@ void SocketPort::Look(std::uint64_t now_ns) {
   if (below_.interface.empty() && why_down_.empty()) {
     return;  // the system did not say which interface it is
   }
-  std::string why = WhyDownNow();
+  std::string why = WhyDownNow(now_ns);
   if (why != why_down_) {
     counters_.links_down += why_down_.empty() ? 1 : 0;
     why_down_ = std::move(why);
   }
 }
 
-std::string SocketPort::WhyDownNow() {
+std::string SocketPort::WhyDownNow(std::uint64_t now_ns) {
   const InterfaceState link = below_.interface.empty()
                                   ? InterfaceState::kGone
                                   : LookAtInterface(socket_.get(), below_.interface, below_.index);
-  const bool find = link == InterfaceState::kGone || std::exchange(doubtful_, false);
-  if (!find) {
+  const bool gone = link == InterfaceState::kGone;
+  const bool early = now_ns < next_search_ns_;
+  if (!gone && (early || !doubtful_)) {
     return link == InterfaceState::kUp ? "" : InterfaceText(below_.interface, link);
   }
-  // The address may be on an interface that has been made since; or on none, though its interface is there.
+  if (early) {
+    return why_down_.empty() ? InterfaceText(below_.interface, link) : why_down_;
+  }
+  next_search_ns_ = now_ns + kSearchIntervalNs;
+  doubtful_ = false;
+  return Search();
+}
+
+// The address may be on an interface that has been made since; or on none, though its interface is there.
+std::string SocketPort::Search() {
   const std::optional<Interface> now = InterfaceOf(local_.address, socket_.get());
   if (!now.has_value()) {
     below_.index = -1;  // which no interface has

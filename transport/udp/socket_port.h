@@ -54,7 +54,8 @@ class SocketPort final : public Port {
   // By the interface that has the address. It may go, and come back as another one.
   [[nodiscard]] bool up() const override { return why_down_.empty(); }
   [[nodiscard]] std::string WhyDown() const override { return why_down_; }
-  // Some system calls each 10 ms. Allocates when the address is looked for, and when the link changes.
+  // Two system calls each 10 ms. While the address is on no interface, or what was sent had no way, it is
+  // looked for once a second, which takes some more. Allocates then, and while the link is down.
   void Look(std::uint64_t now_ns) override;
   [[nodiscard]] std::span<std::byte> Claim() override;
   void Send(std::size_t bytes, Endpoint to) override;
@@ -72,7 +73,8 @@ class SocketPort final : public Port {
   SocketPort(base::UniqueFd socket, Endpoint local, std::size_t max_payload, std::size_t receive_room,
              Below below);
   // Why nothing can be sent or come in at present, a clause; empty when it can.
-  [[nodiscard]] std::string WhyDownNow();
+  [[nodiscard]] std::string WhyDownNow(std::uint64_t now_ns);
+  [[nodiscard]] std::string Search();
   [[nodiscard]] std::byte* OutBuffer(std::size_t index) { return buffers_.data() + index * stride_; }
   [[nodiscard]] std::byte* InBuffer(std::size_t index) { return OutBuffer(kBatch + index); }
   void ExpectControl(msghdr& header, std::size_t index);
@@ -88,6 +90,7 @@ class SocketPort final : public Port {
   std::string why_down_;
   bool doubtful_ = false;  // what was sent had no way
   std::uint64_t next_look_ns_ = 0;
+  std::uint64_t next_search_ns_ = 0;
   std::size_t queued_ = 0;
   std::vector<std::byte> buffers_;  // kBatch to be sent, then kBatch to be received
   struct Batch {

@@ -21,9 +21,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -51,6 +53,11 @@ class UdpTransport final : public Transport, private DatagramReceiver {
       const UdpOptions& options, std::unique_ptr<Port> port, std::unique_ptr<bootstrap::PeerChannel> channel);
   // Begins the life: peers come and go by the channel from now on. Called once, before the first Poll.
   void Begin();
+  // Whether a peer is reached by another path too.
+  using OtherPath = std::function<bool(ReplicaId)>;
+  // Asked while the port is down, by Poll, of each peer whose link is up: where there is another path the
+  // link by this one ends at once, and else by silence. None is set: there is no other path.
+  void SetOtherPath(OtherPath other) { other_path_ = std::move(other); }
 
   UdpTransport(const UdpTransport&) = delete;
   UdpTransport& operator=(const UdpTransport&) = delete;
@@ -142,12 +149,17 @@ class UdpTransport final : public Transport, private DatagramReceiver {
   std::size_t RunTimers(EventHandler& handler);
   void TellTrouble(Link& link);
   std::size_t WatchPort(EventHandler& handler);
+  void TellWhyDown();
+  std::size_t GiveUpUnplugged(EventHandler& handler);
 
   static constexpr std::uint64_t kTimerIntervalNs = 100'000;
 
   UdpOptions options_;
   std::unique_ptr<Port> port_;
-  bool port_up_;  // as it was when it was looked at last
+  bool port_up_;          // as it was when it was looked at last
+  std::string why_down_;  // as it was told last; empty: since it was up nothing was
+  std::uint64_t next_why_ns_ = 0;
+  OtherPath other_path_;
   base::Memory memory_;
   Addressee addressee_;
   UdpCounters counters_;

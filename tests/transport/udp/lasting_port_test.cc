@@ -16,8 +16,11 @@
 namespace gaios::transport::udp {
 namespace {
 
+using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr Endpoint kLocal = {.address = 0x0a000001, .port = 7400};
 
@@ -26,6 +29,8 @@ struct Device {
   std::atomic<bool> there = true;
   std::atomic<int> opened = 0;
   std::atomic<int> closed = 0;
+  std::atomic<std::size_t> room = 256;
+  std::atomic<bool> hopeless = false;
   std::string notice;
 };
 
@@ -42,6 +47,7 @@ class FakePort final : public Port {
 
   [[nodiscard]] Endpoint local() const override { return kLocal; }
   [[nodiscard]] std::size_t max_payload() const override { return 1400; }
+  [[nodiscard]] std::size_t receive_room() const override { return device_.room; }
   [[nodiscard]] bool up() const override { return device_.there; }
   [[nodiscard]] std::string WhyDown() const override { return up() ? "" : "the interface v0 is gone"; }
   [[nodiscard]] bool gone() const override { return !device_.there; }
@@ -65,19 +71,26 @@ class Nobody final : public DatagramReceiver {
 
 class LastingPortTest : public testing::Test {
  protected:
-  std::unique_ptr<LastingPort> Make(std::unique_ptr<Port> first) {
+  static constexpr std::uint64_t kHourNs = 3'600'000'000'000;
+
+  std::unique_ptr<LastingPort> Make(std::unique_ptr<Port> first, std::uint64_t pause_ns = 1'000'000) {
     auto port =
         LastingPort::Make({.name = "net_fake0,iface=v0",
                            .local = kLocal,
                            .max_payload = 1400,
                            .open = [this]() -> absl::StatusOr<std::unique_ptr<Port>> {
                              ++attempts_;
+                             if (device_.hopeless) {
+                               return absl::AbortedError("DPDK cannot be started again");
+                             }
                              if (!device_.there) {
                                return absl::NotFoundError("there is no network interface \"v0\" here");
                              }
                              return std::make_unique<FakePort>(device_);
                            },
-                           .pause_ns = 1'000'000},
+                           .pause_ns = pause_ns,
+                           .told = {"no telemetry"},
+                           .remark = "it leaks"},
                           std::move(first));
     EXPECT_TRUE(port.ok()) << port.status();
     return *std::move(port);
@@ -137,6 +150,61 @@ TEST_F(LastingPortTest, ADeviceThatIsTakenOutIsOpenedAgainWhenItIsBack) {
   EXPECT_EQ(port->counters().received, 2U);
   EXPECT_EQ(port->counters().links_down, 4U);
   EXPECT_EQ(device_.opened, 2);
+  // What has been told of one port is not told of the next.
+  static_cast<void>(port->TakeNotices());
+  device_.there = false;
+  port->Look(0);
+  device_.there = true;
+  ASSERT_TRUE(Await(*port, [&] { return port->up(); }));
+  EXPECT_THAT(port->TakeNotices(),
+              AllOf(Contains(HasSubstr("opened again when it is there (tried each 1 ms); it leaks")),
+                    Contains("net_fake0,iface=v0 is open"), Not(Contains("no hugepages"))));
+}
+
+TEST_F(LastingPortTest, WhatWasToldOfTheFirstPortIsNotToldAgain) {
+  device_.there = false;
+  device_.notice = "no telemetry";
+  const std::unique_ptr<LastingPort> port = Make(nullptr);
+  device_.there = true;
+  ASSERT_TRUE(Await(*port, [&] { return port->up(); }));
+  EXPECT_THAT(port->TakeNotices(),
+              AllOf(Contains("net_fake0,iface=v0 is open"), Not(Contains("no telemetry"))));
+}
+
+// A device that is gone as soon as it was opened does not keep the thread busy. Ends only if the second
+// attempt, for which it is not time, is given up for the end.
+TEST_F(LastingPortTest, ThereIsAPauseBetweenTwoAttemptsWhateverCameOfTheFirst) {
+  std::unique_ptr<LastingPort> port = Make(nullptr, kHourNs);
+  ASSERT_TRUE(Await(*port, [&] { return port->up(); }));
+  device_.there = false;
+  port->Look(0);
+  ASSERT_TRUE(Await(*port, [&] { return device_.closed == 1; }));
+  device_.there = true;
+  port.reset();
+  EXPECT_EQ(attempts_, 1);
+}
+
+TEST_F(LastingPortTest, WhatCannotBeOpenedInThisProcessIsNotTriedAgain) {
+  device_.there = false;
+  const std::unique_ptr<LastingPort> port = Make(std::make_unique<FakePort>(device_));
+  device_.hopeless = true;
+  port->Look(0);
+  const std::string why = "net_fake0,iface=v0 cannot be opened before this process is started again";
+  ASSERT_TRUE(Await(*port, [&] { return port->WhyDown() == why; }));
+  EXPECT_EQ(attempts_, 1);
+  EXPECT_THAT(port->TakeNotices(), Contains(why + ": DPDK cannot be started again"));
+  EXPECT_FALSE(port->up());
+}
+
+TEST_F(LastingPortTest, APortThatHoldsLessThanPeersWereToldIsNotUsed) {
+  device_.room = 255;
+  const std::unique_ptr<LastingPort> port = Make(nullptr);
+  ASSERT_TRUE(Await(*port, [&] { return attempts_ >= 3; }));
+  EXPECT_FALSE(port->up());
+  EXPECT_THAT(port->TakeNotices(),
+              ElementsAre(HasSubstr("holds 255 datagrams of 1400 bytes, and peers count on 256")));
+  device_.room = 256;
+  ASSERT_TRUE(Await(*port, [&] { return port->up(); }));
 }
 
 TEST_F(LastingPortTest, ADeviceThatIsNotThereFromTheStartIsWaitedFor) {

@@ -95,8 +95,9 @@ TEST_F(UdpTest, APeerThatFallsSilentHasNoLinkAndEverythingUnderWayIsAnswered) {
 }
 
 // The reason is the port's, and nothing waits for silence.
-TEST_F(UdpTest, APortThatGoesDownEndsItsLinksAtOnceAndTheyComeBackWithIt) {
+TEST_F(UdpTest, APortThatGoesDownEndsItsLinksAtOnceWhereAnotherPathIsAndTheyComeBackWithIt) {
   StartGroup();
+  transport(kWriter).SetOtherPath([](ReplicaId /*peer*/) { return true; });
   const Grant grant = MakeGrant(1, kWriter);
   Give(kWriter, grant);
   static_cast<void>(NoticesOf(kWriter));
@@ -114,29 +115,84 @@ TEST_F(UdpTest, APortThatGoesDownEndsItsLinksAtOnceAndTheyComeBackWithIt) {
   EXPECT_EQ(transport(kWriter).counters().links_unplugged, 2U);
   EXPECT_EQ(transport(kWriter).counters().links_silent, 0U);
   EXPECT_THAT(NoticesOf(kWriter), testing::HasSubstr("the interface v0 is down: the links by the port at"));
-  // Its peers hear of it by the channel, which is another way here; they are told nothing of MTUs and
-  // filters.
+  // Its peers hear of it by the channel, which is another way here. The user of this host is told nothing of
+  // MTUs and filters: why the port is down has been told. Those of the peers' hosts are: they do not know.
   ASSERT_TRUE(PumpUntil([&] { return CountAll(Event::Kind::kLinkDown) == 4; }));
   Pump(150'000);  // three seconds
   EXPECT_EQ(NoticesOf(kWriter), "");
+  EXPECT_THAT(NoticesOf(kAcceptor), testing::HasSubstr("no datagram reaches replica 1"));
   EXPECT_EQ(Count(kWriter, Event::Kind::kLinkDown), 2U) << "once";
   events_ = {};
   backend_->network().SetTap({});
   backend_->port(kWriter).SetDown("");
   ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 2; }));
-  EXPECT_THAT(NoticesOf(kWriter), testing::HasSubstr("is up again"));
+  EXPECT_THAT(NoticesOf(kWriter), testing::HasSubstr(" is up\n"));
   Give(kWriter, MakeGrant(1, kWriter, 2));
 }
 
 // A port that is wrong about what is below it costs its links once, not for ever.
 TEST_F(UdpTest, APortThatSaysThatItIsDownAndCarriesDatagramsHasLinks) {
   StartGroup();
+  transport(kWriter).SetOtherPath([](ReplicaId /*peer*/) { return true; });
   backend_->port(kWriter).SetDown("the interface v0 has no carrier");
   ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 2; }));
   ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 2; }));
   events_ = {};
   Pump(100'000);
   EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+}
+
+// What was lost meanwhile is sent again: nobody hears of anything but the user.
+TEST_F(UdpTest, AFlapOfTheOnlyPathKeepsItsLinks) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  const Bytes bytes = Pattern(kRange.size(), 11);
+  at(kWriter).FillLog(kRange.from, bytes);
+  events_ = {};
+  const udp::Endpoint local = backend_->port(kWriter).local();
+  backend_->network().SetTap([local](udp::Endpoint from, udp::Endpoint to, const Tapped& /*bytes*/) {
+    return from != local && to != local;
+  });
+  backend_->port(kWriter).SetDown("the interface v0 is down");
+  const std::uint64_t token = PostWrite(kWriter, grant, kRange);
+  Pump(40'000);  // 800 ms
+  EXPECT_EQ(Completed(kWriter, token), nullptr);
+  backend_->port(kWriter).SetDown("");
+  backend_->network().SetTap({});
+  EXPECT_EQ(AwaitOutcome(kWriter, token), Outcome::kDone);
+  EXPECT_EQ(at(kAcceptor).LogBytes(kRange), bytes);
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+  EXPECT_EQ(transport(kWriter).counters().links_unplugged, 0U);
+  EXPECT_THAT(NoticesOf(kWriter), testing::AllOf(testing::HasSubstr("the interface v0 is down: the links by"),
+                                                 testing::HasSubstr(" is up\n")));
+}
+
+TEST_F(UdpTest, OfAPortThatIsDownLinksEndAtOnceWhereThereIsAnotherPathAlone) {
+  StartGroup();
+  bool other = false;
+  transport(kWriter).SetOtherPath([&](ReplicaId peer) { return other && peer == kAcceptor; });
+  backend_->port(kWriter).SetDown("the interface v0 is down");
+  Pump(1'000);
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+  other = true;  // which may come up while it is down
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) != 0; }));
+  EXPECT_EQ(Count(kWriter, Event::Kind::kLinkDown), 1U);
+  EXPECT_FALSE(transport(kWriter).link_state(kAcceptor).up);
+  EXPECT_TRUE(transport(kWriter).link_state(kRival).up);
+}
+
+TEST_F(UdpTest, WhyAPortIsDownIsToldWheneverItIsAnotherReason) {
+  StartGroup();
+  static_cast<void>(NoticesOf(kWriter));
+  for (const char* const why : {"the interface v0 is gone", "no interface of this host has its address",
+                                "datagrams of 1400 bytes do not go whole through v0"}) {
+    backend_->port(kWriter).SetDown(why);
+    Pump(10'000);  // 200 ms
+    EXPECT_THAT(NoticesOf(kWriter), testing::StartsWith(why));
+    Pump(10'000);
+    EXPECT_EQ(NoticesOf(kWriter), "");
+  }
 }
 
 // As when the MTU of the way shrinks: short datagrams come through, so the peer is not silent.

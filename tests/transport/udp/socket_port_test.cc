@@ -2,7 +2,9 @@
 
 #include "gaios/transport/udp/socket_port.h"
 
+#include <net/if.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,7 +21,9 @@
 #include <gtest/gtest.h>
 
 #include "gaios/base/idle.h"
+#include "gaios/base/unique_fd.h"
 #include "gaios/base/wakeup.h"
+#include "gaios/transport/udp/interface_state.h"
 
 namespace gaios::transport::udp {
 namespace {
@@ -221,6 +225,63 @@ TEST(SocketPortTest, AnInterfaceThatGoesDownIsNamedAndServesAgainWhenItIsUp) {
     ASSERT_TRUE(Succeeds("ip link set w0 up"));
     EXPECT_EQ(WhyDown(*port, ""), "");
     EXPECT_EQ(port->counters().links_down, 2U);
+  });
+}
+
+TEST(SocketPortTest, AnInterfaceThatGetsAnotherNameServesOn) {
+  OnAnInterface([] {
+    const auto port = *SocketPort::Open({.address = "10.9.8.1"});
+    ASSERT_TRUE(Succeeds("ip link set v0 down && ip link set v0 name x0 && ip link set x0 up"));
+    EXPECT_EQ(WhyDown(*port, ""), "");
+    ASSERT_TRUE(Succeeds("ip link del x0"));
+    EXPECT_EQ(WhyDown(*port, "the interface v0 is gone"), "the interface v0 is gone");
+  });
+}
+
+// All addresses of the host are asked for each time.
+TEST(SocketPortTest, AnAddressIsLookedForOnceASecond) {
+  OnAnInterface([] {
+    ASSERT_TRUE(Succeeds("ip link set v0 down"));
+    const auto port = *SocketPort::Open({.address = "10.9.8.1"});
+    constexpr std::uint64_t kSecondNs = 1'000'000'000;
+    std::uint64_t now_ns = kSecondNs;
+    port->Look(now_ns);
+    ASSERT_TRUE(Succeeds("ip link del v0"));
+    port->Look(now_ns += 10'000'000);
+    EXPECT_EQ(port->WhyDown(), "the interface v0 is gone");
+    ASSERT_TRUE(Succeeds("ip link add v0 type veth peer name w0 && ip addr add 10.9.8.1/24 dev v0"));
+    const std::uint64_t searched_ns = now_ns;
+    while (now_ns + 10'000'000 < searched_ns + kSecondNs) {
+      port->Look(now_ns += 10'000'000);
+      ASSERT_EQ(port->WhyDown(), "the interface v0 is gone");
+    }
+    port->Look(now_ns += 10'000'000);
+    EXPECT_EQ(port->WhyDown(), "the interface v0 is down") << "it is found, and another one";
+  });
+}
+
+TEST(InterfaceStateTest, AnInterfaceIsKnownByItsIndex) {
+  OnAnInterface([] {
+    const base::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int index = IndexOfLabel("v0");
+    ASSERT_TRUE(Succeeds("ip link set v0 down && ip link set v0 name x0"));
+    EXPECT_EQ(LookAtInterface(socket.get(), "v0", index), InterfaceState::kDown) << "by another name";
+    EXPECT_EQ(LookAtInterface(socket.get(), "v0", 0), InterfaceState::kGone);
+    ASSERT_TRUE(Succeeds("ip link add v0 type veth peer name y0"));
+    EXPECT_EQ(LookAtInterface(socket.get(), "v0", index), InterfaceState::kDown) << "not the other one";
+    ASSERT_TRUE(Succeeds("ip link del x0"));
+    EXPECT_EQ(LookAtInterface(socket.get(), "v0", index), InterfaceState::kGone);
+    EXPECT_EQ(LookAtInterface(socket.get(), "v0", 0), InterfaceState::kDown);
+  });
+}
+
+TEST(InterfaceStateTest, ALabelBelongsToTheInterfaceWhoseNameItBeginsWith) {
+  OnAnInterface([] {
+    EXPECT_EQ(IndexOfLabel("v0"), static_cast<int>(::if_nametoindex("v0")));
+    EXPECT_EQ(IndexOfLabel("v0:1"), static_cast<int>(::if_nametoindex("v0")));
+    EXPECT_EQ(IndexOfLabel("v0x"), static_cast<int>(::if_nametoindex("v0")));
+    EXPECT_EQ(IndexOfLabel("q"), 0);
+    EXPECT_EQ(IndexOfLabel(""), 0);
   });
 }
 

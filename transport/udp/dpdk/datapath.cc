@@ -259,7 +259,7 @@ void DpdkPort::LookAtDevice() {
 
 // A device that is gone stays so, whatever has got its name.
 InterfaceState DpdkPort::LinkNow() const {
-  if (link_ == InterfaceState::kGone || removed_.load(std::memory_order_relaxed)) {
+  if (link_ == InterfaceState::kGone || (removed_ != nullptr && removed_->load(std::memory_order_relaxed))) {
     return InterfaceState::kGone;
   }
   if (interface_) {

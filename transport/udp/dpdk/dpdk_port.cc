@@ -7,6 +7,8 @@
 #include <rte_mempool.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -24,6 +26,10 @@ namespace {
 std::string ErrorText(int error) {
   return std::generic_category().message(error < 0 ? -error : error);
 }
+
+// By port: whether DPDK has told that its device was taken out. Not of a DpdkPort: what cannot be
+// unregistered while it runs may run once more when that is over.
+std::array<std::atomic<bool>, RTE_MAX_ETHPORTS> removed_flags;
 
 // On a thread of DPDK's.
 int TellRemoved(std::uint16_t /*port*/, rte_eth_event_type /*event*/, void* removed, void* /*returned*/) {
@@ -135,8 +141,8 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
     return DriverFailed("get the properties", error);
   }
   device_ = info.device;
-  watched_ = ::rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RMV, TellRemoved, &removed_) == 0;
   rte_eth_conf conf = {};
+  WatchRemoval(info, conf);
   if (plan.device.pci) {
     conf.rxmode.mtu =
         static_cast<std::uint32_t>(plan.mtu);  // over an interface, the MTU is the kernel's affair
@@ -204,6 +210,19 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
   return absl::OkStatus();
 }
 
+// Where the driver tells of it.
+void DpdkPort::WatchRemoval(const rte_eth_dev_info& info, rte_eth_conf& conf) {
+  if (info.dev_flags == nullptr || (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) == 0) {
+    return;
+  }
+  std::atomic<bool>& removed = removed_flags[port_id_];
+  removed.store(false, std::memory_order_relaxed);
+  if (::rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RMV, TellRemoved, &removed) == 0) {
+    removed_ = &removed;
+    conf.intr_conf.rmv = 1;
+  }
+}
+
 // And makes the rules, where the card takes them.
 absl::Status DpdkPort::StartQueues(FlowSharing& sharing) {
   if (const int error = ::rte_eth_dev_start(port_id_); error != 0) {
@@ -235,9 +254,9 @@ DpdkPort::~DpdkPort() {
   for (; taken_next_ < taken_count_; ++taken_next_) {
     ::rte_pktmbuf_free(taken_[taken_next_]);
   }
-  if (watched_) {
+  if (removed_ != nullptr) {
     static_cast<void>(
-        ::rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RMV, TellRemoved, &removed_));
+        ::rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RMV, TellRemoved, removed_));
   }
   // What fails here leaves the device as it is until the process ends; nobody can mend it.
   if (shared_) {

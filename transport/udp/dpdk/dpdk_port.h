@@ -34,6 +34,8 @@
 #include "gaios/transport/udp/port.h"
 
 struct rte_device;
+struct rte_eth_conf;
+struct rte_eth_dev_info;
 struct rte_mbuf;
 struct rte_mempool;
 
@@ -42,10 +44,10 @@ namespace gaios::transport::udp::dpdk {
 class DpdkPort final : public Port {
  public:
   // InvalidArgument: the options are wrong. NotFound: no such interface or card. FailedPrecondition: the
-  // interface is down or its MTU too small, the kernel has the address, the card is the kernel's, hugepages
-  // are missing, or DPDK runs in this process already and cannot take this device. PermissionDenied: raw
-  // sockets. AlreadyExists: this process has a port on that device. Unavailable: DPDK or its driver failed;
-  // what it said is in the message.
+  // interface is down or its MTU too small, the kernel has the address, the card is the kernel's, or
+  // hugepages are missing. Aborted: DPDK does not start, or runs in this process already and cannot take this
+  // device: only another process can. PermissionDenied: raw sockets. AlreadyExists: this process has a port
+  // on that device. Unavailable: DPDK or its driver failed; what it said is in the message.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<DpdkPort>> Open(const DpdkOptions& options);
 
   DpdkPort(const DpdkPort&) = delete;
@@ -83,6 +85,7 @@ class DpdkPort final : public Port {
   [[nodiscard]] absl::Status OpenDevice();
   [[nodiscard]] absl::Status FindDevice(const std::string& device, bool pci);
   [[nodiscard]] absl::Status SetUpDevice(const DevicePlan& plan);
+  void WatchRemoval(const rte_eth_dev_info& info, rte_eth_conf& conf);
   [[nodiscard]] absl::Status StartQueues(FlowSharing& sharing);
   [[nodiscard]] absl::Status DriverFailed(const char* what, int error) const;
 
@@ -118,9 +121,8 @@ class DpdkPort final : public Port {
   std::uint64_t next_look_ns_ = 0;
   bool up_ = false;
   InterfaceState link_ = InterfaceState::kNoCarrier;
-  bool watched_ = false;               // DPDK tells when the device is taken out,
-  std::atomic<bool> removed_ = false;  // which a thread of its own does
-  bool announce_ = true;               // tell the neighbours where this address is
+  std::atomic<bool>* removed_ = nullptr;  // a thread of DPDK's tells when the device is taken out; null: none
+  bool announce_ = true;                  // tell the neighbours where this address is
   bool receiving_ = false;
   ArpTable neighbours_;
   rte_mbuf* claimed_ = nullptr;

@@ -130,7 +130,7 @@ absl::StatusOr<Started> Start(const EnvironmentWish& wish) {
   Started started;
   if (::rte_eal_init(static_cast<int>(arguments->size()), pointers.data()) < 0) {
     const int error = rte_errno;
-    started.status = absl::UnavailableError(
+    started.status = absl::AbortedError(
         absl::StrCat("DPDK did not start: ", TakeMessages(), " (", std::generic_category().message(error),
                      "). This process cannot try again: mend it and start anew (docs/dpdk.md)"));
   }
@@ -169,12 +169,12 @@ absl::StatusOr<Environment> StartEnvironment(const EnvironmentWish& wish) {
     return environment.status;
   }
   if (!wish.pci_device.empty() && wish.pci_device != environment.pci_device) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("DPDK has been started in this process without the card ", wish.pci_device,
-                     ": a process opens one card, before all virtual devices"));
+    return absl::AbortedError(absl::StrCat("DPDK has been started in this process without the card ",
+                                           wish.pci_device,
+                                           ": a process opens one card, before all virtual devices"));
   }
   if (wish.hugepages == Hugepages::kRequire && !environment.environment.hugepages) {
-    return absl::FailedPreconditionError(
+    return absl::AbortedError(
         "hugepages are required, and DPDK has been started in this process without: open this port first");
   }
   return environment.environment;

@@ -28,9 +28,9 @@ struct Environment {
 };
 
 // Starts EAL, or finds it started. Its memory, file prefix and log level are those of the first call.
-// FailedPrecondition: there are not enough hugepages, with `kRequire` or for a card; or EAL has been started
-// without this card; or it has failed before, and cannot be started twice. Unavailable: EAL failed, with
-// what it said. EAL itself writes its last message to stderr then.
+// FailedPrecondition: there are not enough hugepages, with `kRequire` or for a card. Aborted: not in this
+// process, where EAL has been started without this card or without hugepages, or has failed, with what it
+// said; it cannot be started twice. EAL itself writes its last message to stderr when it fails.
 [[nodiscard]] absl::StatusOr<Environment> StartEnvironment(const EnvironmentWish& wish);
 
 // Of hugepages that nobody has, of all sizes.

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstring>
 #include <optional>
 #include <system_error>
@@ -58,9 +59,9 @@ absl::StatusOr<KernelInterface> KernelInterface::Open(const std::string& name) {
   return KernelInterface(std::move(socket), name, index->ifr_ifindex, static_cast<std::size_t>(mtu->ifr_mtu));
 }
 
-bool NotThereYet(const std::string& name) {
+bool IsSetDown(const std::string& name) {
   const base::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  return socket.valid() && LookAtInterface(socket.get(), name, 0) != InterfaceState::kUp;
+  return socket.valid() && LookAtInterface(socket.get(), name, 0) == InterfaceState::kDown;
 }
 
 std::string InterfaceWith(std::uint32_t address) {
@@ -76,7 +77,10 @@ std::string InterfaceWith(std::uint32_t address) {
     }
     std::memcpy(&own, each->ifa_addr, sizeof(own));
     if (own.sin_addr.s_addr == htonl(address)) {
-      name = each->ifa_name;
+      std::array<char, IF_NAMESIZE> found = {};
+      const int index = IndexOfLabel(each->ifa_name);
+      name = ::if_indextoname(static_cast<unsigned>(index), found.data()) != nullptr ? found.data()
+                                                                                     : each->ifa_name;
     }
   }
   ::freeifaddrs(all);

@@ -25,7 +25,8 @@ class KernelInterface {
   // When it was opened.
   [[nodiscard]] std::size_t mtu() const { return mtu_; }
   [[nodiscard]] const std::string& name() const { return name_; }
-  // Gone for ever when it was removed, also if another one has got its name.
+  // Gone when it was removed, also if another one has got its name, or moved to another network namespace;
+  // not when it has got another name.
   [[nodiscard]] InterfaceState State() const { return LookAtInterface(socket_.get(), name_, index_); }
 
  private:
@@ -38,9 +39,8 @@ class KernelInterface {
   std::size_t mtu_;
 };
 
-// Whether there is an interface of that name here that is not up, or none at all: the matter may be mended
-// without this program.
-[[nodiscard]] bool NotThereYet(const std::string& name);
+// Whether there is an interface of that name here, and its owner has set it down.
+[[nodiscard]] bool IsSetDown(const std::string& name);
 
 // The kernel's interface in this network namespace that has this IPv4 address (host byte order); empty: none.
 [[nodiscard]] std::string InterfaceWith(std::uint32_t address);

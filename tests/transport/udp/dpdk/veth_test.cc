@@ -245,7 +245,7 @@ TEST_F(VethTest, AnArgumentThatTheDriverDoesNotKnow) {
 TEST_F(VethTest, WhatDpdkSaysWhenItCannotStartIsPassedOn) {
   const Veth veth;
   const auto agent = veth.Dpdk('a', "hugepages=never address_space_mib=100");
-  EXPECT_THAT(agent->opened(), StartsWith("UNAVAILABLE: DPDK did not start: "));
+  EXPECT_THAT(agent->opened(), StartsWith("ABORTED: DPDK did not start: "));
   EXPECT_THAT(agent->opened(), HasSubstr("mend it and start anew"));
 }
 
@@ -315,6 +315,19 @@ TEST_F(VethTest, AnInterfaceSetDownAndUpAgain) {
   EXPECT_EQ(one->Ask("exchange " + At('b') + " 1 1472 31"), "ok 49");
   EXPECT_EQ(one->Counter("links_down"), 1U);
   EXPECT_EQ(one->Counter("links_up"), 2U);
+}
+
+TEST_F(VethTest, AnInterfaceThatGetsAnotherNameServesOn) {
+  const Veth veth;
+  const auto one = veth.Dpdk('a');
+  const auto other = veth.Dpdk('b');
+  EXPECT_EQ(other->Ask("echo on"), "ok");
+  veth.Ip('a', "link set v0 down");
+  EXPECT_EQ(one->Ask("await up 0"), "ok");
+  veth.Ip('a', "link set v0 name x0");
+  veth.Ip('a', "link set x0 up");
+  EXPECT_EQ(one->Ask("await up 1"), "ok");
+  EXPECT_EQ(one->Ask("exchange " + At('b') + " 64 64 1"), "ok 1");
 }
 
 TEST_F(VethTest, AnInterfaceThatIsRemovedNeverComesBack) {
