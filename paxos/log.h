@@ -103,7 +103,7 @@ class Log {
   // Writes header and padding around a payload that stands in place already (at At(at.position) +
   // sizeof(EntryHeader)) and returns the cursor behind the new entry. `header` has length, kind, commands,
   // commit and time_ns set; slot, ballot and checksum are filled in.
-  Cursor Seal(const Cursor& at, Ballot ballot, const EntryHeader& header) {
+  Cursor Seal(const Cursor& at, Ballot ballot, const EntryHeader& header) const {
     return SealBy(at, At(at.position), ballot, header, EntryChecksum);
   }
   // The same, where the place of the entry is known, and with a function that does what EntryChecksum does.
