@@ -17,7 +17,8 @@ TimeNs Election::Wait() {
   return Jitter() + (state_.last_resort() ? state_.options.suspect_timeout_ns : 0);
 }
 
-// Its process is, or the link to it: nobody has to wait for its silence.
+// The link to it has ended. Over shared memory that is its process; over a network it may be the link alone,
+// often judged by silence, and then voters that still hear the leader say no.
 bool Election::LeaderIsGone() const {
   return state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up;
 }

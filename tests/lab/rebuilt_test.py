@@ -14,8 +14,8 @@ import group
 import machines
 
 ROUNDS = 2
-# Commands that the client of a host may have sent and not written down when the host is lost: a buffer of lines.
-UNWRITTEN = 64
+# Commands that the client of a host may have sent and not written down when the host is lost: 8 KiB of lines.
+UNWRITTEN = 100
 SECONDS = int(os.environ.get("GAIOS_REBUILD_SECONDS", "0"))
 
 
