@@ -43,7 +43,7 @@ std::map<std::string, std::uint64_t> CountHistory(const std::string& text) {
     if (type == "info") {
       lost.insert(process);
     } else if (event.contains("answer")) {
-      EXPECT_TRUE(numbers.insert(event["answer"]).second) << line;
+      EXPECT_TRUE(numbers.insert(event["answer"].get<std::uint64_t>()).second) << line;
     }
   }
   EXPECT_TRUE(under_way.empty());

@@ -98,7 +98,8 @@ std::size_t ShmTransport::PollConnections(std::uint64_t now_ns, EventHandler& ha
   }
   const bool under_way =
       now_ns + kBusyTimeNs < busy_until_ns_ + kQuietTimeNs || granting_ != Granting::kNothing;
-  if (!hold_back_.Holds(under_way, now_ns) || left_paths_.HalfFull()) {
+  const bool pressing = left_paths_.HalfFull() || store_.pressing();
+  if (!hold_back_.Holds(under_way, now_ns) || pressing) {
     Maintain();
   }
   const bool closely = now_ns < busy_until_ns_ || granting_ != Granting::kNothing;
