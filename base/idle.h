@@ -4,7 +4,7 @@
 // What a polling loop does with the processor while it finds nothing to do:
 //
 //   for (;;) {
-//     if (PollEverything()) idle.OnWork(); else idle.OnIdle();
+//     if (PollEverything()) idle.OnWork(); else if (Awaiting()) idle.OnAwaiting(); else idle.OnIdle();
 //   }
 //
 //   strategy  while idle                        a core costs           wakes up within

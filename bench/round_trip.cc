@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <absl/status/status.h>
+
 #include "gaios/base/align.h"
 #include "gaios/base/histogram.h"
 #include "gaios/base/pinning.h"
@@ -30,27 +32,34 @@ constexpr std::uint64_t kPatienceNs = 20'000'000'000;
 
 using Word = base::CacheLinePadded<std::atomic<std::uint64_t>>;
 using MessageBytes = std::array<std::byte, paxos::kEncodedMessageBytes>;
+constexpr ssize_t kMessageSize = sizeof(MessageBytes);
+constexpr char kBroken[] = "the system did not take a message of a round trip, or lost it";
 
 struct Page {
   base::CacheLinePadded<std::atomic<bool>> stop;
+  base::CacheLinePadded<std::atomic<bool>> broken;  // by whoever answers
   Word asked;
   Word answered;
   Word asked_by_message;
   Word answered_by_message;
 };
 
-// Sends a message and raises the other's word.
-void Send(int socket, const MessageBytes& message, Word& word) {
-  static_cast<void>(::send(socket, message.data(), message.size(), MSG_NOSIGNAL));
+// Sends a message and raises the other's word; neither when the system does not take the message.
+[[nodiscard]] bool Send(int socket, const MessageBytes& message, Word& word) {
+  if (::send(socket, message.data(), message.size(), MSG_NOSIGNAL) != kMessageSize) {
+    return false;
+  }
   word.value.fetch_add(1, std::memory_order_release);
+  return true;
 }
 
-void Receive(int socket, MessageBytes& message) {
-  static_cast<void>(::recv(socket, message.data(), message.size(), 0));
+// What the word tells of is there: nothing is waited for.
+[[nodiscard]] bool Receive(int socket, MessageBytes& message) {
+  return ::recv(socket, message.data(), message.size(), 0) == kMessageSize;
 }
 
 // Answers all until it is told to stop. Whoever is no `answerer` only polls.
-void Answer(Page& page, int socket, base::IdleStrategy strategy, bool answerer) {
+absl::Status Answer(Page& page, int socket, base::IdleStrategy strategy, bool answerer) {
   base::Idle idle(strategy);
   MessageBytes message = {};
   std::uint64_t word_seen = 0;
@@ -64,13 +73,16 @@ void Answer(Page& page, int socket, base::IdleStrategy strategy, bool answerer) 
       idle.OnWork();
     } else if (answerer && messages != messages_seen) {
       messages_seen = messages;
-      Receive(socket, message);
-      Send(socket, message, page.answered_by_message);
+      if (!Receive(socket, message) || !Send(socket, message, page.answered_by_message)) {
+        page.broken.value.store(true, std::memory_order_release);
+        return absl::InternalError(kBroken);
+      }
       idle.OnWork();
     } else {
       idle.OnAwaiting();
     }
   }
+  return absl::OkStatus();
 }
 
 struct Plan {
@@ -79,10 +91,10 @@ struct Plan {
   std::uint64_t rest_ns = 0;  // before each
 };
 
-// Rounds of `ask`, each ended by `word`, and `take`. False: one took too long.
+// Rounds of `ask`, each ended by `word`, and `take`.
 template <typename Ask, typename Take>
-bool Rounds(const Plan& plan, const base::TscClock& clock, base::IdleStrategy strategy, const Word& word,
-            base::Histogram& times, Ask ask, Take take) {
+absl::Status Rounds(const Plan& plan, const base::TscClock& clock, base::IdleStrategy strategy,
+                    const Page& page, const Word& word, base::Histogram& times, Ask ask, Take take) {
   base::Idle idle(strategy);
   for (std::uint64_t round = 1; round <= plan.warm_rounds + plan.rounds; ++round) {
     std::uint64_t begun_ns = clock.NowNs();
@@ -90,20 +102,27 @@ bool Rounds(const Plan& plan, const base::TscClock& clock, base::IdleStrategy st
       idle.OnAwaiting();
     }
     begun_ns = clock.NowNs();
-    ask(round);
+    if (!ask(round)) {
+      return absl::InternalError(kBroken);
+    }
     while (word.value.load(std::memory_order_acquire) != round) {
       idle.OnAwaiting();
+      if (page.broken.value.load(std::memory_order_acquire)) {
+        return absl::InternalError(kBroken);
+      }
       if (clock.NowNs() - begun_ns > kPatienceNs) {
-        return false;
+        return absl::DeadlineExceededError("a round trip took 20 s; is the machine overloaded?");
       }
     }
-    take();
+    if (!take()) {
+      return absl::InternalError(kBroken);
+    }
     idle.OnWork();
     if (round > plan.warm_rounds) {
       times.Record(clock.NowNs() - begun_ns);
     }
   }
-  return true;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -116,7 +135,7 @@ absl::StatusOr<RoundTrips> MeasureRoundTrips(const Options& options, const Place
     return page.status();
   }
   std::array<int, 2> ends = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
     return absl::ErrnoToStatus(errno, "no pair of sockets");
   }
   const base::UniqueFd own(ends[0]);
@@ -124,8 +143,7 @@ absl::StatusOr<RoundTrips> MeasureRoundTrips(const Options& options, const Place
   std::vector<ChildProcess> followers;
   for (std::size_t i = 1; i < options.replicas; ++i) {
     auto child = ChildProcess::Fork(placement.follower_cpu, [&page, &others, idle, i] {
-      Answer(**page, others.get(), idle, i == 1);
-      return absl::OkStatus();
+      return Answer(**page, others.get(), idle, i == 1);
     });
     if (!child.ok()) {
       return child.status();
@@ -139,17 +157,17 @@ absl::StatusOr<RoundTrips> MeasureRoundTrips(const Options& options, const Place
     MessageBytes message = {};
     const auto store = [&page](std::uint64_t round) {
       (*page)->asked.value.store(round, std::memory_order_release);
+      return true;
     };
     const auto send = [&page, &own, &message](std::uint64_t /*round*/) {
-      Send(own.get(), message, (*page)->asked_by_message);
+      return Send(own.get(), message, (*page)->asked_by_message);
     };
-    const auto receive = [&own, &message] { Receive(own.get(), message); };
+    const auto receive = [&own, &message] { return Receive(own.get(), message); };
     const Plan often = {.warm_rounds = kWarmRounds, .rounds = kRounds};
     const Plan seldom = {.rounds = kMessageRounds, .rest_ns = options.rest_ms * 1'000'000};
-    const bool measured = Rounds(often, clock, idle, (*page)->answered, words, store, [] {}) &&
-                          Rounds(seldom, clock, idle, (*page)->answered_by_message, messages, send, receive);
-    if (!measured) {
-      status = absl::DeadlineExceededError("a round trip took 20 s; is the machine overloaded?");
+    status = Rounds(often, clock, idle, **page, (*page)->answered, words, store, [] { return true; });
+    if (status.ok()) {
+      status = Rounds(seldom, clock, idle, **page, (*page)->answered_by_message, messages, send, receive);
     }
   }
   (*page)->stop.value.store(true, std::memory_order_relaxed);

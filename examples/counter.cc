@@ -42,7 +42,7 @@ int main() {
     Counter counter;
     auto node = rsm::Node::Open(*config, paxos::ReplicaId(id), counter);
     for (base::Idle idle(base::IdleStrategy::kYield); node.ok();)
-      (*node)->Poll() ? idle.OnWork() : idle.OnIdle();
+      (*node)->Poll() ? idle.OnWork() : (*node)->awaiting() ? idle.OnAwaiting() : idle.OnIdle();
     _exit(1);
   }
   const base::TscClock clock;

@@ -39,6 +39,7 @@ void Acceptor::Begin(ReplicaId to, Grant grant) {
   promised_ = grant;
   holder_ = to;
   granting_ = true;
+  begun_ns_ = state_.now;
   if (state_.observer != nullptr) {
     state_.observer->OnPromise(state_.self, grant);
   }

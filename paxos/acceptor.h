@@ -47,6 +47,10 @@ class Acceptor {
   // The grant that is effective, if none is under way.
   [[nodiscard]] bool granting() const { return granting_; }
   [[nodiscard]] Grant granted() const { return promised_; }
+  // A grant was begun a moment ago. One that takes longer waits for memory, and who knows how long.
+  [[nodiscard]] bool awaiting() const {
+    return granting_ && state_.now - begun_ns_ <= state_.options.election_timeout_ns;
+  }
 
  private:
   struct Waiting {
@@ -61,6 +65,7 @@ class Acceptor {
   ReplicaId holder_;
   Ballot floor_;
   bool granting_ = false;
+  TimeNs begun_ns_ = 0;  // the grant under way
   std::optional<Waiting> waiting_;
   Message last_promise_;
 };

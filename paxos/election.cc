@@ -17,19 +17,19 @@ TimeNs Election::Wait() {
   return Jitter() + (state_.last_resort() ? state_.options.suspect_timeout_ns : 0);
 }
 
-// Its process is, or the link to it: nobody has to wait for its silence.
+// The link to it has ended. Over shared memory that is its process; over a network it may be the link alone,
+// often judged by silence, and then voters that still hear the leader say no.
 bool Election::LeaderIsGone() const {
   return state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up;
 }
 
-// Of all voters that can be reached none goes first.
+// It goes before all other voters that can be reached.
 bool Election::IsNext() const {
   if (state_.last_resort()) {
     return false;
   }
   for (const ReplicaId id : state_.membership.voting()) {
-    if (id != state_.self.id && state_.peers[id.value()].link_up &&
-        state_.options.GoesFirst(id, state_.self.id)) {
+    if (id != state_.self.id && state_.peers[id.value()].link_up && !GoesBefore(id)) {
       return false;
     }
   }
@@ -170,7 +170,7 @@ bool Election::Favours(ReplicaId candidate, Position its_commit) const {
   return !campaigns && (Suspects() || from_leader) && can_obtain && !another && !own_goes_first;
 }
 
-// Of two that ask each other: who leads only when nobody else does goes last, else by priority.
+// Of two that could ask: who leads only when nobody else does goes last, else by priority.
 bool Election::GoesBefore(ReplicaId candidate) const {
   const bool its_last =
       state_.peers[candidate.value()].stands_aside || state_.options.priorities.at(candidate.value()) == 0;
@@ -186,6 +186,7 @@ void Election::GiveWayTo(ReplicaId candidate) {
   favoured_until_ns_ = state_.now + state_.options.election_jitter_ns;
   if (suspecting_) {
     asking_ = false;
+    asks_early_ = false;
     campaign_at_ns_ = std::max(campaign_at_ns_, state_.now) + state_.options.election_jitter_ns;
   }
 }
@@ -230,6 +231,7 @@ void Election::Calm() {
 
 void Election::BackOff(TimeNs longer_ns) {
   asking_ = false;
+  asks_early_ = false;
   has_failed_ = true;
   not_before_ns_ = state_.now + longer_ns;
   suspecting_ = true;

@@ -5,8 +5,8 @@
 //
 // A leader beats only while a majority acknowledges its writes. A follower reads the control region of every
 // peer; a beat of any leader is a sign of life, so a replica that is cut off from its leader's writes but can
-// see it beat does not disturb it. When there was none for the suspect timeout, or the leader's process is
-// gone, the follower waits a little, by chance, and asks the voters. The timeout grows where pauses are seen
+// see it beat does not disturb it. When there was none for the suspect timeout, or the link to
+// the leader has ended, the follower waits a little, by chance, and asks the voters. The timeout grows where pauses are seen
 // (silence_limit.h), and time in which the follower itself was not running is no silence of the leader. Each
 // agrees only if it sees no leader either, and if the candidate is not so far behind that it could not obtain
 // the log. A majority of yes starts phase 1.
@@ -95,7 +95,7 @@ class Election {
   bool leader_has_beaten_ = false;  // not only sent a Prepare: its pauses are like those that were seen
   bool suspecting_ = false;
   bool asking_ = false;
-  bool asks_early_ = false;  // before its wait is over
+  bool asks_early_ = false;  // before its wait is over; of the question under way alone
   TimeNs next_read_ns_ = 0;
   TimeNs campaign_at_ns_ = 0;
   TimeNs not_before_ns_ = 0;  // no campaign of ours

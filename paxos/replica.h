@@ -93,7 +93,7 @@ class Replica {
         return leader_.handing_over() || !leader_.record_committed();
       case Role::kLearner:
       case Role::kFollower:
-        return acceptor_.granting() || election_.awaiting();
+        return acceptor_.awaiting() || election_.awaiting();
     }
     return false;
   }

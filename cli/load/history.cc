@@ -1,6 +1,7 @@
 #include "gaios/cli/load/history.h"
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -34,9 +35,9 @@ std::uint64_t History::Invoke(Value value, std::uint64_t time_ns) {
   return process;
 }
 
-void History::Ok(std::uint64_t process, Value value, std::optional<std::uint64_t> slot,
-                 std::uint64_t time_ns) {
-  Write(process, "ok", value, slot, time_ns);
+void History::Ok(std::uint64_t process, Value value, std::optional<std::uint64_t> slot, std::uint64_t time_ns,
+                 std::span<const std::byte> answer) {
+  Write(process, "ok", value, slot, time_ns, answer);
   free_.push_back(process);
 }
 
@@ -45,17 +46,22 @@ void History::Info(std::uint64_t process, Value value, std::uint64_t time_ns) {
 }
 
 void History::Write(std::uint64_t process, const char* type, Value value, std::optional<std::uint64_t> slot,
-                    std::uint64_t time_ns) {
+                    std::uint64_t time_ns, std::span<const std::byte> answer) {
   if (file_ == nullptr) {
     return;
   }
   const auto number = [](std::optional<std::uint64_t> n) {
     return n.has_value() ? absl::StrCat(*n) : "null";
   };
+  std::string said;
+  if (std::uint64_t number_said = 0; answer.size() == sizeof(number_said)) {
+    std::memcpy(&number_said, answer.data(), sizeof(number_said));
+    said = absl::StrCat(",\"answer\":", number_said);
+  }
   const std::string line =
       absl::StrCat("{\"process\":", process, ",\"type\":\"", type, "\",\"f\":\"",
                    value.has_value() ? "submit" : "read", "\",\"key\":null,\"value\":", number(value),
-                   ",\"slot\":", number(slot), ",\"time_ns\":", time_ns, "}\n");
+                   ",\"slot\":", number(slot), said, ",\"time_ns\":", time_ns, "}\n");
   std::fputs(line.c_str(), file_);
 }
 

@@ -132,13 +132,13 @@ class LoadClient final : private rsm::ClientListener {
   };
 
   void OnCommitted(std::uint64_t tag, std::uint64_t slot, rsm::Applied how,
-                   std::span<const std::byte> /*reply*/) override {
+                   std::span<const std::byte> reply) override {
     const UnderWay& place = under_way_[tag % under_way_.size()];
     const std::uint64_t now_ns = clock_.NowNs();
     tally_.latencies.Record(now_ns > place.due_ns ? now_ns - place.due_ns : 0);
     ++tally_.acknowledged;
     tally_.history->Ok(place.process, place.value,
-                       how == rsm::Applied::kApplied ? std::optional(slot) : std::nullopt, now_ns);
+                       how == rsm::Applied::kApplied ? std::optional(slot) : std::nullopt, now_ns, reply);
   }
   void OnUnknown(std::uint64_t tag) override {
     const UnderWay& place = under_way_[tag % under_way_.size()];

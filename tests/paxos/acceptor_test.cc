@@ -108,5 +108,20 @@ TEST_F(AcceptorTest, LooksAtEverybodyThatCanBeReachedBeforeItGrants) {
   EXPECT_EQ(state_.actions.list()[1].kind, ActionKind::kGrantTo);
 }
 
+TEST_F(AcceptorTest, NobodyStaysAwakeForAGrantThatFindsNoMemory) {
+  state_.now = 1'000'000'000;
+  acceptor_.Promise(ReplicaId(0), low_);
+  EXPECT_TRUE(acceptor_.awaiting());
+  state_.now += state_.options.election_timeout_ns;
+  EXPECT_TRUE(acceptor_.awaiting());
+  state_.now += 1;
+  EXPECT_FALSE(acceptor_.awaiting());
+  EXPECT_TRUE(acceptor_.granting()) << "it may still come about";
+  acceptor_.Promise(ReplicaId(2), high_);
+  EXPECT_FALSE(acceptor_.awaiting()) << "this one waits for the same memory";
+  EXPECT_FALSE(acceptor_.OnGranted(low_));
+  EXPECT_TRUE(acceptor_.awaiting()) << "now it has begun";
+}
+
 }  // namespace
 }  // namespace gaios::paxos

@@ -198,6 +198,47 @@ TEST_F(LeaderIsGoneTest, ANoToOneThatAskedAtOnceCostsItTheUsualWaitAndNoMore) {
   EXPECT_FALSE(SaysYesTo(kOther)) << "it still goes first: it has not failed";
 }
 
+TEST_F(LeaderIsGoneTest, OneThatStandsAsideIsNotWaitedFor) {
+  state_.leader = kOther;
+  state_.peers[kLeader.value()].link_up = true;  // goes first by its id
+  state_.peers[kLeader.value()].stands_aside = true;
+  state_.peers[kOther.value()].link_up = false;
+  Run(kMs);
+  EXPECT_TRUE(Asked());
+}
+
+// How long after a no it asks again at the earliest, when it did not ask before its wait was over.
+constexpr TimeNs kRestAfterANo = 5 * kMs;
+
+TEST_F(LeaderIsGoneTest, AnEarlyQuestionThatNobodyAnswersIsForgotten) {
+  Run(kMs);
+  ASSERT_EQ(state_.elections.asked, 1U);
+  Run(125 * kMs);
+  ASSERT_EQ(state_.elections.asked, 2U) << "after the election timeout, and a wait";
+  SayNo();
+  Run(kRestAfterANo);
+  EXPECT_EQ(state_.elections.asked, 2U);
+  Run(15 * kMs);
+  EXPECT_EQ(state_.elections.asked, 3U);
+}
+
+TEST_F(LeaderIsGoneTest, AnEarlyQuestionOfOneThatGaveWayIsForgotten) {
+  state_.peers[kLeader.value()].link_up = true;
+  election_.OnStepDown(0);  // it has failed, so it gives way
+  Run(kMs);
+  state_.peers[kLeader.value()].link_up = false;
+  Run(kMs);
+  ASSERT_EQ(state_.elections.asked, 1U);
+  ASSERT_TRUE(SaysYesTo(kOther));
+  Run(15 * kMs);
+  ASSERT_EQ(state_.elections.asked, 2U);
+  SayNo();
+  Run(kRestAfterANo);
+  EXPECT_EQ(state_.elections.asked, 2U);
+  Run(15 * kMs);
+  EXPECT_EQ(state_.elections.asked, 3U);
+}
+
 TEST_F(LeaderIsGoneTest, NobodyStaysAwakeForAnElectionThatDoesNotComeAbout) {
   Run(kMs);
   for (int i = 0; i < 20; ++i) {

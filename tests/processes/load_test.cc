@@ -17,11 +17,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Reads a history and checks that every process does one thing at a time and hears of each once.
+// Reads a history and checks that every process does one thing at a time and hears of each once, and that
+// each command, which adds one to the group's counter, is answered with another number.
 std::map<std::string, std::uint64_t> CountHistory(const std::string& text) {
   std::map<std::string, std::uint64_t> types;
   std::map<std::uint64_t, std::uint64_t> under_way;  // value by process
   std::set<std::uint64_t> lost;                      // processes that end in info
+  std::set<std::uint64_t> numbers;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const auto event = nlohmann::json::parse(line);
@@ -40,9 +42,13 @@ std::map<std::string, std::uint64_t> CountHistory(const std::string& text) {
     under_way.erase(process);
     if (type == "info") {
       lost.insert(process);
+    } else if (event.contains("answer")) {
+      EXPECT_TRUE(numbers.insert(event["answer"].get<std::uint64_t>()).second) << line;
     }
   }
   EXPECT_TRUE(under_way.empty());
+  types["numbered"] = numbers.size();
+  types["highest"] = numbers.empty() ? 0 : *numbers.rbegin();
   return types;
 }
 
@@ -66,6 +72,8 @@ TEST(Load, ClosedLoopTellsLatenciesAndWritesAHistory) {
   const auto types = CountHistory(ReadText(history));
   EXPECT_EQ(types.at("ok"), json["acknowledged"]);
   EXPECT_EQ(types.at("invoke"), json["acknowledged"]);
+  EXPECT_EQ(types.at("numbered"), json["acknowledged"]);
+  EXPECT_EQ(types.at("highest"), json["acknowledged"]);
 }
 
 TEST(Load, OpenLoopSurvivesAKilledLeader) {

@@ -24,10 +24,8 @@ constexpr std::uint64_t kLongestBackoffNs = 100 * kMillisecond;
 constexpr std::uint64_t kRefusedBackoffNs = 1000 * kMillisecond;
 // How long packets keep the sockets under closer watch.
 constexpr std::uint64_t kBusyTimeNs = 10 * kMillisecond;
-// How long after a packet what may wait still waits: some more of them may follow it. But there is something
-// done of it in every so many looks.
+// How long after a packet another is still expected.
 constexpr std::uint64_t kQuietTimeNs = kMillisecond;
-constexpr std::uint32_t kLooksPerMaintenance = 256;
 // Packets taken from one link at one look, so that one peer cannot hold up the rest.
 constexpr int kPacketsPerLook = 64;
 
@@ -98,10 +96,10 @@ std::size_t ShmTransport::PollConnections(std::uint64_t now_ns, EventHandler& ha
       events += CloseLink(link, now_ns + kRefusedBackoffNs, handler);
     }
   }
-  // What may wait does so while packets come: an election or a hand-over is a few of them.
-  const bool quiet = now_ns + kBusyTimeNs >= busy_until_ns_ + kQuietTimeNs && granting_ == Granting::kNothing;
-  if (quiet || ++looks_without_maintenance_ == kLooksPerMaintenance) {
-    looks_without_maintenance_ = 0;
+  const bool under_way =
+      now_ns + kBusyTimeNs < busy_until_ns_ + kQuietTimeNs || granting_ != Granting::kNothing;
+  const bool pressing = left_paths_.HalfFull() || store_.pressing();
+  if (!hold_back_.Holds(under_way, now_ns) || pressing) {
     Maintain();
   }
   const bool closely = now_ns < busy_until_ns_ || granting_ != Granting::kNothing;

@@ -52,6 +52,8 @@ class LogStore {
   void SwitchTo(ReplicaId to, Range live);
   // The process that the spare of `peer` was passed to is gone, or cut off: it must not serve its successor.
   void DropPassedSpare(ReplicaId peer);
+  // What was left waits to be unmapped, and is soon too much to wait.
+  [[nodiscard]] bool pressing() const { return retired_.HalfFull(); }
   // One slice of work that may wait: spares are made, memory that was left is unmapped.
   absl::Status Maintain();
 

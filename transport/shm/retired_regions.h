@@ -26,6 +26,9 @@ class RetiredRegions {
     regions_[size_++] = std::move(region);
   }
 
+  // Some more, and what is added has the oldest go whole.
+  [[nodiscard]] bool HalfFull() const { return size_ >= regions_.size() / 2; }
+
   // Returns whether there was something to do.
   bool Step() {
     if (size_ == 0) {

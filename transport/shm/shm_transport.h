@@ -39,6 +39,7 @@
 #include "gaios/base/check.h"
 #include "gaios/transport/notices.h"
 #include "gaios/transport/shm/claim.h"
+#include "gaios/transport/shm/hold_back.h"
 #include "gaios/transport/shm/id_lock.h"
 #include "gaios/transport/shm/link.h"
 #include "gaios/transport/shm/log_store.h"
@@ -205,7 +206,7 @@ class ShmTransport final : public Transport {
   Region doorbell_;
   std::array<Candidate, paxos::kMaxReplicas> candidates_;
   std::uint64_t busy_until_ns_ = 0;
-  std::uint32_t looks_without_maintenance_ = 0;
+  HoldBack hold_back_;
   RetiredRegions left_paths_;  // mappings of peers' memory that is no longer granted
   ShmCounters counters_;
   Notices notices_;

@@ -283,5 +283,36 @@ TEST_F(ConnectionsTest, LooksThatWerePostedBeforeAGrantAreAnsweredBeforeIt) {
   EXPECT_EQ(events_[1].kind, Event::Kind::kGranted);
 }
 
+// How many looks it takes to make another spare log for one that was granted, with a packet before each look,
+// half a millisecond apart.
+TEST_F(ConnectionsTest, PacketsWithoutAnEndDoNotKeepMemoryFromBeingMade) {
+  OpenSelf(OptionsOf(ReplicaId(0)));
+  const base::UniqueFd peer = LinkByHand();
+  const auto was_given_a_spare = [&peer] {
+    std::array<std::byte, kMaxPacketBytes> buffer;
+    bool spare = false;
+    for (Received got = ReceivePacket(peer.get(), buffer); got.kind == Received::Kind::kPacket;
+         got = ReceivePacket(peer.get(), buffer)) {
+      spare = spare || DecodeType(std::span(buffer).first(got.size)) == PacketType::kSpare;
+    }
+    return spare;
+  };
+  // The second grant leaves no memory that could be used again.
+  for (const std::uint64_t number : {std::uint64_t{1}, std::uint64_t{2}}) {
+    ASSERT_TRUE(PollUntil(was_given_a_spare));
+    self_->GrantTo(ReplicaId(1),
+                   {.ballot = paxos::Ballot(1, ReplicaId(1), Incarnation(1)), .number = number});
+  }
+  int looks = 0;
+  do {
+    ASSERT_EQ(SendPacket(peer.get(), Packet::Message(std::array<std::byte, 8>{})), SendResult::kSent);
+    clock_.Advance(500'000);
+    PollSelfAtOnce();
+    ++looks;
+  } while (!was_given_a_spare() && looks < 1'000);
+  EXPECT_GE(looks, 35) << "it is held back at first";
+  EXPECT_LE(looks, 150);
+}
+
 }  // namespace
 }  // namespace gaios::transport::shm

@@ -44,5 +44,17 @@ TEST(LogStore, P4MemoryThatWasPassedKeepsItsBytesForWhoeverStillMapsIt) {
   EXPECT_TRUE(holds(*spare, std::byte{0x5b}));
 }
 
+TEST(LogStore, SaysWhenMuchWaitsToBeUnmapped) {
+  absl::StatusOr<LogStore> store = LogStore::Create(kCapacity, 2, kSelf);
+  ASSERT_TRUE(store.ok()) << store.status();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(store->pressing()) << i;
+    ASSERT_TRUE(store->EnsureSpare(kPeer).ok());
+    store->spare(kPeer).passed = true;
+    store->DropPassedSpare(kPeer);
+  }
+  EXPECT_TRUE(store->pressing());
+}
+
 }  // namespace
 }  // namespace gaios::transport::shm

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/transport/shm/retired_regions.h"
 
 namespace gaios::transport::shm {
 namespace {
@@ -64,6 +65,18 @@ TEST_F(RegionTest, WhatALongCopyIsAboutToTouchIsPresent) {
   Prepare(owner_);
   peer_.Expect(0, kBytes);
   EXPECT_EQ(FaultsOfWriting(peer_), 0);
+}
+
+TEST(RetiredRegions, SayThatTheyAreHalfFull) {
+  RetiredRegions retired;
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(retired.HalfFull()) << i;
+    retired.Add(*Region::Create("gaios-test", 4096));
+  }
+  EXPECT_TRUE(retired.HalfFull());
+  while (retired.Step()) {
+  }
+  EXPECT_FALSE(retired.HalfFull());
 }
 
 }  // namespace
