@@ -188,16 +188,9 @@ OpenVerdict Authenticator::Open(std::span<std::byte> datagram) {
     return OpenVerdict::kTruncated;
   }
   const std::byte* const seal = datagram.data() + datagram.size() - kSealBytes;
-  const std::span<std::byte> sealed = datagram.first(datagram.size() - kSealBytes);
-  const Tag expected = encrypts() ? impl_->receive.Decrypt(sealed.first(impl_->readable_bytes),
-                                                           sealed.subspan(impl_->readable_bytes), seal)
-                                  : impl_->receive.TagOf(sealed, seal);
-  if (!SameTag(expected, seal + kSequenceBytes)) {
-    ++counters.forged;
-    return OpenVerdict::kForged;
-  }
   std::uint64_t sequence = 0;
   std::memcpy(&sequence, seal, kSequenceBytes);
+  // Before the cryptography, so that what comes again costs next to nothing. Nothing is marked before it.
   switch (impl_->window.Look(sequence)) {
     case ReplayWindow::Found::kSeen:
       ++counters.replayed;
@@ -207,6 +200,14 @@ OpenVerdict Authenticator::Open(std::span<std::byte> datagram) {
       return OpenVerdict::kTooOld;
     case ReplayWindow::Found::kNew:
       break;
+  }
+  const std::span<std::byte> sealed = datagram.first(datagram.size() - kSealBytes);
+  const Tag expected = encrypts() ? impl_->receive.Decrypt(sealed.first(impl_->readable_bytes),
+                                                           sealed.subspan(impl_->readable_bytes), seal)
+                                  : impl_->receive.TagOf(sealed, seal);
+  if (!SameTag(expected, seal + kSequenceBytes)) {
+    ++counters.forged;
+    return OpenVerdict::kForged;
   }
   impl_->window.Mark(sequence);
   ++counters.opened;

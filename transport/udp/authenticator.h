@@ -59,8 +59,8 @@ enum class OpenVerdict : std::uint8_t {
   kGood,
   kTruncated,  // shorter than what is readable and a seal
   kForged,     // the tag is wrong: another key, or a byte was changed. Reflected datagrams are this, too
-  kReplayed,   // the tag is right, but this sequence number has been opened before
-  kTooOld,     // the tag is right, but the number is too far behind to tell (kReplayWindow)
+  kReplayed,   // this sequence number has been opened before; whether the tag is right was not looked at
+  kTooOld,     // the number is too far behind to tell (kReplayWindow), or 0; nor was it for this
 };
 
 // Each only grows.
@@ -91,7 +91,8 @@ class Authenticator {
 
   // Whether `datagram` is to be believed. When kGood, its first size() - kSealBytes bytes are what the peer
   // sealed, decrypted in place, and its sequence number is never good again. Any other verdict changes
-  // nothing but its counter, and what was encrypted, which is then worth nothing.
+  // nothing but its counter; kForged also what was encrypted, which is then worth nothing. What costs least
+  // is looked at first: the length, then the number, then the tag.
   [[nodiscard]] OpenVerdict Open(std::span<std::byte> datagram);
   [[nodiscard]] bool encrypts() const;
 
