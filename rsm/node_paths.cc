@@ -167,6 +167,13 @@ absl::Status OfPath(LinkPath path, const absl::Status& status) {
   return {status.code(), absl::StrCat("path ", NameOf(path), ": ", std::string(status.message()))};
 }
 
+// What two paths lack, in one sentence after the other.
+absl::Status Both(const absl::Status& one, const absl::Status& other) {
+  return one.ok() ? other
+                  : absl::Status(one.code(), absl::StrCat(std::string(one.message()), "; ",
+                                                          std::string(other.message())));
+}
+
 constexpr const char* kNotThere = "gaios/not-there";
 
 absl::StatusOr<Opened> OpenWays(const Config& config, const NodeTransportOptions& options) {
@@ -182,7 +189,7 @@ absl::StatusOr<Opened> OpenWays(const Config& config, const NodeTransportOptions
     if (!transport.status().GetPayload(kNotThere).has_value()) {
       return failed;
     }
-    missing.Update(failed);
+    missing = Both(missing, failed);
     opened.notices.push_back(
         absl::StrCat(std::string(failed.message()),
                      ". This replica starts without that path, and no link of its uses it "
@@ -234,7 +241,7 @@ absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const Dpdk
       if (!one.status().GetPayload(kNotThere).has_value()) {
         return failed;
       }
-      missing.Update(failed);
+      missing = Both(missing, failed);
       all.warnings.push_back(
           absl::StrCat(std::string(failed.message()),
                        ". A replica of this host starts without that path: its links have the others alone, "
