@@ -299,7 +299,7 @@ TEST(PathsConfig, TwoWhoseSecondPathsDifferNameItsSectionAndGoOnByTheFirst) {
       return group.Output(replica).find(why) != std::string::npos &&
              group.Output(replica).find(fix) != std::string::npos;
     })) << group.Output(replica);
-    EXPECT_THAT(group.Output(replica), Not(HasSubstr("in the [udp] section")));
+    EXPECT_THAT(group.Output(replica), Not(HasSubstr("`encrypt` in the [udp] section")));
   }
   client.Settle();
   EXPECT_EQ(client.sum(), client.submitted());

@@ -1,6 +1,8 @@
 #include "gaios/transport/udp/authenticator.h"
 
 #include <openssl/evp.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -333,6 +335,26 @@ TEST_F(AuthenticatorTest, WhenTheNumbersHaveRunOutNothingIsSealed) {
   EXPECT_EQ(sender.counters().exhausted, 2U);
   EXPECT_EQ(other_.Open(last), OpenVerdict::kGood);
   EXPECT_EQ(other_.Open(last_but_one), OpenVerdict::kGood);
+}
+
+// Else parent and child would both use the next number, for different bytes, under one key.
+TEST_F(AuthenticatorTest, AProcessThatForksSealsNothingWithTheKeysOfItsParent) {
+  Bytes first = Sealed(one_, Pattern(8));
+  Bytes untouched = Pattern(8 + kSealBytes);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Bytes datagram = untouched;
+    const bool sealed = one_.Seal(datagram);
+    ::_exit(sealed || datagram != untouched || one_.counters().exhausted != 1 ? 1 : 0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  Bytes second = Sealed(one_, Pattern(8));
+  EXPECT_EQ(SequenceOf(second), 2U);
+  EXPECT_EQ(other_.Open(first), OpenVerdict::kGood);
+  EXPECT_EQ(other_.Open(second), OpenVerdict::kGood);
 }
 
 TEST_F(AuthenticatorTest, OneKeyForBothDirectionsIsRefused) {
