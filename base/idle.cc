@@ -79,6 +79,13 @@ IdleSchedule::Step IdleSchedule::Next() {
   return strategy_ == IdleStrategy::kBackOff ? NextPark() : NextBlock();
 }
 
+IdleSchedule::Step IdleSchedule::NextAwaiting() {
+  const bool spins =
+      strategy_ == IdleStrategy::kSpin || (strategy_ != IdleStrategy::kYield && rounds_ < options_.spins);
+  rounds_ += strategy_ != IdleStrategy::kYield && rounds_ < options_.spins ? 1 : 0;
+  return {.action = spins ? Action::kPause : Action::kYield};
+}
+
 IdleSchedule::Step IdleSchedule::NextPark() {
   const Step step{.action = Action::kPark, .duration_ns = park_ns_};
   // Compared before doubling, which could overflow.
@@ -105,7 +112,15 @@ Idle::~Idle() {
 
 void Idle::OnIdle() {
   idle_ = true;
-  const IdleSchedule::Step step = schedule_.Next();
+  CarryOut(schedule_.Next());
+}
+
+void Idle::OnAwaiting() {
+  idle_ = true;
+  CarryOut(schedule_.NextAwaiting());
+}
+
+void Idle::CarryOut(const IdleSchedule::Step& step) {
   switch (step.action) {
     case IdleSchedule::Action::kPause:
       _mm_pause();

@@ -76,6 +76,8 @@ class IdleSchedule {
   IdleSchedule(IdleStrategy strategy, const IdleOptions& options);
 
   [[nodiscard]] Step Next();
+  // The same while something is awaited that will not take long: never a sleep.
+  [[nodiscard]] Step NextAwaiting();
 
   // There was work: the next lull starts from the beginning.
   void Restart() {
@@ -115,8 +117,13 @@ class Idle {
   // The last round of the loop did nothing. Returns when it is time for the next one.
   void OnIdle();
 
+  // The same for a round after which something is awaited that will not take long, such as the answer of a
+  // process that may need this processor for it: what would sleep yields.
+  void OnAwaiting();
+
  private:
   void EndLull();
+  void CarryOut(const IdleSchedule::Step& step);
 
   IdleSchedule schedule_;
   Wakeup* wakeup_;  // null unless the strategy is kBlock

@@ -5,14 +5,15 @@
 
 #include "bench/benchmarks.h"
 #include "bench/commit_run.h"
-#include "bench/empty_machine.h"
 #include "bench/environment.h"
 #include "bench/floor.h"
 #include "bench/group.h"
 #include "bench/hand_over.h"
 #include "bench/placement.h"
 #include "bench/raw_copy.h"
+#include "bench/round_trip.h"
 #include "bench/targets.h"
+#include "bench/udp.h"
 
 namespace gaios::bench {
 namespace {
@@ -29,12 +30,9 @@ class Refill {
  public:
   static absl::StatusOr<Refill> Start(const Options& options, const Placement& placement,
                                       const base::TscClock& clock, std::uint64_t fill_bytes_per_second) {
-    auto group = Group::Start({.replicas = options.replicas,
-                               .capacity_bytes = options.capacity_bytes,
-                               .idle = options.idle,
-                               .fill_bytes_per_second = fill_bytes_per_second,
-                               .make_machine = [] { return std::make_unique<EmptyMachine>(); }},
-                              placement, clock);
+    GroupOptions group_options = UdpGroupOptions(options);
+    group_options.fill_bytes_per_second = fill_bytes_per_second;
+    auto group = Group::Start(group_options, placement, clock);
     if (!group.ok()) {
       return group.status();
     }
@@ -229,33 +227,49 @@ struct Fills {
   std::vector<double> copied_per_s;   // the floor
 };
 
+// The floor of a fill: as many bytes by the same path, with no protocol.
+absl::StatusOr<double> RawBytesPerSecond(const Options& options, const Placement& placement,
+                                         std::uint64_t bytes, const base::TscClock& clock) {
+  return options.transport == rsm::TransportKind::kShm
+             ? RawCopyBytesPerSecond(bytes, paxos::kMaxWriteBytes, clock)
+             : UdpRawBytesPerSecond(options, placement, bytes, clock);
+}
+
+absl::Status MeasureOneUnboundedFill(const Options& options, const Placement& placement,
+                                     const base::TscClock& clock, Fills& fills) {
+  absl::StatusOr<Refill> refill = Refill::Start(options, placement, clock, 0);
+  if (!refill.ok()) {
+    return refill.status();
+  }
+  const absl::StatusOr<std::uint64_t> written_ns = refill->AwaitWritten();
+  const absl::StatusOr<std::uint64_t> applied_ns = refill->AwaitApplied();
+  if (!written_ns.ok() || !applied_ns.ok()) {
+    return written_ns.ok() ? applied_ns.status() : written_ns.status();
+  }
+  if (absl::Status status = refill->AwaitReadmitted(); !status.ok()) {
+    return status;
+  }
+  const auto per_second = [&refill](std::uint64_t until_ns) {
+    return static_cast<double>(refill->lacking_bytes()) * 1e9 /
+           static_cast<double>(std::max<std::uint64_t>(until_ns - refill->granted_ns(), 1));
+  };
+  fills.bytes = refill->lacking_bytes();
+  fills.written_per_s.push_back(per_second(*written_ns));
+  fills.applied_per_s.push_back(per_second(*applied_ns));
+  return absl::OkStatus();
+}
+
 absl::Status MeasureFills(const Options& options, const Placement& placement, const base::TscClock& clock,
                           Fills& fills) {
   const std::size_t rounds = std::min(kFills, options.blocks);
   for (std::size_t round = 0; round < rounds; ++round) {
-    absl::StatusOr<Refill> refill = Refill::Start(options, placement, clock, 0);
-    if (!refill.ok()) {
-      return refill.status();
-    }
-    const absl::StatusOr<std::uint64_t> written_ns = refill->AwaitWritten();
-    const absl::StatusOr<std::uint64_t> applied_ns = refill->AwaitApplied();
-    if (!written_ns.ok() || !applied_ns.ok()) {
-      return written_ns.ok() ? applied_ns.status() : written_ns.status();
-    }
-    if (absl::Status status = refill->AwaitReadmitted(); !status.ok()) {
+    if (absl::Status status = MeasureOneUnboundedFill(options, placement, clock, fills); !status.ok()) {
       return status;
     }
-    fills.bytes = refill->lacking_bytes();
-    const absl::StatusOr<double> copied = RawCopyBytesPerSecond(fills.bytes, paxos::kMaxWriteBytes, clock);
+    const absl::StatusOr<double> copied = RawBytesPerSecond(options, placement, fills.bytes, clock);
     if (!copied.ok()) {
       return copied.status();
     }
-    const auto per_second = [&refill](std::uint64_t until_ns) {
-      return static_cast<double>(refill->lacking_bytes()) * 1e9 /
-             static_cast<double>(std::max<std::uint64_t>(until_ns - refill->granted_ns(), 1));
-    };
-    fills.written_per_s.push_back(per_second(*written_ns));
-    fills.applied_per_s.push_back(per_second(*applied_ns));
     fills.copied_per_s.push_back(*copied);
   }
   return absl::OkStatus();
@@ -294,10 +308,11 @@ Json CommitsReport(const Commits& commits) {
   return json;
 }
 
-Json FillsReport(const Fills& fills) {
+Json FillsReport(const Options& options, const Fills& fills) {
   Json json;
   json["bytes"] = fills.bytes;
-  json["piece_bytes"] = paxos::kMaxWriteBytes;
+  json["piece_bytes"] =
+      options.transport == rsm::TransportKind::kShm ? paxos::kMaxWriteBytes : options.payload_bytes;
   json["floor"]["bytes_per_second"] = Spread(fills.copied_per_s);
   json["product"]["bytes_per_second"] = Spread(fills.written_per_s);
   json["product"]["applied_bytes_per_second"] = Spread(fills.applied_per_s);
@@ -306,7 +321,7 @@ Json FillsReport(const Fills& fills) {
   return json;
 }
 
-Json HandOversReport(const HandOvers& hand_overs, double round_trip_ns) {
+Json HandOversReport(const HandOvers& hand_overs, const RoundTrips& round_trips) {
   std::vector<double> gaps_us;
   std::vector<double> to_leader_cpu_us;
   std::vector<double> to_follower_cpu_us;
@@ -333,9 +348,24 @@ Json HandOversReport(const HandOvers& hand_overs, double round_trip_ns) {
   json["fence_us"] = Spread(fences_us);
   json["recover_us"] = Spread(recoveries_us);
   json["first_commit_us"] = Spread(first_commits_us);
-  json["round_trip_ns"] = round_trip_ns;
-  json["round_trips"] = Median(gaps_us) * 1000 / std::max(round_trip_ns, 1.0);
+  json["round_trip_ns"] = round_trips.word_ns;
+  json["round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.word_ns, 1.0);
+  json["message_round_trip_ns"] = round_trips.message_ns;
+  json["message_round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.message_ns, 1.0);
   return json;
+}
+
+absl::StatusOr<Json> MeasureHandOversBesideRoundTrips(const Options& options, const Placement& placement,
+                                                      const base::TscClock& clock) {
+  const absl::StatusOr<RoundTrips> round_trips = MeasureRoundTrips(options, placement, clock);
+  if (!round_trips.ok()) {
+    return round_trips.status();
+  }
+  const absl::StatusOr<HandOvers> hand_overs = MeasureHandOvers(options, placement, clock);
+  if (!hand_overs.ok()) {
+    return hand_overs.status();
+  }
+  return HandOversReport(*hand_overs, *round_trips);
 }
 
 }  // namespace
@@ -348,9 +378,11 @@ absl::Status RunCatchup(const Options& options) {
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();
   const base::TscClock clock;
+  const bool shm = options.transport == rsm::TransportKind::kShm;
   Commits commits;
   Fills fills;
-  if (absl::Status status = MeasureFloor(options, placement, clock, commits.floor); !status.ok()) {
+  if (absl::Status status = shm ? MeasureFloor(options, placement, clock, commits.floor) : absl::OkStatus();
+      !status.ok()) {
     return status;
   }
   if (absl::Status status = MeasureCommits(options, placement, clock, commits); !status.ok()) {
@@ -359,21 +391,23 @@ absl::Status RunCatchup(const Options& options) {
   if (absl::Status status = MeasureFills(options, placement, clock, fills); !status.ok()) {
     return status;
   }
-  const absl::StatusOr<HandOvers> hand_overs = MeasureHandOvers(options, placement, clock);
-  if (!hand_overs.ok()) {
-    return hand_overs.status();
-  }
   Json report;
   report["benchmark"] = "catchup";
-  report["transport"] = rsm::TransportKindName(options.transport);
+  report["transport"] = TransportName(options);
   report["size_bytes"] = options.size_bytes;
   report["replicas"] = options.replicas;
   report["capacity_bytes"] = options.capacity_bytes;
   report["fill_bytes_per_second"] = paxos::Options().fill_bytes_per_second;
-  report["floor"] = Describe(commits.floor);
   report["commit"] = CommitsReport(commits);
-  report["fill"] = FillsReport(fills);
-  report["hand_over"] = HandOversReport(*hand_overs, Median(commits.floor.p50_ns));
+  report["fill"] = FillsReport(options, fills);
+  if (shm) {
+    const absl::StatusOr<Json> hand_overs = MeasureHandOversBesideRoundTrips(options, placement, clock);
+    if (!hand_overs.ok()) {
+      return hand_overs.status();
+    }
+    report["floor"] = Describe(commits.floor);
+    report["hand_over"] = *hand_overs;
+  }
   report["blocks"] = options.blocks;
   report["env"] = environment;
   report["one_core"] = placement.crowded();

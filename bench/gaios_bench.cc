@@ -51,6 +51,8 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command.add_flag("--authenticate,!--no-authenticate", options.authenticate,
                    "udp: datagrams with a MAC, as users run it");
   command.add_flag("--encrypt", options.encrypt, "udp: datagrams that are encrypted too");
+  command.add_flag("--two-paths", options.two_paths,
+                   "commit over udp-socket: a group whose links have two paths, beside one with one path");
   command.add_option("--loss-percent", options.loss_percent, "loss: of the datagrams that each end sends")
       ->check(CLI::Range(0.0001, 50.0));
   command.add_option("--mode", options.mode, "closed: one command after another; open: at a fixed rate")
@@ -75,6 +77,11 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command
       .add_option("--trials", options.trials, "failovers, each of a group of its own; catchup: hand-overs")
       ->check(CLI::Range(1, 10'000));
+  command
+      .add_option(
+          "--rest-ms", options.rest_ms,
+          "catchup: how long commits go on before each hand-over, so that the memory for the next is ready")
+      ->check(CLI::Range(0, 600'000));
   command.add_option("--capacity", options.capacity_bytes, "bytes of a ring, a power of two")
       ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
   command.add_option("--resting", options.resting_orders, "book: resting orders of the generated flow")
@@ -113,6 +120,9 @@ bool IsMeasured(const std::string& benchmark, const std::string& transport) {
   if (benchmark == "loss") {
     return transport == "udp-socket" || transport == "udp-dpdk";
   }
+  if (benchmark == "catchup" && transport == "udp-socket") {
+    return true;
+  }
   if (benchmark == "failover") {
     return transport != "verbs";
   }
@@ -129,6 +139,9 @@ std::uint64_t UsualBlock(const std::string& benchmark, bool udp) {
 
 absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   Options& options = line.options;
+  if (options.two_paths && (benchmark != "commit" || line.transport != "udp-socket")) {
+    return absl::InvalidArgumentError("--two-paths is for commit with --transport udp-socket");
+  }
   if (benchmark == "network" && options.block_commits == 0) {
     options.block_commits = kUdpBlockCommits;
   }

@@ -75,6 +75,8 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
     if (replica.Poll()) {
       word.applied.store(replica.applied_commands(), std::memory_order_release);
       idle.OnWork();
+    } else if (replica.awaiting()) {
+      idle.OnAwaiting();
     } else {
       idle.OnIdle();
     }
@@ -87,6 +89,18 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
 
 absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options, const Placement& placement,
                                                     const base::TscClock& clock) {
+  auto group = Fork(options, placement, clock);
+  if (!group.ok()) {
+    return group.status();
+  }
+  if (absl::Status opened = (*group)->Open(options, placement, clock); !opened.ok()) {
+    return opened;
+  }
+  return group;
+}
+
+absl::StatusOr<std::unique_ptr<Group>> Group::Fork(const GroupOptions& options, const Placement& placement,
+                                                   const base::TscClock& clock) {
   auto page = SharedPage<Page>::Create();
   if (!page.ok()) {
     return page.status();
@@ -96,29 +110,35 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
     return directory.status();
   }
   std::unique_ptr<Group> group(new Group(*std::move(page), *std::move(directory)));
-  const auto config = MakeConfig({.replicas = options.replicas,
-                                  .capacity_bytes = options.capacity_bytes,
-                                  .transport = options.transport,
-                                  .device = options.device,
-                                  .port = options.port,
-                                  .payload_bytes = options.payload_bytes,
-                                  .authenticate = options.authenticate,
-                                  .encrypt = options.encrypt},
-                                 group->directory_.path());
+  auto config = MakeConfig({.replicas = options.replicas,
+                            .capacity_bytes = options.capacity_bytes,
+                            .transport = options.transport,
+                            .device = options.device,
+                            .port = options.port,
+                            .payload_bytes = options.payload_bytes,
+                            .authenticate = options.authenticate,
+                            .encrypt = options.encrypt,
+                            .two_paths = options.two_paths},
+                           group->directory_.path());
   if (!config.ok()) {
     return config.status();
   }
-  group->config_ = *config;
+  group->config_ = *std::move(config);
   // Followers first: a process forked later would keep the leader's sockets open.
   for (std::size_t i = 1; i < options.replicas; ++i) {
-    auto child = ChildProcess::Fork(placement.follower_cpu, [&options, &config, &clock, &group, i] {
-      return RunFollower(options, *config, clock, static_cast<std::uint8_t>(i), *group->page_);
+    auto child = ChildProcess::Fork(placement.follower_cpu, [&options, &clock, &group, i] {
+      return RunFollower(options, group->config_, clock, static_cast<std::uint8_t>(i), *group->page_);
     });
     if (!child.ok()) {
       return child.status();
     }
     group->followers_.push_back(*std::move(child));
   }
+  return group;
+}
+
+absl::Status Group::Open(const GroupOptions& options, const Placement& placement,
+                         const base::TscClock& clock) {
   if (absl::Status status = base::PinThisThread(placement.leader_cpu); !status.ok()) {
     return status;
   }
@@ -126,18 +146,14 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Start(const GroupOptions& options,
   if (!machine.ok()) {
     return machine.status();
   }
-  group->machine_ = *std::move(machine);
-  auto transport = OpenTransport(*config, 0, clock, paxos::Incarnation(1), options.loss);
+  machine_ = *std::move(machine);
+  auto transport = OpenTransport(config_, 0, clock, paxos::Incarnation(1), options.loss);
   if (!transport.ok()) {
     return transport.status();
   }
-  group->transport_ = *std::move(transport);
-  group->leader_ = std::make_unique<rsm::Replica>(OptionsFor(options, 0), group->transport_->contract(),
-                                                  clock, *group->machine_);
-  if (absl::Status status = group->AwaitInSync(clock, StartTimeoutNs(options)); !status.ok()) {
-    return status;
-  }
-  return group;
+  transport_ = *std::move(transport);
+  leader_ = std::make_unique<rsm::Replica>(OptionsFor(options, 0), transport_->contract(), clock, *machine_);
+  return AwaitInSync(clock, StartTimeoutNs(options));
 }
 
 absl::Status Group::AwaitInSync(const base::TscClock& clock, std::uint64_t timeout_ns) {

@@ -46,6 +46,7 @@ struct GroupOptions {
   std::size_t payload_bytes = 1400;                                              // udp
   bool authenticate = true;                                                      // udp
   bool encrypt = false;                                                          // udp
+  bool two_paths = false;                                                        // udp: and udp2
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
   const LossRate* loss = nullptr;  // udp: at which datagrams are lost; null: none is
   MachineFactory make_machine;
@@ -57,6 +58,13 @@ class Group {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Group>> Start(const GroupOptions& options,
                                                                     const Placement& placement,
                                                                     const base::TscClock& clock);
+  // The two halves of Start, where another group is to be forked between them: what is forked later would
+  // keep the sockets of a leader that is open.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Group>> Fork(const GroupOptions& options,
+                                                                   const Placement& placement,
+                                                                   const base::TscClock& clock);
+  [[nodiscard]] absl::Status Open(const GroupOptions& options, const Placement& placement,
+                                  const base::TscClock& clock);
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
   // Stops the followers.

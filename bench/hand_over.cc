@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <absl/strings/str_cat.h>
+
 #include "gaios/base/check.h"
 #include "gaios/base/idle.h"
 #include "gaios/rsm/replica.h"
@@ -23,7 +25,7 @@ namespace gaios::bench {
 namespace {
 
 constexpr std::uint64_t kCommandsBetween = 2'000;
-constexpr int kPatienceMs = 60'000;
+constexpr std::uint64_t kPatienceMs = 60'000;
 constexpr char kDone = 'd';
 
 // The first two hand the leadership to and fro. What each writes the others read once it is `done`.
@@ -88,11 +90,12 @@ class Member {
     bool active = false;
     const bool leads = replica_.leading();
     if (leads && replica_.proposals_under_way() == 0 && !ended_) {
-      active = LeadOn();
+      active = LeadOn(clock_.NowNs());
     }
     active = replica_.Poll() || active;
     const std::size_t done = completions_.Take();
     if (done > 0 && replica_.leading()) {
+      led_since_ns_ = committed_ == 0 ? clock_.NowNs() : led_since_ns_;
       committed_ += done;
       if (committed_ == done) {
         NoteFirstCommand();
@@ -107,13 +110,14 @@ class Member {
   [[nodiscard]] std::size_t unknown() const { return completions_.misapplied(); }
 
  private:
-  bool LeadOn() {
+  bool LeadOn(std::uint64_t now_ns) {
     if (replica_.core().handing_over()) {
       return false;
     }
     const std::uint64_t at = page_.done.load(std::memory_order_acquire);
-    if (committed_ >= kCommandsBetween && at < options_.trials && AllFollow(replica_, options_.replicas)) {
-      const std::uint64_t now_ns = clock_.NowNs();
+    const bool rested = now_ns - led_since_ns_ >= options_.rest_ms * 1'000'000;
+    if (committed_ >= kCommandsBetween && rested && at < options_.trials &&
+        AllFollow(replica_, options_.replicas)) {
       if (replica_.HandOver(paxos::ReplicaId(id_ == 0 ? 1 : 0)) == rsm::HandOverAnswer::kBegun) {
         if (begun_) {
           page_.failed.fetch_add(1, std::memory_order_relaxed);  // the one before it
@@ -125,6 +129,10 @@ class Member {
         return true;
       }
     }
+    if (now_ns < next_ns_) {
+      return false;
+    }
+    next_ns_ = now_ns + 1'000'000'000 / options_.rate_per_s;
     return replica_.Propose(command_, completions_, 0) == rsm::Taken::kTaken;
   }
 
@@ -172,6 +180,8 @@ class Member {
   const std::vector<std::byte> command_;
   CompletionCount completions_;
   std::uint64_t committed_ = 0;  // since it leads
+  std::uint64_t led_since_ns_ = 0;
+  std::uint64_t next_ns_ = 0;  // when the next command is due
   // The last hand-over begun here: which it is, and how many had been carried through before.
   std::uint64_t at_ = 0;
   std::uint64_t hand_overs_ = 0;
@@ -196,6 +206,8 @@ absl::Status RunMember(const Options& options, const rsm::Config& config, const 
   while (!page.stop.load(std::memory_order_relaxed)) {
     if (member.Turn()) {
       idle.OnWork();
+    } else if (replica.awaiting()) {
+      idle.OnAwaiting();
     } else {
       idle.OnIdle();
     }
@@ -231,10 +243,11 @@ absl::StatusOr<HandOvers> MeasureHandOvers(const Options& options, const Placeme
     }
     members.push_back(*std::move(child));
   }
-  if (!signals.Await(kDone, kPatienceMs)) {
-    return absl::DeadlineExceededError(
-        "after " + std::to_string((*page)->done.load()) +
-        " planned hand-overs none followed within 60 s; is the machine overloaded?");
+  const std::uint64_t rests_ms = options.rest_ms * options.trials;
+  if (!signals.Await(kDone, static_cast<int>(kPatienceMs + 2 * rests_ms))) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        "only ", (*page)->done.load(), " of ", options.trials, " planned hand-overs came about in ",
+        (kPatienceMs + 2 * rests_ms) / 1000, " s; is the machine overloaded?"));
   }
   (*page)->stop.store(true, std::memory_order_relaxed);
   for (ChildProcess& member : members) {

@@ -2,7 +2,8 @@
 #define GAIOS_BENCH_HAND_OVER_H_
 
 // Planned hand-overs, one after another between two replicas of a group of fresh processes, with commands
-// committed one at a time before each. One thread; to be called while the process holds no sockets.
+// committed one at a time before each, for as long as it takes the replicas to make the memory for the next
+// grants ready. One thread; to be called while the process holds no sockets.
 
 #include <cstddef>
 #include <vector>

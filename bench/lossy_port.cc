@@ -32,7 +32,6 @@ absl::StatusOr<rsm::NodePort> Open(const rsm::Config& config, const rsm::Replica
   absl::StatusOr<rsm::NodePort> opened = OpenBelow(config, own, options);
   if (opened.ok()) {
     opened->port = std::make_unique<LossyPort>(std::move(opened->port), *current_rate, own.id.value() + 1);
-    opened->facts.count = nullptr;  // it takes its own port alone
   }
   return opened;
 }

@@ -32,6 +32,7 @@ class LossyPort final : public transport::udp::Port {
   [[nodiscard]] std::size_t max_payload() const override { return port_->max_payload(); }
   [[nodiscard]] std::size_t receive_room() const override { return port_->receive_room(); }
   [[nodiscard]] bool up() const override { return port_->up(); }
+  void Look(std::uint64_t now_ns) override { port_->Look(now_ns); }
   [[nodiscard]] std::span<std::byte> Claim() override { return port_->Claim(); }
   void Send(std::size_t bytes, transport::udp::Endpoint to) override {
     const std::uint32_t rate = rate_.load(std::memory_order_relaxed);

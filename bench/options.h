@@ -25,8 +25,9 @@ struct Options {
   std::size_t batch = 256;             // throughput and book: commands proposed between two polls
   std::uint64_t rate_per_s = 100'000;  // open loop
   double seconds = 4;
-  std::size_t blocks = 20;  // of product and of floor each
-  std::size_t trials = 20;  // failover; catchup: hand-overs
+  std::size_t blocks = 20;        // of product and of floor each
+  std::size_t trials = 20;        // failover; catchup: hand-overs
+  std::uint64_t rest_ms = 2'000;  // catchup: commits go on for so long before each hand-over
   std::size_t capacity_bytes = std::size_t{16} << 20;
   std::size_t sessions = 0;  // throughput: client sessions to spread the commands over, 0 for none
   std::uint32_t resting_orders = 1'000'000;                    // book: in the generated flow
@@ -39,6 +40,7 @@ struct Options {
   std::size_t payload_bytes = 1400;             // udp: of a datagram
   bool authenticate = true;                     // udp: datagrams of the product; the floor's never are
   bool encrypt = false;                         // udp: the same
+  bool two_paths = false;                       // commit over udp: beside a group with one path
   double loss_percent = 1;                      // loss: of the datagrams, each way
   std::uint64_t block_commits = 0;  // commands that end a block; 0: its share of `seconds`, or as it says
   std::string hgrm_path = {};       // empty: none

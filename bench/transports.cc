@@ -72,6 +72,24 @@ absl::Status GivePorts(rsm::Config& config) {
   return absl::OkStatus();
 }
 
+// Nothing changes the path in a run: a group is silent while the other side is measured.
+absl::Status GiveSecondPath(rsm::Config& config) {
+  constexpr std::uint64_t kNeverNs = 3'600'000'000'000;
+  const auto ports = FreePorts(config.replicas.size());
+  if (!ports.ok()) {
+    return ports.status();
+  }
+  for (rsm::ReplicaConfig& replica : config.replicas) {
+    replica.udp2_address = kLoopback;
+    replica.udp2_port = (*ports)[replica.id.value()];
+  }
+  config.paths = {rsm::LinkPath::kUdp, rsm::LinkPath::kUdp2};
+  config.udp2.payload_bytes = config.udp.payload_bytes;
+  config.udp2.authenticate = config.udp.authenticate;
+  config.fallback.stall_timeout_ns = config.fallback.settle_ns = kNeverNs;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckTransport(const Options& options) {
@@ -112,6 +130,11 @@ absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string
   }
   if (absl::Status status = GivePorts(config); !status.ok()) {
     return status;
+  }
+  if (options.two_paths) {
+    if (absl::Status status = GiveSecondPath(config); !status.ok()) {
+      return status;
+    }
   }
   if (options.port == rsm::PortKind::kDpdk) {
     config.udp.port = options.port;

@@ -29,6 +29,11 @@ using UdpSides = PostedSides<UdpFloor>;
 // The group that benchmarks over UDP measure, with a machine that does nothing.
 [[nodiscard]] GroupOptions UdpGroupOptions(const Options& options);
 
+// The floor of filling a replica: as many bytes in the product's datagrams, as udp_floor.h has them, to one
+// peer, until that has taken all. Bytes a second. To be called while the process holds no sockets.
+[[nodiscard]] absl::StatusOr<double> UdpRawBytesPerSecond(const Options& options, const Placement& placement,
+                                                          std::uint64_t bytes, const base::TscClock& clock);
+
 }  // namespace gaios::bench
 
 #endif  // GAIOS_BENCH_UDP_H_

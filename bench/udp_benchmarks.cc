@@ -43,6 +43,53 @@ absl::Status EmitReport(const Options& options, const Placement& placement, absl
   return Emit(options, *report);
 }
 
+// A group whose links have two paths, beside one that is the same but for that: which is the floor here.
+absl::Status RunTwoPathsCommit(const Options& options) {
+  const Json environment = DescribeEnvironment();
+  const Placement placement = ChoosePlacement();
+  const base::TscClock clock;
+  const GroupOptions with = UdpGroupOptions(options);
+  GroupOptions without = with;
+  without.two_paths = false;
+  const auto one = Group::Fork(without, placement, clock);
+  if (!one.ok()) {
+    return one.status();
+  }
+  const auto two = Group::Fork(with, placement, clock);
+  if (!two.ok()) {
+    return two.status();
+  }
+  absl::Status opened = (*one)->Open(without, placement, clock);
+  opened.Update((*two)->Open(with, placement, clock));
+  if (!opened.ok()) {
+    return opened;
+  }
+  ProductTarget floor((*one)->leader(), options.size_bytes);
+  ProductTarget product((*two)->leader(), options.size_bytes);
+  Idling<ProductTarget> idling_floor(floor, options.leader_idle);
+  Idling<ProductTarget> idling_product(product, options.leader_idle);
+  Series floor_series;
+  Series product_series;
+  if (absl::Status status =
+          RunBlocks(options, clock, idling_floor, idling_product, floor_series, product_series,
+                    [&] {
+                      const absl::Status first = (*one)->Check();
+                      return first.ok() ? (*two)->Check() : first;
+                    });
+      !status.ok()) {
+    return status;
+  }
+  if (!floor.clean() || !product.clean()) {
+    return absl::AbortedError("a command ended unknown: the leader was lost during the run");
+  }
+  Json report = CommitReport(options, product_series, floor_series, environment);
+  report["floor_is"] = "the same group with one path";
+  if (absl::Status status = EmitHgrm(options, product_series.all); !status.ok()) {
+    return status;
+  }
+  return EmitReport(options, placement, std::move(report));
+}
+
 }  // namespace
 
 GroupOptions UdpGroupOptions(const Options& options) {
@@ -55,6 +102,7 @@ GroupOptions UdpGroupOptions(const Options& options) {
           .payload_bytes = options.payload_bytes,
           .authenticate = options.authenticate,
           .encrypt = options.encrypt,
+          .two_paths = options.two_paths,
           .make_machine = [] { return std::make_unique<EmptyMachine>(); }};
 }
 
@@ -73,7 +121,30 @@ absl::StatusOr<UdpSides> StartUdp(const Options& options, const Placement& place
                      UdpGroupOptions(options), placement, clock);
 }
 
+absl::StatusOr<double> UdpRawBytesPerSecond(const Options& options, const Placement& placement,
+                                            std::uint64_t bytes, const base::TscClock& clock) {
+  constexpr std::size_t kEntryBytes = std::size_t{64} << 10;
+  auto floor = UdpFloor::Fork({.peers = 1,
+                               .payload_bytes = options.payload_bytes,
+                               .idle = options.idle,
+                               .open_port = Opener(options, clock)},
+                              placement, clock);
+  if (!floor.ok()) {
+    return floor.status();
+  }
+  if (absl::Status status = (*floor)->Connect(); !status.ok()) {
+    return status;
+  }
+  const Load load = {.entry_bytes = kEntryBytes, .floor_bytes = bytes};
+  const absl::StatusOr<double> seconds =
+      PostedFloorBlock(**floor, options, load, clock, [&floor] { return (*floor)->TakenByAll(); });
+  return seconds.ok() ? absl::StatusOr<double>(static_cast<double>(bytes) / *seconds) : seconds.status();
+}
+
 absl::Status RunUdpCommit(const Options& options) {
+  if (options.two_paths) {
+    return RunTwoPathsCommit(options);
+  }
   const Json environment = DescribeEnvironment();
   const Placement placement = ChoosePlacement();
   const base::TscClock clock;

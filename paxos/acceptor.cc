@@ -42,6 +42,13 @@ void Acceptor::Begin(ReplicaId to, Grant grant) {
   if (state_.observer != nullptr) {
     state_.observer->OnPromise(state_.self, grant);
   }
+  // What others lack of our log is kept for them, and looked at: less, the later they were asked.
+  for (std::size_t i = 0; i < kMaxReplicas; ++i) {
+    const ReplicaId id(static_cast<std::uint8_t>(i));
+    if (id != state_.self.id && state_.peers[i].link_up) {
+      state_.ReadControl(id);
+    }
+  }
   state_.actions.Add(ActionKind::kGrantTo, to).grant = grant;
 }
 

@@ -17,12 +17,31 @@ TimeNs Election::Wait() {
   return Jitter() + (state_.last_resort() ? state_.options.suspect_timeout_ns : 0);
 }
 
+// Its process is, or the link to it: nobody has to wait for its silence.
+bool Election::LeaderIsGone() const {
+  return state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up;
+}
+
+// Of all voters that can be reached none goes first.
+bool Election::IsNext() const {
+  if (state_.last_resort()) {
+    return false;
+  }
+  for (const ReplicaId id : state_.membership.voting()) {
+    if (id != state_.self.id && state_.peers[id.value()].link_up &&
+        state_.options.GoesFirst(id, state_.self.id)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool Election::Suspects() const {
   if (state_.leader_alive_ns == 0) {
     return true;  // no leader was ever heard of
   }
-  if (state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up) {
-    return true;  // its process is gone
+  if (LeaderIsGone()) {
+    return true;
   }
   return state_.now - state_.leader_alive_ns >
          (leader_has_beaten_ ? silence_.limit() : state_.options.suspect_timeout_ns);
@@ -61,7 +80,10 @@ bool Election::Tick(Ballot promised) {
   }
   if (!suspecting_) {
     suspecting_ = true;
-    campaign_at_ns_ = std::max({state_.now, favoured_until_ns_, not_before_ns_}) + Wait();
+    campaign_at_ns_ = std::max({state_.now, favoured_until_ns_, not_before_ns_});
+    // All see a process go at about the same time, and agree on who asks first: that one need not wait.
+    asks_early_ = LeaderIsGone() && IsNext() && campaign_at_ns_ == state_.now;
+    campaign_at_ns_ += asks_early_ ? 0 : Wait();
     state_.failover = {};
     state_.failover.leader_last_alive_ns = state_.leader_alive_ns;
     state_.failover.suspected_ns = state_.now;
@@ -189,7 +211,12 @@ void Election::OnReject(ReplicaId from, const Message& reject) {
     }
   }
   if (!state_.membership.Decides(may_agree)) {
-    BackOff(0);
+    if (std::exchange(asks_early_, false)) {
+      asking_ = false;  // the others may not have seen it yet: as if it had not asked
+      campaign_at_ns_ = state_.now + Wait();
+    } else {
+      BackOff(0);
+    }
   }
 }
 

@@ -61,11 +61,20 @@ class Election {
     BackOff(longer_ns);
   }
 
+  // A leader was found gone a moment ago, or another candidate is given way to: there will soon be something
+  // to do.
+  [[nodiscard]] bool awaiting() const {
+    return (suspecting_ && state_.now - state_.failover.suspected_ns <= state_.options.election_timeout_ns) ||
+           state_.now < favoured_until_ns_;
+  }
+
   // Asking makes sense: so many voters could answer.
   [[nodiscard]] bool MajorityReachable() const;
 
  private:
   [[nodiscard]] bool Suspects() const;
+  [[nodiscard]] bool LeaderIsGone() const;
+  [[nodiscard]] bool IsNext() const;
   [[nodiscard]] bool GoesBefore(ReplicaId candidate) const;
   [[nodiscard]] TimeNs Jitter();
   [[nodiscard]] TimeNs Wait();
@@ -86,6 +95,7 @@ class Election {
   bool leader_has_beaten_ = false;  // not only sent a Prepare: its pauses are like those that were seen
   bool suspecting_ = false;
   bool asking_ = false;
+  bool asks_early_ = false;  // before its wait is over
   TimeNs next_read_ns_ = 0;
   TimeNs campaign_at_ns_ = 0;
   TimeNs not_before_ns_ = 0;  // no campaign of ours

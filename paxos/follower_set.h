@@ -5,7 +5,8 @@
 // the protocol; Leader decides. One thread.
 //
 // That all who are written to have accepted the log up to one position is noted once, and written into each
-// link when somebody next looks at one: no reader sees the links without it.
+// link when somebody next looks at one: no reader sees the links without it. And whoever may have changed a
+// link is noticed: what was found out about them is to be found out anew.
 
 #include <array>
 #include <cstddef>
@@ -28,11 +29,13 @@ class FollowerSet {
     size_ = 0;
     places_ = {};
     note_ = {};
+    unchanged_ = false;
   }
   // A new follower, as FollowerLink() has it.
   [[nodiscard]] FollowerLink& Add(Member member) {
     GAIOS_CHECK(size_ < links_.size(), "more followers than kMaxReplicas");
     WriteDown();
+    unchanged_ = false;
     FollowerLink& link = links_[size_++];
     link = {};
     link.member = member;
@@ -43,6 +46,7 @@ class FollowerSet {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::span<FollowerLink> all() {
     WriteDown();
+    unchanged_ = false;
     return {links_.data(), size_};
   }
   [[nodiscard]] std::span<const FollowerLink> all() const {
@@ -52,6 +56,7 @@ class FollowerSet {
 
   [[nodiscard]] FollowerLink* Find(ReplicaId id) {
     WriteDown();
+    unchanged_ = false;
     const std::size_t place = id.value() < places_.size() ? places_[id.value()] : 0;
     return place == 0 ? nullptr : &links_[place - 1];
   }
@@ -60,6 +65,10 @@ class FollowerSet {
     const std::size_t place = id.value() < places_.size() ? places_[id.value()] : 0;
     return place == 0 ? nullptr : &links_[place - 1];
   }
+
+  // Whether nobody has had a link to change since the last call of NoteUnchanged, but by notes.
+  [[nodiscard]] bool unchanged() const { return unchanged_; }
+  void NoteUnchanged() { unchanged_ = true; }
 
   // All `count` that are active had completed the log up to `range.from`, where the last such note ends if it
   // is not written down yet, and have now, at `now`, accepted `range` (P5). References to links that were got
@@ -119,6 +128,7 @@ class FollowerSet {
   }
   void WriteNoteDown() const;
 
+  bool unchanged_ = false;
   // What WriteDown changes is seen as it is after that alone.
   mutable Note note_;
   mutable std::array<FollowerLink, kMaxReplicas> links_;

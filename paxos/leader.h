@@ -273,7 +273,7 @@ class Leader {
   // Somebody is written to apart from the others, or is another, or counts otherwise.
   void Disturb() { abreast_at_ = kNowhere; }
   [[nodiscard]] bool FormUp();
-  void ShowWrittenToAll();
+  void ShowWrittenToAll(Position end) const;
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) const;
   [[nodiscard]] bool TryOpen(std::uint64_t aligned);

@@ -94,16 +94,15 @@ bool Leader::FormUp() {
   if (!Decide([](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; })) {
     return false;
   }
+  followers_.NoteUnchanged();
   abreast_at_ = end;
   ++formation_;
   return true;
 }
 
-void Leader::ShowWrittenToAll() {
-  for (const FollowerLink& follower : followers_.all()) {
-    if (follower.stage == FollowerLink::Stage::kActive) {
-      state_.observer->OnAccept(state_.self, ballot_, follower.member, follower.acked);
-    }
+void Leader::ShowWrittenToAll(Position end) const {
+  for (const WriteTarget& target : targets()) {
+    state_.observer->OnAccept(state_.self, ballot_, {target.peer, target.acceptor}, end);
   }
 }
 
@@ -161,7 +160,7 @@ Range Leader::GatherForAll() {
     return {};
   }
   const Position from = state_.end.position;
-  if (from != abreast_at_ && !FormUp()) [[unlikely]] {
+  if ((from != abreast_at_ || !followers_.unchanged()) && !FormUp()) [[unlikely]] {
     return {};
   }
   SealHere(ChecksumInPlace);

@@ -164,11 +164,12 @@ inline Proposal Leader::Publish() {
 
 // They have accepted the log up to its end, and decide (P5).
 [[gnu::always_inline]] inline void Leader::WrittenToAll(Range gathered) {
-  GAIOS_CHECK(gathered.from == abreast_at_, "P5: who is said to have accepted had completed all before it");
+  GAIOS_CHECK(gathered.from == abreast_at_ && gathered.to == state_.end.position && followers_.unchanged(),
+              "P5: who is said to have accepted had completed all before it");
   followers_.NoteAccepted(gathered, targets_size_, state_.now);
   abreast_at_ = gathered.to;
   if (state_.observer != nullptr) [[unlikely]] {
-    ShowWrittenToAll();
+    ShowWrittenToAll(gathered.to);
     state_.AdvanceCommit(gathered.to);
     return;
   }

@@ -82,6 +82,21 @@ class Replica {
   [[nodiscard]] bool HandOver(ReplicaId to) {
     return state_.role == Role::kLeader && !leader_.handing_over() && leader_.HandOver(to);
   }
+  // Something is under way that takes no longer than an answer does, or than a moment after a leader was
+  // found gone: an election, a grant, a hand-over, the proof of a new leader. Whoever runs this replica
+  // should not sleep on it now.
+  [[nodiscard]] bool awaiting() const {
+    switch (state_.role) {
+      case Role::kCandidate:
+        return true;
+      case Role::kLeader:
+        return leader_.handing_over() || !leader_.record_committed();
+      case Role::kLearner:
+      case Role::kFollower:
+        return acceptor_.granting() || election_.awaiting();
+    }
+    return false;
+  }
   [[nodiscard]] bool handing_over() const { return state_.role == Role::kLeader && leader_.handing_over(); }
   // Its operator takes this replica out of leading, or lets it in again: drained, it hands over when it
   // leads, and leads only when nobody else does. False, and nothing happens, when it leads and nobody could

@@ -230,6 +230,7 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
     link.switches = path.switches;
     link.path = static_cast<std::uint64_t>(path.kind);
     link.paths_up = path.paths_up;
+    link.last_switch = path.last_switch;
     link.lag_bytes = end > link.applied ? end - link.applied : 0;
     if (follower != nullptr && follower->in_sync) {
       data_.in_sync |= bit;

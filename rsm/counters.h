@@ -48,15 +48,16 @@ enum class LinkState : std::uint64_t {
 
 struct LinkCounters {
   std::uint64_t peer = 0;
-  std::uint64_t state = 0;      // a LinkState
-  std::uint64_t acked = 0;      // leader: position it has accepted; else 0
-  std::uint64_t applied = 0;    // position it has applied, as last read
-  std::uint64_t lag_bytes = 0;  // from what it has applied to the end of our log
-  std::uint64_t rtt_ns = 0;     // 0: this path does not measure it
-  std::uint64_t loss = 0;       // packets known to be lost; see loss_unknown
-  std::uint64_t switches = 0;   // changes of path; 0 with one path
-  std::uint64_t path = 0;       // a PathKind: what carries the writes, or carried them last
-  std::uint64_t paths_up = 0;   // a bit for each PathKind that is up; 0 with one path
+  std::uint64_t state = 0;        // a LinkState
+  std::uint64_t acked = 0;        // leader: position it has accepted; else 0
+  std::uint64_t applied = 0;      // position it has applied, as last read
+  std::uint64_t lag_bytes = 0;    // from what it has applied to the end of our log
+  std::uint64_t rtt_ns = 0;       // 0: this path does not measure it
+  std::uint64_t loss = 0;         // packets known to be lost; see loss_unknown
+  std::uint64_t switches = 0;     // changes of path; 0 with one path
+  std::uint64_t path = 0;         // a PathKind: what carries the writes, or carried them last
+  std::uint64_t paths_up = 0;     // a bit for each PathKind that is up; 0 with one path
+  std::uint64_t last_switch = 0;  // why the path was changed last, as in PathFacts; 0: it never was
 };
 
 // A fail-over that this replica won, by its steps; each is the time since the end of the step before.
@@ -128,7 +129,7 @@ struct CounterData {
 static_assert(kNetworkCounters <= CounterData::kNetworkPlaces);
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
-static_assert(sizeof(LinkCounters) == 80 && sizeof(FailoverCounters) == 48);
+static_assert(sizeof(LinkCounters) == 88 && sizeof(FailoverCounters) == 48);
 static_assert(offsetof(CounterData, links) == std::size_t{22} * 8 &&
               offsetof(CounterData, failovers) == std::size_t{23} * 8 + sizeof(LinkCounters) * 6);
 
@@ -150,7 +151,7 @@ struct CounterSnapshot {
 
 class Counters {
  public:
-  static constexpr std::uint32_t kVersion = 6;
+  static constexpr std::uint32_t kVersion = 7;
   static constexpr std::uint64_t kIntervalNs = 1'000'000;
   static constexpr std::size_t kMaxGroupBytes = 63;
 

@@ -51,6 +51,8 @@ class Node {
 
   // One turn of the loop. Returns whether there was anything to do.
   bool Poll();
+  // As Replica::awaiting.
+  [[nodiscard]] bool awaiting() const { return replica_->awaiting(); }
 
   // An operator has ended this replica (`gaios member force`): it takes part no more, and is to be closed.
   [[nodiscard]] bool ended() const { return snapshots_->ended(); }

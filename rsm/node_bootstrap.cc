@@ -33,6 +33,7 @@ transport::bootstrap::BootstrapOptions BootstrapOf(const Config& config, LinkPat
   bootstrap.self = options.self;
   bootstrap.incarnation = options.incarnation;
   bootstrap.clock = options.clock;
+  bootstrap.wait_for_address = options.wait_for_path;
   return bootstrap;
 }
 

@@ -14,16 +14,23 @@
 #include <absl/strings/str_join.h>
 
 #include "gaios/base/check.h"
+#include "gaios/rsm/node_paths.h"
+#include "gaios/transport/udp/dpdk/device_name.h"
 #include "gaios/transport/udp/dpdk/device_plan.h"
 #include "gaios/transport/udp/dpdk/dpdk_port.h"
 #include "gaios/transport/udp/dpdk/environment.h"
+#include "gaios/transport/udp/dpdk/interface.h"
 #include "gaios/transport/udp/dpdk/options.h"
 #include "gaios/transport/udp/dpdk/rights.h"
+#include "gaios/transport/udp/lasting_port.h"
 
 namespace gaios::rsm {
 namespace {
 
 namespace dpdk = transport::udp::dpdk;
+
+// Of a device that is not there yet: what the smallest queue has that it is opened with.
+constexpr std::size_t kLeastReceiveRoom = 1024;
 
 // Of an address that the config has been checked to have in numbers; 0 for none.
 std::uint32_t Number(const std::string& address) {
@@ -62,16 +69,6 @@ absl::Status OfConfig(const absl::Status& status) {
   return {status.code(), absl::StrCat("[dpdk]: ", std::string(status.message()))};
 }
 
-void Count(const transport::udp::Port& port, TransportCounters& all) {
-  using enum TransportCounter;
-  const dpdk::DpdkCounters& counted = static_cast<const dpdk::DpdkPort&>(port).dpdk_counters();
-  all[kChecksumsWrong] = counted.wrong_checksums;
-  all[kArpAsked] = counted.arp_asked;
-  all[kArpAnswered] = counted.arp_answered;
-  all[kArpConflicts] = counted.arp_conflicts;
-  all[kPortLinksDown] = counted.links_down;
-}
-
 // With what is told of it.
 absl::StatusOr<NodePort> OpenPort(const dpdk::DpdkOptions& options) {
   absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> port = dpdk::DpdkPort::Open(options);
@@ -80,9 +77,42 @@ absl::StatusOr<NodePort> OpenPort(const dpdk::DpdkOptions& options) {
   }
   PortFacts facts{.path = PathKind::kUdpDpdk,
                   .reserved_bytes = (*port)->memory_bytes(),
-                  .notices = (*port)->TakeNotices(),
-                  .count = Count};
+                  .notices = (*port)->TakeNotices()};
   return NodePort{.port = *std::move(port), .facts = std::move(facts)};
+}
+
+// Whether the device of `options` is not there, or down, which may mend itself.
+bool MayCome(const dpdk::DpdkOptions& options, const absl::Status& failed) {
+  const absl::StatusOr<dpdk::DeviceName> device = dpdk::ParseDeviceName(options.device);
+  if (!device.ok()) {
+    return false;
+  }
+  const std::string interface(device->Argument("iface"));
+  return absl::IsNotFound(failed) || (!interface.empty() && dpdk::NotThereYet(interface));
+}
+
+// `first`: null where the device is not there yet.
+absl::StatusOr<NodePort> MakeLast(const dpdk::DpdkOptions& options, NodePort first) {
+  transport::udp::LastingPortOptions lasting = {
+      .name = options.device,
+      .local = options.local,
+      .max_payload = options.max_payload,
+      .receive_room = first.port != nullptr ? first.port->receive_room() : kLeastReceiveRoom,
+      .open = [options]() -> absl::StatusOr<std::unique_ptr<transport::udp::Port>> {
+        absl::StatusOr<std::unique_ptr<dpdk::DpdkPort>> port = dpdk::DpdkPort::Open(options);
+        if (!port.ok()) {
+          return OfConfig(port.status());
+        }
+        return *std::move(port);
+      }};
+  absl::StatusOr<std::unique_ptr<transport::udp::LastingPort>> port =
+      transport::udp::LastingPort::Make(std::move(lasting), std::move(first.port));
+  if (!port.ok()) {
+    return port.status();
+  }
+  first.port = *std::move(port);
+  first.facts.path = PathKind::kUdpDpdk;
+  return first;
 }
 
 absl::StatusOr<NodePort> OpenForClients(const Config& config, const base::Clock& clock) {
@@ -95,6 +125,21 @@ absl::StatusOr<NodePort> OpenForClients(const Config& config, const base::Clock&
   return OpenPort(options);
 }
 
+// FailedPrecondition: the device takes what is the kernel's, by which replicas meet.
+absl::Status LeftToTheKernel(const dpdk::DpdkOptions& options, const ReplicaConfig& own) {
+  const absl::StatusOr<dpdk::DeviceName> device = dpdk::ParseDeviceName(options.device);
+  in_addr meets = {};
+  if (!device.ok() || !device->DrivenBy("net_af_xdp") ||
+      ::inet_pton(AF_INET, own.address.c_str(), &meets) != 1 ||
+      dpdk::InterfaceWith(ntohl(meets.s_addr)) != device->Argument("iface")) {
+    return absl::OkStatus();
+  }
+  return OfConfig(absl::FailedPreconditionError(absl::StrCat(
+      "net_af_xdp takes all that comes in by the interface ", std::string(device->Argument("iface")),
+      ", by which replica ", own.id.value(), " meets the others (address ", own.address,
+      "): give it an address on another interface, or use net_af_packet, which leaves the kernel its own")));
+}
+
 absl::StatusOr<NodePort> Open(const Config& config, const ReplicaConfig& own,
                               const NodeTransportOptions& node) {
   if (own.udp_address == own.address) {
@@ -104,18 +149,29 @@ absl::StatusOr<NodePort> Open(const Config& config, const ReplicaConfig& own,
         "its own, which the kernel does not have"));
   }
   dpdk::DpdkOptions options = OptionsOf(config);
+  if (absl::Status kernel = LeftToTheKernel(options, own); !kernel.ok()) {
+    return kernel;
+  }
   options.local = {.address = Number(own.udp_address), .port = own.udp_port};
   options.file_prefix =
       absl::StrCat("gaios-", absl::Hex(node.group.value(), absl::kZeroPad16), "-", own.id.value());
   options.clock = node.clock;
-  return OpenPort(options);
+  if (node.wait_for_path) {
+    return MakeLast(options, {});
+  }
+  absl::StatusOr<NodePort> port = OpenPort(options);
+  if (!port.ok()) {
+    return MayCome(options, port.status()) ? NotThere(port.status()) : port.status();
+  }
+  return MakeLast(options, *std::move(port));
 }
 
 absl::StatusOr<DeviceDescription> Describe(const Config& config) {
   const dpdk::DpdkOptions options = OptionsOf(config);
   const absl::StatusOr<dpdk::DevicePlan> plan = dpdk::PlanDevice(options);
   if (!plan.ok()) {
-    return OfConfig(plan.status());
+    const absl::Status failed = OfConfig(plan.status());
+    return MayCome(options, failed) ? NotThere(failed) : failed;
   }
   const bool hugepages = dpdk::FreeHugepageBytes() >= std::uint64_t{plan->memory_mib} << 20U;
   DeviceDescription description;

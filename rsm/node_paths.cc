@@ -47,8 +47,9 @@ class Way final : public PathGauge {
 };
 using Ways = std::vector<std::unique_ptr<Way>>;
 
-// The paths that can be opened, and what is to be told of the others. Nothing is granted by a path that is
-// not there, to anybody and at any time, so it has nothing to fence (P2).
+// The paths that can be opened or waited for, the best first, and what is to be told of those that are not
+// there. One that is waited for is fenced like any other (P2). Nothing is granted by one that is left out, to
+// anybody and at any time, so it has nothing to fence.
 struct Opened {
   Ways ways;
   std::vector<std::string> notices;
@@ -90,9 +91,11 @@ class PathsNodeTransport final : public NodeTransport {
       }
     }
     for (const transport::fallback::Switch& change : transport_.TakeSwitches()) {
+      const std::string here = ways_[change.from]->transport().WhyDown();
       taken.push_back(absl::StrCat("link to replica ", change.peer.value(), ": from ",
                                    ways_[change.from]->name(), " to ", ways_[change.to]->name(), ": ",
-                                   std::string(SwitchReasonName(change.reason))));
+                                   std::string(SwitchReasonName(change.reason)), here.empty() ? "" : ": ",
+                                   here));
     }
     return taken;
   }
@@ -135,6 +138,9 @@ class PathsNodeTransport final : public NodeTransport {
     facts.counts_loss = counts_loss;
     facts.switches = transport_.switches(peer);
     facts.paths_up = up;
+    if (const auto reason = transport_.last_switch(peer); reason.has_value()) {
+      facts.last_switch = static_cast<std::uint64_t>(*reason) + 1;
+    }
     return facts;
   }
 
@@ -176,27 +182,53 @@ absl::Status Both(const absl::Status& one, const absl::Status& other) {
 
 constexpr const char* kNotThere = "gaios/not-there";
 
-absl::StatusOr<Opened> OpenWays(const Config& config, const NodeTransportOptions& options) {
-  Opened opened;
-  absl::Status missing;
-  for (const LinkPath path : config.paths) {
-    absl::StatusOr<std::unique_ptr<NodeTransport>> transport = OpenWay(config, path, options);
-    if (transport.ok()) {
-      opened.ways.push_back(std::make_unique<Way>(path, *std::move(transport)));
-      continue;
-    }
-    absl::Status failed = OfPath(path, transport.status());
-    if (!transport.status().GetPayload(kNotThere).has_value()) {
-      return failed;
-    }
-    missing = Both(missing, failed);
-    opened.notices.push_back(
-        absl::StrCat(std::string(failed.message()),
-                     ". This replica starts without that path, and no link of its uses it "
-                     "before it is started again"));
+// A path that is not there, for which there is another: over UDP it is waited for, RDMA is left out.
+absl::Status WaitFor(const Config& config, LinkPath path, const absl::Status& missing,
+                     const NodeTransportOptions& options, Opened& opened) {
+  const bool waits = path != LinkPath::kVerbs;
+  opened.notices.push_back(absl::StrCat(
+      std::string(missing.message()), ". This replica starts without that path, ",
+      waits ? "and links use it once it is there" : "and no link of its uses it before it is started again"));
+  if (!waits) {
+    return absl::OkStatus();
   }
-  if (opened.ways.empty()) {
+  NodeTransportOptions waiting = options;
+  waiting.wait_for_path = true;
+  absl::StatusOr<std::unique_ptr<NodeTransport>> transport = OpenWay(config, path, waiting);
+  if (!transport.ok()) {
+    return OfPath(path, transport.status());
+  }
+  opened.ways.push_back(std::make_unique<Way>(path, *std::move(transport)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Opened> OpenWays(const Config& config, const NodeTransportOptions& options) {
+  // Those that are there first: without any of them there is nothing to wait by.
+  std::vector<absl::StatusOr<std::unique_ptr<NodeTransport>>> tried;
+  absl::Status missing;
+  bool any = false;
+  for (const LinkPath path : config.paths) {
+    tried.push_back(OpenWay(config, path, options));
+    any = any || tried.back().ok();
+    if (const absl::Status& status = tried.back().status(); !status.ok()) {
+      if (!status.GetPayload(kNotThere).has_value()) {
+        return OfPath(path, status);
+      }
+      missing = Both(missing, OfPath(path, status));
+    }
+  }
+  if (!any) {
     return missing;
+  }
+  Opened opened;
+  for (std::size_t i = 0; i < tried.size(); ++i) {
+    const LinkPath path = config.paths[i];
+    if (tried[i].ok()) {
+      opened.ways.push_back(std::make_unique<Way>(path, *std::move(tried[i])));
+    } else if (absl::Status waited = WaitFor(config, path, OfPath(path, tried[i].status()), options, opened);
+               !waited.ok()) {
+      return waited;
+    }
   }
   return opened;
 }
@@ -245,8 +277,8 @@ absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const Dpdk
       all.warnings.push_back(
           absl::StrCat(std::string(failed.message()),
                        ". A replica of this host starts without that path: its links have the others alone, "
-                       "and nothing to "
-                       "go on by where those fail, until it is there and the replica is started again"));
+                       "and nothing to go on by where those fail, until it is there",
+                       path == LinkPath::kVerbs ? " and the replica is started again" : ""));
       continue;
     }
     absl::StrAppend(&all.text, all.text.empty() ? "" : "; when that is down, ", one->text);

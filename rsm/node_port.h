@@ -14,19 +14,14 @@
 #include "gaios/base/clock.h"
 #include "gaios/rsm/config.h"
 #include "gaios/rsm/node_transport.h"
-#include "gaios/rsm/transport_counters.h"
 #include "gaios/transport/udp/port.h"
 
 namespace gaios::rsm {
-
-// Puts what a port counts, beside what every port does, into its places.
-using CountPort = void (*)(const transport::udp::Port& port, TransportCounters& all);
 
 struct PortFacts {
   PathKind path = PathKind::kUdpSocket;
   std::size_t reserved_bytes = 0;
   std::vector<std::string> notices;  // sentences for the user
-  CountPort count = nullptr;         // of a port as it was opened; null: nothing
 };
 
 struct NodePort {
@@ -36,8 +31,10 @@ struct NodePort {
 
 // Plain functions; those of a NodeTransport's opening, by its thread.
 struct DpdkSupport {
-  // The port of `own` that the [dpdk] section asks for. InvalidArgument: its address is that by which
-  // replicas meet. Other errors are those of DpdkPort::Open.
+  // The port of `own` that the [dpdk] section asks for. It is opened again when its device was taken out and
+  // is back; with NodeTransportOptions::wait_for_path it need not be there from the start. InvalidArgument:
+  // its address is that by which replicas meet. Other errors are those of DpdkPort::Open; NotThere
+  // (node_paths.h) where the device is not there or down.
   absl::StatusOr<NodePort> (*open)(const Config& config, const ReplicaConfig& own,
                                    const NodeTransportOptions& options);
   // The same device, for clients of this host: their address is clients_from of the section. `clock` must

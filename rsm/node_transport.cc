@@ -5,6 +5,7 @@
 #include "gaios/rsm/node_paths.h"
 #include "gaios/rsm/node_udp.h"
 #include "gaios/rsm/node_verbs.h"
+#include "gaios/transport/fallback/fallback_transport.h"
 #include "gaios/transport/shm/shm_transport.h"
 
 namespace gaios::rsm {
@@ -63,6 +64,11 @@ std::string_view PathKindName(PathKind kind) {
       return "udp2-socket";
   }
   return "unknown";
+}
+
+std::string_view LastSwitchText(std::uint64_t last_switch) {
+  return last_switch == 0 ? ""
+                          : SwitchReasonName(static_cast<transport::fallback::SwitchReason>(last_switch - 1));
 }
 
 absl::StatusOr<std::unique_ptr<NodeTransport>> OpenNodeTransport(const Config& config,

@@ -40,7 +40,10 @@ struct PathFacts {
   std::uint64_t progress = 0;  // changes whenever some of what is under way has got there; 0: not known
   std::uint64_t switches = 0;  // changes of path
   std::uint64_t paths_up = 0;  // a bit for each PathKind that is up; 0 where there is one path
+  std::uint64_t last_switch = 0;  // why the path was changed last: 1 and a fallback::SwitchReason; 0: never
 };
+// Of a last_switch, in words: "the link is down". Empty for 0.
+[[nodiscard]] std::string_view LastSwitchText(std::uint64_t last_switch);
 
 // One thread, but for what the backend says of its own.
 class NodeTransport {
@@ -58,6 +61,8 @@ class NodeTransport {
   // Adds what becomes readable when something has come that Poll takes in, as far as there is such a thing.
   // It stays the transport's, and open as long as that.
   virtual void AddDescriptors(std::vector<int>& /*descriptors*/) const {}
+  // Why nothing can go by it at present, as far as this host knows, a clause; empty where nothing is known.
+  [[nodiscard]] virtual std::string WhyDown() const { return ""; }
 };
 
 class NodeNetwork;   // node_network.h
@@ -77,6 +82,8 @@ struct NodeTransportOptions {
   // SharedLogBytes (node_verbs.h) where RDMA is one of them. It must outlive the transport. Null: the
   // transport's own.
   std::byte* ring = nullptr;
+  // One path of several: its address or device need not be there yet, and is waited for. Over UDP.
+  bool wait_for_path = false;
 };
 
 // Reserves everything that may fail. FailedPrecondition when this build is without what the config asks for;

@@ -27,8 +27,7 @@ constexpr std::array<TransportCounter, transport::udp::kDrops> kDropCounters = {
     TransportCounter::kDroppedStale,     TransportCounter::kDroppedForged,
     TransportCounter::kDroppedReplayed,  TransportCounter::kDroppedOtherSeal};
 
-// `count` adds what the port counts by itself, if anything.
-TransportCounters CountersOf(const transport::udp::UdpTransport& transport, CountPort count) {
+TransportCounters CountersOf(const transport::udp::UdpTransport& transport) {
   using enum TransportCounter;
   TransportCounters all;
   CountChannel(transport.channel_counters(), all);
@@ -61,9 +60,11 @@ TransportCounters CountersOf(const transport::udp::UdpTransport& transport, Coun
   all[kDatagramsMissed] = port.missed;
   all[kDatagramsMalformed] = port.malformed;
   all[kDatagramsForeign] = port.foreign;
-  if (count != nullptr) {
-    count(transport.port(), all);
-  }
+  all[kChecksumsWrong] = port.wrong_checksums;
+  all[kArpAsked] = port.arp_asked;
+  all[kArpAnswered] = port.arp_answered;
+  all[kArpConflicts] = port.arp_conflicts;
+  all[kPortLinksDown] = port.links_down;
   return all;
 }
 
@@ -99,9 +100,7 @@ class UdpNodeTransport final : public NodeTransport {
   [[nodiscard]] std::size_t reserved_bytes() const override {
     return transport_->reserved_bytes() + facts_.reserved_bytes;
   }
-  [[nodiscard]] std::optional<TransportCounters> counters() const override {
-    return CountersOf(*transport_, facts_.count);
-  }
+  [[nodiscard]] std::optional<TransportCounters> counters() const override { return CountersOf(*transport_); }
   [[nodiscard]] PathFacts path(paxos::ReplicaId peer) const override {
     const transport::udp::UdpLinkState link = transport_->link_state(peer);
     return {.kind = facts_.path,
@@ -110,6 +109,7 @@ class UdpNodeTransport final : public NodeTransport {
             .loss = link.pieces_lost,
             .progress = link.progress};
   }
+  [[nodiscard]] std::string WhyDown() const override { return transport_->port().WhyDown(); }
 
   void AddDescriptors(std::vector<int>& descriptors) const override {
     if (const int descriptor = transport_->port().poll_fd(); descriptor >= 0) {
@@ -147,9 +147,12 @@ struct Datagrams {
 
 absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> OpenSocket(const Datagrams& datagrams,
                                                                        const ReplicaConfig& replica,
-                                                                       std::uint16_t port) {
-  return transport::udp::SocketPort::Open(
-      {.address = datagrams.AddressOf(replica), .port = port, .max_payload = datagrams.udp.payload_bytes});
+                                                                       std::uint16_t port,
+                                                                       bool wait_for_address = false) {
+  return transport::udp::SocketPort::Open({.address = datagrams.AddressOf(replica),
+                                           .port = port,
+                                           .max_payload = datagrams.udp.payload_bytes,
+                                           .wait_for_address = wait_for_address});
 }
 
 }  // namespace
@@ -173,7 +176,7 @@ absl::StatusOr<NodePort> OpenPort(const Config& config, const Datagrams& datagra
     return options.dpdk == nullptr ? WithoutDpdk() : options.dpdk->open(config, own, options);
   }
   absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> port =
-      OpenSocket(datagrams, own, datagrams.PortOf(own));
+      OpenSocket(datagrams, own, datagrams.PortOf(own), options.wait_for_path);
   if (!port.ok()) {
     return absl::IsFailedPrecondition(port.status()) ? NotThere(port.status()) : port.status();
   }

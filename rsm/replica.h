@@ -128,6 +128,9 @@ class Replica {
 
   // One turn of the loop. Returns whether there was anything to do.
   bool Poll();
+  // After a turn: something is under way that takes no longer than an answer does (an election, a hand-over).
+  // A loop that sleeps now makes it last: see base::Idle::OnAwaiting.
+  [[nodiscard]] bool awaiting() const { return engine_.core().awaiting(); }
 
   // Proposes a copy of `command`. `listener` is called once with `tag`, and must live until then.
   Taken Propose(std::span<const std::byte> command, ProposalListener& listener, std::uint64_t tag);

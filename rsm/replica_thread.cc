@@ -95,6 +95,8 @@ void ReplicaThread::Run() {
     applied_commands_.store(node_->replica().applied_commands(), std::memory_order_release);
     if (took || worked) {
       idle.OnWork();
+    } else if (node_->awaiting()) {
+      idle.OnAwaiting();
     } else {
       idle.OnIdle();
     }

@@ -179,7 +179,7 @@ int Loop(rsm::Node& node, const Work& work, base::Idle& idle, Teller& teller) {
         continue;
       }
     } else {
-      idle.OnIdle();
+      node.awaiting() ? idle.OnAwaiting() : idle.OnIdle();
       turns += 16;  // idle turns are longer
       if (turns < kTurns) {
         continue;

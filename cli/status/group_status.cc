@@ -74,6 +74,7 @@ json LinksJson(const CounterData& data) {
                      {"switches", link.switches}});
     if (link.paths_up != 0) {
       links.back()["paths_up"] = PathNames(link.paths_up);
+      links.back()["last_switch"] = std::string(rsm::LastSwitchText(link.last_switch));
     }
   }
   return links;
@@ -197,11 +198,12 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
           absl::StrCat("link to ", data.links[i].peer, ": ", std::string(LinkStateName(state))));
     }
     if (const rsm::LinkCounters& link = data.links[i]; link.paths_up != 0) {
-      remarks.push_back(absl::StrCat("link to ", link.peer, ": by ",
-                                     std::string(rsm::PathKindName(static_cast<rsm::PathKind>(link.path))),
-                                     "; up are ", absl::StrJoin(PathNames(link.paths_up), ", "),
-                                     "; path changed ", link.switches,
-                                     link.switches == 1 ? " time" : " times"));
+      remarks.push_back(absl::StrCat(
+          "link to ", link.peer, ": by ",
+          std::string(rsm::PathKindName(static_cast<rsm::PathKind>(link.path))), "; up are ",
+          absl::StrJoin(PathNames(link.paths_up), ", "), "; path changed ", link.switches,
+          link.switches == 1 ? " time" : " times", link.last_switch == 0 ? "" : ", last because ",
+          std::string(rsm::LastSwitchText(link.last_switch))));
     }
   }
   std::vector<std::string> troubles;

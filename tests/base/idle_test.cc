@@ -99,6 +99,31 @@ TEST(IdleSchedule, BlockAnnouncesBeforeEachBlock) {
   EXPECT_EQ(NextSteps(schedule, 7), lull) << "work after an announcement starts over, announcement included";
 }
 
+TEST(IdleSchedule, WhoAwaitsSomethingYieldsAndNeverSleeps) {
+  for (const IdleStrategy strategy : {IdleStrategy::kYield, IdleStrategy::kBackOff, IdleStrategy::kBlock}) {
+    IdleSchedule schedule(strategy, {.spins = 2, .yields = 1});
+    int yields = 0;
+    for (int i = 0; i < 1'000; ++i) {
+      const IdleSchedule::Step step = schedule.NextAwaiting();
+      EXPECT_TRUE(step.action == Action::kPause || step.action == Action::kYield);
+      yields += step.action == Action::kYield ? 1 : 0;
+    }
+    EXPECT_GE(yields, 998) << IdleStrategyName(strategy);
+  }
+  IdleSchedule spin(IdleStrategy::kSpin, {});
+  EXPECT_EQ(spin.NextAwaiting(), IdleSchedule::Step{.action = Action::kPause});
+}
+
+TEST(IdleSchedule, SleepsAgainWhenNothingIsAwaitedAnyMore) {
+  IdleSchedule schedule(IdleStrategy::kBackOff,
+                        {.spins = 1, .yields = 1, .min_park_ns = 50, .max_park_ns = 50});
+  for (int i = 0; i < 10; ++i) {
+    static_cast<void>(schedule.NextAwaiting());
+  }
+  EXPECT_EQ(schedule.Next().action, Action::kYield);
+  EXPECT_EQ(schedule.Next().action, Action::kPark);
+}
+
 TEST(IdleScheduleDeathTest, RefusesSleepsThatMakeNoSense) {
   EXPECT_DEATH(IdleSchedule(IdleStrategy::kBackOff, {.min_park_ns = 0}), "positive");
   EXPECT_DEATH(IdleSchedule(IdleStrategy::kBackOff, {.min_park_ns = 2, .max_park_ns = 1}), "max_park_ns");

@@ -13,6 +13,7 @@ COMMANDS = {
     "commit_open": ["commit", "--mode", "open", "--rate", "20000", "--capacity", "1048576", *SMALL],
     "commit_dpdk": ["commit", "--transport", "udp-dpdk", "--block-commits", "500", "--blocks", "2"],
     "commit_udp": ["commit", "--transport", "udp-socket", "--block-commits", "500", "--blocks", "2"],
+    "commit_two_paths": ["commit", "--transport", "udp-socket", "--two-paths", "--block-commits", "500", "--blocks", "2"],
     "throughput": ["throughput", "--capacity", "1048576", *SMALL],
     "throughput_sessions": ["throughput", "--sessions", "--capacity", "1048576", *SMALL],
     "throughput_udp": ["throughput", "--transport", "udp-socket", "--block-commits", "20000", "--blocks", "2"],
@@ -23,7 +24,8 @@ COMMANDS = {
     "failover_udp": ["failover", "--transport", "udp-socket", "--trials", "1", "--capacity", "1048576"],
     "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
     "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
-    "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216"],
+    "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216", "--rest-ms", "20"],
+    "catchup_udp": ["catchup", "--transport", "udp-socket", "--blocks", "2", "--block-commits", "200", "--capacity", "16777216"],
     "idle": ["idle", "--seconds", "0.2", "--capacity", "1048576"],
 }
 ENVIRONMENT = {"cpu", "cores", "kernel", "governor", "compiler", "commit_id", "load"}
@@ -87,15 +89,19 @@ def check_shape(name, report):
     elif name == "book":
         for flow in report["flows"]:
             expect(flow["messages"] > 0 and flow["orders_per_second"]["median"] > 0, flow["flow"])
-    elif name == "catchup":
+    elif name in ("catchup", "catchup_udp"):
         for side in ("with", "without"):
             expect(report["commit"][side]["blocks"] == 2 and report["commit"][side]["commands"] > 0, side)
         expect(report["commit"]["fills"] >= 1 and report["commit"]["p50_ratio"] > 0, "fills")
         fill = report["fill"]
         expect(fill["bytes"] >= 16777216 * 3 // 4, "three quarters of a ring are filled")
         expect(fill["floor"]["bytes_per_second"]["min"] > 0 and fill["product"]["bytes_per_second"]["min"] > 0, "fill")
+        expect(("hand_over" in report) == (name == "catchup"), "hand-overs are of shared memory")
+        if name == "catchup_udp":
+            return
         hand_over = report["hand_over"]
         expect(hand_over["hand_overs"] == 3 and hand_over["gap_us"]["min"] > 0, "hand-overs")
+        expect(hand_over["round_trip_ns"] > 0 and hand_over["message_round_trip_ns"] > 0, "round trips")
         expect(hand_over["gap_us"]["min"] >= hand_over["recover_us"]["min"], "a gap holds its parts")
     elif name == "idle":
         expect(report["follower_core_percent"]["max"] > 0, "an idle follower polls")
@@ -116,6 +122,8 @@ def main():
             (["loss"], "udp-socket or udp-dpdk"),
             (["loss", "--transport", "udp-socket", "--loss-percent", "60"], "--loss-percent"),
             (["network", "--transport", "udp-dpdk"], "not measured with --transport udp-dpdk"),
+            (["commit", "--two-paths"], "udp-socket"),
+            (["throughput", "--transport", "udp-socket", "--two-paths"], "commit"),
             (["commit", "--device", "no-such-device"], "the other transports"),
             (["commit", "--transport", "udp-socket", "--payload", "9000"], "--payload"),
             (["commit", "--capacity", "100000"], "power of two"),

@@ -125,8 +125,12 @@ TEST(GroupStatus, OfLinksOfSeveralPathsItTellsWhichAreUpAndHowOftenTheyChanged) 
   EXPECT_EQ(json["path"], "udp2-socket");
   EXPECT_EQ(json["paths_up"], nlohmann::json({"udp-dpdk", "udp2-socket"}));
   EXPECT_EQ(json["switches"], 3);
+  EXPECT_EQ(json["last_switch"], "");
   EXPECT_THAT(StatusTable(status),
-              HasSubstr("link to 0: by udp2-socket; up are udp-dpdk, udp2-socket; path changed 3 times"));
+              HasSubstr("link to 0: by udp2-socket; up are udp-dpdk, udp2-socket; path changed 3 times\n"));
+  link.last_switch = 1;
+  EXPECT_EQ(StatusJson(status)[0]["links"][0]["last_switch"], "the link is down");
+  EXPECT_THAT(StatusTable(status), HasSubstr("path changed 3 times, last because the link is down\n"));
 }
 
 TEST(GroupStatus, ShowsWhoVotesAndWhoLearns) {

@@ -85,6 +85,7 @@ class GroupLab(machines.LabTest):
             shutil.copy(os.path.join(here, name), os.path.join(here, "made"))
         for host in hosts:
             self.place(host, ("group.id", f"replica-{host}.marker", "cluster.key", "group.toml"))
+            self.run_in(host, "rm -f /run/results/load*")
 
     def place(self, host, names):
         """Gives a host these files of the group that was made last."""
@@ -94,7 +95,7 @@ class GroupLab(machines.LabTest):
         for name in names:
             shutil.copy(os.path.join(os.environ["GAIOS_LAB_DIR"], "group", "made", name), there)
         self.run_in(host, f"rm -rf {DIRECTORY}; cp -r /run/results/made {DIRECTORY}; chown -R 0:0 {DIRECTORY}; "
-                          f"chmod 600 {DIRECTORY}/cluster.key; rm -f /run/results/load*")
+                          f"chmod 600 {DIRECTORY}/cluster.key")
 
     def section(self, host, links=ONE_PATH):
         """What a config says of the replica of a host."""

@@ -7,15 +7,17 @@ gaios_layer_sees(transport_shm base paxos_types transport)
 gaios_layer_sees(transport_bootstrap base paxos_types transport)
 gaios_layer_sees(transport_udp_port)
 gaios_layer_sees(transport_udp_authenticator base)
-gaios_layer_sees(transport_udp_socket_port base transport_udp_port)
+gaios_layer_sees(transport_udp_interface)
+gaios_layer_sees(transport_udp_lasting_port base transport_udp_port)
+gaios_layer_sees(transport_udp_socket_port base transport_udp_interface transport_udp_port)
 gaios_layer_sees(transport_udp base paxos_types transport transport_bootstrap transport_udp_authenticator
                  transport_udp_port)
 if(GAIOS_DPDK)
-  gaios_layer_sees(transport_udp_dpdk base transport_udp_port)
+  gaios_layer_sees(transport_udp_dpdk base transport_udp_interface transport_udp_port)
 endif()
 gaios_layer_sees(transport_fallback base paxos_types transport)
 set(network transport_bootstrap transport_udp transport_udp_authenticator transport_udp_port
-            transport_udp_socket_port)
+            transport_udp_interface transport_udp_lasting_port transport_udp_socket_port)
 if(GAIOS_VERBS)
   gaios_layer_sees(transport_verbs base paxos_types transport transport_bootstrap)
   list(APPEND network transport_verbs)
@@ -32,7 +34,8 @@ gaios_layer_sees(snapshots base paxos_types paxos transport transport_bootstrap 
                  state_machine replica config)
 gaios_layer_sees(client base paxos_types paxos transport transport_shm engine snapshot_facts state_machine replica)
 gaios_layer_sees(network_client base paxos_types paxos transport transport_shm transport_bootstrap transport_udp
-                 transport_udp_authenticator transport_udp_port transport_udp_socket_port engine snapshot_facts
+                 transport_udp_authenticator transport_udp_interface transport_udp_port transport_udp_socket_port engine
+                 snapshot_facts
                  state_machine replica client)
 gaios_layer_sees(node base paxos_types paxos transport transport_shm engine snapshot snapshot_facts snapshots
                  state_machine replica config client network_client transport_fallback ${network})

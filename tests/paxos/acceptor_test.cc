@@ -99,5 +99,14 @@ TEST_F(AcceptorDeath, NamesTheInvariantThatWouldBreak) {
   EXPECT_DEATH(static_cast<void>(acceptor_.OnGranted(low_)), "P2");
 }
 
+TEST_F(AcceptorTest, LooksAtEverybodyThatCanBeReachedBeforeItGrants) {
+  state_.peers[2].link_up = true;
+  acceptor_.Promise(ReplicaId(0), low_);
+  ASSERT_EQ(state_.actions.list().size(), 2U);
+  EXPECT_EQ(state_.actions.list()[0].kind, ActionKind::kReadControl);
+  EXPECT_EQ(state_.actions.list()[0].peer, ReplicaId(2));
+  EXPECT_EQ(state_.actions.list()[1].kind, ActionKind::kGrantTo);
+}
+
 }  // namespace
 }  // namespace gaios::paxos

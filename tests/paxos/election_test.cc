@@ -147,6 +147,66 @@ TEST_F(ElectionTest, ANoOfTheOnlyOneThatCanBeReachedIsNotWaitedOn) {
   EXPECT_EQ(state_.elections.asked, 2U) << "not only when the election timeout is over";
 }
 
+// ---- a leader that is gone
+
+class LeaderIsGoneTest : public ElectionTest {
+ protected:
+  LeaderIsGoneTest() {
+    Run(5 * kMs);
+    state_.peers[kLeader.value()].link_up = false;
+  }
+  void SayNo() {
+    Message no;
+    no.kind = MessageKind::kReject;
+    no.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
+    election_.OnReject(kOther, no);
+  }
+};
+
+TEST_F(LeaderIsGoneTest, TheNextInLineAsksAtOnce) {
+  Run(kMs);
+  EXPECT_TRUE(Asked());
+  EXPECT_TRUE(election_.awaiting());
+}
+
+TEST_F(LeaderIsGoneTest, OneBehindAnotherThatCanBeReachedWaits) {
+  state_.peers[3].link_up = false;
+  state_.leader = kOther;  // 0 can be reached, and goes first
+  state_.peers[kLeader.value()].link_up = true;
+  state_.peers[kOther.value()].link_up = false;
+  Run(kMs);
+  EXPECT_FALSE(Asked());
+  EXPECT_TRUE(election_.awaiting());
+  Run(20 * kMs);
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(LeaderIsGoneTest, WhoStandsAsideWaitsAlthoughItIsTheNext) {
+  state_.drained = true;
+  Run(20 * kMs);
+  EXPECT_FALSE(Asked());
+}
+
+TEST_F(LeaderIsGoneTest, ANoToOneThatAskedAtOnceCostsItTheUsualWaitAndNoMore) {
+  Run(kMs);
+  ASSERT_EQ(state_.elections.asked, 1U);
+  SayNo();  // the other has not seen it yet
+  Run(kMs);
+  EXPECT_EQ(state_.elections.asked, 1U);
+  Run(7 * kMs);  // its place in line and the longest of chances
+  EXPECT_EQ(state_.elections.asked, 2U);
+  EXPECT_FALSE(SaysYesTo(kOther)) << "it still goes first: it has not failed";
+}
+
+TEST_F(LeaderIsGoneTest, NobodyStaysAwakeForAnElectionThatDoesNotComeAbout) {
+  Run(kMs);
+  for (int i = 0; i < 20; ++i) {
+    SayNo();
+    Run(10 * kMs);
+  }
+  EXPECT_FALSE(election_.awaiting());
+}
+
 // ---- who goes first
 
 TEST_F(ElectionTest, OneThatHasSaidYesGivesWay) {

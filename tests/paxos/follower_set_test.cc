@@ -1,6 +1,7 @@
 #include "gaios/paxos/follower_set.h"
 
 #include <array>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -53,6 +54,24 @@ TEST(FollowerSet, CountsWithIt) {
   }
   followers.NoteAccepted({kBefore, kThen}, 2, 7);
   EXPECT_EQ(followers.Where([](const FollowerLink& link) { return link.acked == kThen; }).size(), 2U);
+}
+
+TEST(FollowerSet, WhoMayHaveChangedALinkIsNoticed) {
+  FollowerSet followers = TwoOfThree();
+  EXPECT_FALSE(followers.unchanged());
+  followers.NoteUnchanged();
+  followers.NoteAccepted({kBefore, kThen}, 2, 7);
+  EXPECT_EQ(std::as_const(followers).Find(kReached[0])->acked, kThen);
+  EXPECT_EQ(std::as_const(followers).all().size(), 3U);
+  EXPECT_TRUE(followers.unchanged());
+  static_cast<void>(followers.Find(kAbsent));
+  EXPECT_FALSE(followers.unchanged());
+  followers.NoteUnchanged();
+  static_cast<void>(followers.all());
+  EXPECT_FALSE(followers.unchanged());
+  followers.NoteUnchanged();
+  static_cast<void>(followers.Add({ReplicaId(4), Incarnation(1)}));
+  EXPECT_FALSE(followers.unchanged());
 }
 
 TEST(FollowerSetDeathTest, NobodyHasAcceptedWhatFollowsWhatHeLacks) {

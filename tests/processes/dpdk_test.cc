@@ -1,6 +1,8 @@
 // Groups whose datagrams DPDK carries, on hosts of their own: replicas that are killed and come back, lose
 // their link, or have neighbours with kernel sockets.
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -16,6 +18,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "gaios/base/unique_fd.h"
 #include "gaios/rsm/group_identity.h"
 
 #include "tests/processes/capture.h"
@@ -30,6 +33,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr const char* kPort = "[udp]\nport = \"dpdk\"\n";
+constexpr const char* kXdpDevice = "[dpdk]\ndevice = \"net_af_xdp0,iface=v0\"\n";
 constexpr const char* kDevice = "[dpdk]\ndevice = \"net_af_packet0,iface=v0,framecnt=1024\"\n";
 
 std::string Addresses(std::size_t replica, bool socket) {
@@ -101,6 +105,52 @@ TEST_F(Dpdk, AKilledLeaderIsReplacedAndComesBackOnItsPort) {
   hosts.EndAndJudge();
 }
 
+// What goes over net_af_xdp: a leader that is killed, which leaves its program on the interface, an interface
+// that goes down, and one that is taken out.
+TEST_F(Dpdk, AGroupOverXdpSocketsLosesItsLeaderItsLinkAndItsInterface) {
+  if (!base::UniqueFd(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)).valid()) {
+    GTEST_SKIP() << "this kernel has no XDP sockets";
+  }
+  // Replicas meet over the second network: the kernel gets nothing of an interface that XDP has.
+  JudgedSettings settings = Settings();
+  settings.networks = 2;
+  settings.addresses = [](std::size_t replica) {
+    return absl::StrCat("address = \"", SwitchedNetwork::KernelAddress(replica, 1),
+                        ":7400\"\nudp_address = \"", SwitchedNetwork::FreeAddress(replica), ":7400\"\n");
+  };
+  settings.sections = absl::StrCat(kPort, kXdpDevice);
+  settings.config_of = nullptr;
+  JudgedGroup hosts(settings);
+  Group& group = hosts.group();
+  static_cast<void>(group.AwaitLeader());
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); })) << group.Output(0);
+  hosts.Commit(500);
+  for (std::size_t replica = 0; replica < JudgedGroup::kReplicas; ++replica) {
+    ExpectCarriedByDpdk(hosts, replica);
+  }
+  const std::size_t killed = group.AwaitLeader();
+  group.Kill(killed);
+  hosts.Commit(200);
+  hosts.Start(killed);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return group.Counters(killed).incarnation == 2 && hosts.AllInSync(); }))
+      << group.Json(killed) << group.Output(killed);
+  ExpectCarriedByDpdk(hosts, killed);
+  const std::size_t leader = group.AwaitLeader();
+  hosts.network().Down(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return group.Leader(leader).has_value(); }));
+  hosts.network().Up(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); }))
+      << group.Json(leader) << group.Output(leader);
+  hosts.network().Remove(leader);
+  hosts.Commit(200);
+  hosts.network().Attach(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); }))
+      << group.Json(leader) << group.Output(leader);
+  EXPECT_EQ(group.Counters(leader).incarnation, leader == killed ? 2U : 1U) << "nothing was restarted";
+  ExpectCarriedByDpdk(hosts, leader);
+  hosts.EndAndJudge();
+}
+
 TEST_F(Dpdk, OneReplicaHasAKernelSocket) {
   JudgedGroup hosts(Settings({0}));
   Group& group = hosts.group();
@@ -162,7 +212,7 @@ TEST_F(Dpdk, TheLinkOfTheLeaderGoesDownUnderLoadAndComesBack) {
 }
 
 // The first network is DPDK's, the second the kernel's.
-TEST_F(Dpdk, ALinkGoesOnByKernelSocketsWhenItsNetworkIsCutAndComesBack) {
+JudgedSettings TwoNetworks() {
   JudgedSettings settings = Settings();
   settings.networks = 2;
   settings.addresses = [](std::size_t replica) {
@@ -173,29 +223,67 @@ TEST_F(Dpdk, ALinkGoesOnByKernelSocketsWhenItsNetworkIsCutAndComesBack) {
       absl::StrCat("paths = [\"udp\", \"udp2\"]\n[timing]\nsuspect_timeout_ms = 1000\n",
                    "[fallback]\nstall_timeout_ms = 100\nsettle_ms = 500\n", settings.sections);
   settings.config_of = nullptr;
-  JudgedGroup hosts(settings);
+  return settings;
+}
+
+// Whoever leads writes to both others by that path, and all are in sync.
+bool AllBy(const JudgedGroup& hosts, const Group& group, const std::string& path) {
+  const std::optional<std::size_t> leader = group.Leader();
+  if (!leader.has_value()) {
+    return false;
+  }
+  const nlohmann::json status = group.Json(*leader);
+  return status["links"].size() == 2 && status["links"][0]["path"] == path &&
+         status["links"][1]["path"] == path && hosts.AllInSync();
+}
+
+TEST_F(Dpdk, ALinkGoesOnByKernelSocketsWhenItsNetworkIsCutAndComesBack) {
+  JudgedGroup hosts(TwoNetworks());
   Group& group = hosts.group();
-  const auto all_by = [&](const std::string& path) {
-    const std::optional<std::size_t> leader = group.Leader();
-    if (!leader.has_value()) {
-      return false;
-    }
-    const nlohmann::json status = group.Json(*leader);
-    return status["links"].size() == 2 && status["links"][0]["path"] == path &&
-           status["links"][1]["path"] == path && hosts.AllInSync();
-  };
-  ASSERT_TRUE(hosts.UnderLoad([&] { return all_by("udp-dpdk"); })) << group.Output(0);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(hosts, group, "udp-dpdk"); })) << group.Output(0);
   hosts.Commit(200);
   hosts.network().Cut(0);
-  ASSERT_TRUE(hosts.UnderLoad([&] { return all_by("udp2-socket"); })) << group.Output(0);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(hosts, group, "udp2-socket"); })) << group.Output(0);
   hosts.Commit(200);
   hosts.network().Heal(0);
-  ASSERT_TRUE(hosts.UnderLoad([&] { return all_by("udp-dpdk"); })) << group.Output(0);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(hosts, group, "udp-dpdk"); })) << group.Output(0);
   hosts.Commit(100);
   hosts.EndAndJudge();
 }
 
-TEST_F(Dpdk, TheInterfaceOfTheLeaderIsTakenOutUnderLoadAndAnotherServesItsNextLife) {
+TEST_F(Dpdk, ALinkGoesOnByKernelSocketsWhenTheInterfaceIsTakenOutAndComesBackWithAnother) {
+  JudgedGroup hosts(TwoNetworks());
+  Group& group = hosts.group();
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(hosts, group, "udp-dpdk"); })) << group.Output(0);
+  hosts.Commit(200);
+  const std::size_t leader = group.AwaitLeader();
+  hosts.network().Remove(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(hosts, group, "udp2-socket"); })) << group.Output(leader);
+  hosts.Commit(200);
+  hosts.network().Attach(leader);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(hosts, group, "udp-dpdk"); })) << group.Output(leader);
+  EXPECT_EQ(group.AwaitLeader(), leader) << group.Output(leader);
+  EXPECT_EQ(group.Counters(leader).incarnation, 1U) << "nothing was restarted";
+  EXPECT_THAT(group.Output(leader),
+              AllOf(HasSubstr("from udp to udp2: the link is down: the interface v0 is gone"),
+                    HasSubstr("is closed, and opened again when it is there"), HasSubstr(" is open"),
+                    HasSubstr("from udp2 to udp: a better one is back")));
+  // And one that is not there when its replica starts.
+  const std::size_t follower = group.Followers(leader)[0];
+  group.Kill(follower);
+  hosts.network().Remove(follower);
+  hosts.Start(follower);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return group.Counters(follower).incarnation == 2 && hosts.AllInSync(); }))
+      << group.Output(follower);
+  EXPECT_THAT(group.Output(follower),
+              HasSubstr("starts without that path, and links use it once it is there"));
+  hosts.network().Attach(follower);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return AllBy(hosts, group, "udp-dpdk"); })) << group.Output(follower);
+  EXPECT_EQ(group.Counters(follower).incarnation, 2U);
+  hosts.EndAndJudge();
+}
+
+TEST_F(Dpdk, TheInterfaceOfTheLeaderIsTakenOutUnderLoadAndAnotherServesInTheSameLife) {
   JudgedGroup hosts(Settings());
   Group& group = hosts.group();
   static_cast<void>(group.AwaitLeader());
@@ -207,12 +295,10 @@ TEST_F(Dpdk, TheInterfaceOfTheLeaderIsTakenOutUnderLoadAndAnotherServesItsNextLi
   hosts.Commit(200);
   EXPECT_TRUE(Await([&] { return group.Json(leader)["transport_counters"]["port_links_down"] >= 1; }))
       << "it lives, and says what it has lost";
-  // Its port is of the interface that is gone.
   hosts.network().Attach(leader);
-  group.Kill(leader);
-  hosts.Start(leader);
   ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); }))
       << group.Json(leader) << group.Output(leader);
+  EXPECT_EQ(group.Counters(leader).incarnation, 1U) << "nothing was restarted";
   ExpectCarriedByDpdk(hosts, leader);
   hosts.EndAndJudge();
 }
@@ -347,6 +433,14 @@ TEST_F(DpdkConfig, WhatIsWrongIsNamedByTheReplicaAndByTheDoctor) {
     EXPECT_EQ(doctor.exit_code, 1);
     EXPECT_THAT(doctor.output, HasSubstr(what));
   }
+}
+
+TEST_F(DpdkConfig, MeetingOverAnInterfaceThatXdpTakesIsRefused) {
+  const Ran ran = RunThere({"replica", "--id", "0", "--config", With(kDevice, kXdpDevice)});
+  EXPECT_NE(ran.exit_code, 0);
+  EXPECT_THAT(ran.output,
+              HasSubstr("net_af_xdp takes all that comes in by the interface v0, by which replica "
+                        "0 meets the others"));
 }
 
 TEST_F(DpdkConfig, AnAddressThatTheKernelHasIsRefused) {

@@ -40,7 +40,7 @@ class JudgedGroup {
   explicit JudgedGroup(const JudgedSettings& settings);
 
   // Of the hosts.
-  [[nodiscard]] const SwitchedNetwork& network() const { return *network_; }
+  [[nodiscard]] SwitchedNetwork& network() { return *network_; }
   [[nodiscard]] Group& group() { return group_; }
   // In its next life; as a process of that program.
   void Start(std::size_t replica, const std::string& program = "gaios");

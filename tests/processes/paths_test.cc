@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/rsm/node_dpdk.h"
 #include "gaios/rsm/node_transport.h"
 
 #include "tests/processes/group.h"
@@ -155,6 +156,62 @@ TEST_F(Paths, TheInterfaceOfOneFollowerGoesDownAndItsLinkAloneChanges) {
   hosts.EndAndJudge();
 }
 
+// The interface of the leader, and then that of a follower: set down, and taken out and put back.
+TEST_F(Paths, AnInterfaceThatIsDownOrGoneIsNamedAndServesAgainInTheSameLife) {
+  JudgedGroup hosts(TwoNetworks());
+  Group& group = hosts.group();
+  AwaitBest(hosts);
+  hosts.Commit(200);
+  const std::size_t leader = group.AwaitLeader();
+  for (const std::size_t host : {leader, group.Followers(leader)[0]}) {
+    hosts.network().Down(host, kBetterNetwork);
+    ASSERT_TRUE(hosts.UnderLoad([&] {
+      return group.Output(host).find("the interface v0 is down: the links by the port at") !=
+                 std::string::npos &&
+             hosts.AllInSync();
+    })) << Told(group);
+    hosts.Commit(200);
+    hosts.network().Up(host, kBetterNetwork);
+    AwaitBest(hosts);
+    hosts.network().Remove(host, kBetterNetwork);
+    ASSERT_TRUE(hosts.UnderLoad([&] {
+      return group.Output(host).find("the interface v0 is gone: the links by the port at") !=
+                 std::string::npos &&
+             hosts.AllInSync();
+    })) << Told(group);
+    hosts.Commit(200);
+    hosts.network().Attach(host, kBetterNetwork);
+    AwaitBest(hosts);
+    EXPECT_EQ(group.Counters(host).incarnation, 1U) << "nothing was restarted";
+    EXPECT_GE(group.Json(host)["transport_counters"]["port_links_down"], 2);
+  }
+  EXPECT_EQ(group.AwaitLeader(), leader) << Told(group);
+  EXPECT_THAT(group.Output(leader),
+              AllOf(HasSubstr("from udp to udp2: the link is down: the interface v0 is down"),
+                    HasSubstr("from udp to udp2: the link is down: the interface v0 is gone"),
+                    HasSubstr("is up again"), HasSubstr("from udp2 to udp: a better one is back")));
+  hosts.EndAndJudge();
+}
+
+TEST_F(Paths, AnInterfaceThatIsNotThereAtTheStartIsUsedWhenItIs) {
+  JudgedGroup hosts(TwoNetworks());
+  Group& group = hosts.group();
+  AwaitBest(hosts);
+  const std::size_t follower = group.Followers(group.AwaitLeader())[0];
+  group.Kill(follower);
+  hosts.network().Remove(follower, kBetterNetwork);
+  hosts.Start(follower);
+  ASSERT_TRUE(hosts.UnderLoad([&] { return group.Counters(follower).incarnation == 2 && hosts.AllInSync(); }))
+      << Told(group);
+  EXPECT_THAT(group.Output(follower),
+              AllOf(HasSubstr("path udp: "), HasSubstr("starts without that path, and links use it")));
+  hosts.network().Attach(follower, kBetterNetwork);
+  AwaitBest(hosts);
+  hosts.Commit(100);
+  EXPECT_EQ(group.Counters(follower).incarnation, 2U);
+  hosts.EndAndJudge();
+}
+
 TEST_F(Paths, ALeaderThatIsKilledOnTheWorsePathIsReplacedOverIt) {
   JudgedGroup hosts(TwoNetworks());
   Group& group = hosts.group();
@@ -171,6 +228,33 @@ TEST_F(Paths, ALeaderThatIsKilledOnTheWorsePathIsReplacedOverIt) {
       << Told(group);
   EXPECT_TRUE(hosts.UnderLoad([&] { return AllBy(group, kWorse); })) << Told(group);
   hosts.network().Heal(kBetterNetwork);
+  AwaitBest(hosts);
+  hosts.Commit(200);
+  hosts.EndAndJudge();
+}
+
+// Links are up all the while: what comes through is enough for that, and for commits.
+TEST_F(Paths, ANetworkThatLosesTooMuchIsLeftAndGoneBackTo) {
+  JudgedGroup hosts(TwoNetworks());
+  Group& group = hosts.group();
+  AwaitBest(hosts);
+  hosts.Commit(200);
+  hosts.network().Lose(kBetterNetwork, 30);
+  ASSERT_TRUE(hosts.UnderLoad([&] {
+    const std::string told = absl::StrCat(group.Output(0), group.Output(1), group.Output(2));
+    return told.find("from udp to udp2: too much was lost on it") != std::string::npos &&
+           AllBy(group, kWorse);
+  })) << Told(group);
+  hosts.Commit(500);
+  std::uint64_t lost = 0;
+  for (const auto& link : LinksOfLeader(group)) {
+    lost += link["loss"].get<std::uint64_t>();
+  }
+  EXPECT_GT(lost, 0U) << Told(group);
+  for (const auto& link : LinksOfLeader(group)) {
+    EXPECT_NE(link["last_switch"], "") << Told(group);
+  }
+  hosts.network().LoseNone();
   AwaitBest(hosts);
   hosts.Commit(200);
   hosts.EndAndJudge();
@@ -266,6 +350,26 @@ TEST(PathsConfig, TheDoctorWarnsOfAPathThatIsMissingAndSaysWhatIsLost) {
               AllOf(HasSubstr("path udp: this host has none of the addresses"),
                     HasSubstr("path udp2: this host has none of the addresses")));
   EXPECT_EQ(none_there.exit_code(), 1);
+}
+
+TEST(PathsConfig, TheDoctorWarnsOfADeviceOfDpdkThatIsMissing) {
+  if (rsm::Dpdk() == nullptr) {
+    GTEST_SKIP() << "built without DPDK";
+  }
+  GroupSettings settings = OnOneHost(false);
+  settings.addresses = [](std::size_t replica) {
+    return absl::StrCat("address = \"127.0.0.", replica + 1, ":17400\"\nudp_address = \"198.51.100.",
+                        replica + 1, ":17400\"\nudp2_address = \"127.0.1.", replica + 1, ":17401\"\n");
+  };
+  const Group group(settings,
+                    "paths = [\"udp\", \"udp2\"]\n[udp]\nport = \"dpdk\"\n"
+                    "[dpdk]\ndevice = \"net_af_packet0,iface=nowhere0\"\n");
+  const Diagnosis missing(group, group.config_path());
+  EXPECT_THAT(missing.Found(kDevice, "warning"),
+              AllOf(HasSubstr("path udp: "), HasSubstr("there is no network interface \"nowhere0\""),
+                    HasSubstr("starts without that path")));
+  EXPECT_EQ(missing.Found(kDevice, "error"), "");
+  EXPECT_EQ(missing.exit_code(), missing.has_other_errors() ? 1 : 0);
 }
 
 TEST(PathsConfig, TheDoctorWarnsOfAWayThatIsReadableBesideOneThatIsEncrypted) {

@@ -131,6 +131,24 @@ void SwitchedNetwork::Heal(std::size_t network) const {
   Run(absl::StrCat("ip -n ", base_, "switch link set b", network, " up"));
 }
 
+void SwitchedNetwork::Lose(std::size_t network, unsigned percent) {
+  std::vector<std::string> ports;
+  for (std::size_t host = 0; host < hosts_; ++host) {
+    ports.push_back(absl::StrCat("p", host, "-", network));
+    Run(absl::StrCat("ip -n ", base_, "switch link set ", ports.back(), " nomaster"));
+  }
+  lossy_ = std::make_unique<LossySwitch>(base_ + "switch", ports, percent);
+  lossy_network_ = network;
+}
+
+void SwitchedNetwork::LoseNone() {
+  lossy_.reset();
+  for (std::size_t host = 0; host < hosts_; ++host) {
+    Run(absl::StrCat("ip -n ", base_, "switch link set p", host, "-", lossy_network_, " master b",
+                     lossy_network_));
+  }
+}
+
 void SwitchedNetwork::Attach(std::size_t host, std::size_t network) const {
   const std::string name = Name(host);
   const std::string middle = base_ + "switch";

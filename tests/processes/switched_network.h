@@ -6,8 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "tests/processes/lossy_switch.h"
 
 namespace gaios::cli {
 
@@ -34,6 +37,9 @@ class SwitchedNetwork {
   // The switch lets nothing pass any more, of which its hosts see nothing, and everything again.
   void Cut(std::size_t network) const;
   void Heal(std::size_t network) const;
+  // The switch loses `percent` of the UDP datagrams of a network, and then none again. One network at a time.
+  void Lose(std::size_t network, unsigned percent);
+  void LoseNone();
   // Takes the interface out of the host, for good, and gives it another of that name and address.
   void Remove(std::size_t host, std::size_t network = 0) const;
   void Attach(std::size_t host, std::size_t network = 0) const;
@@ -45,6 +51,8 @@ class SwitchedNetwork {
 
   const std::string base_;
   const std::size_t hosts_;
+  std::unique_ptr<LossySwitch> lossy_;  // in place of a bridge
+  std::size_t lossy_network_ = 0;
 };
 
 }  // namespace gaios::cli

@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<Bootstrap>> Bootstrap::Open(BootstrapOptions opti
     return instance.status();
   }
   absl::StatusOr<base::UniqueFd> listener =
-      Listen(*ParseAddress(options.listen_address, options.listen_port));
+      Listen(*ParseAddress(options.listen_address, options.listen_port), options.wait_for_address);
   if (!listener.ok()) {
     return listener.status();
   }

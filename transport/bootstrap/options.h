@@ -44,6 +44,8 @@ struct BootstrapOptions {
   // all of them. Port 0 takes any that is free (Bootstrap::port() says which).
   std::string listen_address;
   std::uint16_t listen_port = 0;
+  // Whether the address may be on no interface yet: peers find this replica there once it is on one.
+  bool wait_for_address = false;
   // Every other replica of the group; where members may change, those of which it is known where they are.
   std::vector<PeerAddress> peers;
   // With how many replicas the group began, where its members may change: then any id below kMaxReplicas may

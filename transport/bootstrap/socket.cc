@@ -84,7 +84,7 @@ std::string AddressText(const SocketAddress& address) {
   return absl::StrCat(text.data(), ":", ntohs(in.sin_port));
 }
 
-absl::StatusOr<base::UniqueFd> Listen(const SocketAddress& address) {
+absl::StatusOr<base::UniqueFd> Listen(const SocketAddress& address, bool wait_for_address) {
   base::UniqueFd socket(
       ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!socket.valid()) {
@@ -93,6 +93,9 @@ absl::StatusOr<base::UniqueFd> Listen(const SocketAddress& address) {
   }
   // A process that starts again gets its port back at once.
   SetOption(socket.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (wait_for_address) {
+    SetOption(socket.get(), IPPROTO_IP, IP_FREEBIND);  // which is for IPv6 too
+  }
   if (::bind(socket.get(), address.get(), address.size) != 0 || ::listen(socket.get(), kBacklog) != 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen at ", AddressText(address), ": ", ErrorText(errno),

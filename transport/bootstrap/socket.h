@@ -30,7 +30,8 @@ struct SocketAddress {
 [[nodiscard]] std::string AddressText(const SocketAddress& address);
 
 // Unavailable when the address or port cannot be had, with what to do.
-[[nodiscard]] absl::StatusOr<base::UniqueFd> Listen(const SocketAddress& address);
+[[nodiscard]] absl::StatusOr<base::UniqueFd> Listen(const SocketAddress& address,
+                                                    bool wait_for_address = false);
 [[nodiscard]] std::uint16_t ListeningPort(int listener);
 
 // Begins to connect. Invalid when that has failed at once.

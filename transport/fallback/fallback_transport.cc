@@ -232,6 +232,7 @@ void FallbackTransport::Bind(Link& link, ReplicaId peer, std::size_t path) {
     const SwitchReason reason = path < before          ? SwitchReason::kBetterAgain
                                 : Usable(link, before) ? link.why_over
                                                        : SwitchReason::kLinkDown;
+    link.switched_for = reason;
     Count({.peer = peer, .from = before, .to = path, .reason = reason});
     if (path < before) {
       link.returned_ns = now_ns_;

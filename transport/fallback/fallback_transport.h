@@ -129,6 +129,11 @@ class FallbackTransport final : public Transport {
   [[nodiscard]] std::uint64_t switches() const {
     return std::accumulate(switches_.begin(), switches_.end(), std::uint64_t{0});
   }
+  // Why the path to a peer was changed last; nothing when it never was.
+  [[nodiscard]] std::optional<SwitchReason> last_switch(ReplicaId peer) const {
+    const Link& link = links_[peer.value()];
+    return link.switches == 0 ? std::nullopt : std::optional(link.switched_for);
+  }
   // The latest changes since the last call, at most kKeptSwitches, in order.
   [[nodiscard]] std::vector<Switch> TakeSwitches();
   static constexpr std::size_t kKeptSwitches = 32;
@@ -183,6 +188,7 @@ class FallbackTransport final : public Transport {
     // ---- which path
     std::size_t last = 0;
     std::uint64_t switches = 0;
+    SwitchReason switched_for = SwitchReason::kFailed;  // last
     std::uint64_t settle_ns = 0;
     std::uint64_t returned_ns = 0;  // to a better path, last
 

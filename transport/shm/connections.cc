@@ -24,6 +24,10 @@ constexpr std::uint64_t kLongestBackoffNs = 100 * kMillisecond;
 constexpr std::uint64_t kRefusedBackoffNs = 1000 * kMillisecond;
 // How long packets keep the sockets under closer watch.
 constexpr std::uint64_t kBusyTimeNs = 10 * kMillisecond;
+// How long after a packet what may wait still waits: some more of them may follow it. But there is something
+// done of it in every so many looks.
+constexpr std::uint64_t kQuietTimeNs = kMillisecond;
+constexpr std::uint32_t kLooksPerMaintenance = 256;
 // Packets taken from one link at one look, so that one peer cannot hold up the rest.
 constexpr int kPacketsPerLook = 64;
 
@@ -58,11 +62,14 @@ std::size_t ShmTransport::PollConnections(std::uint64_t now_ns, EventHandler& ha
   const bool any = ::poll(polled.data(), count, 0) > 0;
   std::size_t events = 0;
   // Links before candidates: a peer that died and came back has left its old connection before it made the
-  // new one.
-  for (std::size_t id = 0; any && id < links_.size(); ++id) {
-    if (IsReadable(polled[1 + id].revents)) {
-      busy_until_ns_ = now_ns + kBusyTimeNs;
-      events += ReadLink(links_[id], now_ns, handler);
+  // new one. Of links those first that have ended: who asks whether the leader is gone is told so.
+  for (const bool ended : {true, false}) {
+    for (std::size_t id = 0; any && id < links_.size(); ++id) {
+      const short revents = polled[1 + id].revents;
+      if (IsReadable(revents) && ((revents & POLLHUP) != 0) == ended) {
+        busy_until_ns_ = now_ns + kBusyTimeNs;
+        events += ReadLink(links_[id], now_ns, handler);
+      }
     }
   }
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
@@ -91,7 +98,12 @@ std::size_t ShmTransport::PollConnections(std::uint64_t now_ns, EventHandler& ha
       events += CloseLink(link, now_ns + kRefusedBackoffNs, handler);
     }
   }
-  Maintain();
+  // What may wait does so while packets come: an election or a hand-over is a few of them.
+  const bool quiet = now_ns + kBusyTimeNs >= busy_until_ns_ + kQuietTimeNs && granting_ == Granting::kNothing;
+  if (quiet || ++looks_without_maintenance_ == kLooksPerMaintenance) {
+    looks_without_maintenance_ = 0;
+    Maintain();
+  }
   const bool closely = now_ns < busy_until_ns_ || granting_ != Granting::kNothing;
   next_poll_ns_ = now_ns + (closely ? options_.busy_poll_interval_ns : options_.poll_interval_ns);
   return events;

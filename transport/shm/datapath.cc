@@ -297,14 +297,16 @@ void ShmTransport::DropPath(Link& link, Outcome outcome) {
 
 std::size_t ShmTransport::Poll(EventHandler& handler) {
   std::size_t events = 0;
-  if (granting_ != Granting::kNothing) [[unlikely]] {
-    events += AdvanceGrant(handler);
-  }
+  const bool granting = granting_ != Granting::kNothing;
   bool busy = wrote_;
   wrote_ = false;
   if (pending_links_ != 0) {
     busy = true;
     events += CompletePosted(handler);
+  }
+  if (granting) [[unlikely]] {
+    // After the looks that were posted with it, which say how much of the log is to be carried over.
+    events += AdvanceGrant(handler);
   }
   if (bell_->load(std::memory_order_acquire) != bell_seen_) [[unlikely]] {
     events += PollConnections(options_.clock->NowNs(), handler);

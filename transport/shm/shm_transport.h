@@ -205,6 +205,7 @@ class ShmTransport final : public Transport {
   Region doorbell_;
   std::array<Candidate, paxos::kMaxReplicas> candidates_;
   std::uint64_t busy_until_ns_ = 0;
+  std::uint32_t looks_without_maintenance_ = 0;
   RetiredRegions left_paths_;  // mappings of peers' memory that is no longer granted
   ShmCounters counters_;
   Notices notices_;

@@ -103,8 +103,34 @@ bool UdpTransport::Stalled(const Link& link) const {
          (reading && too_long(read_.stalled_since_ns()));
 }
 
-std::size_t UdpTransport::RunTimers(EventHandler& handler) {
+// A port that has gone down ends all links at once: what they carry is lost, and silence would tell so only
+// in a second. That the peers hear of it too, where the channel has another way, costs nothing. They are
+// tried again as after any loss, whether the port says that it is up or not: it may be wrong.
+std::size_t UdpTransport::WatchPort(EventHandler& handler) {
+  port_->Look(now_ns_);
+  const bool up = port_->up();
+  if (up == std::exchange(port_up_, up)) [[likely]] {
+    return 0;
+  }
+  if (up) {
+    connector_->Tell(absl::StrCat("the port at ", AddressText(port_->local()), " is up again"));
+    return 0;
+  }
+  connector_->Tell(absl::StrCat(port_->WhyDown(), ": the links by the port at ", AddressText(port_->local()),
+                                " are given up, and tried again"));
   std::size_t events = 0;
+  for (Link& link : used_) {
+    if (link.state != LinkState::kClosed) {
+      counters_.links_unplugged += link.up() ? 1 : 0;
+      connector_->Disconnect(link.peer, link.life);
+      events += CloseLink(link, handler);
+    }
+  }
+  return events;
+}
+
+std::size_t UdpTransport::RunTimers(EventHandler& handler) {
+  std::size_t events = WatchPort(handler);
   for (Link& link : used_) {
     if (link.state == LinkState::kClosed) {
       continue;
@@ -148,7 +174,7 @@ std::size_t UdpTransport::RunTimers(EventHandler& handler) {
 
 // The user hears once of a peer that is there and does not answer datagrams.
 void UdpTransport::TellTrouble(Link& link) {
-  if (link.told || now_ns_ - link.trying_ns < kPatienceNs) {
+  if (link.told || !port_up_ || now_ns_ - link.trying_ns < kPatienceNs) {
     return;
   }
   link.told = true;

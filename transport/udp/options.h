@@ -66,7 +66,8 @@ struct UdpCounters {
   std::uint64_t answers_late = 0;      // to what was not asked, or not any more
   std::uint64_t links_up = 0;
   std::uint64_t links_down = 0;
-  std::uint64_t links_silent = 0;  // of these, because nothing was heard
+  std::uint64_t links_silent = 0;     // of these, because nothing was heard
+  std::uint64_t links_unplugged = 0;  // of these, because the port went down
   std::uint64_t grants = 0;
   std::uint64_t paths_fenced = 0;  // of ours at peers
 };

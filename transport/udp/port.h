@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace gaios::transport::udp {
 
@@ -32,6 +34,12 @@ struct PortCounters {
   std::uint64_t malformed = 0;  // dropped: truncated, oversized, fragmented, or a wrong checksum
   std::uint64_t foreign = 0;    // dropped by a port that sees a whole link: not for this address and port
   std::uint64_t missed = 0;     // lost before this program saw them, as far as the device or system counts it
+  // Beside these:
+  std::uint64_t links_down = 0;       // how often the link below went down
+  std::uint64_t wrong_checksums = 0;  // part of malformed; of a port that looks at checksums itself
+  std::uint64_t arp_asked = 0;        // of a port that resolves addresses itself
+  std::uint64_t arp_answered = 0;
+  std::uint64_t arp_conflicts = 0;  // somebody else says that this port's address is theirs
 };
 
 // Called from within Port::Receive only. May send; must not call Receive.
@@ -54,8 +62,17 @@ class Port {
   [[nodiscard]] virtual std::size_t receive_room() const { return 256; }
   // Readable when Receive has something to give; -1: nobody can wait for that, only look. The port's own.
   [[nodiscard]] virtual int poll_fd() const { return -1; }
-  // Whether the link below is there, as far as the port can tell without asking. False: what is sent is lost.
+  // Whether the link below is there, as it was when the port looked last. False: what is sent is lost.
   [[nodiscard]] virtual bool up() const = 0;
+  // Why not, a clause: "the interface v0 is down". Empty while it is up. Allocates.
+  [[nodiscard]] virtual std::string WhyDown() const { return up() ? "" : "the link of its port is down"; }
+  // Whether it will never be up again, because what it was opened on is not there any more.
+  [[nodiscard]] virtual bool gone() const { return false; }
+  // Looks at what is below, if it is time; to be called at least every millisecond or so. No datagram is
+  // claimed meanwhile.
+  virtual void Look(std::uint64_t /*now_ns*/) {}
+  // Sentences for the user, since the last call. Allocates.
+  [[nodiscard]] virtual std::vector<std::string> TakeNotices() { return {}; }
 
   // A buffer for the next datagram, max_payload() bytes, at least 8-byte aligned, of unspecified content.
   // Empty when the queue is full: Flush, and try again after a Receive. The buffer is given up by Send, or by

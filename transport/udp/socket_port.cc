@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t kIpv4AndUdpBytes = 28;
 // What the kernel books for a datagram beside its bytes, about.
 constexpr std::size_t kBookedBytes = 1024;
+constexpr std::uint64_t kLookIntervalNs = 10'000'000;
 
 sockaddr_in AddressOf(const Endpoint& endpoint) {
   sockaddr_in address = {};
@@ -39,6 +40,7 @@ sockaddr* Plain(sockaddr_in& address) {
 
 struct Interface {
   std::string name;
+  int index = 0;
   int mtu = 0;
 };
 
@@ -64,10 +66,23 @@ std::optional<Interface> InterfaceOf(std::uint32_t address, int socket) {
       if (::ioctl(socket, SIOCGIFMTU, &request) == 0) {
         found->mtu = request.ifr_mtu;
       }
+      if (::ioctl(socket, SIOCGIFINDEX, &request) == 0) {
+        found->index = request.ifr_ifindex;
+      }
     }
   }
   ::freeifaddrs(all);
   return found;
+}
+
+// Whether datagrams of that length go whole through it.
+bool Fits(const Interface& interface, std::size_t max_payload) {
+  return interface.mtu <= 0 || max_payload + kIpv4AndUdpBytes <= static_cast<std::size_t>(interface.mtu);
+}
+
+std::string DoNotFit(const Interface& interface, std::size_t max_payload) {
+  return absl::StrCat("datagrams of ", max_payload, " bytes do not go whole through ", interface.name,
+                      ", whose MTU is ", interface.mtu);
 }
 
 absl::Status BindError(int error, const std::string& where) {
@@ -113,15 +128,19 @@ absl::StatusOr<std::unique_ptr<SocketPort>> SocketPort::Open(const SocketPortOpt
   }
   sockaddr_in address = AddressOf(local);
   const std::string where = absl::StrCat(options.address, " port ", options.port);
+  const auto set = [&](int level, int name, int value) {
+    return ::setsockopt(socket.get(), level, name, &value, sizeof(value)) == 0;
+  };
+  if (options.wait_for_address) {
+    (void)set(IPPROTO_IP, IP_FREEBIND, 1);
+  }
   if (::bind(socket.get(), Plain(address), sizeof(address)) != 0) {
     return BindError(errno, where);
   }
   const std::optional<Interface> interface = InterfaceOf(local.address, socket.get());
-  if (interface.has_value() && interface->mtu > 0 &&
-      options.max_payload + kIpv4AndUdpBytes > static_cast<std::size_t>(interface->mtu)) {
+  if (interface.has_value() && !Fits(*interface, options.max_payload)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("datagrams of ", options.max_payload, " bytes do not go whole through ", interface->name,
-                     ", whose MTU is ", interface->mtu,
+        absl::StrCat(DoNotFit(*interface, options.max_payload),
                      ": write payload_bytes = ", static_cast<std::size_t>(interface->mtu) - kIpv4AndUdpBytes,
                      " or less where the config has it, or raise the MTU (ip link set ", interface->name,
                      " mtu ", options.max_payload + kIpv4AndUdpBytes, ")"));
@@ -132,9 +151,6 @@ absl::StatusOr<std::unique_ptr<SocketPort>> SocketPort::Open(const SocketPortOpt
         absl::StrCat("the UDP socket has no name: ", std::generic_category().message(errno)));
   }
   local.port = ntohs(address.sin_port);
-  const auto set = [&](int level, int name, int value) {
-    return ::setsockopt(socket.get(), level, name, &value, sizeof(value)) == 0;
-  };
   // None of these is needed for it to work.
   const auto wanted = static_cast<int>(std::min<std::size_t>(options.receive_buffer_bytes, INT32_MAX / 2));
   if (!set(SOL_SOCKET, SO_RCVBUFFORCE, wanted)) {
@@ -152,17 +168,27 @@ absl::StatusOr<std::unique_ptr<SocketPort>> SocketPort::Open(const SocketPortOpt
   socklen_t size = sizeof(buffer_bytes);
   (void)::getsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &buffer_bytes, &size);
   const std::size_t room = static_cast<std::size_t>(buffer_bytes) / (options.max_payload + kBookedBytes);
-  return std::unique_ptr<SocketPort>(new SocketPort(std::move(socket), local, options.max_payload, room));
+  Below below;
+  if (interface.has_value()) {
+    below = {.interface = interface->name, .index = interface->index};
+  }
+  std::unique_ptr<SocketPort> port(
+      new SocketPort(std::move(socket), local, options.max_payload, room, std::move(below)));
+  if (interface.has_value() || options.wait_for_address) {
+    port->why_down_ = port->WhyDownNow();
+  }
+  return port;
 }
 
 SocketPort::SocketPort(base::UniqueFd socket, Endpoint local, std::size_t max_payload,
-                       std::size_t receive_room)
+                       std::size_t receive_room, Below below)
     : socket_(std::move(socket)),
       local_(local),
       max_payload_(max_payload),
       receive_room_(receive_room),
       // A byte more shows a datagram that is too long.
       stride_(base::RoundUp(max_payload + 1, base::kCacheLineBytes)),
+      below_(std::move(below)),
       buffers_(2 * kBatch * stride_) {
   for (std::size_t i = 0; i < kBatch; ++i) {
     for (const bool outward : {true, false}) {
@@ -191,6 +217,47 @@ void SocketPort::CountMissed(msghdr& header) {
     // A counter of 32 bits that wraps, since the socket was made.
     counters_.missed += missed - static_cast<std::uint32_t>(counters_.missed);
   }
+}
+
+void SocketPort::Look(std::uint64_t now_ns) {
+  if (now_ns < next_look_ns_) {
+    return;
+  }
+  next_look_ns_ = now_ns + kLookIntervalNs;
+  if (below_.interface.empty() && why_down_.empty()) {
+    return;  // the system did not say which interface it is
+  }
+  std::string why = WhyDownNow();
+  if (why != why_down_) {
+    counters_.links_down += why_down_.empty() ? 1 : 0;
+    why_down_ = std::move(why);
+  }
+}
+
+std::string SocketPort::WhyDownNow() {
+  const InterfaceState link = below_.interface.empty()
+                                  ? InterfaceState::kGone
+                                  : LookAtInterface(socket_.get(), below_.interface, below_.index);
+  const bool find = link == InterfaceState::kGone || std::exchange(doubtful_, false);
+  if (!find) {
+    return link == InterfaceState::kUp ? "" : InterfaceText(below_.interface, link);
+  }
+  // The address may be on an interface that has been made since; or on none, though its interface is there.
+  const std::optional<Interface> now = InterfaceOf(local_.address, socket_.get());
+  if (!now.has_value()) {
+    below_.index = -1;  // which no interface has
+    return below_.interface.empty() ||
+                   LookAtInterface(socket_.get(), below_.interface, 0) != InterfaceState::kGone
+               ? "no interface of this host has its address"
+               : InterfaceText(below_.interface, InterfaceState::kGone);
+  }
+  below_ = {.interface = now->name, .index = now->index};
+  if (!Fits(*now, max_payload_)) {
+    below_.index = -1;
+    return DoNotFit(*now, max_payload_);
+  }
+  const InterfaceState found = LookAtInterface(socket_.get(), below_.interface, below_.index);
+  return found == InterfaceState::kUp ? "" : InterfaceText(below_.interface, found);
 }
 
 std::span<std::byte> SocketPort::Claim() {
@@ -228,6 +295,8 @@ void SocketPort::Flush() {
     }
     // Of the first alone: an earlier datagram has met a closed port, or this one has no way.
     const bool unreachable = errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH;
+    doubtful_ = doubtful_ || errno == ENETUNREACH || errno == ENETDOWN || errno == ENODEV ||
+                errno == EADDRNOTAVAIL || errno == EINVAL;
     ++(unreachable ? counters_.unreachable : counters_.not_sent);
     ++done;
   }

@@ -17,6 +17,7 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/transport/udp/interface_state.h"
 #include "gaios/transport/udp/port.h"
 
 namespace gaios::transport::udp {
@@ -31,6 +32,8 @@ struct SocketPortOptions {
   std::size_t receive_buffer_bytes = std::size_t{8} << 20;
   // Microseconds that the kernel polls the device for before it says that there is nothing; 0: none.
   std::uint32_t busy_poll_us = 0;
+  // Whether the address may be on no interface yet: then the port is down until it is on one.
+  bool wait_for_address = false;
 };
 
 class SocketPort final : public Port {
@@ -48,7 +51,11 @@ class SocketPort final : public Port {
   [[nodiscard]] std::size_t max_payload() const override { return max_payload_; }
   [[nodiscard]] std::size_t receive_room() const override { return receive_room_; }
   [[nodiscard]] int poll_fd() const override { return socket_.get(); }
-  [[nodiscard]] bool up() const override { return true; }
+  // By the interface that has the address. It may go, and come back as another one.
+  [[nodiscard]] bool up() const override { return why_down_.empty(); }
+  [[nodiscard]] std::string WhyDown() const override { return why_down_; }
+  // Some system calls each 10 ms. Allocates when the address is looked for, and when the link changes.
+  void Look(std::uint64_t now_ns) override;
   [[nodiscard]] std::span<std::byte> Claim() override;
   void Send(std::size_t bytes, Endpoint to) override;
   void Flush() override;
@@ -58,7 +65,14 @@ class SocketPort final : public Port {
  private:
   static constexpr std::size_t kBatch = 32;
 
-  SocketPort(base::UniqueFd socket, Endpoint local, std::size_t max_payload, std::size_t receive_room);
+  struct Below {
+    std::string interface;  // empty: none is known
+    int index = 0;
+  };
+  SocketPort(base::UniqueFd socket, Endpoint local, std::size_t max_payload, std::size_t receive_room,
+             Below below);
+  // Why nothing can be sent or come in at present, a clause; empty when it can.
+  [[nodiscard]] std::string WhyDownNow();
   [[nodiscard]] std::byte* OutBuffer(std::size_t index) { return buffers_.data() + index * stride_; }
   [[nodiscard]] std::byte* InBuffer(std::size_t index) { return OutBuffer(kBatch + index); }
   void ExpectControl(msghdr& header, std::size_t index);
@@ -70,6 +84,10 @@ class SocketPort final : public Port {
   const std::size_t receive_room_;
   const std::size_t stride_;  // of buffers
   PortCounters counters_;
+  Below below_;
+  std::string why_down_;
+  bool doubtful_ = false;  // what was sent had no way
+  std::uint64_t next_look_ns_ = 0;
   std::size_t queued_ = 0;
   std::vector<std::byte> buffers_;  // kBatch to be sent, then kBatch to be received
   struct Batch {

@@ -97,6 +97,7 @@ absl::StatusOr<std::unique_ptr<UdpTransport>> UdpTransport::Reserve(
 UdpTransport::UdpTransport(const UdpOptions& options, std::unique_ptr<Port> port, base::Memory memory)
     : options_(options),
       port_(std::move(port)),
+      port_up_(port_->up()),
       memory_(std::move(memory)),
       addressee_{.group = options.group.value(),
                  .self = options.self.value(),
@@ -158,6 +159,14 @@ std::size_t UdpTransport::Poll(EventHandler& handler) {
   port_->Flush();
   handler_ = nullptr;
   return events_;
+}
+
+std::vector<std::string> UdpTransport::TakeNotices() {
+  std::vector<std::string> all = connector_->TakeNotices();
+  for (std::string& notice : port_->TakeNotices()) {
+    all.push_back(std::move(notice));
+  }
+  return all;
 }
 
 UdpCounters UdpTransport::counters() const {

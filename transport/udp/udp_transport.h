@@ -86,7 +86,7 @@ class UdpTransport final : public Transport, private DatagramReceiver {
   [[nodiscard]] bootstrap::ChannelCounters channel_counters() const { return connector_->channel_counters(); }
   [[nodiscard]] UdpLinkState link_state(ReplicaId peer) const;
   // Sentences for the user, since the last call.
-  [[nodiscard]] std::vector<std::string> TakeNotices() { return connector_->TakeNotices(); }
+  [[nodiscard]] std::vector<std::string> TakeNotices();
 
  private:
   UdpTransport(const UdpOptions& options, std::unique_ptr<Port> port, base::Memory memory);
@@ -141,11 +141,13 @@ class UdpTransport final : public Transport, private DatagramReceiver {
   [[nodiscard]] bool Stalled(const Link& link) const;
   std::size_t RunTimers(EventHandler& handler);
   void TellTrouble(Link& link);
+  std::size_t WatchPort(EventHandler& handler);
 
   static constexpr std::uint64_t kTimerIntervalNs = 100'000;
 
   UdpOptions options_;
   std::unique_ptr<Port> port_;
+  bool port_up_;  // as it was when it was looked at last
   base::Memory memory_;
   Addressee addressee_;
   UdpCounters counters_;

@@ -159,6 +159,8 @@ TEST_P(FallbackTest, WhenItsLinkIsDownTheNextPathTakesAnotherGrantAndGoesOn) {
   EXPECT_EQ(switches[0].to, kWorse);
   EXPECT_EQ(switches[0].reason, SwitchReason::kLinkDown);
   EXPECT_EQ(transport(kWriter).switches(SwitchReason::kLinkDown), 1U);
+  EXPECT_EQ(transport(kWriter).last_switch(kAcceptor), SwitchReason::kLinkDown);
+  EXPECT_EQ(transport(kWriter).last_switch(kRival), std::nullopt);
   EXPECT_TRUE(transport(kWriter).TakeSwitches().empty());
 }
 

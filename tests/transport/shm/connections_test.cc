@@ -51,17 +51,20 @@ class ConnectionsTest : public ShmTest {
     return refuse.has_value() ? refuse->cause : Refusal{};
   }
 
-  // A link whose other end is a socket of the test: the whole handshake by hand, as replica 1.
-  base::UniqueFd LinkByHand() {
+  // A link whose other end is a socket of the test: the whole handshake by hand, as replica 1 or another.
+  base::UniqueFd LinkByHand(std::uint32_t replica = 1) {
+    const std::size_t links = CountOf(Event::Kind::kLinkUp);
     base::UniqueFd peer = ConnectToSelf();
-    EXPECT_EQ(SendPacket(peer.get(), Packet(PacketType::kHello, GoodHello())), SendResult::kSent);
+    Hello hello = GoodHello();
+    hello.replica = replica;
+    EXPECT_EQ(SendPacket(peer.get(), Packet(PacketType::kHello, hello)), SendResult::kSent);
     const absl::StatusOr<Region> control = Region::Create("control", kControlRegionBytes);
     const absl::StatusOr<Region> doorbell = Region::Create("doorbell", kDoorbellBytes);
     const std::array<int, 2> fds = {control->fd(), doorbell->fd()};
     EXPECT_EQ(SendPacket(peer.get(),
                          Packet(PacketType::kRegions, Regions{.control_bytes = sizeof(ControlRegion)}), fds),
               SendResult::kSent);
-    EXPECT_TRUE(PollUntil([&] { return CountOf(Event::Kind::kLinkUp) == 1; }));
+    EXPECT_TRUE(PollUntil([&] { return CountOf(Event::Kind::kLinkUp) == links + 1; }));
     return peer;
   }
 };
@@ -252,6 +255,32 @@ TEST_F(ConnectionsTest, ARingOfTheDoorbellBringsAMessageWhileTimeStandsStill) {
   other.Send(ReplicaId(0), conformance::Bytes(10, std::byte{1}));
   PollSelfAtOnce();
   EXPECT_EQ(CountOf(Event::Kind::kMessage), 1U);
+}
+
+// Who asks whether the leader is gone is told of what can be seen by then.
+TEST_F(ConnectionsTest, ALinkThatHasEndedIsToldOfBeforeWhatOthersSay) {
+  OpenSelf(OptionsOf(ReplicaId(0)));
+  const base::UniqueFd peer = LinkByHand();
+  base::UniqueFd leader = LinkByHand(2);
+  leader.Close();
+  ASSERT_EQ(SendPacket(peer.get(), Packet::Message(std::array<std::byte, 8>{})), SendResult::kSent);
+  events_.clear();
+  PollSelf();
+  ASSERT_EQ(events_.size(), 2U);
+  EXPECT_EQ(events_[0].kind, Event::Kind::kLinkDown);
+  EXPECT_EQ(events_[1].kind, Event::Kind::kMessage);
+}
+
+TEST_F(ConnectionsTest, LooksThatWerePostedBeforeAGrantAreAnsweredBeforeIt) {
+  OpenSelf(OptionsOf(ReplicaId(0)));
+  const base::UniqueFd peer = LinkByHand();
+  events_.clear();
+  ASSERT_EQ(self_->ReadControl(ReplicaId(1)), Post::kPosted);
+  self_->GrantTo(ReplicaId(0), {.ballot = paxos::Ballot(1, ReplicaId(0), Incarnation(1)), .number = 1});
+  PollSelfAtOnce();
+  ASSERT_EQ(events_.size(), 2U);
+  EXPECT_EQ(events_[0].kind, Event::Kind::kControl);
+  EXPECT_EQ(events_[1].kind, Event::Kind::kGranted);
 }
 
 }  // namespace

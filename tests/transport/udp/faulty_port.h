@@ -11,6 +11,7 @@
 #include <memory>
 #include <random>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gaios/transport/udp/port.h"
@@ -43,7 +44,13 @@ class FaultyPort final : public Port {
   [[nodiscard]] Endpoint local() const override { return port_->local(); }
   [[nodiscard]] std::size_t max_payload() const override { return port_->max_payload(); }
   [[nodiscard]] std::size_t receive_room() const override { return port_->receive_room(); }
-  [[nodiscard]] bool up() const override { return port_->up(); }
+  [[nodiscard]] bool up() const override { return why_down_.empty() && port_->up(); }
+  [[nodiscard]] std::string WhyDown() const override {
+    return why_down_.empty() ? port_->WhyDown() : why_down_;
+  }
+  [[nodiscard]] bool gone() const override { return port_->gone(); }
+  void Look(std::uint64_t now_ns) override { port_->Look(now_ns); }
+  [[nodiscard]] std::vector<std::string> TakeNotices() override { return port_->TakeNotices(); }
   [[nodiscard]] std::span<std::byte> Claim() override {
     return std::span(buffer_).first(port_->max_payload());
   }
@@ -54,6 +61,8 @@ class FaultyPort final : public Port {
   }
   [[nodiscard]] const PortCounters& counters() const override { return port_->counters(); }
 
+  // Says that it is down, and why; empty: that it is up. What is sent is not lost by that.
+  void SetDown(const std::string& why) { why_down_ = why; }
   // From now on. Everything is lost while `lost` is 1000.
   void SetFaults(const Faults& faults) { faults_ = faults; }
   [[nodiscard]] const FaultCounts& counts() const { return counts_; }
@@ -73,6 +82,7 @@ class FaultyPort final : public Port {
   std::mt19937_64 random_;
   FaultCounts counts_;
   std::uint64_t flushes_ = 0;
+  std::string why_down_;
   std::vector<Held> held_;
   alignas(8) std::array<std::byte, kMaxPayloadBytes> buffer_;
 };

@@ -94,6 +94,51 @@ TEST_F(UdpTest, APeerThatFallsSilentHasNoLinkAndEverythingUnderWayIsAnswered) {
   Give(kWriter, MakeGrant(1, kWriter, 2));
 }
 
+// The reason is the port's, and nothing waits for silence.
+TEST_F(UdpTest, APortThatGoesDownEndsItsLinksAtOnceAndTheyComeBackWithIt) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kWriter, grant);
+  static_cast<void>(NoticesOf(kWriter));
+  events_ = {};
+  backend_->network().SetTap([](auto, auto, const Tapped& /*bytes*/) { return false; });
+  const std::uint64_t token = PostWrite(kWriter, grant, kRange);
+  ASSERT_EQ(at(kWriter).ReadControl(kAcceptor), Post::kPosted);
+  backend_->port(kWriter).SetDown("the interface v0 is down");
+  const std::uint64_t down_ns = backend_->clock().NowNs();
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 2; }));
+  EXPECT_LT(backend_->clock().NowNs() - down_ns, 1'000'000U);
+  ASSERT_NE(Completed(kWriter, token), nullptr);
+  EXPECT_EQ(Completed(kWriter, token)->outcome, Outcome::kDown);
+  EXPECT_EQ(Count(kWriter, Event::Kind::kControl), 1U);
+  EXPECT_EQ(transport(kWriter).counters().links_unplugged, 2U);
+  EXPECT_EQ(transport(kWriter).counters().links_silent, 0U);
+  EXPECT_THAT(NoticesOf(kWriter), testing::HasSubstr("the interface v0 is down: the links by the port at"));
+  // Its peers hear of it by the channel, which is another way here; they are told nothing of MTUs and
+  // filters.
+  ASSERT_TRUE(PumpUntil([&] { return CountAll(Event::Kind::kLinkDown) == 4; }));
+  Pump(150'000);  // three seconds
+  EXPECT_EQ(NoticesOf(kWriter), "");
+  EXPECT_EQ(Count(kWriter, Event::Kind::kLinkDown), 2U) << "once";
+  events_ = {};
+  backend_->network().SetTap({});
+  backend_->port(kWriter).SetDown("");
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 2; }));
+  EXPECT_THAT(NoticesOf(kWriter), testing::HasSubstr("is up again"));
+  Give(kWriter, MakeGrant(1, kWriter, 2));
+}
+
+// A port that is wrong about what is below it costs its links once, not for ever.
+TEST_F(UdpTest, APortThatSaysThatItIsDownAndCarriesDatagramsHasLinks) {
+  StartGroup();
+  backend_->port(kWriter).SetDown("the interface v0 has no carrier");
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkDown) == 2; }));
+  ASSERT_TRUE(PumpUntil([&] { return Count(kWriter, Event::Kind::kLinkUp) == 2; }));
+  events_ = {};
+  Pump(100'000);
+  EXPECT_EQ(CountAll(Event::Kind::kLinkDown), 0U);
+}
+
 // As when the MTU of the way shrinks: short datagrams come through, so the peer is not silent.
 TEST_F(UdpTest, AReadOfWhichNothingComesIsAnsweredInTheEnd) {
   StartGroup();

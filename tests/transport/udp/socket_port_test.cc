@@ -2,9 +2,14 @@
 
 #include "gaios/transport/udp/socket_port.h"
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -57,7 +62,7 @@ TEST(SocketPortTest, DatagramsGoWholeAndSayWhereTheyAreFrom) {
   const std::unique_ptr<SocketPort> other = Open();
   EXPECT_NE(one->local().port, 0);
   EXPECT_GT(one->receive_room(), 8U);
-  for (std::size_t bytes : {std::size_t{1}, std::size_t{700}, std::size_t{1400}}) {
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{700}, std::size_t{1400}}) {
     Send(*one, other->local(), bytes, std::byte{7});
   }
   one->Flush();
@@ -165,6 +170,110 @@ TEST(SocketPortTest, AnAddressOfAnotherHostIsSaidToBe) {
   const absl::Status status = SocketPort::Open({.address = "192.0.2.1", .port = 7400}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no interface of this host has that address"));
+}
+
+// ---- what becomes of the interface below it
+
+bool Succeeds(const std::string& command) {
+  return std::system(command.c_str()) == 0;  // NOLINT(concurrency-mt-unsafe): nothing else runs meanwhile
+}
+
+// Runs `body` in a network namespace of its own, with the interface v0 at 10.9.8.1 and w0 as its other end.
+void OnAnInterface(const std::function<void()>& body) {
+  if (::geteuid() != 0 || !Succeeds("unshare -n ip link add v0 type veth 2>/dev/null")) {
+    GTEST_SKIP() << "interfaces that come and go need root, and a kernel with veth";
+  }
+  std::thread([&] {
+    ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+    ASSERT_TRUE(
+        Succeeds("ip link add v0 type veth peer name w0 && ip link set w0 up && ip link set v0 up && "
+                 "ip addr add 10.9.8.1/24 dev v0"));
+    body();
+  }).join();
+}
+
+// At the first look that finds `expected`, or at the last, when the kernel has had plenty of time: it tells
+// of a carrier some time after the change.
+std::string WhyDown(SocketPort& port, const std::string& expected) {
+  static std::uint64_t now_ns = 1;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  do {
+    port.Look(now_ns += 1'000'000'000);
+  } while (port.WhyDown() != expected && std::chrono::steady_clock::now() < deadline);
+  return port.WhyDown();
+}
+
+constexpr const char* kMakeAgain =
+    "ip link add v0 type veth peer name w0 && ip link set w0 up && ip link set v0 up";
+
+TEST(SocketPortTest, AnInterfaceThatGoesDownIsNamedAndServesAgainWhenItIsUp) {
+  OnAnInterface([] {
+    const auto port = *SocketPort::Open({.address = "10.9.8.1"});
+    EXPECT_TRUE(port->up());
+    EXPECT_EQ(WhyDown(*port, ""), "");
+    ASSERT_TRUE(Succeeds("ip link set v0 down"));
+    EXPECT_EQ(WhyDown(*port, "the interface v0 is down"), "the interface v0 is down");
+    EXPECT_FALSE(port->up());
+    ASSERT_TRUE(Succeeds("ip link set v0 up"));
+    EXPECT_EQ(WhyDown(*port, ""), "");
+    ASSERT_TRUE(Succeeds("ip link set w0 down"));
+    EXPECT_EQ(WhyDown(*port, "the interface v0 has no carrier"), "the interface v0 has no carrier");
+    ASSERT_TRUE(Succeeds("ip link set w0 up"));
+    EXPECT_EQ(WhyDown(*port, ""), "");
+    EXPECT_EQ(port->counters().links_down, 2U);
+  });
+}
+
+TEST(SocketPortTest, AnInterfaceThatIsTakenOutIsNamedAndAnotherWithTheAddressTakesItsPlace) {
+  OnAnInterface([] {
+    const auto port = *SocketPort::Open({.address = "10.9.8.1"});
+    ASSERT_TRUE(Succeeds("ip link del v0"));
+    EXPECT_EQ(WhyDown(*port, "the interface v0 is gone"), "the interface v0 is gone");
+    EXPECT_FALSE(port->gone()) << "the socket stays as it is";
+    ASSERT_TRUE(Succeeds(kMakeAgain));
+    EXPECT_EQ(WhyDown(*port, "no interface of this host has its address"),
+              "no interface of this host has its address");
+    ASSERT_TRUE(Succeeds("ip addr add 10.9.8.1/24 dev v0"));
+    EXPECT_EQ(WhyDown(*port, ""), "");
+    const auto other = *SocketPort::Open({.address = "10.9.8.1"});
+    ASSERT_TRUE(Succeeds("ip link set lo up"));
+    Send(*other, port->local(), 8, std::byte{3});
+    other->Flush();
+    Collector collector;
+    collector.Await(*port, 1);
+    EXPECT_EQ(collector.datagrams_.size(), 1U);
+  });
+}
+
+TEST(SocketPortTest, AnAddressThatIsTakenFromItsInterfaceIsMissedWhenSomethingIsSent) {
+  OnAnInterface([] {
+    const auto port = *SocketPort::Open({.address = "10.9.8.1"});
+    ASSERT_TRUE(Succeeds("ip addr del 10.9.8.1/24 dev v0"));
+    Send(*port, {.address = 0x0a090802, .port = 7400}, 8, std::byte{1});
+    port->Flush();
+    EXPECT_EQ(WhyDown(*port, "no interface of this host has its address"),
+              "no interface of this host has its address");
+    ASSERT_TRUE(Succeeds("ip addr add 10.9.8.1/24 dev v0"));
+    EXPECT_EQ(WhyDown(*port, ""), "");
+  });
+}
+
+TEST(SocketPortTest, AnAddressThatIsNotThereYetIsWaitedFor) {
+  OnAnInterface([] {
+    ASSERT_TRUE(Succeeds("ip link del v0"));
+    EXPECT_FALSE(SocketPort::Open({.address = "10.9.8.1"}).ok());
+    const auto port = *SocketPort::Open({.address = "10.9.8.1", .wait_for_address = true});
+    EXPECT_FALSE(port->up());
+    EXPECT_EQ(WhyDown(*port, "no interface of this host has its address"),
+              "no interface of this host has its address");
+    ASSERT_TRUE(Succeeds(kMakeAgain));
+    ASSERT_TRUE(Succeeds("ip link set v0 mtu 1000 && ip addr add 10.9.8.1/24 dev v0"));
+    const std::string small = "datagrams of 1400 bytes do not go whole through v0, whose MTU is 1000";
+    EXPECT_EQ(WhyDown(*port, small), small);
+    ASSERT_TRUE(Succeeds("ip link set v0 mtu 1500"));
+    EXPECT_EQ(WhyDown(*port, ""), "");
+    EXPECT_EQ(port->counters().links_down, 0U) << "it has not been up before";
+  });
 }
 
 TEST(SocketPortTest, WhatIsNoAddressIsSaidToBe) {

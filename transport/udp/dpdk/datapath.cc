@@ -169,7 +169,7 @@ void DpdkPort::HandleFrame(rte_mbuf& frame, DatagramReceiver& receiver, std::siz
       return;
     case FrameFound::kWrongChecksum:
       ++counters_.malformed;
-      ++dpdk_counters_.wrong_checksums;
+      ++counters_.wrong_checksums;
       return;
   }
 }
@@ -184,7 +184,7 @@ void DpdkPort::HandleArp(std::span<const std::byte> frame) {
     return;  // our own, come back
   }
   if (message->sender == self_.endpoint.address) {
-    ++dpdk_counters_.arp_conflicts;
+    ++counters_.arp_conflicts;
     return;
   }
   const bool for_us = message->target == self_.endpoint.address;
@@ -195,7 +195,7 @@ void DpdkPort::HandleArp(std::span<const std::byte> frame) {
     ++dpdk_counters_.arp_learned;
   }
   if (message->request && for_us) {
-    ++dpdk_counters_.arp_answered;
+    ++counters_.arp_answered;
     SendArp({.request = false,
              .sender_mac = self_.mac,
              .sender = self_.endpoint.address,
@@ -221,7 +221,7 @@ void DpdkPort::AskNeighbours() {
     if (!address) {
       return;
     }
-    ++dpdk_counters_.arp_asked;
+    ++counters_.arp_asked;
     ask(*address);
   }
 }
@@ -243,22 +243,34 @@ void DpdkPort::SendArp(const ArpMessage& message, const MacAddress& target_mac) 
 
 void DpdkPort::LookAtDevice() {
   next_look_ns_ = now_ns_ + options_.link_check_interval_ns;
-  bool up = false;
-  if (interface_) {
-    up = interface_->Up();
-  } else {
-    rte_eth_link link = {};
-    up = ::rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
-  }
+  const InterfaceState link = LinkNow();
+  const bool up = link == InterfaceState::kUp;
   if (up != up_) {
     up_ = up;
-    ++(up ? dpdk_counters_.links_up : dpdk_counters_.links_down);
+    ++(up ? dpdk_counters_.links_up : counters_.links_down);
     announce_ = up;
   }
+  link_ = link;
   rte_eth_stats stats = {};
   if (::rte_eth_stats_get(port_id_, &stats) == 0) {
     counters_.missed = stats.imissed + stats.rx_nombuf - missed_before_;
   }
+}
+
+// A device that is gone stays so, whatever has got its name.
+InterfaceState DpdkPort::LinkNow() const {
+  if (link_ == InterfaceState::kGone || removed_.load(std::memory_order_relaxed)) {
+    return InterfaceState::kGone;
+  }
+  if (interface_) {
+    return interface_->State();
+  }
+  if (::rte_eth_dev_is_removed(port_id_) == 1) {
+    return InterfaceState::kGone;
+  }
+  rte_eth_link link = {};
+  const bool up = ::rte_eth_link_get_nowait(port_id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+  return up ? InterfaceState::kUp : InterfaceState::kNoCarrier;
 }
 
 }  // namespace gaios::transport::udp::dpdk

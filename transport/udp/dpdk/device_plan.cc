@@ -119,7 +119,7 @@ absl::StatusOr<DevicePlan> PlanDevice(const DpdkOptions& options) {
   plan.receive_room = NumberOf(plan.device, "framecnt");
   plan.buffers = BuffersOf(plan.device, options.descriptors);
   plan.memory_mib =
-      kEnvironmentMib +
+      kEnvironmentMib + options.more_memory_mib +
       ((plan.buffers * (plan.frame_bytes + RTE_PKTMBUF_HEADROOM + 2 * sizeof(rte_mbuf))) >> 20U);
   return plan;
 }

@@ -25,6 +25,12 @@ std::string ErrorText(int error) {
   return std::generic_category().message(error < 0 ? -error : error);
 }
 
+// On a thread of DPDK's.
+int TellRemoved(std::uint16_t /*port*/, rte_eth_event_type /*event*/, void* removed, void* /*returned*/) {
+  static_cast<std::atomic<bool>*>(removed)->store(true, std::memory_order_relaxed);
+  return 0;
+}
+
 std::uint32_t MaskOf(std::uint8_t prefix_bits) {
   return ~std::uint32_t{0} << (32U - prefix_bits);
 }
@@ -129,6 +135,7 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
     return DriverFailed("get the properties", error);
   }
   device_ = info.device;
+  watched_ = ::rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RMV, TellRemoved, &removed_) == 0;
   rte_eth_conf conf = {};
   if (plan.device.pci) {
     conf.rxmode.mtu =
@@ -228,6 +235,10 @@ DpdkPort::~DpdkPort() {
   for (; taken_next_ < taken_count_; ++taken_next_) {
     ::rte_pktmbuf_free(taken_[taken_next_]);
   }
+  if (watched_) {
+    static_cast<void>(
+        ::rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RMV, TellRemoved, &removed_));
+  }
   // What fails here leaves the device as it is until the process ends; nobody can mend it.
   if (shared_) {
     RteFlowDevice(port_id_).RemoveAll();
@@ -242,6 +253,17 @@ DpdkPort::~DpdkPort() {
     static_cast<void>(::rte_dev_remove(device_));
   }
   ::rte_mempool_free(pool_);
+}
+
+std::string DpdkPort::WhyDown() const {
+  if (up_) {
+    return "";
+  }
+  if (interface_) {
+    return InterfaceText(interface_->name(), link_);
+  }
+  return absl::StrCat("the device ", options_.device,
+                      link_ == InterfaceState::kGone ? " was taken out" : " has no link");
 }
 
 std::vector<std::string> DpdkPort::TakeNotices() {

@@ -12,6 +12,7 @@
 // share, which costs some tens of nanoseconds a frame.
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -56,6 +57,9 @@ class DpdkPort final : public Port {
   // Frames that the queue of the device holds, whoever they are for.
   [[nodiscard]] std::size_t receive_room() const override { return receive_room_; }
   [[nodiscard]] bool up() const override { return up_; }
+  [[nodiscard]] std::string WhyDown() const override;
+  // The device was taken out, or the interface below it: close this port, and open another.
+  [[nodiscard]] bool gone() const override { return link_ == InterfaceState::kGone; }
   [[nodiscard]] std::span<std::byte> Claim() override;
   void Send(std::size_t bytes, Endpoint to) override;
   void Flush() override;
@@ -70,8 +74,7 @@ class DpdkPort final : public Port {
   [[nodiscard]] ChecksumsByDevice checksums_by_device() const { return by_device_; }
   // Of memory that DPDK was asked for.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
-  // What the user should be told once: sentences. Each call takes them away.
-  [[nodiscard]] std::vector<std::string> TakeNotices();
+  [[nodiscard]] std::vector<std::string> TakeNotices() override;
 
  private:
   explicit DpdkPort(const DpdkOptions& options);
@@ -90,6 +93,7 @@ class DpdkPort final : public Port {
   void SendArp(const ArpMessage& message, const MacAddress& target_mac);
   [[nodiscard]] std::uint32_t NextHop(std::uint32_t address) const;
   void LookAtDevice();
+  [[nodiscard]] InterfaceState LinkNow() const;
 
   const DpdkOptions options_;
   LinkEndpoint self_;
@@ -113,7 +117,10 @@ class DpdkPort final : public Port {
   std::uint64_t now_ns_ = 0;
   std::uint64_t next_look_ns_ = 0;
   bool up_ = false;
-  bool announce_ = true;  // tell the neighbours where this address is
+  InterfaceState link_ = InterfaceState::kNoCarrier;
+  bool watched_ = false;               // DPDK tells when the device is taken out,
+  std::atomic<bool> removed_ = false;  // which a thread of its own does
+  bool announce_ = true;               // tell the neighbours where this address is
   bool receiving_ = false;
   ArpTable neighbours_;
   rte_mbuf* claimed_ = nullptr;

@@ -80,12 +80,25 @@ std::uint16_t PseudoHeaderSum(const std::byte* addresses, std::size_t udp_bytes)
   return AddToChecksum(0, pseudo);
 }
 
+// Two words of 64 bits, in one register.
+using Lanes [[gnu::vector_size(16)]] = std::uint64_t;
+constexpr std::uint64_t kLowWord = 0xffff'ffff;
+
 }  // namespace
 
 std::uint16_t AddToChecksum(std::uint16_t sum, std::span<const std::byte> bytes) {
   // Sums of 32-bit words, each in 64 bits: 2^32 words would fit. Folded, they are the sum of 16-bit words.
-  std::uint64_t total = sum;
+  // Four of them at a time, where there are so many: of a long datagram this is what takes the longest.
+  Lanes low = {};
+  Lanes high = {};
   std::size_t done = 0;
+  for (; done + sizeof(Lanes) <= bytes.size(); done += sizeof(Lanes)) {
+    Lanes words;
+    std::memcpy(&words, bytes.data() + done, sizeof(words));
+    low += words & kLowWord;
+    high += words >> 32;
+  }
+  std::uint64_t total = sum + low[0] + low[1] + high[0] + high[1];
   for (; done + 4 <= bytes.size(); done += 4) {
     std::uint32_t word = 0;
     std::memcpy(&word, bytes.data() + done, sizeof(word));

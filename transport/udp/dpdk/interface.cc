@@ -58,11 +58,9 @@ absl::StatusOr<KernelInterface> KernelInterface::Open(const std::string& name) {
   return KernelInterface(std::move(socket), name, index->ifr_ifindex, static_cast<std::size_t>(mtu->ifr_mtu));
 }
 
-bool KernelInterface::Up() const {
-  const std::optional<ifreq> index = Ask(socket_.get(), name_, SIOCGIFINDEX);
-  const std::optional<ifreq> flags = Ask(socket_.get(), name_, SIOCGIFFLAGS);
-  return index && index->ifr_ifindex == index_ && flags && (flags->ifr_flags & IFF_UP) != 0 &&
-         (flags->ifr_flags & IFF_RUNNING) != 0;
+bool NotThereYet(const std::string& name) {
+  const base::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return socket.valid() && LookAtInterface(socket.get(), name, 0) != InterfaceState::kUp;
 }
 
 std::string InterfaceWith(std::uint32_t address) {

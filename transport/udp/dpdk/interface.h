@@ -13,6 +13,7 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/transport/udp/interface_state.h"
 
 namespace gaios::transport::udp::dpdk {
 
@@ -23,9 +24,9 @@ class KernelInterface {
 
   // When it was opened.
   [[nodiscard]] std::size_t mtu() const { return mtu_; }
-  // Whether it is up and has a carrier. Never again true when it was removed, also if another one has got
-  // its name.
-  [[nodiscard]] bool Up() const;
+  [[nodiscard]] const std::string& name() const { return name_; }
+  // Gone for ever when it was removed, also if another one has got its name.
+  [[nodiscard]] InterfaceState State() const { return LookAtInterface(socket_.get(), name_, index_); }
 
  private:
   KernelInterface(base::UniqueFd socket, std::string name, int index, std::size_t mtu)
@@ -36,6 +37,10 @@ class KernelInterface {
   int index_;
   std::size_t mtu_;
 };
+
+// Whether there is an interface of that name here that is not up, or none at all: the matter may be mended
+// without this program.
+[[nodiscard]] bool NotThereYet(const std::string& name);
 
 // The kernel's interface in this network namespace that has this IPv4 address (host byte order); empty: none.
 [[nodiscard]] std::string InterfaceWith(std::uint32_t address);

@@ -58,6 +58,8 @@ struct DpdkOptions {
   std::uint16_t descriptors = 1024;
   // How often the link's state and the device's counts are looked at: with some devices a system call.
   std::uint64_t link_check_interval_ns = 10'000'000;
+  // Of DPDK's memory, for ports that the process will have beside this, its first.
+  std::size_t more_memory_mib = 0;
   // Must outlive the port.
   const base::Clock* clock = nullptr;
 
@@ -70,16 +72,11 @@ struct DpdkCounters {
   // Parts of PortCounters::malformed.
   std::uint64_t truncated = 0;
   std::uint64_t fragments = 0;
-  std::uint64_t wrong_checksums = 0;
   std::uint64_t oversized = 0;  // whole, but longer than max_payload
 
-  std::uint64_t arp_asked = 0;
-  std::uint64_t arp_answered = 0;
   std::uint64_t arp_learned = 0;
   std::uint64_t arp_malformed = 0;
-  std::uint64_t arp_conflicts = 0;  // somebody else says that this port's address is theirs
-  std::uint64_t links_up = 0;       // changes of the link to up
-  std::uint64_t links_down = 0;
+  std::uint64_t links_up = 0;  // changes of the link to up
 };
 
 }  // namespace gaios::transport::udp::dpdk

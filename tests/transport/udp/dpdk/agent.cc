@@ -225,19 +225,19 @@ class Agent final : public DatagramReceiver {
                                                 {"received", port.received},
                                                 {"malformed", port.malformed},
                                                 {"foreign", port.foreign},
-                                                {"received_bytes", port.received_bytes}};
+                                                {"received_bytes", port.received_bytes},
+                                                {"links_down", port.links_down},
+                                                {"wrong_checksums", port.wrong_checksums},
+                                                {"arp_asked", port.arp_asked},
+                                                {"arp_answered", port.arp_answered},
+                                                {"arp_conflicts", port.arp_conflicts}};
     if (dpdk_ != nullptr) {
       const DpdkCounters& dpdk = dpdk_->dpdk_counters();
       all.insert({{"truncated", dpdk.truncated},
                   {"fragments", dpdk.fragments},
-                  {"wrong_checksums", dpdk.wrong_checksums},
                   {"oversized", dpdk.oversized},
-                  {"arp_asked", dpdk.arp_asked},
-                  {"arp_answered", dpdk.arp_answered},
                   {"arp_malformed", dpdk.arp_malformed},
-                  {"arp_conflicts", dpdk.arp_conflicts},
-                  {"links_up", dpdk.links_up},
-                  {"links_down", dpdk.links_down}});
+                  {"links_up", dpdk.links_up}});
     }
     return all;
   }

@@ -25,6 +25,16 @@ void Quiet(const std::string& interface) {
   Run("echo 8 >/proc/sys/net/ipv4/conf/" + interface + "/arp_ignore");
 }
 
+void AddEnd(std::size_t end) {
+  const std::string number = std::to_string(end);
+  std::string add = "ip link add e";
+  Run(add.append(number).append(" type veth peer name p").append(number));
+  Run("ip link set p" + number + " master b0 up");
+  Run("ip link set e" + number + " up");
+  Quiet("e" + number);
+  Quiet("p" + number);
+}
+
 }  // namespace
 
 std::string BridgeMissing() {
@@ -49,17 +59,16 @@ void EnterBridge(std::size_t ends) {
   Run("ip link set lo up");
   Run("ip link add b0 type bridge forward_delay 0");
   for (std::size_t end = 0; end < ends; ++end) {
-    const std::string number = std::to_string(end);
-    std::string add = "ip link add e";
-    Run(add.append(number).append(" type veth peer name p").append(number));
-    Run("ip link set p" + number + " master b0 up");
-    Run("ip link set e" + number + " up");
-    Quiet("e" + number);
-    Quiet("p" + number);
+    AddEnd(end);
     Run("ip addr add " + KernelAddress(end) + "/24 dev b0");
   }
   Run("ip link set b0 up");
   Run("ethtool -K b0 tx off >/dev/null");
+}
+
+void RenewEnd(std::size_t end) {
+  Run("ip link del e" + std::to_string(end));
+  AddEnd(end);
 }
 
 std::uint32_t DpdkAddress(std::size_t end) {

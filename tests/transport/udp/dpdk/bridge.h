@@ -17,6 +17,9 @@ std::string BridgeMissing();
 // Makes it, and takes this thread there, unless it is there. `ends`: interfaces.
 void EnterBridge(std::size_t ends);
 
+// Takes the interface of an end out, and puts another one of its name in its place.
+void RenewEnd(std::size_t end);
+
 // Of a replica with a DPDK port, on an interface of its own: 10.9.1.1 and so on.
 [[nodiscard]] std::uint32_t DpdkAddress(std::size_t end);
 // Of a replica with a socket of the kernel, on the bridge: 10.9.1.101 and so on.

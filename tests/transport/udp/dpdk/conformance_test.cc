@@ -1,6 +1,7 @@
 // The conformance suite on the UDP transport over DPDK: each replica with a device of its own on a bridge,
 // and groups in which some replicas have kernel sockets.
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/base/clock.h"
+#include "gaios/base/unique_fd.h"
 #include "gaios/transport/udp/dpdk/dpdk_port.h"
 #include "gaios/transport/udp/socket_port.h"
 
@@ -24,19 +26,31 @@ using udp::UdpBackendOptions;
 constexpr std::size_t kEnds = 4;
 constexpr std::uint16_t kUdpPort = 7000;
 
-std::unique_ptr<Port> OpenDpdk(ReplicaId id) {
+// The rest of a device's name, behind its number.
+std::unique_ptr<Port> OpenDevice(ReplicaId id, const std::string& driver, const std::string& arguments) {
   static const base::TscClock clock(base::TscClock::Source::kKernel);
   udp::dpdk::EnterBridge(kEnds);
   const std::string number = std::to_string(id.value());
   udp::dpdk::DpdkOptions options;
-  options.device = "net_af_packet" + number + ",iface=e" + number + ",framecnt=1024";
+  options.device = driver + number + ",iface=e" + number + arguments;
   options.local = {.address = udp::dpdk::DpdkAddress(id.value()), .port = kUdpPort};
   options.max_payload = 1'400;
   options.file_prefix = "gaios-conformance-" + std::to_string(::getpid());
   options.clock = &clock;
+  options.more_memory_mib = 128;
   absl::StatusOr<std::unique_ptr<udp::dpdk::DpdkPort>> port = udp::dpdk::DpdkPort::Open(options);
   GAIOS_CHECK(port.ok(), port.status().ToString().c_str());
   return *std::move(port);
+}
+
+std::unique_ptr<Port> OpenDpdk(ReplicaId id) {
+  return OpenDevice(id, "net_af_packet", ",framecnt=1024");
+}
+std::unique_ptr<Port> OpenXdp(ReplicaId id) {
+  // The driver keeps its socket when it is closed, and the queue with that: each port has another interface.
+  udp::dpdk::EnterBridge(kEnds);
+  udp::dpdk::RenewEnd(id.value());
+  return OpenDevice(id, "net_af_xdp", "");
 }
 
 std::unique_ptr<Port> OpenSocket(ReplicaId id) {
@@ -61,6 +75,20 @@ void SkipWithoutBridge() {
   }
 }
 
+void SkipWithoutXdp() {
+  SkipWithoutBridge();
+  if (!base::UniqueFd(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)).valid()) {
+    GTEST_SKIP() << "this kernel has no XDP sockets";
+  }
+}
+
+BackendFactory Xdp(const std::string& name, const UdpBackendOptions& options) {
+  return {.name = name, .make = [=] {
+            SkipWithoutXdp();
+            return std::make_unique<udp::UdpBackend>(options);
+          }};
+}
+
 BackendFactory Dpdk(const std::string& name, const UdpBackendOptions& options) {
   return {.name = name, .make = [=] {
             SkipWithoutBridge();
@@ -82,5 +110,7 @@ INSTANTIATE_TEST_SUITE_P(Dpdk, ConformanceTest,
                                                                     .held = 200,
                                                                     .most_flushes = 12}})),
                          NameOf);
+
+INSTANTIATE_TEST_SUITE_P(Xdp, ConformanceTest, testing::Values(Xdp("xdp", {.make_port = OpenXdp})), NameOf);
 
 }  // namespace gaios::transport::conformance
