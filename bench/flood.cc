@@ -61,7 +61,8 @@ enum class Ear : std::uint32_t { kListens, kHasHeard, kDeaf };
 
 struct FloodPage {
   std::atomic<Aim> aim{Aim::kNowhere};
-  std::atomic<std::uint64_t> sent{0};
+  // By aim: what is sent when an aim has just been given up is not of the next.
+  std::array<std::atomic<std::uint64_t>, kAims> sent = {};
   std::atomic<bool> stop{false};
   // The leader's address and UDP port in one, once known.
   std::atomic<std::uint64_t> leader{0};
@@ -118,7 +119,6 @@ absl::Status Flood(FloodPage& page, const Options& options, const base::TscClock
   std::memcpy(datagram.data(), &header, sizeof(header));
   absl::StatusOr<SpoofedSender> spoofed = Overhear(page, clock);
   Aim forges = Aim::kNowhere;
-  std::uint64_t forged = 0;
   GoFirst();
   base::Idle idle(base::IdleStrategy::kBackOff);
   std::uint64_t next_ns = clock.NowNs();
@@ -138,12 +138,12 @@ absl::Status Flood(FloodPage& page, const Options& options, const base::TscClock
         spoofed->SetBytes(aim == Aim::kForgedShort ? SpoofedSender::kShortBytes : options.payload_bytes);
         forges = aim;
       }
-      forged += spoofed->Send(kBurst);
-      page.sent.store((*port)->counters().sent + forged, std::memory_order_relaxed);
+      page.sent.at(static_cast<std::size_t>(aim)) += spoofed->Send(kBurst);
       continue;
     }
     const Endpoint to =
         aim == Aim::kLeader ? Unpack(page.leader.load(std::memory_order_relaxed)) : (*sink)->local();
+    const std::uint64_t before = (*port)->counters().sent;
     for (std::uint64_t i = 0; i < kBurst; ++i) {
       const std::span<std::byte> buffer = (*port)->Claim();
       if (!buffer.empty()) {
@@ -152,7 +152,7 @@ absl::Status Flood(FloodPage& page, const Options& options, const base::TscClock
       }
     }
     (*port)->Flush();
-    page.sent.store((*port)->counters().sent + forged, std::memory_order_relaxed);
+    page.sent.at(static_cast<std::size_t>(aim)) += (*port)->counters().sent - before;
   }
   return absl::OkStatus();
 }
@@ -184,7 +184,7 @@ class FloodRun {
       for (std::size_t i = 0; i < aims(); ++i) {
         const std::size_t at = (block + i) % aims();  // they take turns in coming first
         Side& side = sides_.at(at);
-        const std::uint64_t sent = page_.sent;
+        const std::uint64_t sent = page_.sent.at(at);
         const std::uint64_t begin_ns = clock_.NowNs();
         page_.aim = static_cast<Aim>(at);
         run.Block(target, side.commits);
@@ -195,7 +195,7 @@ class FloodRun {
           return seconds.status();
         }
         side.per_second.push_back(static_cast<double>(options_.block_commits) / *seconds);
-        side.flood_sent += page_.sent - sent;
+        side.flood_sent += page_.sent.at(at) - sent;
         side.flood_ns += clock_.NowNs() - begin_ns;
         if (absl::Status status = group_.Check(); !status.ok()) {
           return status;
