@@ -60,17 +60,31 @@ void EncryptAndDecrypt(benchmark::State& state) {
 }
 
 void RefuseForged(benchmark::State& state) {
-  Authenticator receiver = Make(kBack, kForth);
+  Authenticator receiver = Make(kBack, kForth, state.range(1) != 0 ? kReadable : kAllReadable);
   std::vector<std::byte> datagram(PayloadBytes(state) + kSealBytes);
+  datagram[PayloadBytes(state)] = std::byte{1};  // number 1
   for (auto _ : state) {
     GAIOS_CHECK(receiver.Open(datagram) == OpenVerdict::kForged, "a wrong tag is refused");
+  }
+}
+
+// What was taken before, or has the number of one that was.
+void RefuseReplayed(benchmark::State& state) {
+  Authenticator sender = Make(kForth, kBack);
+  Authenticator receiver = Make(kBack, kForth);
+  std::vector<std::byte> datagram(PayloadBytes(state) + kSealBytes);
+  GAIOS_CHECK(sender.Seal(datagram) && receiver.Open(datagram) == OpenVerdict::kGood,
+              "what was sealed is good");
+  for (auto _ : state) {
+    GAIOS_CHECK(receiver.Open(datagram) == OpenVerdict::kReplayed, "a number is good once");
   }
 }
 
 BENCHMARK(Seal)->Arg(64)->Arg(256)->Arg(1400)->Arg(8900);
 BENCHMARK(SealAndOpen)->Arg(64)->Arg(256)->Arg(1400)->Arg(8900);
 BENCHMARK(EncryptAndDecrypt)->Arg(64)->Arg(256)->Arg(1400)->Arg(8900);
-BENCHMARK(RefuseForged)->Arg(64)->Arg(1400);
+BENCHMARK(RefuseForged)->ArgNames({"bytes", "encrypt"})->ArgsProduct({{64, 1400, 8900}, {0, 1}});
+BENCHMARK(RefuseReplayed)->Arg(64)->Arg(1400)->Arg(8900);
 
 }  // namespace
 }  // namespace gaios::transport::udp

@@ -26,6 +26,7 @@
 #include "bench/posted_targets.h"
 #include "bench/report.h"
 #include "bench/shared_page.h"
+#include "bench/spoofed_sender.h"
 #include "bench/throughput_run.h"
 #include "bench/udp.h"
 
@@ -41,22 +42,32 @@ constexpr std::uint64_t kBurst = 16;
 constexpr std::uint64_t kMostLateNs = 1'000'000;
 // Of a write of one command.
 constexpr std::size_t kFalseBytes = 256;
+constexpr std::uint64_t kPatienceNs = 10'000'000'000;
 
 // Where the flood goes.
 enum class Aim : std::uint32_t {
   kNowhere,    // there is none
   kElsewhere,  // to a port of the same host that nobody looks at: what sending alone takes from everybody
-  kLeader,
+  kLeader,     // from a stranger, of another group
+  // Of who reads along, and sends under a follower's address: all is right of them but the seal, so that it
+  // has to be looked at. Of 64 bytes, and as long as a datagram may be.
+  kForgedShort,
+  kForgedLong,
 };
-constexpr std::size_t kAims = 3;
-constexpr std::array<const char*, kAims> kAimNames = {"without", "elsewhere", "leader"};
+constexpr std::size_t kAims = 5;
+constexpr std::array<const char*, kAims> kAimNames = {"without", "elsewhere", "leader", "leader_forged_short",
+                                                      "leader_forged_long"};
+enum class Ear : std::uint32_t { kListens, kHasHeard, kDeaf };
 
 struct FloodPage {
   std::atomic<Aim> aim{Aim::kNowhere};
-  std::atomic<std::uint64_t> sent{0};
+  // By aim: what is sent when an aim has just been given up is not of the next.
+  std::array<std::atomic<std::uint64_t>, kAims> sent = {};
   std::atomic<bool> stop{false};
   // The leader's address and UDP port in one, once known.
   std::atomic<std::uint64_t> leader{0};
+  // Whether the flooder can forge: it has no right to, or has overheard what it needs.
+  std::atomic<Ear> ear{Ear::kListens};
 };
 
 std::uint64_t Pack(Endpoint endpoint) {
@@ -77,9 +88,23 @@ void GoFirst() {
   }
 }
 
-// Sends datagrams of the form that a follower's writes have, from another port than the follower's, at the
-// rate. All that it can know of one is in it; what only the two ends know is not.
-absl::Status Flood(FloodPage& page, std::uint64_t rate_per_s, const base::TscClock& clock) {
+// Waits until the leader is known, and listens for what is sent to it.
+absl::StatusOr<SpoofedSender> Overhear(FloodPage& page, const base::TscClock& clock) {
+  base::Idle idle(base::IdleStrategy::kBackOff);
+  for (const std::uint64_t begin_ns = clock.NowNs(); page.leader == 0 && !page.stop;) {
+    if (clock.NowNs() - begin_ns > kPatienceNs) {
+      break;
+    }
+    idle.OnIdle();
+  }
+  absl::StatusOr<SpoofedSender> sender =
+      SpoofedSender::Overhear(Unpack(page.leader.load(std::memory_order_relaxed)), kPatienceNs);
+  page.ear = sender.ok() ? Ear::kHasHeard : Ear::kDeaf;
+  return sender;
+}
+
+// Sends datagrams to the leader at the rate, as the page says.
+absl::Status Flood(FloodPage& page, const Options& options, const base::TscClock& clock) {
   auto port = transport::udp::SocketPort::Open({.address = "127.0.0.1", .max_payload = 1400});
   auto sink = transport::udp::SocketPort::Open({.address = "127.0.0.1", .max_payload = 1400});
   if (!port.ok() || !sink.ok()) {
@@ -92,6 +117,8 @@ absl::Status Flood(FloodPage& page, std::uint64_t rate_per_s, const base::TscClo
                                          .from_incarnation = 1,
                                          .to_incarnation = 1};
   std::memcpy(datagram.data(), &header, sizeof(header));
+  absl::StatusOr<SpoofedSender> spoofed = Overhear(page, clock);
+  Aim forges = Aim::kNowhere;
   GoFirst();
   base::Idle idle(base::IdleStrategy::kBackOff);
   std::uint64_t next_ns = clock.NowNs();
@@ -105,9 +132,18 @@ absl::Status Flood(FloodPage& page, std::uint64_t rate_per_s, const base::TscClo
     }
     idle.OnWork();
     // What could not be sent in time is not made up for: that would be another flood.
-    next_ns = std::max(next_ns, now_ns - kMostLateNs) + kBurst * 1'000'000'000 / rate_per_s;
+    next_ns = std::max(next_ns, now_ns - kMostLateNs) + kBurst * 1'000'000'000 / options.rate_per_s;
+    if (aim == Aim::kForgedShort || aim == Aim::kForgedLong) {
+      if (aim != forges) {
+        spoofed->SetBytes(aim == Aim::kForgedShort ? SpoofedSender::kShortBytes : options.payload_bytes);
+        forges = aim;
+      }
+      page.sent.at(static_cast<std::size_t>(aim)) += spoofed->Send(kBurst);
+      continue;
+    }
     const Endpoint to =
         aim == Aim::kLeader ? Unpack(page.leader.load(std::memory_order_relaxed)) : (*sink)->local();
+    const std::uint64_t before = (*port)->counters().sent;
     for (std::uint64_t i = 0; i < kBurst; ++i) {
       const std::span<std::byte> buffer = (*port)->Claim();
       if (!buffer.empty()) {
@@ -116,7 +152,7 @@ absl::Status Flood(FloodPage& page, std::uint64_t rate_per_s, const base::TscClo
       }
     }
     (*port)->Flush();
-    page.sent.store((*port)->counters().sent, std::memory_order_relaxed);
+    page.sent.at(static_cast<std::size_t>(aim)) += (*port)->counters().sent - before;
   }
   return absl::OkStatus();
 }
@@ -145,10 +181,10 @@ class FloodRun {
       return sessions.status();
     }
     for (std::size_t block = 0; block < options_.blocks; ++block) {
-      for (std::size_t i = 0; i < kAims; ++i) {
-        const std::size_t at = (block + i) % kAims;  // they take turns in coming first
+      for (std::size_t i = 0; i < aims(); ++i) {
+        const std::size_t at = (block + i) % aims();  // they take turns in coming first
         Side& side = sides_.at(at);
-        const std::uint64_t sent = page_.sent;
+        const std::uint64_t sent = page_.sent.at(at);
         const std::uint64_t begin_ns = clock_.NowNs();
         page_.aim = static_cast<Aim>(at);
         run.Block(target, side.commits);
@@ -159,7 +195,7 @@ class FloodRun {
           return seconds.status();
         }
         side.per_second.push_back(static_cast<double>(options_.block_commits) / *seconds);
-        side.flood_sent += page_.sent - sent;
+        side.flood_sent += page_.sent.at(at) - sent;
         side.flood_ns += clock_.NowNs() - begin_ns;
         if (absl::Status status = group_.Check(); !status.ok()) {
           return status;
@@ -173,7 +209,7 @@ class FloodRun {
 
   [[nodiscard]] Json Report() const {
     Json report;
-    for (std::size_t at = 0; at < kAims; ++at) {
+    for (std::size_t at = 0; at < aims(); ++at) {
       const Side& side = sides_.at(at);
       std::vector<double> of_without;
       for (std::size_t block = 0; block < side.per_second.size(); ++block) {
@@ -188,12 +224,18 @@ class FloodRun {
           {"throughput_of_without", Spread(of_without)}};
     }
     rsm::TransportCounters counted = group_.leader_transport().counters().value_or(rsm::TransportCounters());
-    report["leader_dropped"] = counted[rsm::TransportCounter::kDroppedForeign];
+    report["leader_dropped"] = {{"foreign", counted[rsm::TransportCounter::kDroppedForeign]},
+                                {"forged", counted[rsm::TransportCounter::kDroppedForged]}};
     report["leader_missed"] = counted[rsm::TransportCounter::kDatagramsMissed];
     return report;
   }
 
  private:
+  // Without the right to forge there is none of that.
+  [[nodiscard]] std::size_t aims() const {
+    return page_.ear == Ear::kHasHeard ? kAims : static_cast<std::size_t>(Aim::kForgedShort);
+  }
+
   const Options& options_;
   const base::TscClock& clock_;
   FloodPage& page_;
@@ -213,9 +255,8 @@ absl::Status RunFlood(const Options& options) {
   }
   FloodPage& shared = **page;
   // Before the group, whose sockets it must not keep.
-  auto flooder = ChildProcess::Fork(placement.follower_cpu, [&shared, &options, &clock] {
-    return Flood(shared, options.rate_per_s, clock);
-  });
+  auto flooder = ChildProcess::Fork(placement.follower_cpu,
+                                    [&shared, &options, &clock] { return Flood(shared, options, clock); });
   if (!flooder.ok()) {
     return flooder.status();
   }
@@ -227,6 +268,11 @@ absl::Status RunFlood(const Options& options) {
   in_addr address = {};
   static_cast<void>(::inet_pton(AF_INET, leader.udp_address.c_str(), &address));
   shared.leader = Pack({.address = ntohl(address.s_addr), .port = leader.udp_port});
+  base::Idle idle(base::IdleStrategy::kBackOff);
+  while (shared.ear == Ear::kListens && !flooder->Ended()) {
+    static_cast<void>((*group)->leader().Poll());
+    idle.OnIdle();
+  }
   FloodRun run(options, clock, shared, **group);
   const absl::Status status = run.Measure();
   shared.stop = true;
@@ -236,6 +282,9 @@ absl::Status RunFlood(const Options& options) {
   }
   Json report = run.Report();
   report["benchmark"] = "flood";
+  report["encrypt"] = options.encrypt;
+  report["forged"] = shared.ear == Ear::kHasHeard;
+  report["payload_bytes"] = options.payload_bytes;
   report["transport"] = TransportName(options);
   report["size_bytes"] = options.size_bytes;
   report["replicas"] = options.replicas;

@@ -135,12 +135,11 @@ class Replica {
     Derive("gaios udp 1 to 0 tag", std::as_writable_bytes(std::span(&tag_, 1)));
     auto port = std::make_unique<MemoryPort>();
     port_ = port.get();
-    HelloFrame hello = {.version = kVersion,
-                        .protection = static_cast<std::uint8_t>(encrypt ? 2 : 1),
-                        .port = kPeerEndpoint.port,
+    HelloFrame hello = {.port = kPeerEndpoint.port,
                         .address = kPeerEndpoint.address,
                         .payload_bytes = kDefaultPayloadBytes,
                         .room = 100};
+    SetProtection(encrypt ? Protection::kEncrypted : Protection::kMac, hello);
     UdpOptions options;
     options.self = kSelf;
     options.incarnation = kLife;

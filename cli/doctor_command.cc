@@ -53,6 +53,17 @@ Findings DeviceOf(const rsm::Config& config) {
   return findings;
 }
 
+// What the config has of ways by which others can read what it encrypts elsewhere.
+void AppendPrivacy(const rsm::Config& config, Findings& findings) {
+  const std::size_t before = findings.size();
+  for (const std::string& warning : config.privacy_warnings) {
+    findings.push_back({"deployment_privacy", Level::kWarning, warning, "see docs/udp.md"});
+  }
+  if (findings.size() == before && (config.udp.encrypt || config.clients.encrypt)) {
+    findings.push_back({"deployment_privacy", Level::kOk, "all that goes over the network is encrypted", ""});
+  }
+}
+
 }  // namespace
 
 int RunDoctor(const std::string& config_path, const std::string& json) {
@@ -68,6 +79,7 @@ int RunDoctor(const std::string& config_path, const std::string& json) {
     }
     deployment = DeploymentOf(*config);
     device = DeviceOf(*config);
+    AppendPrivacy(*config, device);
   }
   const BuiltWith built_with = ThisBuild();
   Findings findings = Examine(System(), built_with, deployment);

@@ -164,6 +164,8 @@ struct Config {
   std::vector<ReplicaConfig> replicas;  // [[replica]], in the order of their ids, which are 0, 1, ...
 
   std::vector<std::string> warnings;  // sentences for the user
+  std::vector<std::string>
+      privacy_warnings;  // of these, those of ways that do not encrypt beside some that do
 
   // Whether links have that path, with others or alone.
   [[nodiscard]] bool Has(LinkPath path) const;

@@ -213,7 +213,10 @@ void WarnOfReadable(const std::string& file, Config& config) {
   if (!encrypts) {
     return;
   }
-  const auto warn = [&](const char* what) { config.warnings.push_back(absl::StrCat(file, ": ", what)); };
+  const auto warn = [&](const char* what) {
+    config.warnings.push_back(absl::StrCat(file, ": ", what));
+    config.privacy_warnings.push_back(config.warnings.back());
+  };
   if (config.Has(LinkPath::kVerbs)) {
     warn(
         "datagrams are encrypted, and what goes by RDMA is not: Gaios cannot encrypt it. Keep the network of "

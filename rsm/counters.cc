@@ -202,7 +202,7 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
   paxos::ReplicaSet reachable;
   reachable.Add(core.self().id);
   data_.links_count = 0;
-  data_.voters = data_.learners = data_.joining = 0;
+  data_.voters = data_.learners = data_.joining = data_.loss_unknown = 0;
   data_.change_undecided = core.change_undecided() ? 1 : 0;
   data_.change_settled = core.change_settled() ? 1 : 0;
   for (const paxos::ReplicaId id : configuration.everybody()) {
@@ -225,7 +225,8 @@ void Counters::Write(const Replica& replica, const NodeTransport& transport, std
     link.applied = peer.applied.value();
     const PathFacts path = transport.path(id);
     link.rtt_ns = path.rtt_ns;
-    link.loss = path.counts_loss ? path.loss : LinkCounters::kUnknown;
+    link.loss = path.loss;
+    data_.loss_unknown |= path.counts_loss ? 0 : bit;
     link.switches = path.switches;
     link.path = static_cast<std::uint64_t>(path.kind);
     link.paths_up = path.paths_up;

@@ -47,15 +47,13 @@ enum class LinkState : std::uint64_t {
 [[nodiscard]] std::string_view LinkStateName(LinkState state);
 
 struct LinkCounters {
-  static constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
-
   std::uint64_t peer = 0;
   std::uint64_t state = 0;        // a LinkState
   std::uint64_t acked = 0;        // leader: position it has accepted; else 0
   std::uint64_t applied = 0;      // position it has applied, as last read
   std::uint64_t lag_bytes = 0;    // from what it has applied to the end of our log
   std::uint64_t rtt_ns = 0;       // 0: this path does not measure it
-  std::uint64_t loss = 0;         // packets known to be lost; kUnknown where nobody can tell, as with RDMA
+  std::uint64_t loss = 0;         // packets known to be lost; see loss_unknown
   std::uint64_t switches = 0;     // changes of path; 0 with one path
   std::uint64_t path = 0;         // a PathKind: what carries the writes, or carried them last
   std::uint64_t paths_up = 0;     // a bit for each PathKind that is up; 0 with one path
@@ -76,7 +74,7 @@ struct FailoverCounters {
 struct CounterData {
   static constexpr std::size_t kFailovers = 8;
   static constexpr std::size_t kTransportPlaces = 95;
-  static constexpr std::size_t kNetworkPlaces = 45;
+  static constexpr std::size_t kNetworkPlaces = 44;
 
   std::uint64_t incarnation = 0;
   std::uint64_t role = 0;  // a paxos::Role; kLeader once it can commit
@@ -122,7 +120,9 @@ struct CounterData {
   std::uint64_t silence_limit_ns = 0;  // after so much silence it suspects its leader
   std::uint64_t network_count = 0;     // of `network`; 0 where there are no clients of the network
   std::array<std::uint64_t, kNetworkPlaces> network = {};  // by NetworkCounter
-  // Words that were places of `network` once: an earlier release leaves them 0.
+  // Words that were places of `network` once: an earlier release leaves them 0, and a later one may use them,
+  // without another version.
+  std::uint64_t loss_unknown = 0;       // a bit per peer, of whose link nobody can tell what is lost: RDMA
   std::uint64_t drained = 0;            // its operator has taken it out of leading
   std::uint64_t priority_plus_one = 0;  // as leader; 0: not told
 };

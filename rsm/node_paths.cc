@@ -192,6 +192,13 @@ absl::Status OfPath(LinkPath path, const absl::Status& status) {
   return {status.code(), absl::StrCat("path ", NameOf(path), ": ", std::string(status.message()))};
 }
 
+// What two paths lack, in one sentence after the other.
+absl::Status Both(const absl::Status& one, const absl::Status& other) {
+  return one.ok() ? other
+                  : absl::Status(one.code(), absl::StrCat(std::string(one.message()), "; ",
+                                                          std::string(other.message())));
+}
+
 constexpr const char* kNotThere = "gaios/not-there";
 
 // A path that is not there, for which there is another: over UDP it is waited for, RDMA is left out.
@@ -226,7 +233,7 @@ absl::StatusOr<Opened> OpenWays(const Config& config, const NodeTransportOptions
       if (!status.GetPayload(kNotThere).has_value()) {
         return OfPath(path, status);
       }
-      missing.Update(OfPath(path, status));
+      missing = Both(missing, OfPath(path, status));
     }
   }
   if (!any) {
@@ -285,12 +292,12 @@ absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const Dpdk
       if (!one.status().GetPayload(kNotThere).has_value()) {
         return failed;
       }
-      missing.Update(failed);
+      missing = Both(missing, failed);
       all.warnings.push_back(
           absl::StrCat(std::string(failed.message()),
                        ". A replica of this host starts without that path: its links have the others alone, "
-                       "and nothing to "
-                       "go on by where those fail, until it is there and the replica is started again"));
+                       "and nothing to go on by where those fail, until it is there",
+                       path == LinkPath::kVerbs ? " and the replica is started again" : ""));
       continue;
     }
     absl::StrAppend(&all.text, all.text.empty() ? "" : "; when that is down, ", one->text);

@@ -1,6 +1,7 @@
 #include "gaios/rsm/node_udp.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -18,17 +19,23 @@
 namespace gaios::rsm {
 namespace {
 
+// By Drop.
+constexpr std::array<TransportCounter, transport::udp::kDrops> kDropCounters = {
+    TransportCounter::kDroppedTruncated, TransportCounter::kDroppedOversized,
+    TransportCounter::kDroppedForeign,   TransportCounter::kDroppedOtherVersion,
+    TransportCounter::kDroppedReflected, TransportCounter::kDroppedMisdirected,
+    TransportCounter::kDroppedMalformed, TransportCounter::kDroppedStranger,
+    TransportCounter::kDroppedStale,     TransportCounter::kDroppedForged,
+    TransportCounter::kDroppedReplayed,  TransportCounter::kDroppedOtherSeal};
+
 TransportCounters CountersOf(const transport::udp::UdpTransport& transport) {
   using enum TransportCounter;
   TransportCounters all;
   CountChannel(transport.channel_counters(), all);
   const transport::udp::UdpCounters udp = transport.counters();
-  static_assert(static_cast<std::size_t>(kDroppedReplayed) - static_cast<std::size_t>(kDroppedTruncated) +
-                    2 ==
-                transport::udp::kDrops);
-  std::copy(udp.dropped.begin(), udp.dropped.end() - 1,
-            all.values.begin() + static_cast<std::ptrdiff_t>(kDroppedTruncated));
-  all[kDroppedOtherSeal] = udp.dropped.back();
+  for (std::size_t drop = 0; drop < transport::udp::kDrops; ++drop) {
+    all[kDropCounters[drop]] = udp.dropped[drop];
+  }
   all[kMessagesSent] = udp.messages_sent;
   all[kMessagesDropped] = udp.messages_dropped;
   all[kLinksUp] = udp.links_up;
@@ -154,6 +161,10 @@ absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> OpenSocket(const Dat
 
 }  // namespace
 
+TransportCounter TransportCounterOf(transport::udp::Drop drop) {
+  return kDropCounters[static_cast<std::size_t>(drop)];
+}
+
 absl::Status WithoutDpdk() {
   return absl::FailedPreconditionError(
       "the config says port = \"dpdk\" in the [udp] section, and this program is without DPDK: install "
@@ -242,6 +253,7 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(const Config& config, Lin
   udp.clock = options.clock;
   udp.authenticate = datagrams.udp.authenticate;
   udp.encrypt = datagrams.udp.encrypt;
+  udp.section = std::string(LinkPathName(path));
   absl::StatusOr<std::unique_ptr<transport::udp::UdpTransport>> transport =
       transport::udp::UdpTransport::Reserve(udp, std::move(port->port), *std::move(channel));
   if (!transport.ok()) {

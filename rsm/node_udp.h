@@ -9,6 +9,7 @@
 #include <absl/status/statusor.h>
 
 #include "gaios/rsm/node_transport.h"
+#include "gaios/transport/udp/wire.h"
 
 namespace gaios::rsm {
 
@@ -16,6 +17,9 @@ namespace gaios::rsm {
 [[nodiscard]] absl::StatusOr<std::unique_ptr<NodeTransport>> OpenUdp(
     const Config& config, LinkPath path, const NodeTransportOptions& options,
     std::optional<transport::shm::IdLock> lock);
+
+// By which a datagram that is dropped is counted.
+[[nodiscard]] TransportCounter TransportCounterOf(transport::udp::Drop drop);
 
 // FailedPrecondition: for a config that wants DPDK, in a program without it.
 [[nodiscard]] absl::Status WithoutDpdk();

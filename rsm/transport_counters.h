@@ -55,7 +55,7 @@ enum class TransportCounter : std::uint8_t {
   kDeviceEvents,
   kPortFailures,
   kFailedWork,  // of every status together
-  // transport/udp/wire.h: why datagrams that came in were dropped, in the order of Drop, but for its last
+  // transport/udp/wire.h: why datagrams that came in were dropped; one more stands at the end
   kDroppedTruncated,
   kDroppedOversized,
   kDroppedForeign,
@@ -93,7 +93,7 @@ enum class TransportCounter : std::uint8_t {
   kArpAnswered,
   kArpConflicts,
   kPortLinksDown,
-  kDroppedOtherSeal,  // the last of Drop
+  kDroppedOtherSeal,  // transport/udp/wire.h
 };
 inline constexpr std::size_t kTransportCounters =
     static_cast<std::size_t>(TransportCounter::kDroppedOtherSeal) + 1;

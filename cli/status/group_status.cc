@@ -70,7 +70,7 @@ json LinksJson(const CounterData& data) {
                      {"applied", link.applied},
                      {"lag_bytes", link.lag_bytes},
                      {"rtt_ns", link.rtt_ns},
-                     {"loss", link.loss == rsm::LinkCounters::kUnknown ? json() : json(link.loss)},
+                     {"loss", (data.loss_unknown >> link.peer & 1) != 0 ? json() : json(link.loss)},
                      {"switches", link.switches}});
     if (link.paths_up != 0) {
       links.back()["paths_up"] = PathNames(link.paths_up);

@@ -15,7 +15,8 @@
 // Poll() must be called often; it does the work and calls the listener, which may Submit(). It never blocks.
 // On the host of a replica it makes system calls only while connecting and, every kCheckIntervalNs, to see
 // whether the replica still lives; over the network (network/network_client.h) it makes some in every turn.
-// Nothing allocates after Open but connecting. One thread.
+// Nothing allocates after Open but connecting. One thread, and one process: a child that forks must not touch
+// a client of its parent, and opens its own. Over the network it could send nothing by it (docs/wire.md).
 
 #include <cstddef>
 #include <cstdint>

@@ -71,10 +71,16 @@ def check_shape(name, report):
                 expect(report[what][side]["min"] > 0, f"{what} {side}")
             expect(report[what]["encrypted_of_mac"]["min"] > 0, what)
     elif name == "flood":
-        for aim in ("without", "elsewhere", "leader"):
+        # Only root may forge.
+        forged = ("leader_forged_short", "leader_forged_long") if report["forged"] else ()
+        expect(report["forged"] or os.geteuid() != 0, "root forges")
+        for aim in ("without", "elsewhere", "leader", *forged):
             expect(report[aim]["commit_p50_ns"]["min"] > 0 and report[aim]["throughput_per_second"]["min"] > 0, aim)
         expect(report["without"]["flood_per_second"] == 0, "without")
-        expect(report["leader_dropped"] > 0, "false datagrams were dropped")
+        expect(report["leader_dropped"]["foreign"] > 0, "those of another group were dropped")
+        expect(report["leader_dropped"]["forged"] > 0 or not forged, "those with a wrong seal were dropped")
+        for aim in ("elsewhere", "leader", *forged):
+            expect(report[aim]["flood_per_second"] > 0, aim)
     elif name == "network":
         expect(report["product"]["commands"] > 0 and report["floor"]["commands"] > 0, "commands")
         expect(report["ratio"]["min"] > 0, "ratio")

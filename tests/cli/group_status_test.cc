@@ -84,7 +84,7 @@ TEST(GroupStatus, ALossThatNobodyCanTellIsNull) {
     FAIL() << "there are counters";
   }
   EXPECT_EQ(StatusJson(status)[0]["links"][0]["loss"], 0);
-  counters->data.links[0].loss = rsm::LinkCounters::kUnknown;
+  counters->data.loss_unknown = std::uint64_t{1} << counters->data.links[0].peer;
   counters->data.links[1].loss = 3;
   const nlohmann::json links = StatusJson(status)[0]["links"];
   EXPECT_TRUE(links[0]["loss"].is_null());

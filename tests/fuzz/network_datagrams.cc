@@ -66,6 +66,11 @@ class End {
     }
     GAIOS_CHECK(datagram.bytes.size() + kNetworkOverheadBytes == payload.size(),
                 "a datagram is header, bytes and trailer");
+    // As if its seal had been right, and opened.
+    if (datagram.encrypted && rsm::ParseDecrypted(payload, datagram).has_value()) {
+      return;
+    }
+    datagram.encrypted = false;
     const std::uint64_t before = in_indexes_.tail.load();
     (void)stream_.Take(datagram, payload, now_ns_);
     const std::uint64_t tail = in_indexes_.tail.load();
@@ -147,7 +152,7 @@ void RunTarget(std::span<const std::byte> input) {
       const NetworkHeader known;
       header.magic = known.magic;
       header.version = known.version;
-      header.kind = static_cast<std::uint8_t>(NetworkKind::kRequests);
+      header.kind = static_cast<std::uint8_t>(NetworkKind::kRequests) | (header.kind & rsm::kEncryptedFlag);
       header.group = kGroup;
       header.tag = 1;
       header.bytes = static_cast<std::uint16_t>(payload.size() - kNetworkOverheadBytes);

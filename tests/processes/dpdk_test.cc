@@ -19,7 +19,9 @@
 #include <nlohmann/json.hpp>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/rsm/group_identity.h"
 
+#include "tests/processes/capture.h"
 #include "tests/processes/group.h"
 #include "tests/processes/judged_group.h"
 #include "tests/processes/switched_network.h"
@@ -177,7 +179,13 @@ TEST_F(Dpdk, AGroupOfBothPortsEncrypts) {
   Group& group = hosts.group();
   static_cast<void>(group.AwaitLeader());
   ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); })) << group.Output(0) << group.Output(1);
+  // Of all that the switch sees, whoever sends it.
+  Capture capture(*rsm::FindGroup(group.config()), kAdditionOfOne, hosts.network().SwitchNamespace());
   hosts.Commit(300);
+  capture.Look();
+  EXPECT_GT(capture.of_replicas(), 100U);
+  EXPECT_EQ(capture.readable(), 0U);
+  EXPECT_EQ(capture.with_command(), 0U);
   ExpectCarriedByDpdk(hosts, 1);
   EXPECT_EQ(group.Json(0)["links"][0]["path"], "udp-socket");
   EXPECT_EQ(group.Json(1)["transport_counters"]["dropped_other_seal"], 0);
@@ -340,7 +348,7 @@ TEST_F(Dpdk, ClientsByDpdkReachReplicasWithSocketsAndWithDpdk) {
   ASSERT_EQ(load->Wait(std::chrono::minutes(1)), 0) << ReadText(group.scratch().Path("load.log"));
   const auto json = nlohmann::json::parse(ReadText(json_file));
   EXPECT_EQ(json["port"], "udp-dpdk");
-  EXPECT_GE(json["port_dropped"]["nobodys"], 0);
+  EXPECT_TRUE(json["port_dropped"].contains("nobodys"));
   EXPECT_EQ(json["port_dropped"]["no_room"], 0);
   EXPECT_EQ(json["unknown"], 0);
   EXPECT_GT(json["acknowledged"], 200);

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -158,6 +159,9 @@ class Wire {
 };
 
 // A client of a group of the counter, with the account of what it was told.
+// What every addition of Counting has in it, and no datagram that is encrypted.
+inline constexpr std::string_view kAdditionOfOne = {"\1\0\0\0\0\0\0\0", sizeof(std::uint64_t)};
+
 class Counting final : public rsm::ClientListener {
  public:
   struct Settings {

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/rsm/node_dpdk.h"
 #include "gaios/rsm/node_transport.h"
 
 #include "tests/processes/group.h"
@@ -32,6 +34,7 @@ using ::testing::Not;
 constexpr const char* kBetter = "udp-socket";
 constexpr const char* kWorse = "udp2-socket";
 constexpr std::size_t kBetterNetwork = 0;
+constexpr const char* kDevice = "deployment_device";
 
 std::string Addresses(std::size_t replica) {
   return absl::StrCat("address = \"", SwitchedNetwork::KernelAddress(replica, 0),
@@ -293,14 +296,33 @@ TEST(PathsConfig, TheDoctorTellsOfEachPath) {
                                     HasSubstr("127.0.1.1 port 17401"), HasSubstr("up to 1000 bytes")));
 }
 
-// The finding `level` of the doctor that is of the paths.
-std::string FindingOfPaths(const Group& group, const std::string& config, const std::string& level) {
-  const std::string file = group.scratch().Path("findings.json");
-  static_cast<void>(RunGaios(group.scratch(), {"doctor", "--config", config, "--json", file}));
+// What the doctor says of a config.
+class Diagnosis {
+ public:
+  Diagnosis(const Group& group, const std::string& config) {
+    const std::string file = group.scratch().Path("findings.json");
+    exit_code_ = RunGaios(group.scratch(), {"doctor", "--config", config, "--json", file}).exit_code;
+    report_ = nlohmann::json::parse(ReadText(file));
+  }
+  [[nodiscard]] int exit_code() const { return exit_code_; }
+  // Whether something else than what is told of the device is an error: this host may be a poor one.
+  [[nodiscard]] bool has_other_errors() const {
+    return std::ranges::any_of(report_["findings"], [](const nlohmann::json& finding) {
+      return finding["level"] == "error" && finding["id"] != "deployment_device";
+    });
+  }
+  // The findings of that kind and level.
+  [[nodiscard]] std::string Found(const std::string& id, const std::string& level) const;
+
+ private:
+  int exit_code_ = 0;
+  nlohmann::json report_;
+};
+
+std::string Diagnosis::Found(const std::string& id, const std::string& level) const {
   std::string all;
-  const nlohmann::json report = nlohmann::json::parse(ReadText(file));
-  for (const auto& finding : report["findings"]) {
-    if (finding["id"] == "deployment_device" && finding["level"] == level) {
+  for (const auto& finding : report_["findings"]) {
+    if (finding["id"] == id && finding["level"] == level) {
       all += finding["text"].get<std::string>() + "\n";
     }
   }
@@ -313,16 +335,78 @@ TEST(PathsConfig, TheDoctorWarnsOfAPathThatIsMissingAndSaysWhatIsLost) {
   const std::string text = ReadText(group.config_path());
   const std::string second =
       group.scratch().Write("second.toml", absl::StrReplaceAll(text, {{"127.0.1.", "198.51.100."}}));
-  EXPECT_THAT(FindingOfPaths(group, second, "warning"),
+  const Diagnosis one_missing(group, second);
+  EXPECT_THAT(one_missing.Found(kDevice, "warning"),
               AllOf(HasSubstr("path udp2: this host has none of the addresses"),
                     HasSubstr("starts without that path"), HasSubstr("nothing to go on by")));
-  EXPECT_THAT(FindingOfPaths(group, second, "ok"), HasSubstr("at 127.0.0.1 port 17400"));
-  EXPECT_EQ(FindingOfPaths(group, second, "error"), "");
+  EXPECT_THAT(one_missing.Found(kDevice, "ok"), HasSubstr("at 127.0.0.1 port 17400"));
+  EXPECT_EQ(one_missing.Found(kDevice, "error"), "");
+  EXPECT_EQ(one_missing.exit_code(), one_missing.has_other_errors() ? 1 : 0);
   // Without any of them nothing starts.
   const std::string neither = group.scratch().Write(
       "neither.toml", absl::StrReplaceAll(text, {{"127.0.1.", "198.51.100."}, {"127.0.0.", "198.51.101."}}));
-  EXPECT_THAT(FindingOfPaths(group, neither, "error"),
-              HasSubstr("path udp: this host has none of the addresses"));
+  const Diagnosis none_there(group, neither);
+  EXPECT_THAT(none_there.Found(kDevice, "error"),
+              AllOf(HasSubstr("path udp: this host has none of the addresses"),
+                    HasSubstr("path udp2: this host has none of the addresses")));
+  EXPECT_EQ(none_there.exit_code(), 1);
+}
+
+TEST(PathsConfig, TheDoctorWarnsOfADeviceOfDpdkThatIsMissing) {
+  if (rsm::Dpdk() == nullptr) {
+    GTEST_SKIP() << "built without DPDK";
+  }
+  GroupSettings settings = OnOneHost(false);
+  settings.addresses = [](std::size_t replica) {
+    return absl::StrCat("address = \"127.0.0.", replica + 1, ":17400\"\nudp_address = \"198.51.100.",
+                        replica + 1, ":17400\"\nudp2_address = \"127.0.1.", replica + 1, ":17401\"\n");
+  };
+  const Group group(settings,
+                    "paths = [\"udp\", \"udp2\"]\n[udp]\nport = \"dpdk\"\n"
+                    "[dpdk]\ndevice = \"net_af_packet0,iface=nowhere0\"\n");
+  const Diagnosis missing(group, group.config_path());
+  EXPECT_THAT(missing.Found(kDevice, "warning"),
+              AllOf(HasSubstr("path udp: "), HasSubstr("there is no network interface \"nowhere0\""),
+                    HasSubstr("starts without that path")));
+  EXPECT_EQ(missing.Found(kDevice, "error"), "");
+  EXPECT_EQ(missing.exit_code(), missing.has_other_errors() ? 1 : 0);
+}
+
+TEST(PathsConfig, TheDoctorWarnsOfAWayThatIsReadableBesideOneThatIsEncrypted) {
+  const Group group(OnOneHost(false),
+                    "paths = [\"udp\", \"udp2\"]\n[udp]\nencrypt = true\n[udp2]\nencrypt = false\n");
+  EXPECT_THAT(Diagnosis(group, group.config_path()).Found("deployment_privacy", "warning"),
+              HasSubstr("the path \"udp2\" does not encrypt, and others do"));
+  const std::string both = group.scratch().Write(
+      "both.toml", absl::StrReplaceAll(ReadText(group.config_path()), {{"encrypt = false", ""}}));
+  const Diagnosis encrypted(group, both);
+  EXPECT_EQ(encrypted.Found("deployment_privacy", "warning"), "");
+  EXPECT_THAT(encrypted.Found("deployment_privacy", "ok"), HasSubstr("is encrypted"));
+}
+
+// By the first network all three meet.
+TEST(PathsConfig, TwoWhoseSecondPathsDifferNameItsSectionAndGoOnByTheFirst) {
+  Group group(OnOneHost(false), "paths = [\"udp\", \"udp2\"]\n[udp2]\nencrypt = true\n");
+  const std::string other = group.scratch().Write(
+      "other.toml",
+      absl::StrReplaceAll(ReadText(group.config_path()), {{"encrypt = true", "encrypt = false"}}));
+  group.Start(0);
+  group.Start(1);
+  group.Start(2, other);
+  Counting client(group.config(), {});
+  client.Commit(200);
+  EXPECT_TRUE(Await([&] { return group.Agree({0, 1, 2}); })) << group.Output(2);
+  const std::string why = "path udp2: there is no link to replica ";
+  const std::string fix = "write the same for `encrypt` in the [udp2] section of every replica's config";
+  for (const std::size_t replica : {0, 1, 2}) {
+    EXPECT_TRUE(Await([&] {
+      return group.Output(replica).find(why) != std::string::npos &&
+             group.Output(replica).find(fix) != std::string::npos;
+    })) << group.Output(replica);
+    EXPECT_THAT(group.Output(replica), Not(HasSubstr("`encrypt` in the [udp] section")));
+  }
+  client.Settle();
+  EXPECT_EQ(client.sum(), client.submitted());
 }
 
 // The second network of replica 2 is not there: it starts, and takes part by the first.

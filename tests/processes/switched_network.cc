@@ -103,6 +103,10 @@ std::vector<std::string> SwitchedNetwork::Enter(std::size_t host) const {
   return {"/usr/bin/env", "ip", "netns", "exec", Name(host)};
 }
 
+std::string SwitchedNetwork::SwitchNamespace() const {
+  return absl::StrCat("/run/netns/", base_, "switch");
+}
+
 std::string SwitchedNetwork::KernelAddress(std::size_t host, std::size_t network) {
   return absl::StrCat("10.9.", 2 + network, ".", host + 1);
 }

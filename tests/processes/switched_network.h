@@ -29,6 +29,8 @@ class SwitchedNetwork {
   // The address that the kernel has there in a network, and one of the first that nobody has.
   [[nodiscard]] static std::string KernelAddress(std::size_t host, std::size_t network = 0);
   [[nodiscard]] static std::string FreeAddress(std::size_t host);
+  // The file of the namespace of the switches, through which everything goes.
+  [[nodiscard]] std::string SwitchNamespace() const;
   // Takes the interface of a host down, and brings it back.
   void Down(std::size_t host, std::size_t network = 0) const;
   void Up(std::size_t host, std::size_t network = 0) const;

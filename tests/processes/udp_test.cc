@@ -17,7 +17,9 @@
 #include <nlohmann/json.hpp>
 
 #include "gaios/base/unique_fd.h"
+#include "gaios/rsm/group_identity.h"
 
+#include "tests/processes/capture.h"
 #include "tests/processes/group.h"
 
 namespace gaios::cli {
@@ -164,6 +166,33 @@ TEST(Udp, AGroupThatEncryptsCommitsReplacesItsLeaderAndLosesNothing) {
   EXPECT_EQ(counters["dropped_forged"], 0);
   EXPECT_EQ(counters["dropped_other_seal"], 0);
   EXPECT_EQ(counters["dropped_malformed"], 0);
+}
+
+// Whatever replicas say of themselves: what counts is on the wire.
+TEST(Udp, WhoReadsAlongSeesNoCommandAndNoKindWhereDatagramsAreEncryptedAndBothWhereNot) {
+  if (const std::string missing = Capture::Missing(); !missing.empty()) {
+    GTEST_SKIP() << missing;
+  }
+  for (const bool encrypt : {true, false}) {
+    const Group group(OverUdp(), encrypt ? "[udp]\nencrypt = true\n" : "");
+    static_cast<void>(group.AwaitLeader());
+    Capture capture(*rsm::FindGroup(group.config()), kAdditionOfOne);
+    Counting client(group.config(), {});
+    for (int i = 0; i < 10; ++i) {
+      client.Commit(20);
+      capture.Look();
+    }
+    client.Settle();
+    capture.Look();
+    EXPECT_GT(capture.of_replicas(), 100U);
+    if (encrypt) {
+      EXPECT_EQ(capture.readable(), 0U);
+      EXPECT_EQ(capture.with_command(), 0U);
+    } else {
+      EXPECT_EQ(capture.readable(), capture.of_replicas());
+      EXPECT_GT(capture.with_command(), 0U);
+    }
+  }
 }
 
 TEST(Udp, AReplicaThatDoesNotEncryptIsRefusedByNameAtBothEndsAndTheOthersGoOn) {

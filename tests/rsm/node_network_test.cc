@@ -12,6 +12,8 @@
 #include <gtest/gtest.h>
 
 #include "gaios/base/clock.h"
+#include "gaios/rsm/client/network/network_counters.h"
+#include "gaios/rsm/node_udp.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/transport/sim/world.h"
 
@@ -33,6 +35,15 @@ class Nothing final : public StateMachine {
   [[nodiscard]] absl::Status Save(SnapshotSink& /*sink*/) const override { return absl::OkStatus(); }
   [[nodiscard]] absl::Status Restore(SnapshotSource& /*source*/) override { return absl::OkStatus(); }
 };
+
+TEST(DropCounters, EachReasonHasTheCounterOfItsName) {
+  for (std::size_t i = 0; i < transport::udp::kDrops; ++i) {
+    const auto drop = static_cast<transport::udp::Drop>(i);
+    const std::string name = "dropped_" + std::string(transport::udp::DropName(drop));
+    EXPECT_EQ(TransportCounterName(TransportCounterOf(drop)), name);
+    EXPECT_EQ(NetworkCounterName(CounterOf(drop)), name);
+  }
+}
 
 // Three voters and one that may come, of which replica 1 is followed.
 class NodeNetworkTest : public ::testing::Test {

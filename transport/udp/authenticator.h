@@ -18,7 +18,8 @@
 //
 // The nonce must never repeat under a key: keys are of one session and one direction, so that one end alone
 // seals under each; both ends make new ones for the next session; each datagram, also one that is sent
-// again, has the next number; and when the numbers run out nothing is sealed any more.
+// again, has the next number; and when the numbers run out nothing is sealed any more. A process that forks
+// has the keys of its parent, and its numbers have run out (MADV_WIPEONFORK).
 //
 // Threads: belongs to one thread. Only Create allocates.
 
@@ -59,14 +60,14 @@ enum class OpenVerdict : std::uint8_t {
   kGood,
   kTruncated,  // shorter than what is readable and a seal
   kForged,     // the tag is wrong: another key, or a byte was changed. Reflected datagrams are this, too
-  kReplayed,   // the tag is right, but this sequence number has been opened before
-  kTooOld,     // the tag is right, but the number is too far behind to tell (kReplayWindow)
+  kReplayed,   // this sequence number has been opened before; whether the tag is right was not looked at
+  kTooOld,     // the number is too far behind to tell (kReplayWindow), or 0; nor was it for this
 };
 
 // Each only grows.
 struct AuthenticatorCounters {
   std::uint64_t sealed = 0;
-  std::uint64_t exhausted = 0;  // not sealed: the sequence numbers have run out
+  std::uint64_t exhausted = 0;  // not sealed: the sequence numbers have run out, or are the parent's
   std::uint64_t opened = 0;     // kGood
   std::uint64_t truncated = 0;
   std::uint64_t forged = 0;
@@ -77,7 +78,8 @@ struct AuthenticatorCounters {
 class Authenticator {
  public:
   // InvalidArgument: the keys of both directions are the same, with which a datagram could be sent back to
-  // its sender, or the first sequence number is 0. Unavailable: libipsec-mb does not work on this processor.
+  // its sender, or the first sequence number is 0. Unavailable: libipsec-mb does not work on this
+  // processor, or MADV_WIPEONFORK with this kernel. ResourceExhausted: no page of memory is left.
   [[nodiscard]] static absl::StatusOr<Authenticator> Create(const AuthenticatorOptions& options);
 
   Authenticator(Authenticator&&) noexcept;
@@ -86,12 +88,14 @@ class Authenticator {
 
   // Writes sequence number and tag into the last kSealBytes of `datagram`, and encrypts in place what is to
   // be; it must be long enough for what is readable and the seal. False: the sequence numbers have run out,
-  // and the datagram must not be sent. The session wants new keys.
+  // or are those of the parent of this process, and the datagram must not be sent. The session wants new
+  // keys.
   [[nodiscard]] bool Seal(std::span<std::byte> datagram);
 
   // Whether `datagram` is to be believed. When kGood, its first size() - kSealBytes bytes are what the peer
   // sealed, decrypted in place, and its sequence number is never good again. Any other verdict changes
-  // nothing but its counter, and what was encrypted, which is then worth nothing.
+  // nothing but its counter; kForged also what was encrypted, which is then worth nothing. What costs least
+  // is looked at first: the length, then the number, then the tag.
   [[nodiscard]] OpenVerdict Open(std::span<std::byte> datagram);
   [[nodiscard]] bool encrypts() const;
 

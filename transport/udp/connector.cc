@@ -1,5 +1,6 @@
 #include "gaios/transport/udp/connector.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <absl/strings/str_cat.h>
@@ -11,13 +12,12 @@ namespace gaios::transport::udp {
 namespace {
 
 // In words that follow "replica 2"; `encryption`: whether that is what the two ends differ in.
-const char* ProtectionText(std::uint8_t protection, bool encryption) {
-  const auto which = static_cast<Protection>(protection);
+const char* ProtectionText(Protection protection, bool encryption) {
   if (encryption) {
-    return which == Protection::kEncrypted ? "encrypts its datagrams" : "does not encrypt its datagrams";
+    return protection == Protection::kEncrypted ? "encrypts its datagrams" : "does not encrypt its datagrams";
   }
-  return which == Protection::kChecksum ? "does not authenticate its datagrams"
-                                        : "authenticates its datagrams";
+  return protection == Protection::kChecksum ? "does not authenticate its datagrams"
+                                             : "authenticates its datagrams";
 }
 
 }  // namespace
@@ -28,16 +28,34 @@ std::optional<HelloFrame> ParseHelloFrame(std::span<const std::byte> bytes) {
     return std::nullopt;
   }
   std::memcpy(&hello, bytes.data(), sizeof(hello));
-  if (hello.magic != HelloFrame{}.magic ||
-      hello.protection > static_cast<std::uint8_t>(Protection::kEncrypted) || hello.zero != 0 ||
+  if (hello.magic != HelloFrame{}.magic || hello.authenticate > 1 || hello.zero != 0 ||
       hello.payload_bytes < kMinPayloadBytes || hello.port == 0) {
     return std::nullopt;
   }
   return hello;
 }
 
+std::optional<Protection> ProtectionOf(const HelloFrame& hello) {
+  switch (hello.version) {
+    case kVersion:
+      return hello.authenticate != 0 ? Protection::kMac : Protection::kChecksum;
+    case kEncryptingVersion:
+      return Protection::kEncrypted;
+    default:
+      return std::nullopt;
+  }
+}
+
+void SetProtection(Protection protection, HelloFrame& hello) {
+  hello.version = protection == Protection::kEncrypted ? kEncryptingVersion : kVersion;
+  hello.authenticate = protection == Protection::kChecksum ? 0 : 1;
+}
+
 Connector::Connector(const ConnectorOptions& options, std::unique_ptr<bootstrap::PeerChannel> channel)
-    : options_(options), channel_(std::move(channel)), thread_(*channel_, *options.clock, [this] {
+    : options_(options),
+      protection_(ProtectionOf(options.hello).value()),
+      channel_(std::move(channel)),
+      thread_(*channel_, *options.clock, [this] {
         Step();
         return std::uint64_t{0};
       }) {}
@@ -84,17 +102,18 @@ void Connector::OnPeerDown(ReplicaId id) {
 
 // What this end cannot talk to, in words that follow "replica 2"; empty when it can.
 std::string Connector::WhyNot(const HelloFrame& hello) const {
-  if (hello.version != kVersion) {
-    return "speaks another version of the UDP transport; run the same release everywhere";
+  const std::optional<Protection> theirs = ProtectionOf(hello);
+  if (!theirs.has_value()) {
+    return absl::StrCat("speaks version ", hello.version, " of the UDP transport, and this replica versions ",
+                        kVersion, " and ", kEncryptingVersion, "; run the same release everywhere");
   }
-  if (hello.protection != options_.hello.protection) {
+  if (*theirs != protection_) {
     // One of the two encrypts, or neither does and one authenticates.
-    const auto encrypted = static_cast<std::uint8_t>(Protection::kEncrypted);
-    const bool encryption = hello.protection == encrypted || options_.hello.protection == encrypted;
-    const bool more = hello.protection > options_.hello.protection;
-    return absl::StrCat(ProtectionText(hello.protection, encryption), ", and this replica does",
-                        more ? " not" : "", "; write the same for `", encryption ? "encrypt" : "authenticate",
-                        "` in the [udp] section of every replica's config");
+    const bool encryption = std::max(*theirs, protection_) == Protection::kEncrypted;
+    return absl::StrCat(ProtectionText(*theirs, encryption), ", and this replica does",
+                        *theirs > protection_ ? " not" : "", "; write the same for `",
+                        encryption ? "encrypt" : "authenticate", "` in the [", options_.section,
+                        "] section of every replica's config");
   }
   return "";
 }
@@ -131,7 +150,7 @@ absl::Status Connector::Connect(ReplicaId id, const HelloFrame& hello) {
                .life = peer.life,
                .incarnation = peer.incarnation,
                .hello = hello};
-  const bool encrypt = options_.hello.protection == static_cast<std::uint8_t>(Protection::kEncrypted);
+  const bool encrypt = protection_ == Protection::kEncrypted;
   AuthenticatorOptions keys;
   keys.readable_bytes = encrypt ? sizeof(Header) : kAllReadable;
   const auto bytes_of = [](auto& value) { return std::as_writable_bytes(std::span(&value, 1)); };
@@ -142,7 +161,7 @@ absl::Status Connector::Connect(ReplicaId id, const HelloFrame& hello) {
       !Export(id, false, "salt", bytes_of(keys.receive.salt))) {
     return absl::UnavailableError("the connection has ended meanwhile");
   }
-  if (options_.hello.protection != static_cast<std::uint8_t>(Protection::kChecksum)) {
+  if (protection_ != Protection::kChecksum) {
     absl::StatusOr<Authenticator> authenticator = Authenticator::Create(keys);
     if (!authenticator.ok()) {
       return authenticator.status();

@@ -33,20 +33,25 @@ namespace gaios::transport::udp {
 // What an end says of itself, as it lies in a frame.
 struct HelloFrame {
   std::uint32_t magic = 0x48554947;  // "GIUH"
-  std::uint8_t version = 0;          // of the datagrams
-  std::uint8_t protection = 0;       // a Protection
+  std::uint8_t version = 0;          // of the datagrams; of an end that encrypts: kEncryptingVersion
+  std::uint8_t authenticate = 0;     // 1: datagrams carry a MAC, or are encrypted
   std::uint16_t port = 0;
   std::uint32_t address = 0;
   std::uint32_t payload_bytes = 0;  // of a datagram, at most
   std::uint32_t room = 0;           // datagrams from one peer that wait without being lost
   std::uint32_t zero = 0;
 };
-static_assert(sizeof(HelloFrame) == 24 && offsetof(HelloFrame, protection) == 5);
+static_assert(sizeof(HelloFrame) == 24 && offsetof(HelloFrame, authenticate) == 5);
 static_assert(offsetof(HelloFrame, port) == 6);
 static_assert(offsetof(HelloFrame, address) == 8 && offsetof(HelloFrame, payload_bytes) == 12);
 static_assert(offsetof(HelloFrame, room) == 16 && offsetof(HelloFrame, zero) == 20);
 // Nothing when it is no such frame, whatever its version.
 [[nodiscard]] std::optional<HelloFrame> ParseHelloFrame(std::span<const std::byte> bytes);
+
+// What an end that says this protects its datagrams by; nothing when its version is not known here.
+[[nodiscard]] std::optional<Protection> ProtectionOf(const HelloFrame& hello);
+// Has `hello` say it.
+void SetProtection(Protection protection, HelloFrame& hello);
 
 // What has become of a peer.
 struct News {
@@ -67,6 +72,7 @@ struct ConnectorOptions {
   std::size_t replicas = 0;
   const base::Clock* clock = nullptr;
   HelloFrame hello;
+  std::string section = "udp";  // of the config that says how these datagrams are sent
 };
 
 class Connector final : private bootstrap::PeerChannelHandler {
@@ -112,6 +118,7 @@ class Connector final : private bootstrap::PeerChannelHandler {
   [[nodiscard]] bool Export(ReplicaId peer, bool outward, const char* what, std::span<std::byte> bytes) const;
 
   const ConnectorOptions options_;
+  const Protection protection_;  // of this end
   const std::unique_ptr<bootstrap::PeerChannel> channel_;
   std::array<Peer, paxos::kMaxReplicas> peers_;
   base::Mailbox<Task> tasks_;

@@ -210,10 +210,9 @@ void UdpTransport::TellTrouble(Link& link) {
   const std::string who =
       absl::StrCat("replica ", int{link.peer.value()}, " at ", AddressText(link.endpoint));
   if (link.short_pong) {
-    connector_->Tell(
-        absl::StrCat("datagrams of ", link.payload_bytes, " bytes do not reach ", who,
-                     " and come back, shorter ones do: lower payload_bytes in the [udp] section, or "
-                     "raise the MTU on the way"));
+    connector_->Tell(absl::StrCat("datagrams of ", link.payload_bytes, " bytes do not reach ", who,
+                                  " and come back, shorter ones do: lower payload_bytes in the [",
+                                  options_.section, "] section, or raise the MTU on the way"));
   } else {
     connector_->Tell(absl::StrCat("no datagram reaches ", who,
                                   " and comes back: see that UDP between the two is not filtered"));

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "gaios/base/clock.h"
 #include "gaios/transport/transport.h"
@@ -37,6 +38,8 @@ struct UdpOptions {
   bool authenticate = true;
   // Whether what is in each is encrypted, so that only who has the key can read it. Goes with authenticate.
   bool encrypt = false;
+  // Of the config that says all this, for what a user is told to change in it.
+  std::string section = "udp";
   // How long an answer is waited for before something is sent again, at least and at most.
   std::uint64_t min_timeout_ns = 1'000'000;
   std::uint64_t max_timeout_ns = 100'000'000;

@@ -16,7 +16,7 @@
 
 namespace gaios::transport::udp {
 
-// What the datagrams of a connection are protected by. The numbers travel in hellos.
+// What the datagrams of a connection are protected by; each keeps off more than the one before.
 enum class Protection : std::uint8_t {
   kChecksum = 0,   // nothing but chance is kept off
   kMac = 1,        // whoever has not the key can read, and no more

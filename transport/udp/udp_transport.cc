@@ -75,18 +75,19 @@ absl::StatusOr<std::unique_ptr<UdpTransport>> UdpTransport::Reserve(
     return memory.status();
   }
   const std::size_t expected = options.expected == 0 ? options.replicas : options.expected;
-  const HelloFrame hello = {
-      .version = kVersion,
-      .protection = static_cast<std::uint8_t>(ProtectionOf(options)),
+  HelloFrame hello = {
       .port = port->local().port,
       .address = port->local().address,
       .payload_bytes = static_cast<std::uint32_t>(port->max_payload()),
       .room = static_cast<std::uint32_t>(port->receive_room() / std::max<std::size_t>(expected - 1, 1))};
+  SetProtection(ProtectionOf(options), hello);
   std::unique_ptr<UdpTransport> transport(new UdpTransport(options, std::move(port), *std::move(memory)));
-  transport->connector_ = std::make_unique<Connector>(
-      ConnectorOptions{
-          .self = options.self, .replicas = options.replicas, .clock = options.clock, .hello = hello},
-      std::move(channel));
+  transport->connector_ = std::make_unique<Connector>(ConnectorOptions{.self = options.self,
+                                                                       .replicas = options.replicas,
+                                                                       .clock = options.clock,
+                                                                       .hello = hello,
+                                                                       .section = options.section},
+                                                      std::move(channel));
   if (absl::Status status = transport->connector_->Prepare(options.own_thread); !status.ok()) {
     return status;
   }

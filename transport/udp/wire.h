@@ -27,6 +27,9 @@ static_assert(std::endian::native == std::endian::little, "datagrams are read as
 
 inline constexpr std::uint32_t kMagic = 0x44554947;  // "GIUD" as it lies in memory
 inline constexpr std::uint8_t kVersion = 1;
+// Said in its hello by an end that encrypts, so that releases before, which cannot, refuse it by its version.
+// The headers of its datagrams have kVersion.
+inline constexpr std::uint8_t kEncryptingVersion = 2;
 
 enum class Kind : std::uint8_t {
   kPing = 1,        // answered by a pong of the same length
@@ -180,7 +183,7 @@ enum class Drop : std::uint8_t {
   kStranger,      // there is no connection to the one that it says has sent it, or not from there
   kStale,         // of another life of either end, or of another connection of theirs
   kForged,        // the trailer does not fit: altered, or not by who it says
-  kReplayed,      // its number was seen, or is too old to tell
+  kReplayed,      // its number was seen, or is too old to tell; its trailer was not looked at
   kOtherSeal,     // encrypted where its connection is not, or readable where its connection is encrypted
 };
 inline constexpr std::size_t kDrops = 12;

@@ -35,13 +35,20 @@ constexpr std::array<std::string_view, kNetworkCounters> kNames = {"dropped_trun
                                                                    "strangers",
                                                                    "dropped_other_seal",
                                                                    "refused_encryption"};
-static_assert(static_cast<std::size_t>(NetworkCounter::kDroppedReplayed) + 2 == transport::udp::kDrops);
+
+// By Drop.
+constexpr std::array<NetworkCounter, transport::udp::kDrops> kDropCounters = {
+    NetworkCounter::kDroppedTruncated, NetworkCounter::kDroppedOversized,
+    NetworkCounter::kDroppedForeign,   NetworkCounter::kDroppedOtherVersion,
+    NetworkCounter::kDroppedReflected, NetworkCounter::kDroppedMisdirected,
+    NetworkCounter::kDroppedMalformed, NetworkCounter::kDroppedStranger,
+    NetworkCounter::kDroppedStale,     NetworkCounter::kDroppedForged,
+    NetworkCounter::kDroppedReplayed,  NetworkCounter::kDroppedOtherSeal};
 
 }  // namespace
 
 NetworkCounter CounterOf(transport::udp::Drop drop) {
-  return drop == transport::udp::Drop::kOtherSeal ? NetworkCounter::kDroppedOtherSeal
-                                                  : static_cast<NetworkCounter>(drop);
+  return kDropCounters[static_cast<std::size_t>(drop)];
 }
 
 std::string_view NetworkCounterName(NetworkCounter counter) {

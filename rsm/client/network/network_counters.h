@@ -16,7 +16,7 @@
 namespace gaios::rsm {
 
 enum class NetworkCounter : std::uint8_t {
-  // Why datagrams that came in were dropped, in the order of transport::udp::Drop, but for its last.
+  // Why datagrams that came in were dropped (transport::udp::Drop); one more stands below.
   kDroppedTruncated,
   kDroppedOversized,
   kDroppedForeign,
@@ -48,7 +48,7 @@ enum class NetworkCounter : std::uint8_t {
   kRefusedNoRoom,     // there were [clients] max already
   kRefusedMalformed,  // what came was no greeting
   kStrangers,         // came by TCP and left, or were closed, before they had said anything of use
-  kDroppedOtherSeal,  // the last of Drop: encrypted where the client is not, or the reverse
+  kDroppedOtherSeal,  // encrypted where the client is not, or the reverse
   kRefusedEncryption,
 };
 inline constexpr std::size_t kNetworkCounters =

@@ -146,7 +146,7 @@ bool TlsMeeting::StepOfHandshake() {
   hello.cluster_bytes = static_cast<std::uint8_t>(options_.cluster.size());
   hello.group = *options_.group;
   hello.payload_bytes = static_cast<std::uint32_t>(options_.payload_bytes);
-  hello.encrypt = options_.encrypt ? 1 : 0;
+  hello.version = options_.encrypt ? kEncryptingNetworkVersion : kNetworkVersion;
   std::ranges::copy(options_.cluster, hello.cluster.begin());
   static_cast<void>(connection_->outbox.Append(FrameType::kHello, std::as_bytes(std::span(&hello, 1))));
   connection_->stage = Stage::kGreeting;

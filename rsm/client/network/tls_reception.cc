@@ -315,7 +315,8 @@ bootstrap::Refusal TlsReception::Judge(std::span<const std::byte> payload, Netwo
       break;
     case GreetingFound::kOtherVersion:
       why = absl::StrCat("the client speaks version ", hello.version, ", replica ", own.replica.value(),
-                         " version ", kNetworkVersion, "; run the same release of both");
+                         " versions ", kNetworkVersion, " and ", kEncryptingNetworkVersion,
+                         "; run the same release of both");
       return bootstrap::Refusal::kVersion;
     case GreetingFound::kMalformed:
       why = "the greeting is not that of a client; is it Gaios at both ends?";
@@ -337,7 +338,7 @@ bootstrap::Refusal TlsReception::Judge(std::span<const std::byte> payload, Netwo
                        "; correct the addresses in the client's config");
     return bootstrap::Refusal::kWrongPeer;
   }
-  if ((hello.encrypt != 0) != options_.encrypt) {
+  if (hello.encrypts() != options_.encrypt) {
     why = absl::StrCat("the client ", options_.encrypt ? "does not encrypt" : "encrypts",
                        " its datagrams, and replica ", own.replica.value(), " does",
                        options_.encrypt ? "" : " not",

@@ -21,7 +21,7 @@ bool IsRing(std::uint32_t bytes) {
 
 // Magic and version first: a frame of another version may be of another length.
 template <typename Greeting>
-GreetingFound Begin(std::span<const std::byte> bytes, Greeting& greeting) {
+GreetingFound Begin(std::span<const std::byte> bytes, std::uint16_t latest, Greeting& greeting) {
   constexpr std::size_t kFixedBytes = offsetof(Greeting, version) + sizeof(greeting.version);
   const Greeting known;
   if (bytes.size() < kFixedBytes) {
@@ -32,7 +32,7 @@ GreetingFound Begin(std::span<const std::byte> bytes, Greeting& greeting) {
   if (greeting.magic != known.magic) {
     return GreetingFound::kMalformed;
   }
-  if (greeting.version != known.version) {
+  if (greeting.version < kNetworkVersion || greeting.version > latest) {
     return GreetingFound::kOtherVersion;
   }
   if (bytes.size() != sizeof(greeting)) {
@@ -60,20 +60,20 @@ std::optional<Drop> CheckHeader(const NetworkDatagram& datagram) {
 }  // namespace
 
 GreetingFound ParseNetworkHello(std::span<const std::byte> bytes, NetworkHello& hello) {
-  if (const GreetingFound found = Begin(bytes, hello); found != GreetingFound::kGood) {
+  if (const GreetingFound found = Begin(bytes, kEncryptingNetworkVersion, hello);
+      found != GreetingFound::kGood) {
     return found;
   }
   const bool named = hello.cluster_bytes >= 1 && hello.cluster_bytes <= kMaxClusterNameBytes &&
                      std::all_of(hello.cluster.begin() + hello.cluster_bytes, hello.cluster.end(),
                                  [](char c) { return c == '\0'; }) &&
                      std::ranges::all_of(hello.cluster_name(), [](char c) { return c >= ' ' && c <= '~'; });
-  const bool zero = std::ranges::all_of(hello.zero, [](std::uint8_t byte) { return byte == 0; });
-  return named && hello.encrypt <= 1 && zero && IsPayload(hello.payload_bytes) ? GreetingFound::kGood
-                                                                               : GreetingFound::kMalformed;
+  return named && hello.zero == 0 && IsPayload(hello.payload_bytes) ? GreetingFound::kGood
+                                                                    : GreetingFound::kMalformed;
 }
 
 GreetingFound ParseNetworkWelcome(std::span<const std::byte> bytes, NetworkWelcome& welcome) {
-  if (const GreetingFound found = Begin(bytes, welcome); found != GreetingFound::kGood) {
+  if (const GreetingFound found = Begin(bytes, kNetworkVersion, welcome); found != GreetingFound::kGood) {
     return found;
   }
   const bool good =

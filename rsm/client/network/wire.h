@@ -25,6 +25,9 @@ static_assert(std::endian::native == std::endian::little, "datagrams are read as
 
 // Of the greeting, the datagrams, and the records that travel in them.
 inline constexpr std::uint16_t kNetworkVersion = 1;
+// Said in its hello by a client whose datagrams are encrypted, both ways, so that releases before, which
+// cannot, refuse it by its version. Everything else has kNetworkVersion.
+inline constexpr std::uint16_t kEncryptingNetworkVersion = 2;
 
 // ---- the greeting
 
@@ -34,22 +37,21 @@ inline constexpr std::size_t kMaxClusterNameBytes = 63;
 struct NetworkHello {
   // These two stay where they are in every version.
   std::uint32_t magic = 0x48434947;  // "GICH" as it lies in memory
-  std::uint16_t version = kNetworkVersion;
+  std::uint16_t version = kNetworkVersion;  // or kEncryptingNetworkVersion
   std::uint8_t replica = 0;  // whom the client takes this for
   std::uint8_t cluster_bytes = 0;
   std::uint64_t group = 0;  // 0: it does not know yet
   std::uint32_t payload_bytes = 0;
-  std::uint8_t encrypt = 0;  // 1: datagrams are encrypted, both ways
-  std::array<std::uint8_t, 3> zero = {};
+  std::uint32_t zero = 0;
   std::array<char, kMaxClusterNameBytes + 1> cluster = {};  // zeros behind its end
 
+  [[nodiscard]] bool encrypts() const { return version == kEncryptingNetworkVersion; }
   [[nodiscard]] std::string_view cluster_name() const { return {cluster.data(), cluster_bytes}; }
 };
 static_assert(sizeof(NetworkHello) == 88 && offsetof(NetworkHello, version) == 4);
 static_assert(offsetof(NetworkHello, replica) == 6 && offsetof(NetworkHello, cluster_bytes) == 7);
 static_assert(offsetof(NetworkHello, group) == 8 && offsetof(NetworkHello, payload_bytes) == 16);
-static_assert(offsetof(NetworkHello, encrypt) == 20 && offsetof(NetworkHello, zero) == 21);
-static_assert(offsetof(NetworkHello, cluster) == 24);
+static_assert(offsetof(NetworkHello, zero) == 20 && offsetof(NetworkHello, cluster) == 24);
 
 // Of the replica, to a client that it takes in.
 struct NetworkWelcome {

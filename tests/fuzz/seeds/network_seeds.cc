@@ -54,11 +54,17 @@ void WriteNetworkSeeds(const Corpus& corpus) {
   ask.gap_end = 64;
   ask.beyond = 3;
   corpus.Add(target, "gap", At(0, record) + DatagramText(ask, "") + DatagramText({.answer = 1}, ""));
+  rsm::NetworkHeader encrypted = {.kind = rsm::kEncryptedFlag, .stamp_ns = 1000};
+  const std::string first = DatagramText(encrypted, record);
+  encrypted.position = 64;
+  corpus.Add(target, "encrypted", first + DatagramText(encrypted, record));
   rsm::NetworkHello hello;
   hello.payload_bytes = 1400;
   hello.cluster_bytes = 4;
   std::ranges::copy(std::string("book"), hello.cluster.begin());
   corpus.Add(target, "hello", TextOf(hello));
+  hello.version = rsm::kEncryptingNetworkVersion;
+  corpus.Add(target, "hello-that-encrypts", TextOf(hello));
   rsm::NetworkWelcome welcome;
   welcome.group = 77;
   welcome.request_ring_bytes = 4096;

@@ -75,7 +75,7 @@ void WriteUdpSeeds(const Corpus& corpus) {
   corpus.Add(target, "encrypted-write", EncryptedText(Kind::kWrite, Write(1, 0, 64), 64));
   corpus.Add(target, "hello",
              TextOf(HelloFrame{.version = kVersion,
-                               .protection = 1,
+                               .authenticate = 1,
                                .port = 7400,
                                .address = 0x7f000001,
                                .payload_bytes = 1400,

@@ -1,6 +1,8 @@
 #include "gaios/transport/udp/authenticator.h"
 
 #include <openssl/evp.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -174,12 +176,29 @@ TEST_F(EncryptionTest, EveryFlippedBitIsRefusedAlsoOfWhatIsReadable) {
   for (std::size_t bit = 0; bit < datagram.size() * 8; ++bit) {
     Bytes flipped = datagram;
     flipped[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
-    ASSERT_EQ(other_.Open(flipped), OpenVerdict::kForged) << "bit " << bit;
+    // The lowest bit of number 1 makes number 0, which nobody sends.
+    ASSERT_EQ(other_.Open(flipped), SequenceOf(flipped) == 0 ? OpenVerdict::kTooOld : OpenVerdict::kForged)
+        << "bit " << bit;
   }
   Bytes again = datagram;
   EXPECT_EQ(other_.Open(again), OpenVerdict::kGood);
   again = datagram;
   EXPECT_EQ(other_.Open(again), OpenVerdict::kReplayed);
+}
+
+// Nor is the tag looked at, which costs as much.
+TEST_F(EncryptionTest, WhatWasSeenIsNotDecryptedAgain) {
+  const Bytes datagram = Sealed(one_, Pattern(77));
+  Bytes first = datagram;
+  ASSERT_EQ(other_.Open(first), OpenVerdict::kGood);
+  Bytes again = datagram;
+  EXPECT_EQ(other_.Open(again), OpenVerdict::kReplayed);
+  EXPECT_EQ(again, datagram);
+  Bytes altered = datagram;
+  altered.back() ^= std::byte{1};
+  EXPECT_EQ(other_.Open(altered), OpenVerdict::kReplayed);
+  EXPECT_EQ(other_.counters().forged, 0U);
+  EXPECT_EQ(other_.counters().replayed, 2U);
 }
 
 TEST_F(EncryptionTest, WhatIsShorterThanWhatIsReadableIsTruncated) {
@@ -213,16 +232,20 @@ TEST_F(AuthenticatorTest, TheTagIsThatOfOpenSslAtEverySize) {
 
 TEST_F(AuthenticatorTest, EveryFlippedBitIsRefused) {
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{16}, std::size_t{77}}) {
-    Bytes datagram = Sealed(one_, Pattern(bytes));
-    const std::uint64_t forged_before = other_.counters().forged;
+    // Each by ends of its own, so that no flipped bit makes a number that was seen but that of number 0.
+    Authenticator sender = Make({.send = kForth, .receive = kBack});
+    Authenticator receiver = Make({.send = kBack, .receive = kForth});
+    Bytes datagram = Sealed(sender, Pattern(bytes));
     for (std::size_t bit = 0; bit < datagram.size() * 8; ++bit) {
       datagram[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
-      ASSERT_EQ(other_.Open(datagram), OpenVerdict::kForged) << bytes << " bytes, bit " << bit;
+      ASSERT_EQ(receiver.Open(datagram),
+                SequenceOf(datagram) == 0 ? OpenVerdict::kTooOld : OpenVerdict::kForged)
+          << bytes << " bytes, bit " << bit;
       datagram[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
     }
-    EXPECT_EQ(other_.counters().forged - forged_before, datagram.size() * 8);
+    EXPECT_EQ(receiver.counters().forged, datagram.size() * 8 - 1);
     // Nothing of that has marked its number, or those that the flipped bits made.
-    EXPECT_EQ(other_.Open(datagram), OpenVerdict::kGood);
+    EXPECT_EQ(receiver.Open(datagram), OpenVerdict::kGood);
   }
 }
 
@@ -278,6 +301,7 @@ TEST_F(AuthenticatorTest, AForgedHighNumberDoesNotMoveTheWindow) {
   const std::uint64_t far_ahead = std::uint64_t{1} << 40U;
   std::memcpy(forged.data() + 8, &far_ahead, sizeof(far_ahead));
   EXPECT_EQ(other_.Open(forged), OpenVerdict::kForged);
+  EXPECT_EQ(other_.Open(forged), OpenVerdict::kForged) << "its number was not marked";
   EXPECT_EQ(other_.Open(early), OpenVerdict::kGood);
 }
 
@@ -311,6 +335,26 @@ TEST_F(AuthenticatorTest, WhenTheNumbersHaveRunOutNothingIsSealed) {
   EXPECT_EQ(sender.counters().exhausted, 2U);
   EXPECT_EQ(other_.Open(last), OpenVerdict::kGood);
   EXPECT_EQ(other_.Open(last_but_one), OpenVerdict::kGood);
+}
+
+// Else parent and child would both use the next number, for different bytes, under one key.
+TEST_F(AuthenticatorTest, AProcessThatForksSealsNothingWithTheKeysOfItsParent) {
+  Bytes first = Sealed(one_, Pattern(8));
+  Bytes untouched = Pattern(8 + kSealBytes);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Bytes datagram = untouched;
+    const bool sealed = one_.Seal(datagram);
+    ::_exit(sealed || datagram != untouched || one_.counters().exhausted != 1 ? 1 : 0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  Bytes second = Sealed(one_, Pattern(8));
+  EXPECT_EQ(SequenceOf(second), 2U);
+  EXPECT_EQ(other_.Open(first), OpenVerdict::kGood);
+  EXPECT_EQ(other_.Open(second), OpenVerdict::kGood);
 }
 
 TEST_F(AuthenticatorTest, OneKeyForBothDirectionsIsRefused) {

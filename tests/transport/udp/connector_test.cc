@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,7 +25,7 @@ constexpr ReplicaId kSelf{0};
 constexpr ReplicaId kPeer{1};
 
 constexpr HelloFrame kHello = {.version = kVersion,
-                               .protection = 1,
+                               .authenticate = 1,
                                .port = 7400,
                                .address = 0x0a000001,
                                .payload_bytes = 1400,
@@ -52,8 +53,9 @@ class ConnectorTest : public testing::Test {
  protected:
   // What is told of a peer that says this.
   std::string ToldOf(std::span<const std::byte> says) {
-    Connector connector({.self = kSelf, .replicas = 2, .clock = &clock_, .hello = own_hello_},
-                        hub_.Join({.id = kSelf, .incarnation = Incarnation(1)}));
+    Connector connector(
+        {.self = kSelf, .replicas = 2, .clock = &clock_, .hello = own_hello_, .section = section_},
+        hub_.Join({.id = kSelf, .incarnation = Incarnation(1)}));
     EXPECT_TRUE(connector.Prepare(false).ok());
     connector.Begin();
     Peer peer(hub_.Join({.id = kPeer, .incarnation = Incarnation(1)}), {says.begin(), says.end()});
@@ -74,6 +76,7 @@ class ConnectorTest : public testing::Test {
   bootstrap::ChannelHub hub_;
   bool connected_ = false;
   HelloFrame own_hello_ = kHello;
+  std::string section_ = "udp";
 };
 
 TEST_F(ConnectorTest, APeerThatSpeaksAsThisEndDoesIsConnected) {
@@ -83,35 +86,59 @@ TEST_F(ConnectorTest, APeerThatSpeaksAsThisEndDoesIsConnected) {
 
 TEST_F(ConnectorTest, AnotherVersionOfTheDatagramsIsRefusedByName) {
   HelloFrame hello = kHello;
-  hello.version = kVersion + 1;
-  EXPECT_THAT(ToldOf(hello),
-              HasSubstr("no link to replica 1, which speaks another version of the UDP transport; run "
-                        "the same release everywhere"));
-  EXPECT_FALSE(connected_);
+  for (const int version : {0, 3}) {
+    hello.version = static_cast<std::uint8_t>(version);
+    EXPECT_THAT(ToldOf(hello),
+                HasSubstr(absl::StrCat("no link to replica 1, which speaks version ", version,
+                                       " of the UDP transport, and this replica versions 1 and 2; run the "
+                                       "same release everywhere")));
+    EXPECT_FALSE(connected_);
+  }
+}
+
+// Releases before took version 1 alone, and looked at `authenticate`, 0 or 1, first: of an end that encrypts
+// they must see a hello, and another version.
+TEST_F(ConnectorTest, AnEndThatEncryptsIsOfAnotherVersionToReleasesBefore) {
+  HelloFrame hello = kHello;
+  SetProtection(Protection::kEncrypted, hello);
+  EXPECT_EQ(hello.version, 2);
+  EXPECT_EQ(hello.authenticate, 1);
+  EXPECT_EQ(ProtectionOf(hello), Protection::kEncrypted);
+  for (const Protection protection : {Protection::kChecksum, Protection::kMac}) {
+    SetProtection(protection, hello);
+    EXPECT_EQ(hello.version, 1);
+    EXPECT_EQ(hello.authenticate, protection == Protection::kMac ? 1 : 0);
+    EXPECT_EQ(ProtectionOf(hello), protection);
+  }
 }
 
 TEST_F(ConnectorTest, APeerThatDoesNotAuthenticateIsRefusedByName) {
   HelloFrame hello = kHello;
-  hello.protection = 0;
+  hello.authenticate = 0;
   EXPECT_THAT(ToldOf(hello), HasSubstr("does not authenticate its datagrams, and this replica does"));
   EXPECT_FALSE(connected_);
 }
 
 TEST_F(ConnectorTest, APeerThatEncryptsWhereThisEndDoesNotIsRefusedByName) {
   HelloFrame hello = kHello;
-  hello.protection = 2;
+  SetProtection(Protection::kEncrypted, hello);
   EXPECT_THAT(
       ToldOf(hello),
       HasSubstr("no link to replica 1, which encrypts its datagrams, and this replica does not; write the "
                 "same for `encrypt` in the [udp] section"));
   EXPECT_FALSE(connected_);
+  section_ = "udp2";
+  EXPECT_THAT(ToldOf(hello), HasSubstr("the same for `encrypt` in the [udp2] section"));
+  hello = kHello;
+  hello.authenticate = 0;
+  EXPECT_THAT(ToldOf(hello), HasSubstr("the same for `authenticate` in the [udp2] section"));
 }
 
 TEST_F(ConnectorTest, APeerThatDoesNotEncryptWhereThisEndDoesIsRefusedByName) {
-  own_hello_.protection = 2;
-  for (const std::uint8_t protection : {std::uint8_t{0}, std::uint8_t{1}}) {
+  SetProtection(Protection::kEncrypted, own_hello_);
+  for (const Protection protection : {Protection::kChecksum, Protection::kMac}) {
     HelloFrame hello = kHello;
-    hello.protection = protection;
+    SetProtection(protection, hello);
     EXPECT_THAT(ToldOf(hello), HasSubstr("does not encrypt its datagrams, and this replica does"));
     EXPECT_FALSE(connected_);
   }

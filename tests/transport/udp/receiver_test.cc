@@ -147,9 +147,9 @@ TEST(HelloFrameTest, OnlyWholeOnesAreTaken) {
   hello.payload_bytes = kMinPayloadBytes - 1;
   EXPECT_FALSE(parse().has_value());
   hello.payload_bytes = kMinPayloadBytes;
-  hello.protection = 3;
+  hello.authenticate = 2;
   EXPECT_FALSE(parse().has_value());
-  hello.protection = 2;
+  hello.authenticate = 1;
   EXPECT_TRUE(parse().has_value());
   hello.port = 0;
   EXPECT_FALSE(parse().has_value());

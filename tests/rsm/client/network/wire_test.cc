@@ -68,9 +68,12 @@ TEST(NetworkWire, HellosThatAreNone) {
   EXPECT_EQ(found([](NetworkHello& hello) { hello.version = 9; }), GreetingFound::kOtherVersion);
   EXPECT_EQ(read.version, 9);
   EXPECT_EQ(found([](NetworkHello& hello) { ++hello.magic; }), GreetingFound::kMalformed);
-  EXPECT_EQ(found([](NetworkHello& hello) { hello.zero[2] = 1; }), GreetingFound::kMalformed);
-  EXPECT_EQ(found([](NetworkHello& hello) { hello.encrypt = 2; }), GreetingFound::kMalformed);
-  EXPECT_EQ(found([](NetworkHello& hello) { hello.encrypt = 1; }), GreetingFound::kGood);
+  EXPECT_EQ(found([](NetworkHello& hello) { hello.zero = 1; }), GreetingFound::kMalformed);
+  EXPECT_EQ(found([](NetworkHello& hello) { hello.version = 0; }), GreetingFound::kOtherVersion);
+  EXPECT_EQ(found([](NetworkHello& hello) { hello.version = 2; }), GreetingFound::kGood);
+  EXPECT_TRUE(read.encrypts());
+  EXPECT_EQ(found([](NetworkHello&) {}), GreetingFound::kGood);
+  EXPECT_FALSE(read.encrypts());
   EXPECT_EQ(found([](NetworkHello& hello) { hello.cluster_bytes = 0; }), GreetingFound::kMalformed);
   EXPECT_EQ(found([](NetworkHello& hello) { hello.cluster_bytes = 64; }), GreetingFound::kMalformed);
   EXPECT_EQ(found([](NetworkHello& hello) { hello.cluster[6] = 'x'; }), GreetingFound::kMalformed);
