@@ -437,8 +437,8 @@ TEST_F(DpdkConfig, WhatIsWrongIsNamedByTheReplicaAndByTheDoctor) {
 
 TEST_F(DpdkConfig, MeetingOverAnInterfaceThatXdpTakesIsRefused) {
   const std::string config = With(kDevice, kXdpDevice);
-  for (const Ran& ran : {RunThere({"replica", "--id", "0", "--config", config}),
-                         RunThere({"doctor", "--config", config})}) {
+  for (const Ran& ran :
+       {RunThere({"replica", "--id", "0", "--config", config}), RunThere({"doctor", "--config", config})}) {
     EXPECT_NE(ran.exit_code, 0);
     EXPECT_THAT(ran.output,
                 HasSubstr("net_af_xdp takes all that comes in by the interface v0, by which replica "

@@ -36,9 +36,9 @@ inline constexpr std::size_t kMaxClusterNameBytes = 63;
 // Of the client, first.
 struct NetworkHello {
   // These two stay where they are in every version.
-  std::uint32_t magic = 0x48434947;  // "GICH" as it lies in memory
+  std::uint32_t magic = 0x48434947;         // "GICH" as it lies in memory
   std::uint16_t version = kNetworkVersion;  // or kEncryptingNetworkVersion
-  std::uint8_t replica = 0;  // whom the client takes this for
+  std::uint8_t replica = 0;                 // whom the client takes this for
   std::uint8_t cluster_bytes = 0;
   std::uint64_t group = 0;  // 0: it does not know yet
   std::uint32_t payload_bytes = 0;

@@ -325,8 +325,9 @@ TEST_F(Meetings, AnotherVersionAndWhatIsNoGreetingAreRefusedByName) {
   };
   NetworkHello hello;
   hello.version = 7;
-  EXPECT_THAT(answer(FrameType::kHello, std::as_bytes(std::span(&hello, 1))),
-              HasSubstr("the client speaks version 7, replica 1 versions 1 and 2; run the same release of both"));
+  EXPECT_THAT(
+      answer(FrameType::kHello, std::as_bytes(std::span(&hello, 1))),
+      HasSubstr("the client speaks version 7, replica 1 versions 1 and 2; run the same release of both"));
   EXPECT_THAT(answer(FrameType::kData, std::as_bytes(std::span(&hello, 1))),
               HasSubstr("is not that of a client"));
   EXPECT_EQ(Counted(NetworkCounter::kRefusedVersion), 1U);
