@@ -242,7 +242,7 @@ TEST_F(EncryptedTest, NoNonceIsUsedTwiceAlsoWhenBytesAreSentAgainOrTheConnection
     }
     return true;
   });
-  for (int life = 1; life <= 3; ++life) {
+  for (std::uint64_t life = 1; life <= 3; ++life) {
     const Grant grant = MakeGrant(1, kWriter, life);
     Give(kWriter, grant);
     backend_->port(kWriter).SetFaults({.lost = 300});
