@@ -288,7 +288,7 @@ absl::StatusOr<DeviceDescription> DescribePaths(const Config& config, const Dpdk
   for (const LinkPath path : config.paths) {
     absl::StatusOr<DeviceDescription> one = DescribeWay(config, path, dpdk);
     if (!one.ok()) {
-      const absl::Status failed = OfPath(path, one.status());
+      absl::Status failed = OfPath(path, one.status());
       if (!one.status().GetPayload(kNotThere).has_value()) {
         return failed;
       }
