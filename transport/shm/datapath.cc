@@ -139,11 +139,12 @@ bool ShmTransport::KeepPaths(std::span<const WriteTarget> targets, std::uint64_t
   kept_.formation = kNoFormation;
   kept_.size = 0;
   for (const WriteTarget& target : targets) {
-    const Link& link = LinkTo(target.peer);
+    Link& link = LinkTo(target.peer);
     if (!link.path.Is(target.grant, target.acceptor)) {
       return false;
     }
-    kept_.paths.at(kept_.size++) = {.ring = link.path.ring,
+    kept_.paths.at(kept_.size++) = {.link = &link,
+                                    .ring = link.path.ring,
                                     .fence = &link.control->fence,
                                     .promise = link.path.promise,
                                     .acceptor = link.path.acceptor.value()};
@@ -213,12 +214,8 @@ bool ShmTransport::WriteMuchToAll(Range range) {
   if (Watched()) {
     return false;  // a test wants to be in between
   }
-  for (Link& link : links_) {
-    for (std::size_t i = 0; i < kept_.size; ++i) {
-      if (link.path.ring != nullptr && link.path.ring == kept_.paths.at(i).ring) {
-        StoreMany(link, range);
-      }
-    }
+  for (const KeptPath& path : std::span(kept_.paths).first(kept_.size)) {
+    StoreMany(*path.link, range);
   }
   return FenceAndLook<std::dynamic_extent>();
 }

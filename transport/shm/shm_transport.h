@@ -105,6 +105,7 @@ class ShmTransport final : public Transport {
   };
   // Of a path in a link: what writing there takes.
   struct KeptPath {
+    Link* link = nullptr;
     std::byte* ring = nullptr;
     const FenceLine* fence = nullptr;
     std::uint64_t promise = 0;
