@@ -4,10 +4,12 @@
 
 #include <net/if.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -272,6 +274,30 @@ TEST(InterfaceStateTest, AnInterfaceIsKnownByItsIndex) {
     ASSERT_TRUE(Succeeds("ip link del x0"));
     EXPECT_EQ(LookAtInterface(socket.get(), "v0", index), InterfaceState::kGone);
     EXPECT_EQ(LookAtInterface(socket.get(), "v0", 0), InterfaceState::kDown);
+  });
+}
+
+// It is asked for by its index, and then by its name: between the two it may get another one.
+TEST(InterfaceStateTest, AnInterfaceThatChangesItsNameMeanwhileIsNotGone) {
+  OnAnInterface([] {
+    const base::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int index = IndexOfLabel("v0");
+    ASSERT_TRUE(Succeeds("ip link set v0 down"));
+    std::atomic<bool> done = false;
+    std::thread looks([&] {  // in the same network namespace: it is inherited
+      while (!done) {
+        EXPECT_EQ(LookAtInterface(socket.get(), "v0", index), InterfaceState::kDown);
+      }
+    });
+    constexpr int kChanges = 10'000;  // some dozens of them fall between the two
+    for (int change = 0; change < kChanges; ++change) {
+      ifreq request = {};
+      std::memcpy(request.ifr_name, change % 2 == 0 ? "v0" : "x0", 2);
+      std::memcpy(request.ifr_newname, change % 2 == 0 ? "x0" : "v0", 2);
+      EXPECT_EQ(::ioctl(socket.get(), SIOCSIFNAME, &request), 0);
+    }
+    done = true;
+    looks.join();
   });
 }
 
