@@ -132,7 +132,8 @@ class Leader {
   // the batch that is open and returns where it stands: all of `targets()` lack nothing but that, nobody else
   // is written to, and they decide. When it has been written to all of them, so is to be said. Nothing in any
   // other case, for Flush: perhaps the batch is sealed.
-  [[nodiscard]] Range GatherForAll();
+  template <typename Checksum>
+  [[nodiscard]] Range GatherForAll(Checksum checksum);
   [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), targets_size_}; }
   // Changes when targets() do. Never 0.
   [[nodiscard]] std::uint64_t formation() const { return formation_; }

@@ -138,6 +138,57 @@ inline Proposal Leader::Publish() {
   open_.limit_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(room_bytes, max_batch_bytes_));
 }
 
+// `before` is where the log ends, and `place` what stands there.
+template <typename Checksum>
+[[gnu::always_inline]] inline void Leader::AppendHere(const Cursor& before, std::byte* place, EntryKind kind,
+                                                      std::uint32_t length, std::uint16_t commands,
+                                                      std::uint64_t time_ns, Checksum checksum) {
+  GAIOS_CHECK(before.position + EntryBytes(length) <= reuse_limit_, "P8: ring space that is still in use");
+  GAIOS_CHECK(before.ballot <= ballot_, "P3: an entry below a ballot that the log has seen");
+  EntryHeader header;
+  header.commit = state_.commit.position.value();
+  header.time_ns = time_ns;
+  header.length = length;
+  header.kind = static_cast<std::uint16_t>(kind);
+  header.commands = commands;
+  state_.end = state_.log.SealBy(before, place, ballot_, header, checksum);
+}
+
+template <typename Checksum>
+[[gnu::always_inline]] inline void Leader::SealHere(Checksum checksum) {
+  const Cursor before = state_.end;
+  std::byte* const place = state_.log.At(before.position);
+  GAIOS_CHECK(open_.payload == place + sizeof(EntryHeader), "P3: a batch stands where the log ends");
+  GiveUpClaim();
+  if (state_.observer == nullptr) [[likely]] {
+    AppendHere(before, place, EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns,
+               checksum);
+  } else {
+    Append(EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns);
+  }
+  open_.payload_bytes = 0;
+  open_.commands = 0;
+  OpenBehind(state_.end.position);
+}
+
+template <typename Checksum>
+[[gnu::always_inline]] inline Range Leader::GatherForAll(Checksum checksum) {
+  if (open_.commands == 0 || read_asked_) {
+    return {};
+  }
+  const Position from = state_.end.position;
+  if ((from != abreast_at_ || !followers_.unchanged()) && !FormUp()) [[unlikely]] {
+    return {};
+  }
+  SealHere(checksum);
+  const Position to = state_.end.position;
+  if (to > abreast_limit_) [[unlikely]] {
+    Disturb();
+    return {};  // the ring of one of them is full of what it has yet to apply
+  }
+  return {from, to};
+}
+
 // ---- writing
 // --------------------------------------------------------------------------------------------------------
 

@@ -148,7 +148,10 @@ class Replica {
     }
   }
   // Leader, instead of Flush, where the transport knows at once what has become of a write: see Leader.
-  [[nodiscard]] Range GatherForAll() { return leader_.GatherForAll(); }
+  template <typename Checksum>
+  [[nodiscard, gnu::always_inline]] Range GatherForAll(Checksum checksum) {
+    return leader_.GatherForAll(checksum);
+  }
   [[nodiscard]] std::span<const WriteTarget> targets() const { return leader_.targets(); }
   [[nodiscard]] std::uint64_t formation() const { return leader_.formation(); }
   void WrittenToAll(Range gathered) { leader_.WrittenToAll(gathered); }

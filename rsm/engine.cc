@@ -1,6 +1,7 @@
 #include "gaios/rsm/engine.h"
 
 #include "gaios/base/check.h"
+#include "gaios/paxos/entry_checksum.h"
 #include "gaios/paxos/message.h"
 
 namespace gaios::rsm {

@@ -26,7 +26,8 @@ class Engine final : private transport::EventHandler {
   // One turn: timers when due, posting or learning, then what the transport has to report; the last not in
   // every turn in which all that was to be written was done at once. `now_ns` is monotonic. Returns whether
   // anything happened.
-  [[gnu::always_inline]] bool Poll(paxos::TimeNs now_ns) {
+  template <typename Checksum>
+  [[gnu::always_inline]] bool Turn(paxos::TimeNs now_ns, Checksum checksum) {
     core_.SetTime(now_ns);
     if (now_ns >= next_tick_ns_) [[unlikely]] {
       Tick(now_ns);
@@ -34,7 +35,7 @@ class Engine final : private transport::EventHandler {
     bool at_once = false;
     bool learned = false;
     if (core_.role() == paxos::Role::kLeader) {
-      at_once = WriteAtOnce();
+      at_once = WriteAtOnce(checksum);
       if (!at_once) {
         core_.Flush();
       }
@@ -112,11 +113,12 @@ class Engine final : private transport::EventHandler {
     }
   }
   // What a leader has to post, where it is told at once what has become of it. False: the core is to post it.
-  [[nodiscard]] bool WriteAtOnce() {
+  template <typename Checksum>
+  [[nodiscard, gnu::always_inline]] bool WriteAtOnce(Checksum checksum) {
     if (!writes_at_once_) {
       return false;
     }
-    const paxos::Range gathered = core_.GatherForAll();
+    const paxos::Range gathered = core_.GatherForAll(checksum);
     if (gathered.empty() || !transport_.WriteToAll(core_.targets(), core_.formation(), gathered)) {
       return false;
     }

@@ -5,6 +5,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/base/copy.h"
+#include "gaios/paxos/entry_checksum.h"
 
 namespace gaios::rsm {
 namespace {
@@ -500,7 +501,7 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
 
 bool Replica::Poll() {
   now_ns_ = clock_.NowNs();
-  const bool active = engine_.Poll(now_ns_);
+  const bool active = engine_.Turn(now_ns_, paxos::ChecksumInPlace);
   const paxos::Position applied = engine_.core().applied();
   if (engine_.core().leadership_epoch() != epoch_) {
     ForgetProposals();
