@@ -133,7 +133,7 @@ class Leader {
   // is written to, and they decide. When it has been written to all of them, so is to be said. Nothing in any
   // other case, for Flush: perhaps the batch is sealed.
   template <typename Checksum>
-  [[nodiscard]] Range GatherForAll(Checksum checksum);
+  [[nodiscard]] std::optional<Range> GatherForAll(Checksum checksum);
   [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), targets_size_}; }
   // Changes when targets() do. Never 0.
   [[nodiscard]] std::uint64_t formation() const { return formation_; }
@@ -210,19 +210,23 @@ class Leader {
   struct OpenBatch {
     std::byte* payload = nullptr;
     std::uint32_t payload_bytes = 0;
-    std::uint32_t limit_bytes =
-        0;  // how far the payload may grow; 0: it is not known that it may, or nobody leads
+    // How far the payload may grow. Not above what it has: it is not known that it may, or nobody leads.
+    std::int64_t limit_bytes = 0;
     std::uint16_t commands = 0;
     std::uint32_t claimed_bytes = 0;  // of the command being written
     std::uint64_t time_ns = 0;
   };
 
+  // So much more goes into the open batch, as far as is known.
+  [[nodiscard]] bool Fits(std::uint64_t bytes) const {
+    return static_cast<std::int64_t>(open_.payload_bytes + bytes) <= open_.limit_bytes;
+  }
   void Append(EntryKind kind, std::uint32_t length, std::uint16_t commands, std::uint64_t time_ns);
   template <typename Checksum>
   void AppendHere(const Cursor& before, std::byte* place, EntryKind kind, std::uint32_t length,
                   std::uint16_t commands, std::uint64_t time_ns, Checksum checksum);
   template <typename Checksum>
-  void SealHere(Checksum checksum);
+  Position SealHere(Checksum checksum);
   void SealBatch();
   void FillToEndOfRing();
   [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);
@@ -276,11 +280,11 @@ class Leader {
   [[nodiscard]] bool FormUp();
   void ShowWrittenToAll(Position end) const;
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
-  [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t bytes, std::uint64_t aligned) const;
+  [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t aligned) const;
   [[nodiscard]] bool TryOpen(std::uint64_t aligned);
   [[nodiscard]] Refusal OpenSlowly(std::uint64_t aligned);
   void Extend(std::uint64_t aligned);
-  void OpenBehind(Position end);
+  void OpenBehind(Position end, std::byte* place);
   void FindRoom();
   void FlushRest();
   void OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::uint64_t token);

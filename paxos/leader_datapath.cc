@@ -46,8 +46,8 @@ bool Leader::TryOpen(std::uint64_t aligned) {
     return false;
   }
   FindRoom();
-  OpenBehind(state_.end.position);
-  if (aligned > open_.limit_bytes) {
+  OpenBehind(state_.end.position, state_.log.At(state_.end.position));
+  if (!Fits(aligned)) {
     open_.limit_bytes = 0;
     return false;
   }
@@ -57,8 +57,8 @@ bool Leader::TryOpen(std::uint64_t aligned) {
 // How far the open batch may grow, but `aligned` bytes always, for which the caller has found room.
 void Leader::Extend(std::uint64_t aligned) {
   FindRoom();
-  OpenBehind(state_.end.position);
-  open_.limit_bytes = std::max(open_.limit_bytes, static_cast<std::uint32_t>(open_.payload_bytes + aligned));
+  OpenBehind(state_.end.position, state_.log.At(state_.end.position));
+  open_.limit_bytes = std::max(open_.limit_bytes, static_cast<std::int64_t>(open_.payload_bytes + aligned));
 }
 
 // How far entries at the end of the log may reach without going past the end of the ring, or into what is not

@@ -18,10 +18,10 @@ namespace gaios::paxos {
   return (bytes + kCommandAlignment - 1) / kCommandAlignment * kCommandAlignment;
 }
 
-// Makes a command's place ready: `aligned` bytes, of which the caller writes `bytes`. A lap later the lines
-// of a ring have left the caches: those of commands to come are asked for ahead. They may be past the end of
-// the ring, where nothing is fetched that matters.
-[[gnu::always_inline]] inline void Prepare(std::byte* command, std::uint64_t bytes, std::uint64_t aligned) {
+// Makes a command's place ready: `aligned` bytes, of which the caller writes all but the padding. A lap later
+// the lines of a ring have left the caches: those of commands to come are asked for ahead. They may be past
+// the end of the ring, where nothing is fetched that matters.
+[[gnu::always_inline]] inline void Prepare(std::byte* command, std::uint64_t aligned) {
   constexpr std::size_t kAheadBytes = 1024;
   if (aligned <= 2 * base::kCacheLineBytes) [[likely]] {
     base::PrefetchForWrite(command + kAheadBytes, base::kCacheLineBytes);
@@ -29,10 +29,8 @@ namespace gaios::paxos {
   } else {
     base::PrefetchForWrite(command + kAheadBytes, aligned);
   }
-  if (aligned != bytes) {
-    constexpr std::uint64_t kZeros = 0;  // the padding
-    std::memcpy(command + aligned - sizeof(kZeros), &kZeros, sizeof(kZeros));
-  }
+  constexpr std::uint64_t kZeros = 0;  // the padding, where there is some
+  std::memcpy(command + aligned - sizeof(kZeros), &kZeros, sizeof(kZeros));
 }
 
 [[gnu::always_inline]] inline std::byte* BatchRoom::TryPlace(std::uint64_t bytes) {
@@ -41,7 +39,7 @@ namespace gaios::paxos {
     return nullptr;
   }
   std::byte* const command = at_;
-  Prepare(command, bytes, aligned);
+  Prepare(command, aligned);
   at_ += aligned;
   room_bytes_ -= aligned;
   ++next_.index;
@@ -49,11 +47,11 @@ namespace gaios::paxos {
 }
 
 inline BatchRoom Leader::Room() const {
-  if (open_.payload_bytes >= open_.limit_bytes || open_.claimed_bytes != 0 || open_.commands == 0) {
+  if (!Fits(1) || open_.claimed_bytes != 0 || open_.commands == 0) {
     return {};
   }
   return {open_.payload + open_.payload_bytes,
-          open_.limit_bytes - open_.payload_bytes,
+          static_cast<std::uint32_t>(open_.limit_bytes - open_.payload_bytes),
           {Slot(state_.end.slot.value() + 1), open_.commands}};
 }
 
@@ -69,17 +67,16 @@ inline void Leader::Add(const BatchRoom& room) {
 [[gnu::always_inline]] inline std::byte* Leader::TryAppend(std::uint64_t bytes, std::uint64_t time_ns,
                                                            Proposal& proposal) {
   const std::uint64_t aligned = Aligned(bytes);
-  const std::uint64_t payload_bytes = open_.payload_bytes + aligned;
-  if (payload_bytes > open_.limit_bytes || open_.claimed_bytes != 0) [[unlikely]] {
+  if (!Fits(aligned) || open_.claimed_bytes != 0) [[unlikely]] {
     return nullptr;
   }
   if (open_.commands == 0) {
     open_.time_ns = time_ns;
   }
-  std::byte* const command = PlaceAtEnd(bytes, aligned);
+  std::byte* const command = PlaceAtEnd(aligned);
   proposal.slot = Slot(state_.end.slot.value() + 1);
   proposal.index = open_.commands;
-  open_.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
+  open_.payload_bytes += static_cast<std::uint32_t>(aligned);
   ++open_.commands;
   return command;
 }
@@ -87,7 +84,7 @@ inline void Leader::Add(const BatchRoom& room) {
 inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
   GiveUpClaim();
   const std::uint64_t aligned = Aligned(bytes);
-  if (open_.payload_bytes + aligned > open_.limit_bytes) {
+  if (!Fits(aligned)) {
     if (closed_ != Refusal::kNone) [[unlikely]] {
       return closed_;
     }
@@ -108,7 +105,7 @@ inline std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t tim
     return {};
   }
   open_.claimed_bytes = static_cast<std::uint32_t>(Aligned(bytes));
-  return {PlaceAtEnd(bytes, open_.claimed_bytes), bytes};
+  return {PlaceAtEnd(open_.claimed_bytes), bytes};
 }
 
 inline Proposal Leader::Publish() {
@@ -120,22 +117,20 @@ inline Proposal Leader::Publish() {
   return proposal;
 }
 
-// Where the next command of the open batch goes, `aligned` bytes of room with `bytes` for the caller to
-// write.
-[[gnu::always_inline]] inline std::byte* Leader::PlaceAtEnd(std::uint64_t bytes,
-                                                            std::uint64_t aligned) const {
+// Where the next command of the open batch goes, `aligned` bytes.
+[[gnu::always_inline]] inline std::byte* Leader::PlaceAtEnd(std::uint64_t aligned) const {
   std::byte* const command = open_.payload + open_.payload_bytes;
-  Prepare(command, bytes, aligned);
+  Prepare(command, aligned);
   return command;
 }
 
-// Makes room for a batch behind `end`, where the log ends or is about to, as far as is known: it may grow to
-// the end of the ring, to what is free (P8), and to the size of a batch.
-[[gnu::always_inline]] inline void Leader::OpenBehind(Position end) {
+// Makes room for a batch behind `end`, where the log ends, at `place` in this lap, as far as is known: it may
+// grow to the end of the ring, to what is free (P8), and to the size of a batch.
+[[gnu::always_inline]] inline void Leader::OpenBehind(Position end, std::byte* place) {
   const Position payload = end + sizeof(EntryHeader);
-  const std::uint64_t room_bytes = room_end_ > payload ? room_end_ - payload : 0;
-  open_.payload = state_.log.At(end) + sizeof(EntryHeader);
-  open_.limit_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(room_bytes, max_batch_bytes_));
+  const auto room_bytes = static_cast<std::int64_t>(room_end_.value() - payload.value());
+  open_.payload = place + sizeof(EntryHeader);
+  open_.limit_bytes = std::min<std::int64_t>(room_bytes, max_batch_bytes_);
 }
 
 // `before` is where the log ends, and `place` what stands there.
@@ -155,11 +150,12 @@ template <typename Checksum>
 }
 
 template <typename Checksum>
-[[gnu::always_inline]] inline void Leader::SealHere(Checksum checksum) {
+[[gnu::always_inline]] inline Position Leader::SealHere(Checksum checksum) {
   const Cursor before = state_.end;
   std::byte* const place = state_.log.At(before.position);
   GAIOS_CHECK(open_.payload == place + sizeof(EntryHeader), "P3: a batch stands where the log ends");
   GiveUpClaim();
+  const std::uint64_t entry_bytes = EntryBytes(open_.payload_bytes);
   if (state_.observer == nullptr) [[likely]] {
     AppendHere(before, place, EntryKind::kBatch, open_.payload_bytes, open_.commands, open_.time_ns,
                checksum);
@@ -168,25 +164,26 @@ template <typename Checksum>
   }
   open_.payload_bytes = 0;
   open_.commands = 0;
-  OpenBehind(state_.end.position);
+  const Position end = before.position + entry_bytes;
+  OpenBehind(end, place + entry_bytes);  // where the ring ends there, it has no room (P8)
+  return end;
 }
 
 template <typename Checksum>
-[[gnu::always_inline]] inline Range Leader::GatherForAll(Checksum checksum) {
+[[gnu::always_inline]] inline std::optional<Range> Leader::GatherForAll(Checksum checksum) {
   if (open_.commands == 0 || read_asked_) {
-    return {};
+    return std::nullopt;
   }
   const Position from = state_.end.position;
   if ((from != abreast_at_ || !followers_.unchanged()) && !FormUp()) [[unlikely]] {
-    return {};
+    return std::nullopt;
   }
-  SealHere(checksum);
-  const Position to = state_.end.position;
+  const Position to = SealHere(checksum);
   if (to > abreast_limit_) [[unlikely]] {
     Disturb();
-    return {};  // the ring of one of them is full of what it has yet to apply
+    return std::nullopt;  // the ring of one of them is full of what it has yet to apply
   }
-  return {from, to};
+  return Range{from, to};
 }
 
 // ---- writing
@@ -224,7 +221,7 @@ template <typename Checksum>
     state_.AdvanceCommit(gathered.to);
     return;
   }
-  state_.AdvanceCommitUnseen(gathered.to);
+  state_.AdvanceCommitToEnd();
 }
 
 // Whether some link is ready for another write; until then commands gather.

@@ -111,7 +111,8 @@ class Log {
   [[gnu::always_inline]] Cursor SealBy(Cursor at, std::byte* bytes, Ballot ballot, const EntryHeader& header,
                                        Checksum entry_checksum) const {
     const std::uint64_t size = EntryBytes(header.length);
-    GAIOS_CHECK(size <= BytesToEnd(at.position), "an entry must not straddle the end of the ring");
+    GAIOS_CHECK((at.position.value() ^ (at.position.value() + size - 1)) <= mask_,
+                "an entry must not straddle the end of the ring");
     // Field by field into the place, which is read again at once: for the checksum, and by the writes to
     // peers.
     StoreWord(bytes + offsetof(EntryHeader, slot), at.slot.value() + 1);

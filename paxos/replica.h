@@ -149,7 +149,7 @@ class Replica {
   }
   // Leader, instead of Flush, where the transport knows at once what has become of a write: see Leader.
   template <typename Checksum>
-  [[nodiscard, gnu::always_inline]] Range GatherForAll(Checksum checksum) {
+  [[nodiscard, gnu::always_inline]] std::optional<Range> GatherForAll(Checksum checksum) {
     return leader_.GatherForAll(checksum);
   }
   [[nodiscard]] std::span<const WriteTarget> targets() const { return leader_.targets(); }

@@ -147,12 +147,19 @@ struct State {
   }
   // The same where there is no observer.
   [[gnu::always_inline]] void AdvanceCommitUnseen(Position target) {
-    if (target == end.position && commit.position < target && membership.last_end() <= commit.position)
-        [[likely]] {
+    if (target == end.position && commit.position < target) [[likely]] {
+      AdvanceCommitToEnd();
+    } else {
+      AdvanceCommitAlongChain(target);
+    }
+  }
+  // The same to the end of the log, where that is above the commit, whose cursor is at hand.
+  [[gnu::always_inline]] void AdvanceCommitToEnd() {
+    if (membership.last_end() <= commit.position) [[likely]] {
       commit = end;
       trail.Note(commit);
     } else {
-      AdvanceCommitAlongChain(target);
+      AdvanceCommitAlongChain(end.position);
     }
   }
 

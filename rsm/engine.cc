@@ -18,6 +18,8 @@ Engine::Engine(const paxos::Options& options, transport::Transport& transport, p
       commit_word_(transport.PublishedWord(ControlWord::kCommit)),
       applied_word_(transport.PublishedWord(ControlWord::kApplied)),
       writes_at_once_(transport.writes_at_once()) {
+  GAIOS_CHECK((commit_word_ == nullptr) == (applied_word_ == nullptr),
+              "a transport has its control words stored to, or publishes them itself");
   GAIOS_CHECK(transport.capacity() == options.capacity_bytes,
               "core and transport must agree on the capacity");
 }

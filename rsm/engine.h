@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "gaios/paxos/replica.h"
@@ -50,6 +51,7 @@ class Engine final : private transport::EventHandler {
     if (posted || !at_once || now_ns >= next_look_ns_) {
       next_look_ns_ = now_ns + kBusyLookIntervalNs;
       events = transport_.Poll(*this);
+      PublishBallot();
     }
     PublishProgress();
     return at_once || learned || events > 0;
@@ -57,6 +59,7 @@ class Engine final : private transport::EventHandler {
 
   // To be called after every use of core() that may cause actions or move what it has applied.
   void CarryOut() {
+    PublishBallot();
     PublishProgress();
     if (!core_.actions().empty()) {
       Perform();
@@ -84,12 +87,25 @@ class Engine final : private transport::EventHandler {
   paxos::Range LiveRange(const std::byte* log) override;
 
   // Puts into the control region what has changed. A commit is published before anything that rests on it is
-  // done; progress after each turn, the rest when a timer or an event that is no completion may have moved
-  // it.
+  // done; progress after each turn, the ballot when actions or events may have moved it, the rest when a
+  // timer may.
   void PublishProgress() {
-    PublishOften(transport::ControlWord::kCommit, core_.commit().value(), commit_word_);
-    PublishOften(transport::ControlWord::kApplied, core_.applied().value(), applied_word_);
+    if (commit_word_ != nullptr) [[likely]] {
+      StoreIfChanged(*commit_word_, core_.commit().value());
+      StoreIfChanged(*applied_word_, core_.applied().value());
+    } else {
+      PublishIfChanged(transport::ControlWord::kCommit, core_.commit().value());
+      PublishIfChanged(transport::ControlWord::kApplied, core_.applied().value());
+    }
+  }
+  void PublishBallot() {
     PublishIfChanged(transport::ControlWord::kHeartbeatBallot, core_.heartbeat_ballot().packed());
+  }
+  // Nobody else writes there. Whoever reads it keeps its line as long as it is not written to.
+  static void StoreIfChanged(std::atomic<std::uint64_t>& word, std::uint64_t value) {
+    if (word.load(std::memory_order_relaxed) != value) {
+      word.store(value, std::memory_order_release);
+    }
   }
   void Tick(paxos::TimeNs now_ns);
   void PublishRest();
@@ -100,29 +116,17 @@ class Engine final : private transport::EventHandler {
       transport_.Publish(word, value);
     }
   }
-  // The same, where it may be done without a call.
-  void PublishOften(transport::ControlWord word, std::uint64_t value, std::atomic<std::uint64_t>* published) {
-    std::uint64_t& last = published_[static_cast<std::size_t>(word)];
-    if (last != value) {
-      last = value;
-      if (published != nullptr) [[likely]] {
-        published->store(value, std::memory_order_release);
-      } else {
-        transport_.Publish(word, value);
-      }
-    }
-  }
   // What a leader has to post, where it is told at once what has become of it. False: the core is to post it.
   template <typename Checksum>
   [[nodiscard, gnu::always_inline]] bool WriteAtOnce(Checksum checksum) {
     if (!writes_at_once_) {
       return false;
     }
-    const paxos::Range gathered = core_.GatherForAll(checksum);
-    if (gathered.empty() || !transport_.WriteToAll(core_.targets(), core_.formation(), gathered)) {
+    const std::optional<paxos::Range> gathered = core_.GatherForAll(checksum);
+    if (!gathered.has_value() || !transport_.WriteToAll(core_.targets(), core_.formation(), *gathered)) {
       return false;
     }
-    core_.WrittenToAll(gathered);
+    core_.WrittenToAll(*gathered);
     return true;
   }
   // Carries out what the core wants done, and what follows from that.
@@ -136,8 +140,9 @@ class Engine final : private transport::EventHandler {
   paxos::TimeNs next_tick_ns_ = 0;
   paxos::TimeNs next_look_ns_ = 0;
   std::array<std::uint64_t, transport::kControlWords> published_ = {};
-  std::atomic<std::uint64_t>* const commit_word_;   // null: to be published by a call
-  std::atomic<std::uint64_t>* const applied_word_;  // likewise
+  // Null, both or none: to be published by a call.
+  std::atomic<std::uint64_t>* const commit_word_;
+  std::atomic<std::uint64_t>* const applied_word_;
   const bool writes_at_once_;
   // Within Perform: what could not be posted.
   std::array<paxos::Action, paxos::Actions::kCapacity + paxos::kMaxReplicas> failed_;
