@@ -129,11 +129,11 @@ class Leader {
   // Seals what has gathered and posts what can be posted.
   void Flush();
   // For a transport that knows at once what has become of a write. Instead of Flush, in the usual case: seals
-  // the batch that is open and returns where it stands: all of `targets()` lack nothing but that, nobody else
-  // is written to, and they decide. When it has been written to all of them, so is to be said. Nothing in any
-  // other case, for Flush: perhaps the batch is sealed.
+  // the batch that is open and says where it stands: all of `targets()` lack nothing but that, nobody else
+  // is written to, and they decide. When it has been written to all of them, so is to be said. False in any
+  // other case, which is Flush's: perhaps the batch is sealed. `checksum` does what EntryChecksum does.
   template <typename Checksum>
-  [[nodiscard]] std::optional<Range> GatherForAll(Checksum checksum);
+  [[nodiscard]] bool GatherForAll(Checksum checksum, Range& gathered);
   [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), targets_size_}; }
   // Changes when targets() do. Never 0.
   [[nodiscard]] std::uint64_t formation() const { return formation_; }

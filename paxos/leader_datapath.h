@@ -170,20 +170,21 @@ template <typename Checksum>
 }
 
 template <typename Checksum>
-[[gnu::always_inline]] inline std::optional<Range> Leader::GatherForAll(Checksum checksum) {
+[[gnu::always_inline]] inline bool Leader::GatherForAll(Checksum checksum, Range& gathered) {
   if (open_.commands == 0 || read_asked_) {
-    return std::nullopt;
+    return false;
   }
   const Position from = state_.end.position;
   if ((from != abreast_at_ || !followers_.unchanged()) && !FormUp()) [[unlikely]] {
-    return std::nullopt;
+    return false;
   }
   const Position to = SealHere(checksum);
   if (to > abreast_limit_) [[unlikely]] {
     Disturb();
-    return std::nullopt;  // the ring of one of them is full of what it has yet to apply
+    return false;  // the ring of one of them is full of what it has yet to apply
   }
-  return Range{from, to};
+  gathered = {from, to};
+  return true;
 }
 
 // ---- writing

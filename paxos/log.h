@@ -75,6 +75,14 @@ class Log {
     return entry;
   }
 
+  // Whether the entry that continues `at`, and is known to be valid, is a batch of one command.
+  [[nodiscard]] bool IsBatchOfOne(const Cursor& at) const {
+    constexpr std::uint32_t kBatchOfOne = static_cast<std::uint32_t>(EntryKind::kBatch) | 1U << 16;
+    std::uint32_t kind_and_commands = 0;
+    std::memcpy(&kind_and_commands, At(at.position) + offsetof(EntryHeader, kind), sizeof(kind_and_commands));
+    return kind_and_commands == kBatchOfOne;
+  }
+
   // The cursor behind `entry`, which continues the one it was found at.
   [[nodiscard]] static Cursor After(const Entry& entry) {
     return {entry.range.to, entry.slot(), entry.ballot(), entry.header.checksum};

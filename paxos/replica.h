@@ -149,12 +149,12 @@ class Replica {
   }
   // Leader, instead of Flush, where the transport knows at once what has become of a write: see Leader.
   template <typename Checksum>
-  [[nodiscard, gnu::always_inline]] std::optional<Range> GatherForAll(Checksum checksum) {
-    return leader_.GatherForAll(checksum);
+  [[nodiscard, gnu::always_inline]] bool GatherForAll(Checksum checksum, Range& gathered) {
+    return leader_.GatherForAll(checksum, gathered);
   }
   [[nodiscard]] std::span<const WriteTarget> targets() const { return leader_.targets(); }
   [[nodiscard]] std::uint64_t formation() const { return leader_.formation(); }
-  void WrittenToAll(Range gathered) { leader_.WrittenToAll(gathered); }
+  [[gnu::always_inline]] void WrittenToAll(Range gathered) { leader_.WrittenToAll(gathered); }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {
@@ -177,16 +177,18 @@ class Replica {
     apply_ = Log::After(entry);
     state_.applied = apply_.position;
   }
-  // The same of one that is a batch.
-  [[gnu::always_inline]] void AppliedBatch(Range entry) {
-    GAIOS_CHECK(entry.from == apply_.position && entry.to <= state_.commit.position,
-                "P6: entries are applied in order, and only committed ones");
+  // Whether it is the last that is committed.
+  [[nodiscard]] bool NextIsLast() const { return apply_.slot.value() + 1 == state_.commit.slot.value(); }
+  // Whether it is a batch of one command.
+  [[nodiscard]] bool NextIsOfOne() const { return state_.log.IsBatchOfOne(apply_); }
+  // The same as Applied() of a batch, which is the last that is committed.
+  [[gnu::always_inline]] void AppliedLast() {
+    GAIOS_CHECK(NextIsLast(), "P6: entries are applied in order, and only committed ones");
     if (state_.observer != nullptr) [[unlikely]] {
       TellApplied();
     }
-    // Most often it is the last that is committed, whose cursor is at hand.
-    apply_ = entry.to == state_.commit.position ? state_.commit : Log::After(state_.log.Known(apply_));
-    state_.applied = entry.to;
+    apply_ = state_.commit;
+    state_.applied = apply_.position;
   }
 
   // A linearizable read, at a leader (see Leader::StartRead) or a follower (see FollowerReads). Nothing

@@ -4,6 +4,7 @@
 // How commands stand in the payload of a batch: an 8-byte header, 16 bytes of session when there is one, the
 // command, zeros up to the next multiple of 8. Written in place by the leader, read in place by everybody.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -93,14 +94,14 @@ class CommandReader {
   // other case, what is no command at all among them.
   [[nodiscard, gnu::always_inline]] static bool IsOneOfUser(std::span<const std::byte> payload,
                                                             DecodedCommand& command) {
-    std::uint64_t header = 0;
+    std::array<std::uint32_t, 2> header = {};
     if (payload.size() < sizeof(header)) [[unlikely]] {
       return false;
     }
-    std::memcpy(&header, payload.data(), sizeof(header));
-    const auto length = static_cast<std::uint32_t>(header);
-    if (header >> 32 != static_cast<std::uint64_t>(CommandKind::kUser) ||
-        (sizeof(header) + length + 7) / 8 * 8 != payload.size()) {
+    std::memcpy(header.data(), payload.data(), sizeof(header));
+    const auto [length, kind] = header;
+    if (kind != static_cast<std::uint32_t>(CommandKind::kUser) ||
+        (sizeof(header) + std::size_t{length} + 7) / 8 * 8 != payload.size()) {
       return false;
     }
     command.kind = CommandKind::kUser;

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "gaios/paxos/replica.h"
@@ -52,8 +51,10 @@ class Engine final : private transport::EventHandler {
       next_look_ns_ = now_ns + kBusyLookIntervalNs;
       events = transport_.Poll(*this);
       PublishBallot();
+      PublishProgress();
+    } else {
+      PublishMoved();
     }
-    PublishProgress();
     return at_once || learned || events > 0;
   }
 
@@ -98,6 +99,15 @@ class Engine final : private transport::EventHandler {
       PublishIfChanged(transport::ControlWord::kApplied, core_.applied().value());
     }
   }
+  // The same after a commit, which has moved, and so has what is applied: without a look.
+  void PublishMoved() {
+    if (commit_word_ != nullptr) [[likely]] {
+      commit_word_->store(core_.commit().value(), std::memory_order_release);
+      applied_word_->store(core_.applied().value(), std::memory_order_release);
+    } else {
+      PublishProgress();
+    }
+  }
   void PublishBallot() {
     PublishIfChanged(transport::ControlWord::kHeartbeatBallot, core_.heartbeat_ballot().packed());
   }
@@ -122,11 +132,12 @@ class Engine final : private transport::EventHandler {
     if (!writes_at_once_) {
       return false;
     }
-    const std::optional<paxos::Range> gathered = core_.GatherForAll(checksum);
-    if (!gathered.has_value() || !transport_.WriteToAll(core_.targets(), core_.formation(), *gathered)) {
+    paxos::Range gathered;
+    if (!core_.GatherForAll(checksum, gathered) ||
+        !transport_.WriteToAll(core_.targets(), core_.formation(), gathered)) {
       return false;
     }
-    core_.WrittenToAll(*gathered);
+    core_.WrittenToAll(gathered);
     return true;
   }
   // Carries out what the core wants done, and what follows from that.

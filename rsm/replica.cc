@@ -345,17 +345,19 @@ void Replica::ForgetReads() {
 // -------------------------------------------------------------------------------------------------------
 
 // Tells whoever proposed the command at the head of those under way, if it is this one.
-[[gnu::always_inline]] inline void Replica::Answer(std::uint64_t place, Applied how,
+[[gnu::always_inline]] inline void Replica::Answer(std::uint64_t place, std::uint64_t slot, Applied how,
                                                    std::span<const std::byte> reply) {
   if (Proposals::Asker asker; proposals_.TakeAt(place, asker)) {
-    asker.listener->OnCommitted(asker.tag, SlotOf(place), how, reply);
+    asker.listener->OnCommitted(asker.tag, slot, how, reply);
   }
 }
 
 template <CommandKind kKind>
-[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, std::uint64_t place) {
+[[gnu::always_inline]] inline void Replica::ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot,
+                                                         std::uint32_t index) {
   constexpr bool kInSession = kKind == CommandKind::kSession;
-  const Command command{.slot = SlotOf(place),
+  const std::uint64_t place = PlaceOf(slot, index);
+  const Command command{.slot = slot.value(),
                         .time_ns = last_time_ns_,
                         .session = kInSession ? decoded.session.session : 0,
                         .sequence = kInSession ? decoded.session.sequence : 0,
@@ -380,7 +382,7 @@ template <CommandKind kKind>
   if (apply_observer_ != nullptr) [[unlikely]] {
     apply_observer_->OnApplied(command, Applied::kApplied, reply.bytes());
   }
-  Answer(place, Applied::kApplied, reply.bytes());
+  Answer(place, command.slot, Applied::kApplied, reply.bytes());
 }
 
 // A command that is not run: its session says that it has been, or may not be.
@@ -390,7 +392,7 @@ void Replica::Refuse(const Command& command, Sessions::Verdict verdict, std::spa
   if (apply_observer_ != nullptr) {
     apply_observer_->OnApplied(command, how, reply);
   }
-  Answer(place, how, reply);
+  Answer(place, command.slot, how, reply);
 }
 
 // A command of the replica's own, which the state machine does not see.
@@ -405,7 +407,7 @@ void Replica::ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, std::
     session_id = 0;
     how = Applied::kExpired;
   }
-  Answer(place, how, {reinterpret_cast<const std::byte*>(&session_id), sizeof(session_id)});
+  Answer(place, SlotOf(place), how, {reinterpret_cast<const std::byte*>(&session_id), sizeof(session_id)});
 }
 
 void Replica::Announce(CommandReader& ahead) {
@@ -427,15 +429,14 @@ template <bool kAnnounced>
     if (kAnnounced && index + distance < commands) {
       Announce(ahead);
     }
-    const std::uint64_t place = PlaceOf(entry.slot(), index);
     DecodedCommand decoded;
     GAIOS_CHECK(reader.Next(decoded), "a committed batch holds what its header says");
     if (decoded.kind == CommandKind::kUser) [[likely]] {
-      ApplyCommand<CommandKind::kUser>(decoded, place);
+      ApplyCommand<CommandKind::kUser>(decoded, entry.slot(), index);
     } else if (decoded.kind == CommandKind::kSession) {
-      ApplyCommand<CommandKind::kSession>(decoded, place);
+      ApplyCommand<CommandKind::kSession>(decoded, entry.slot(), index);
     } else {
-      ApplyOwn(decoded.kind, decoded.bytes, place);
+      ApplyOwn(decoded.kind, decoded.bytes, PlaceOf(entry.slot(), index));
       if (divergence_.has_value()) [[unlikely]] {
         return;
       }
@@ -452,26 +453,25 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
   }
 }
 
-// The usual case: what waits is one command of no session. False, and nothing has happened, in any other.
+// The usual case: all that waits is one command of no session. False, and nothing has happened, in any other.
 [[gnu::always_inline]] inline bool Replica::ApplyOne() {
   paxos::Replica& core = engine_.core();
-  const paxos::Entry entry = core.NextToApply();
-  if (entry.kind() != paxos::EntryKind::kBatch) {
+  if (!core.NextIsLast() || !core.NextIsOfOne()) {
     return false;
   }
+  const paxos::Entry entry = core.NextToApply();
   DecodedCommand decoded;
-  if (!CommandReader::IsOneOfUser(entry.payload, decoded) || entry.header.commands != 1) {
+  if (!CommandReader::IsOneOfUser(entry.payload, decoded)) {
     return false;
   }
   last_time_ns_ = std::max(last_time_ns_, entry.header.time_ns);
-  ApplyCommand<CommandKind::kUser>(decoded, PlaceOf(entry.slot(), 0));
-  core.AppliedBatch(entry.range);  // space is reused only when this is applied and published
+  ApplyCommand<CommandKind::kUser>(decoded, entry.slot(), 0);
+  core.AppliedLast();  // space is reused only when this is applied and published
   return true;
 }
 
 [[gnu::always_inline]] inline void Replica::ApplyCommitted() {
-  const paxos::Replica& core = engine_.core();
-  if (core.HasNextToApply() && !divergence_.has_value() && (!ApplyOne() || core.HasNextToApply())) {
+  if (engine_.core().HasNextToApply() && !divergence_.has_value() && !ApplyOne()) {
     ApplyMany();
   }
 }

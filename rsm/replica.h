@@ -245,12 +245,12 @@ class Replica {
   template <bool kAnnounced>
   void ApplyCommands(const paxos::Entry& entry, std::uint32_t commands, std::uint32_t distance);
   template <CommandKind kKind>
-  void ApplyCommand(const DecodedCommand& decoded, std::uint64_t place);
+  void ApplyCommand(const DecodedCommand& decoded, paxos::Slot slot, std::uint32_t index);
   void Announce(CommandReader& ahead);
   void ApplyOwn(CommandKind kind, std::span<const std::byte> bytes, std::uint64_t place);
   void Refuse(const Command& command, Sessions::Verdict verdict, std::span<const std::byte> reply,
               std::uint64_t place);
-  void Answer(std::uint64_t place, Applied how, std::span<const std::byte> reply);
+  void Answer(std::uint64_t place, std::uint64_t slot, Applied how, std::span<const std::byte> reply);
   void AnswerReads();
   PendingRead TakeOldestRead();
   void ForgetProposals();

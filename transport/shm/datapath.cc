@@ -160,16 +160,20 @@ template <std::size_t kCount>
 [[gnu::always_inline]] inline bool ShmTransport::WriteLinesToAll(std::size_t offset, std::size_t bytes) {
   const std::byte* from = store_.log() + offset;
   const std::byte* const end = from + bytes;
+  constexpr bool kKnown = kCount != std::dynamic_extent;
+  const std::size_t count = kKnown ? kCount : kept_.size;
+  std::array<std::byte*, kKnown ? kCount : paxos::kMaxReplicas> to;
+  for (std::size_t i = 0; i < count; ++i) {
+    to[i] = kept_.paths[i].ring + offset;
+  }
   do {
     const SharedLine line(from);
     from += base::kCacheLineBytes;
-    static_cast<void>(IsTrueOfAll<kCount>(kept_.size, [this, &line, offset, bytes](std::size_t i) {
-      std::byte* const to = kept_.paths[i].ring + offset;
-      line.CopyTo(to);
-      base::PrefetchForWrite(to + bytes + kAheadBytes, base::kCacheLineBytes);  // as in StoreFew
-      return true;
-    }));
-    offset += base::kCacheLineBytes;
+    for (std::size_t i = 0; i < count; ++i) {
+      line.CopyTo(to[i]);
+      base::PrefetchForWrite(to[i] + bytes + kAheadBytes, base::kCacheLineBytes);  // as in StoreFew
+      to[i] += base::kCacheLineBytes;
+    }
   } while (from != end);
   return FenceAndLook<kCount>();
 }
