@@ -45,15 +45,19 @@ class CompletionCount final : public rsm::ProposalListener {
 class ProductTarget {
  public:
   // `leader` must outlive the target and lead.
-  ProductTarget(rsm::Replica& leader, std::size_t size_bytes) : leader_(leader), command_(size_bytes) {}
+  ProductTarget(rsm::Replica& leader, std::size_t size_bytes)
+      : leader_(leader), memory_(size_bytes), command_(memory_) {}
 
   bool Propose() {
     const rsm::Taken taken = leader_.Propose(command_, completions_, 0);
-    if (taken == rsm::Taken::kNotLeader || taken == rsm::Taken::kTooLarge) [[unlikely]] {
+    if (taken == rsm::Taken::kTaken) [[likely]] {
+      return true;
+    }
+    if (taken != rsm::Taken::kFull) [[unlikely]] {
       completions_.OnUnknown(0);
       return true;
     }
-    return taken == rsm::Taken::kTaken;
+    return false;
   }
   std::size_t Poll() {
     static_cast<void>(leader_.Poll());
@@ -63,7 +67,8 @@ class ProductTarget {
 
  private:
   rsm::Replica& leader_;
-  std::vector<std::byte> command_;
+  const std::vector<std::byte> memory_;
+  const std::span<const std::byte> command_;
   CompletionCount completions_;
 };
 

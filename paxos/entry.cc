@@ -31,7 +31,7 @@ Cursor StartOfLog(GroupId group) {
 
 std::uint64_t EntryChecksum(const std::byte* entry, std::uint64_t bytes, Position position, GroupId group,
                             std::uint64_t previous) {
-  return ChainChecksum(BodyHash(entry, bytes), position, group, previous);
+  return ChainChecksum(BodyHash(entry, bytes), ChainTerm(position, group, previous));
 }
 
 }  // namespace gaios::paxos

@@ -74,14 +74,17 @@ struct Cursor {
 // The cursor before the first entry of a group's log.
 [[nodiscard]] Cursor StartOfLog(GroupId group);
 
-// What the hash `body` of an entry's own bytes becomes once it says where the entry stands and what it
-// continues. With the other three equal, two values of any one argument never give the same result: the sum
-// and each step of the finalizer (that of MurmurHash3) can be inverted.
-[[nodiscard]] constexpr std::uint64_t ChainChecksum(std::uint64_t body, Position position, GroupId group,
-                                                    std::uint64_t previous) {
+// Where an entry stands and what it continues, as its checksum says it.
+[[nodiscard]] constexpr std::uint64_t ChainTerm(Position position, GroupId group, std::uint64_t previous) {
   constexpr std::uint64_t kOddA = 0x9e3779b97f4a7c15ULL;
   constexpr std::uint64_t kOddB = 0xc2b2ae3d27d4eb4fULL;
-  std::uint64_t z = body ^ (previous + position.value() * kOddA + group.value() * kOddB);
+  return previous + position.value() * kOddA + group.value() * kOddB;
+}
+// What the hash `body` of an entry's own bytes becomes with that `term`. With all else equal, two values of
+// the body, or of any one argument of the term, never give the same result: the sum and each step of the
+// finalizer (that of MurmurHash3) can be inverted.
+[[nodiscard]] constexpr std::uint64_t ChainChecksum(std::uint64_t body, std::uint64_t term) {
+  std::uint64_t z = body ^ term;
   z = (z ^ (z >> 33)) * 0xff51afd7ed558ccdULL;
   z = (z ^ (z >> 33)) * 0xc4ceb9fe1a85ec53ULL;
   return z ^ (z >> 33);

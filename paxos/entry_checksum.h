@@ -32,7 +32,8 @@ template <std::size_t kBytes>
   if (bytes != 2 * kEntryAlignment) {
     return EntryChecksum(entry, bytes, position, group, previous);
   }
-  return ChainChecksum(ShortHash<2 * kEntryAlignment>(entry), position, group, previous);
+  const std::uint64_t term = ChainTerm(position, group, previous);  // one word to keep meanwhile
+  return ChainChecksum(ShortHash<2 * kEntryAlignment>(entry), term);
 }
 
 }  // namespace gaios::paxos

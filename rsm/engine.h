@@ -29,32 +29,30 @@ class Engine final : private transport::EventHandler {
   template <typename Checksum>
   [[gnu::always_inline]] bool Turn(paxos::TimeNs now_ns, Checksum checksum) {
     core_.SetTime(now_ns);
+    const bool at_once = WriteAtOnce(checksum);  // only a leader has what to write
+    bool learned = false;
+    if (!at_once) {
+      if (core_.role() == paxos::Role::kLeader) {
+        core_.Flush();
+      } else {
+        learned = core_.Learn(paxos::Position(transport_.ReadLogWord(transport::LogWord::kCommit)));
+      }
+    }
+    // In most turns that is all.
+    if (at_once && now_ns < next_look_ns_ && core_.actions().empty()) {
+      PublishMoved();
+      return true;
+    }
+    if (!core_.actions().empty()) {
+      CarryOut();
+    }
     if (now_ns >= next_tick_ns_) [[unlikely]] {
       Tick(now_ns);
     }
-    bool at_once = false;
-    bool learned = false;
-    if (core_.role() == paxos::Role::kLeader) {
-      at_once = WriteAtOnce(checksum);
-      if (!at_once) {
-        core_.Flush();
-      }
-    } else {
-      learned = core_.Learn(paxos::Position(transport_.ReadLogWord(transport::LogWord::kCommit)));
-    }
-    const bool posted = !core_.actions().empty();
-    if (posted) {
-      CarryOut();
-    }
-    std::size_t events = 0;
-    if (posted || !at_once || now_ns >= next_look_ns_) {
-      next_look_ns_ = now_ns + kBusyLookIntervalNs;
-      events = transport_.Poll(*this);
-      PublishBallot();
-      PublishProgress();
-    } else {
-      PublishMoved();
-    }
+    next_look_ns_ = now_ns + kBusyLookIntervalNs;
+    const std::size_t events = transport_.Poll(*this);
+    PublishBallot();
+    PublishProgress();
     return at_once || learned || events > 0;
   }
 

@@ -136,8 +136,7 @@ std::size_t ShmTransport::WriteMany(std::span<const RangeWrite> writes) {
 // Keeps where the paths lead that `targets` name, and where it is to be seen that their grants hold. False
 // when there is no such path to one of them, as there is none to the replica itself: then nothing is kept.
 bool ShmTransport::KeepPaths(std::span<const WriteTarget> targets, std::uint64_t formation) {
-  kept_.formation = kNoFormation;
-  kept_.size = 0;
+  EndKept();
   for (const WriteTarget& target : targets) {
     Link& link = LinkTo(target.peer);
     if (!link.path.Is(target.grant, target.acceptor)) {
@@ -151,6 +150,7 @@ bool ShmTransport::KeepPaths(std::span<const WriteTarget> targets, std::uint64_t
   }
   // Whoever is to be held between the steps goes the longer way each time.
   kept_.formation = formation == 0 || options_.pause_points != nullptr ? kNoFormation : formation;
+  kept_.of_three = kept_.size == kOfThree ? kept_.formation : kNoFormation;
   return true;
 }
 
@@ -185,19 +185,19 @@ template <std::size_t kCount>
   FullFence();
   return IsTrueOfAll<kCount>(kept_.size, [this](std::size_t i) {
     const KeptPath& path = kept_.paths[i];
-    return path.fence->promises.load(std::memory_order_acquire) == path.promise &&
-           path.fence->incarnation.load(std::memory_order_acquire) == path.acceptor;
+    const FenceLine* const fence = path.fence;
+    return fence->promises.load(std::memory_order_acquire) == path.promise &&
+           fence->incarnation.load(std::memory_order_acquire) == path.acceptor;
   });
 }
 
 // Entries are whole lines, and short ones do not go on at the start of the ring.
 bool ShmTransport::WriteToAll(std::span<const WriteTarget> targets, std::uint64_t formation, Range range) {
-  constexpr std::size_t kOfThree = 2;  // followers of a group of three
   const std::size_t bytes = range.size();
   const std::size_t capacity = options_.capacity;
   const std::size_t offset = range.from.value() & (capacity - 1);
-  if (formation == kept_.formation && kept_.size == kOfThree && bytes - 1 < base::kFewBytes &&
-      bytes % base::kCacheLineBytes == 0 && offset + bytes <= capacity) [[likely]] {
+  if (formation == kept_.of_three && bytes - 1 < base::kFewBytes && bytes % base::kCacheLineBytes == 0 &&
+      offset + bytes <= capacity) [[likely]] {
     return WriteLinesToAll<kOfThree>(offset, bytes);
   }
   return WriteToAllSlowly(targets, formation, range);
@@ -286,7 +286,7 @@ void ShmTransport::Abandon(ReplicaId peer) {
 }
 
 void ShmTransport::DropPath(Link& link, Outcome outcome) {
-  kept_.formation = kNoFormation;  // this path may be one of them
+  EndKept();  // this path may be one of them
   link.posted.DecideAll(outcome);
   if (read_from_ == &link) {
     EndRead(outcome);

@@ -112,9 +112,11 @@ class ShmTransport final : public Transport {
     std::uint64_t acceptor = 0;
   };
   static constexpr std::uint64_t kNoFormation = ~std::uint64_t{0};
+  static constexpr std::size_t kOfThree = 2;  // followers of a group of three
   // For WriteToAll: the paths to the targets of a formation. Kept until any path ends.
   struct KeptPaths {
     std::uint64_t formation = kNoFormation;
+    std::uint64_t of_three = kNoFormation;  // the same when they are two
     std::size_t size = 0;
     std::array<KeptPath, paxos::kMaxReplicas> paths;
   };
@@ -145,6 +147,12 @@ class ShmTransport final : public Transport {
   [[nodiscard]] bool Watched() const;
   [[nodiscard]] bool IsFew(Range range) const;
   [[nodiscard]] bool KeepPaths(std::span<const WriteTarget> targets, std::uint64_t formation);
+  // From now on no paths are kept.
+  void EndKept() {
+    kept_.formation = kNoFormation;
+    kept_.of_three = kNoFormation;
+    kept_.size = 0;
+  }
   template <std::size_t kCount>
   [[nodiscard]] bool WriteLinesToAll(std::size_t offset, std::size_t bytes);
   template <std::size_t kCount>
