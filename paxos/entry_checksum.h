@@ -32,8 +32,7 @@ template <std::size_t kBytes>
   if (bytes != 2 * kEntryAlignment) {
     return EntryChecksum(entry, bytes, position, group, previous);
   }
-  const std::uint64_t term = ChainTerm(position, group, previous);  // one word to keep meanwhile
-  return ChainChecksum(ShortHash<2 * kEntryAlignment>(entry), term);
+  return ChainChecksum(ShortHash<2 * kEntryAlignment>(entry), ChainTerm(position, group, previous));
 }
 
 }  // namespace gaios::paxos

@@ -111,18 +111,19 @@ class Leader {
   // ---- fast path
   // ------------------------------------------------------------------------------------------------
 
-  // Adds a command of `bytes` to the batch that is open, or begins one where there is known to be room behind
-  // the last, and returns where it goes, for the caller to write before anything else. Null otherwise: then
-  // Reserve, and try again. `time_ns` is for a batch that it begins.
-  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, std::uint64_t time_ns, Proposal& proposal);
+  // Adds a command of `bytes`, at least one, to the batch that is open, or begins one where there is known to
+  // be room behind the last, and says where it goes, for the caller to write before anything else. False
+  // otherwise: then Reserve, and try again. `time_ns` is for a batch that it begins.
+  [[nodiscard]] bool TryAppend(std::uint64_t bytes, std::uint64_t time_ns, Proposal& proposal,
+                               std::byte*& command);
   // Makes sure that TryAppend takes a command of `bytes`. A batch carries the time of its first command.
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns);
   // Room for more commands than one, none unless a batch has begun, which gives it its time; and what was
   // placed there made part of the batch.
   [[nodiscard]] BatchRoom Room() const;
   void Add(const BatchRoom& room);
-  // Space for one command of `bytes` at the end of the open batch; kept until Publish, or given up by the
-  // next Claim or Reserve.
+  // Space for one command of `bytes`, at least one, at the end of the open batch; kept until Publish, or
+  // given up by the next Claim or Reserve.
   [[nodiscard]] std::span<std::byte> Claim(std::uint32_t bytes, std::uint64_t time_ns, Refusal& refusal);
   // The claimed command is complete and becomes part of the log.
   [[nodiscard]] Proposal Publish();
@@ -214,6 +215,8 @@ class Leader {
     std::int64_t limit_bytes = 0;
     std::uint16_t commands = 0;
     std::uint32_t claimed_bytes = 0;  // of the command being written
+    // While there is one nothing else fits in. Then this is how far the payload may grow after it.
+    std::int64_t limit_after_claim_bytes = 0;
     std::uint64_t time_ns = 0;
   };
 
@@ -238,7 +241,15 @@ class Leader {
     }
     reuse_limit_ = limit;
     room_end_ = Position();
-    open_.limit_bytes = open_.payload_bytes;
+    LimitBatch(open_.payload_bytes);
+  }
+  void LimitBatch(std::int64_t bytes) {
+    (open_.claimed_bytes != 0 ? open_.limit_after_claim_bytes : open_.limit_bytes) = bytes;
+  }
+  // Nothing is claimed any more.
+  void EndClaim() {
+    open_.claimed_bytes = 0;
+    open_.limit_bytes = open_.limit_after_claim_bytes;
   }
   // End of the furthest claim: a capacity below it, the ring has been written over.
   [[nodiscard]] Position Reach() const {
@@ -250,7 +261,7 @@ class Leader {
   void GiveUpClaim() {
     if (open_.claimed_bytes != 0) [[unlikely]] {
       reach_ = Reach();
-      open_.claimed_bytes = 0;
+      EndClaim();
     }
   }
   // Oldest position that the ring still holds, claims included.

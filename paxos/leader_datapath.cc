@@ -118,7 +118,7 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
   if (state_.observer != nullptr) {
     ShowAppend(before);
   }
-  open_.limit_bytes = 0;
+  LimitBatch(0);
 }
 
 void Leader::SealBatch() {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "gaios/base/prefetch.h"
 
@@ -47,7 +48,7 @@ namespace gaios::paxos {
 }
 
 inline BatchRoom Leader::Room() const {
-  if (!Fits(1) || open_.claimed_bytes != 0 || open_.commands == 0) {
+  if (!Fits(1) || open_.commands == 0) {
     return {};
   }
   return {open_.payload + open_.payload_bytes,
@@ -64,21 +65,21 @@ inline void Leader::Add(const BatchRoom& room) {
   open_.commands = static_cast<std::uint16_t>(room.next().index);
 }
 
-[[gnu::always_inline]] inline std::byte* Leader::TryAppend(std::uint64_t bytes, std::uint64_t time_ns,
-                                                           Proposal& proposal) {
+[[gnu::always_inline]] inline bool Leader::TryAppend(std::uint64_t bytes, std::uint64_t time_ns,
+                                                     Proposal& proposal, std::byte*& command) {
   const std::uint64_t aligned = Aligned(bytes);
-  if (!Fits(aligned) || open_.claimed_bytes != 0) [[unlikely]] {
-    return nullptr;
+  if (!Fits(aligned)) [[unlikely]] {
+    return false;
   }
   if (open_.commands == 0) {
     open_.time_ns = time_ns;
   }
-  std::byte* const command = PlaceAtEnd(aligned);
+  command = PlaceAtEnd(aligned);
   proposal.slot = Slot(state_.end.slot.value() + 1);
   proposal.index = open_.commands;
   open_.payload_bytes += static_cast<std::uint32_t>(aligned);
   ++open_.commands;
-  return command;
+  return true;
 }
 
 inline Refusal Leader::Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
@@ -105,6 +106,7 @@ inline std::span<std::byte> Leader::Claim(std::uint32_t bytes, std::uint64_t tim
     return {};
   }
   open_.claimed_bytes = static_cast<std::uint32_t>(Aligned(bytes));
+  open_.limit_after_claim_bytes = std::exchange(open_.limit_bytes, -1);
   return {PlaceAtEnd(open_.claimed_bytes), bytes};
 }
 
@@ -112,7 +114,7 @@ inline Proposal Leader::Publish() {
   GAIOS_CHECK(open_.claimed_bytes > 0, "nothing was claimed");
   const Proposal proposal{Slot(state_.end.slot.value() + 1), open_.commands};
   open_.payload_bytes += open_.claimed_bytes;
-  open_.claimed_bytes = 0;
+  EndClaim();
   ++open_.commands;
   return proposal;
 }

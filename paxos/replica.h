@@ -123,8 +123,9 @@ class Replica {
   // ------------------------------------------------------------------------------------------------
 
   // Leader: space for a command at the end of the log, and the command made part of it. See Leader.
-  [[nodiscard]] std::byte* TryAppend(std::uint64_t bytes, std::uint64_t time_ns, Proposal& proposal) {
-    return leader_.TryAppend(bytes, time_ns, proposal);
+  [[nodiscard, gnu::always_inline]] bool TryAppend(std::uint64_t bytes, std::uint64_t time_ns,
+                                                   Proposal& proposal, std::byte*& command) {
+    return leader_.TryAppend(bytes, time_ns, proposal, command);
   }
   [[nodiscard]] Refusal Reserve(std::uint64_t bytes, std::uint64_t time_ns) {
     return state_.role == Role::kLeader ? leader_.Reserve(bytes, time_ns) : Refusal::kNotLeader;

@@ -156,8 +156,8 @@ template <CommandKind kKind>
   }
   paxos::Proposal proposal;
   // A batch that is open was opened under this leadership: by MakeRoom, or behind one that was.
-  std::byte* const place = engine_.core().TryAppend(size, StampNs(), proposal);
-  if (place == nullptr) [[unlikely]] {
+  std::byte* place = nullptr;
+  if (!engine_.core().TryAppend(size, StampNs(), proposal, place)) [[unlikely]] {
     return ProposeSlowly<kKind>(session, command, listener, tag);
   }
   const std::span<std::byte> to = EncodeCommandPrefix(kKind, session, command.size(), {place, size});
@@ -174,8 +174,9 @@ template <CommandKind kKind>
     return taken;
   }
   paxos::Proposal proposal;
-  std::byte* const place = engine_.core().TryAppend(size, StampNs(), proposal);
-  GAIOS_CHECK(place != nullptr, "there is room for what room was made for");
+  std::byte* place = nullptr;
+  GAIOS_CHECK(engine_.core().TryAppend(size, StampNs(), proposal, place),
+              "there is room for what room was made for");
   const std::span<std::byte> to = EncodeCommandPrefix(kKind, session, command.size(), {place, size});
   base::CopyFew(to.data(), command.data(), command.size());
   AwaitAnswer(proposal, listener, tag);

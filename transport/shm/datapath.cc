@@ -191,13 +191,19 @@ template <std::size_t kCount>
   });
 }
 
+// A few lines, whole ones, one at least.
+constexpr bool IsFewLines(std::size_t bytes) {
+  constexpr std::size_t kCounts = base::kFewBytes - base::kCacheLineBytes;
+  static_assert(std::has_single_bit(base::kFewBytes));
+  return ((bytes - base::kCacheLineBytes) & ~kCounts) == 0;
+}
+
 // Entries are whole lines, and short ones do not go on at the start of the ring.
 bool ShmTransport::WriteToAll(std::span<const WriteTarget> targets, std::uint64_t formation, Range range) {
   const std::size_t bytes = range.size();
   const std::size_t capacity = options_.capacity;
   const std::size_t offset = range.from.value() & (capacity - 1);
-  if (formation == kept_.of_three && bytes - 1 < base::kFewBytes && bytes % base::kCacheLineBytes == 0 &&
-      offset + bytes <= capacity) [[likely]] {
+  if (formation == kept_.of_three && IsFewLines(bytes) && offset + bytes <= capacity) [[likely]] {
     return WriteLinesToAll<kOfThree>(offset, bytes);
   }
   return WriteToAllSlowly(targets, formation, range);
