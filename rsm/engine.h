@@ -16,6 +16,13 @@
 
 namespace gaios::rsm {
 
+// What happened in a turn.
+enum class Turned : std::uint8_t {
+  kNothing,
+  kSomething,
+  kWritten,  // what was proposed is written and committed, and nothing else was looked at
+};
+
 class Engine final : private transport::EventHandler {
  public:
   // `transport` must outlive the engine and be driven by it alone. `observer` may be null.
@@ -27,7 +34,7 @@ class Engine final : private transport::EventHandler {
   // every turn in which all that was to be written was done at once. `now_ns` is monotonic. Returns whether
   // anything happened.
   template <typename Checksum>
-  [[gnu::always_inline]] bool Turn(paxos::TimeNs now_ns, Checksum checksum) {
+  [[gnu::always_inline]] Turned Turn(paxos::TimeNs now_ns, Checksum checksum) {
     core_.SetTime(now_ns);
     const bool at_once = WriteAtOnce(checksum);  // only a leader has what to write
     bool learned = false;
@@ -41,7 +48,7 @@ class Engine final : private transport::EventHandler {
     // In most turns that is all.
     if (at_once && now_ns < next_look_ns_ && core_.actions().empty()) {
       PublishMoved();
-      return true;
+      return Turned::kWritten;
     }
     if (!core_.actions().empty()) {
       CarryOut();
@@ -53,7 +60,7 @@ class Engine final : private transport::EventHandler {
     const std::size_t events = transport_.Poll(*this);
     PublishBallot();
     PublishProgress();
-    return at_once || learned || events > 0;
+    return at_once || learned || events > 0 ? Turned::kSomething : Turned::kNothing;
   }
 
   // To be called after every use of core() that may cause actions or move what it has applied.

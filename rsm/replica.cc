@@ -472,7 +472,10 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
 }
 
 [[gnu::always_inline]] inline void Replica::ApplyCommitted() {
-  if (engine_.core().HasNextToApply() && !divergence_.has_value() && !ApplyOne()) {
+  if (divergence_.has_value() || ApplyOne()) {
+    return;
+  }
+  if (engine_.core().HasNextToApply()) {
     ApplyMany();
   }
 }
@@ -502,7 +505,11 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
 
 bool Replica::Poll() {
   now_ns_ = clock_.NowNs();
-  const bool active = engine_.Turn(now_ns_, paxos::ChecksumInPlace);
+  const Turned turned = engine_.Turn(now_ns_, paxos::ChecksumInPlace);
+  if (turned == Turned::kWritten) [[likely]] {
+    ApplyCommitted();  // all else has its turn within a microsecond
+    return true;
+  }
   const paxos::Position applied = engine_.core().applied();
   if (engine_.core().leadership_epoch() != epoch_) {
     ForgetProposals();
@@ -514,7 +521,7 @@ bool Replica::Poll() {
   if (hash_due_ != 0) {
     ProposeHash();
   }
-  return active || engine_.core().applied() != applied;
+  return turned == Turned::kSomething || engine_.core().applied() != applied;
 }
 
 // ---- divergence
