@@ -230,6 +230,9 @@ class Leader {
                   std::uint16_t commands, std::uint64_t time_ns, Checksum checksum);
   template <typename Checksum>
   Position SealHere(Checksum checksum);
+  template <typename Checksum>
+  [[nodiscard]] Range SealForAll(Checksum checksum);
+  [[nodiscard]] Range FormUpAndSeal();
   void SealBatch();
   void FillToEndOfRing();
   [[nodiscard]] bool MakeRoom(std::uint64_t entry_bytes);

@@ -121,6 +121,10 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
   LimitBatch(0);
 }
 
+Range Leader::FormUpAndSeal() {
+  return FormUp() ? SealForAll(EntryChecksum) : Range{};
+}
+
 void Leader::SealBatch() {
   SealHere(EntryChecksum);
 }

@@ -176,17 +176,21 @@ template <typename Checksum>
   if (open_.commands == 0 || read_asked_) {
     return false;
   }
+  const bool abreast = state_.end.position == abreast_at_ && followers_.unchanged();
+  gathered = abreast ? SealForAll(checksum) : FormUpAndSeal();
+  return !gathered.empty();
+}
+
+// Empty when there is no room for it with one of those who are written to.
+template <typename Checksum>
+[[gnu::always_inline]] inline Range Leader::SealForAll(Checksum checksum) {
   const Position from = state_.end.position;
-  if ((from != abreast_at_ || !followers_.unchanged()) && !FormUp()) [[unlikely]] {
-    return false;
-  }
   const Position to = SealHere(checksum);
   if (to > abreast_limit_) [[unlikely]] {
     Disturb();
-    return false;  // the ring of one of them is full of what it has yet to apply
+    return {};  // its ring is full of what it has yet to apply
   }
-  gathered = {from, to};
-  return true;
+  return {from, to};
 }
 
 // ---- writing

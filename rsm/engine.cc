@@ -24,6 +24,29 @@ Engine::Engine(const paxos::Options& options, transport::Transport& transport, p
               "core and transport must agree on the capacity");
 }
 
+// `at_once`: what the leader has to write is written.
+Turned Engine::WholeTurn(paxos::TimeNs now_ns, bool at_once) {
+  bool learned = false;
+  if (!at_once) {
+    if (core_.role() == paxos::Role::kLeader) {
+      core_.Flush();
+    } else {
+      learned = core_.Learn(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
+    }
+  }
+  if (!core_.actions().empty()) {
+    CarryOut();
+  }
+  if (now_ns >= next_tick_ns_) [[unlikely]] {
+    Tick(now_ns);
+  }
+  next_look_ns_ = now_ns + kBusyLookIntervalNs;
+  const std::size_t events = transport_.Poll(*this);
+  PublishBallot();
+  PublishProgress();
+  return at_once || learned || events > 0 ? Turned::kSomething : Turned::kNothing;
+}
+
 void Engine::Tick(paxos::TimeNs now_ns) {
   next_tick_ns_ = now_ns + kTickIntervalNs;
   core_.Tick();

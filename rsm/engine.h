@@ -37,30 +37,12 @@ class Engine final : private transport::EventHandler {
   [[gnu::always_inline]] Turned Turn(paxos::TimeNs now_ns, Checksum checksum) {
     core_.SetTime(now_ns);
     const bool at_once = WriteAtOnce(checksum);  // only a leader has what to write
-    bool learned = false;
-    if (!at_once) {
-      if (core_.role() == paxos::Role::kLeader) {
-        core_.Flush();
-      } else {
-        learned = core_.Learn(paxos::Position(transport_.ReadLogWord(transport::LogWord::kCommit)));
-      }
-    }
-    // In most turns that is all.
+    // In most turns of a busy leader that is all.
     if (at_once && now_ns < next_look_ns_ && core_.actions().empty()) {
       PublishMoved();
       return Turned::kWritten;
     }
-    if (!core_.actions().empty()) {
-      CarryOut();
-    }
-    if (now_ns >= next_tick_ns_) [[unlikely]] {
-      Tick(now_ns);
-    }
-    next_look_ns_ = now_ns + kBusyLookIntervalNs;
-    const std::size_t events = transport_.Poll(*this);
-    PublishBallot();
-    PublishProgress();
-    return at_once || learned || events > 0 ? Turned::kSomething : Turned::kNothing;
+    return WholeTurn(now_ns, at_once);
   }
 
   // To be called after every use of core() that may cause actions or move what it has applied.
@@ -122,6 +104,7 @@ class Engine final : private transport::EventHandler {
       word.store(value, std::memory_order_release);
     }
   }
+  [[nodiscard]] Turned WholeTurn(paxos::TimeNs now_ns, bool at_once);
   void Tick(paxos::TimeNs now_ns);
   void PublishRest();
   void PublishIfChanged(transport::ControlWord word, std::uint64_t value) {
