@@ -77,7 +77,7 @@ bool Leader::Start(const Recovery& recovery) {
   // The probes are posted behind what the followers lack of the adopted log, and complete behind it.
   proving_ = true;
   closed_ = Refusal::kNotLeader;
-  read_asked_ = true;
+  AskForRound();
   proof_round_ = read_round_ + 1;
   return true;
 }
@@ -216,7 +216,7 @@ bool Leader::Tick() {
       }
       if (follower.stage == FollowerLink::Stage::kActive && follower.probed < read_round_ &&
           follower.under_way() == 0) {
-        read_asked_ = true;
+        AskForRound();
       }
     }
     PreferAnother();
@@ -251,7 +251,7 @@ std::optional<Leader::Read> Leader::StartRead() {
   if (!record_committed()) {
     return std::nullopt;
   }
-  read_asked_ = true;
+  AskForRound();
   return Read{state_.commit.position, read_round_ + 1};
 }
 

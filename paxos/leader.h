@@ -231,7 +231,7 @@ class Leader {
   template <typename Checksum>
   Position SealHere(Checksum checksum);
   template <typename Checksum>
-  [[nodiscard]] Range SealForAll(Checksum checksum);
+  [[nodiscard]] bool SealForAll(Checksum checksum, Range& sealed);
   [[nodiscard]] Range FormUpAndSeal();
   void SealBatch();
   void FillToEndOfRing();
@@ -291,6 +291,11 @@ class Leader {
   }
   // Somebody is written to apart from the others, or is another, or counts otherwise.
   void Disturb() { abreast_at_ = kNowhere; }
+  // Somebody waits for a round of probes, which Flush posts.
+  void AskForRound() {
+    read_asked_ = true;
+    Disturb();
+  }
   [[nodiscard]] bool FormUp();
   void ShowWrittenToAll(Position end) const;
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);

@@ -74,7 +74,7 @@ void Leader::FindRoom() {
 bool Leader::FormUp() {
   Disturb();
   const Position end = state_.end.position;
-  if (alone_ || !record_committed() || state_.failover.first_commit_ns == 0 ||
+  if (read_asked_ || alone_ || !record_committed() || state_.failover.first_commit_ns == 0 ||
       state_.membership.undecided() || state_.membership.changes() != membership_changes_) {
     return false;
   }
@@ -121,8 +121,10 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
   LimitBatch(0);
 }
 
+// As GatherForAll; empty for false.
 Range Leader::FormUpAndSeal() {
-  return FormUp() ? SealForAll(EntryChecksum) : Range{};
+  Range sealed;
+  return FormUp() && SealForAll(EntryChecksum, sealed) ? sealed : Range{};
 }
 
 void Leader::SealBatch() {

@@ -173,24 +173,27 @@ template <typename Checksum>
 
 template <typename Checksum>
 [[gnu::always_inline]] inline bool Leader::GatherForAll(Checksum checksum, Range& gathered) {
-  if (open_.commands == 0 || read_asked_) {
+  if (open_.commands == 0) {
     return false;
   }
-  const bool abreast = state_.end.position == abreast_at_ && followers_.unchanged();
-  gathered = abreast ? SealForAll(checksum) : FormUpAndSeal();
-  return !gathered.empty();
+  if (state_.end.position != abreast_at_ || !followers_.unchanged()) [[unlikely]] {
+    gathered = FormUpAndSeal();
+    return !gathered.empty();
+  }
+  return SealForAll(checksum, gathered);
 }
 
-// Empty when there is no room for it with one of those who are written to.
+// False when there is no room for it with one of those who are written to.
 template <typename Checksum>
-[[gnu::always_inline]] inline Range Leader::SealForAll(Checksum checksum) {
+[[gnu::always_inline]] inline bool Leader::SealForAll(Checksum checksum, Range& sealed) {
   const Position from = state_.end.position;
   const Position to = SealHere(checksum);
   if (to > abreast_limit_) [[unlikely]] {
     Disturb();
-    return {};  // its ring is full of what it has yet to apply
+    return false;  // its ring is full of what it has yet to apply
   }
-  return {from, to};
+  sealed = {from, to};
+  return true;
 }
 
 // ---- writing

@@ -73,7 +73,9 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
   follower.next_piece_ns = state_.now;
   follower.full_since_ns = 0;
   follower.stalled = false;
-  read_asked_ = read_asked_ || proving_;
+  if (proving_) {
+    AskForRound();
+  }
   if (state_.end.position - follower.applied <= state_.log.capacity() / 2) {
     follower.in_sync = true;
   }

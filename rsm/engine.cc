@@ -24,10 +24,9 @@ Engine::Engine(const paxos::Options& options, transport::Transport& transport, p
               "core and transport must agree on the capacity");
 }
 
-// `at_once`: what the leader has to write is written.
-Turned Engine::WholeTurn(paxos::TimeNs now_ns, bool at_once) {
+bool Engine::EndTurn(paxos::TimeNs now_ns, bool written) {
   bool learned = false;
-  if (!at_once) {
+  if (!written) {
     if (core_.role() == paxos::Role::kLeader) {
       core_.Flush();
     } else {
@@ -44,7 +43,7 @@ Turned Engine::WholeTurn(paxos::TimeNs now_ns, bool at_once) {
   const std::size_t events = transport_.Poll(*this);
   PublishBallot();
   PublishProgress();
-  return at_once || learned || events > 0 ? Turned::kSomething : Turned::kNothing;
+  return written || learned || events > 0;
 }
 
 void Engine::Tick(paxos::TimeNs now_ns) {

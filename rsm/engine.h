@@ -16,13 +16,6 @@
 
 namespace gaios::rsm {
 
-// What happened in a turn.
-enum class Turned : std::uint8_t {
-  kNothing,
-  kSomething,
-  kWritten,  // what was proposed is written and committed, and nothing else was looked at
-};
-
 class Engine final : private transport::EventHandler {
  public:
   // `transport` must outlive the engine and be driven by it alone. `observer` may be null.
@@ -30,20 +23,32 @@ class Engine final : private transport::EventHandler {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // One turn: timers when due, posting or learning, then what the transport has to report; the last not in
-  // every turn in which all that was to be written was done at once. `now_ns` is monotonic. Returns whether
-  // anything happened.
+  // What a leader has to write, where it is told at once what has become of it: first in each turn. False
+  // when there is nothing, or it is to be posted. `now_ns` is monotonic; `checksum` does what EntryChecksum
+  // does.
   template <typename Checksum>
-  [[gnu::always_inline]] Turned Turn(paxos::TimeNs now_ns, Checksum checksum) {
+  [[nodiscard, gnu::always_inline]] bool WriteAtOnce(paxos::TimeNs now_ns, Checksum checksum) {
     core_.SetTime(now_ns);
-    const bool at_once = WriteAtOnce(checksum);  // only a leader has what to write
-    // In most turns of a busy leader that is all.
-    if (at_once && now_ns < next_look_ns_ && core_.actions().empty()) {
-      PublishMoved();
-      return Turned::kWritten;
+    paxos::Range gathered;
+    if (!writes_at_once_ || !core_.GatherForAll(checksum, gathered) ||
+        !transport_.WriteToAll(core_.targets(), core_.formation(), gathered)) {
+      return false;
     }
-    return WholeTurn(now_ns, at_once);
+    core_.WrittenToAll(gathered);
+    return true;
   }
+  // Then either, where it is written at once and nothing else has to be looked at yet: the turn is over. In
+  // most turns of a busy leader that is all.
+  [[nodiscard, gnu::always_inline]] bool TryEndTurn(paxos::TimeNs now_ns) {
+    if (now_ns >= next_look_ns_ || !core_.actions().empty()) {
+      return false;
+    }
+    PublishMoved();
+    return true;
+  }
+  // Or the rest of it: posting or learning, timers when due, what the transport has to report. Returns
+  // whether anything happened. `written`: what WriteAtOnce has said.
+  [[nodiscard]] bool EndTurn(paxos::TimeNs now_ns, bool written);
 
   // To be called after every use of core() that may cause actions or move what it has applied.
   void CarryOut() {
@@ -104,7 +109,6 @@ class Engine final : private transport::EventHandler {
       word.store(value, std::memory_order_release);
     }
   }
-  [[nodiscard]] Turned WholeTurn(paxos::TimeNs now_ns, bool at_once);
   void Tick(paxos::TimeNs now_ns);
   void PublishRest();
   void PublishIfChanged(transport::ControlWord word, std::uint64_t value) {
@@ -113,20 +117,6 @@ class Engine final : private transport::EventHandler {
       last = value;
       transport_.Publish(word, value);
     }
-  }
-  // What a leader has to post, where it is told at once what has become of it. False: the core is to post it.
-  template <typename Checksum>
-  [[nodiscard, gnu::always_inline]] bool WriteAtOnce(Checksum checksum) {
-    if (!writes_at_once_) {
-      return false;
-    }
-    paxos::Range gathered;
-    if (!core_.GatherForAll(checksum, gathered) ||
-        !transport_.WriteToAll(core_.targets(), core_.formation(), gathered)) {
-      return false;
-    }
-    core_.WrittenToAll(gathered);
-    return true;
   }
   // Carries out what the core wants done, and what follows from that.
   void Perform();

@@ -505,11 +505,16 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
 
 bool Replica::Poll() {
   now_ns_ = clock_.NowNs();
-  const Turned turned = engine_.Turn(now_ns_, paxos::ChecksumInPlace);
-  if (turned == Turned::kWritten) [[likely]] {
+  const bool written = engine_.WriteAtOnce(now_ns_, paxos::ChecksumInPlace);
+  if (written && engine_.TryEndTurn(now_ns_)) [[likely]] {
     ApplyCommitted();  // all else has its turn within a microsecond
     return true;
   }
+  return EndTurn(written);
+}
+
+[[gnu::noinline]] bool Replica::EndTurn(bool written) {
+  const bool active = engine_.EndTurn(now_ns_, written);
   const paxos::Position applied = engine_.core().applied();
   if (engine_.core().leadership_epoch() != epoch_) {
     ForgetProposals();
@@ -521,7 +526,7 @@ bool Replica::Poll() {
   if (hash_due_ != 0) {
     ProposeHash();
   }
-  return turned == Turned::kSomething || engine_.core().applied() != applied;
+  return active || engine_.core().applied() != applied;
 }
 
 // ---- divergence

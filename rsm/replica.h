@@ -238,6 +238,7 @@ class Replica {
   std::size_t ProposeRun(std::span<const Submission> submissions, ProposalListener& listener,
                          std::uint64_t first_tag);
   void AwaitAnswer(const paxos::Proposal& proposal, ProposalListener& listener, std::uint64_t tag);
+  [[nodiscard]] bool EndTurn(bool written);
   void ApplyCommitted();
   [[nodiscard]] bool ApplyOne();
   void ApplyMany();
