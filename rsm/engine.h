@@ -50,6 +50,12 @@ class Engine final : private transport::EventHandler {
   // whether anything happened. `written`: what WriteAtOnce has said.
   [[nodiscard]] bool EndTurn(paxos::TimeNs now_ns, bool written);
 
+  // A whole turn. Returns whether anything happened.
+  bool Poll(paxos::TimeNs now_ns) {
+    const bool written = WriteAtOnce(now_ns, paxos::EntryChecksum);
+    return (written && TryEndTurn(now_ns)) || EndTurn(now_ns, written);
+  }
+
   // To be called after every use of core() that may cause actions or move what it has applied.
   void CarryOut() {
     PublishBallot();
