@@ -27,7 +27,8 @@ constexpr std::size_t kEnds = 4;
 constexpr std::uint16_t kUdpPort = 7000;
 
 // The rest of a device's name, behind its number.
-std::unique_ptr<Port> OpenDevice(ReplicaId id, const std::string& driver, const std::string& arguments) {
+std::unique_ptr<Port> OpenDevice(ReplicaId id, const std::string& driver, const std::string& arguments,
+                                 std::size_t least_loan_bytes = udp::dpdk::kLeastLoanBytes) {
   static const base::TscClock clock(base::TscClock::Source::kKernel);
   udp::dpdk::EnterBridge(kEnds);
   const std::string number = std::to_string(id.value());
@@ -37,6 +38,7 @@ std::unique_ptr<Port> OpenDevice(ReplicaId id, const std::string& driver, const 
   options.max_payload = 1'400;
   options.file_prefix = "gaios-conformance-" + std::to_string(::getpid());
   options.clock = &clock;
+  options.least_loan_bytes = least_loan_bytes;
   options.more_memory_mib = 128;
   absl::StatusOr<std::unique_ptr<udp::dpdk::DpdkPort>> port = udp::dpdk::DpdkPort::Open(options);
   GAIOS_CHECK(port.ok(), port.status().ToString().c_str());
@@ -45,6 +47,10 @@ std::unique_ptr<Port> OpenDevice(ReplicaId id, const std::string& driver, const 
 
 std::unique_ptr<Port> OpenDpdk(ReplicaId id) {
   return OpenDevice(id, "net_af_packet", ",framecnt=1024");
+}
+// Writes are sent from the log, however short they are.
+std::unique_ptr<Port> OpenLending(ReplicaId id) {
+  return OpenDevice(id, "net_af_packet", ",framecnt=1024", 1);
 }
 std::unique_ptr<Port> OpenXdp(ReplicaId id) {
   // The driver keeps its socket when it is closed, and the queue with that: each port has another interface.
@@ -98,18 +104,16 @@ BackendFactory Dpdk(const std::string& name, const UdpBackendOptions& options) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Dpdk, ConformanceTest,
-                         testing::Values(Dpdk("all", {.make_port = OpenDpdk}),
-                                         Dpdk("first", {.make_port = OpenMixed}),
-                                         Dpdk("others", {.make_port = OpenMixedOtherwise}),
-                                         Dpdk("faults", {.make_port = OpenDpdk,
-                                                         .faults = {.seed = 5,
-                                                                    .lost = 100,
-                                                                    .doubled = 100,
-                                                                    .altered = 50,
-                                                                    .held = 200,
-                                                                    .most_flushes = 12}})),
-                         NameOf);
+INSTANTIATE_TEST_SUITE_P(
+    Dpdk, ConformanceTest,
+    testing::Values(
+        Dpdk("all", {.make_port = OpenDpdk}), Dpdk("lent", {.make_port = OpenLending}),
+        Dpdk("first", {.make_port = OpenMixed}), Dpdk("others", {.make_port = OpenMixedOtherwise}),
+        Dpdk("faults",
+             {.make_port = OpenDpdk,
+              .faults =
+                  {.seed = 5, .lost = 100, .doubled = 100, .altered = 50, .held = 200, .most_flushes = 12}})),
+    NameOf);
 
 INSTANTIATE_TEST_SUITE_P(Xdp, ConformanceTest, testing::Values(Xdp("xdp", {.make_port = OpenXdp})), NameOf);
 
