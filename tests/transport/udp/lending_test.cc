@@ -28,7 +28,7 @@ class LendingTest : public UdpTest {
     at(kWriter).FillLog(Position(0), Pattern(capacity, 3));
   }
   // By a device that lends at once what it has: the grant is known, and no loan is open.
-  Grant Granted(std::uint64_t number = 1) {
+  Grant Granted(std::uint32_t number = 1) {
     const MemoryNetwork::Loans none;
     backend_->network().SetLoans(none);
     const Grant grant = MakeGrant(number, kWriter);
@@ -151,6 +151,7 @@ TEST_F(LendingTest, WhatIsShortOrEncryptedOrGoesRoundTheEndIsCopied) {
   grant = Granted();
   Hold();
   EXPECT_EQ(WriteAndWait(kWriter, grant, MakeRange(256, 256 + 56)), Outcome::kDone);
+  at(kAcceptor).Publish(ControlWord::kApplied, 4'096);
   EXPECT_EQ(WriteAndWait(kWriter, grant, MakeRange(kCapacity - 64, kCapacity + 64)), Outcome::kDone);
   EXPECT_EQ(network().loans_over() + network().open_loans(), 0U);
 }
