@@ -33,7 +33,7 @@ static_assert(kSpareBuffers >= 2 * kBurst + 2 * kBufferCache);
 inline constexpr std::size_t kMostLoans = 4'096;
 static_assert(kMostLoans >= kBurst);
 // Of a write in one datagram, from which on it is sent from the ring (docs/dpdk.md has what was measured).
-inline constexpr std::size_t kLeastLoanBytes = 2'048;
+inline constexpr std::size_t kLeastLoanBytes = 512;
 // Room for what stands behind what is lent in a datagram.
 inline constexpr std::size_t kTailRoomBytes = 64;
 

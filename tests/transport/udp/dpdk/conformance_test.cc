@@ -28,7 +28,8 @@ constexpr std::uint16_t kUdpPort = 7000;
 
 // The rest of a device's name, behind its number.
 std::unique_ptr<Port> OpenDevice(ReplicaId id, const std::string& driver, const std::string& arguments,
-                                 std::size_t least_loan_bytes = udp::dpdk::kLeastLoanBytes) {
+                                 std::size_t least_loan_bytes = udp::dpdk::kLeastLoanBytes,
+                                 udp::dpdk::ZeroCopy zero_copy = udp::dpdk::ZeroCopy::kIfSupported) {
   static const base::TscClock clock(base::TscClock::Source::kKernel);
   udp::dpdk::EnterBridge(kEnds);
   const std::string number = std::to_string(id.value());
@@ -39,6 +40,7 @@ std::unique_ptr<Port> OpenDevice(ReplicaId id, const std::string& driver, const 
   options.file_prefix = "gaios-conformance-" + std::to_string(::getpid());
   options.clock = &clock;
   options.least_loan_bytes = least_loan_bytes;
+  options.zero_copy = zero_copy;
   options.more_memory_mib = 128;
   absl::StatusOr<std::unique_ptr<udp::dpdk::DpdkPort>> port = udp::dpdk::DpdkPort::Open(options);
   GAIOS_CHECK(port.ok(), port.status().ToString().c_str());
@@ -51,6 +53,9 @@ std::unique_ptr<Port> OpenDpdk(ReplicaId id) {
 // Writes are sent from the log, however short they are.
 std::unique_ptr<Port> OpenLending(ReplicaId id) {
   return OpenDevice(id, "net_af_packet", ",framecnt=1024", 1);
+}
+std::unique_ptr<Port> OpenCopying(ReplicaId id) {
+  return OpenDevice(id, "net_af_packet", ",framecnt=1024", 0, udp::dpdk::ZeroCopy::kNever);
 }
 std::unique_ptr<Port> OpenXdp(ReplicaId id) {
   // The driver keeps its socket when it is closed, and the queue with that: each port has another interface.
@@ -107,7 +112,7 @@ BackendFactory Dpdk(const std::string& name, const UdpBackendOptions& options) {
 INSTANTIATE_TEST_SUITE_P(
     Dpdk, ConformanceTest,
     testing::Values(
-        Dpdk("all", {.make_port = OpenDpdk}), Dpdk("lent", {.make_port = OpenLending}),
+        Dpdk("copied", {.make_port = OpenCopying}), Dpdk("lent", {.make_port = OpenLending}),
         Dpdk("first", {.make_port = OpenMixed}), Dpdk("others", {.make_port = OpenMixedOtherwise}),
         Dpdk("faults",
              {.make_port = OpenDpdk,
