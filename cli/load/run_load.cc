@@ -269,6 +269,7 @@ class Load {
     next_tell_ns_ = now_ns + kTellIntervalNs;
     for (const std::string& notice : port_->TakeNotices()) {
       absl::FPrintF(TextStream(flags_.json), "%s\n", notice);
+      static_cast<void>(std::fflush(TextStream(flags_.json)));  // it is read while the load goes on
     }
   }
   bool SendDue(std::uint64_t begin_ns, std::uint64_t now_ns) {
