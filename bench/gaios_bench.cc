@@ -51,6 +51,8 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   command.add_flag("--authenticate,!--no-authenticate", options.authenticate,
                    "udp: datagrams with a MAC, as users run it");
   command.add_flag("--encrypt", options.encrypt, "udp: datagrams that are encrypted too");
+  command.add_flag("--zero-copy,!--no-zero-copy", options.zero_copy,
+                   "udp-dpdk: long datagrams of the product are sent from the log, as users run it");
   command.add_flag("--two-paths", options.two_paths,
                    "commit over udp-socket: a group whose links have two paths, beside one with one path");
   command.add_option("--loss-percent", options.loss_percent, "loss: of the datagrams that each end sends")

@@ -118,6 +118,7 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Fork(const GroupOptions& options, 
                             .payload_bytes = options.payload_bytes,
                             .authenticate = options.authenticate,
                             .encrypt = options.encrypt,
+                            .zero_copy = options.zero_copy,
                             .two_paths = options.two_paths},
                            group->directory_.path());
   if (!config.ok()) {

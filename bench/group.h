@@ -46,6 +46,7 @@ struct GroupOptions {
   std::size_t payload_bytes = 1400;                                              // udp
   bool authenticate = true;                                                      // udp
   bool encrypt = false;                                                          // udp
+  bool zero_copy = true;                                                         // by DPDK
   bool two_paths = false;                                                        // udp: and udp2
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
   const LossRate* loss = nullptr;  // udp: at which datagrams are lost; null: none is

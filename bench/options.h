@@ -40,6 +40,7 @@ struct Options {
   std::size_t payload_bytes = 1400;             // udp: of a datagram
   bool authenticate = true;                     // udp: datagrams of the product; the floor's never are
   bool encrypt = false;                         // udp: the same
+  bool zero_copy = true;                        // by DPDK: the product's, where the device takes that
   bool two_paths = false;                       // commit over udp: beside a group with one path
   double loss_percent = 1;                      // loss: of the datagrams, each way
   std::uint64_t block_commits = 0;  // commands that end a block; 0: its share of `seconds`, or as it says

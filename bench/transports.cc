@@ -139,6 +139,7 @@ absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string
   if (options.port == rsm::PortKind::kDpdk) {
     config.udp.port = options.port;
     config.dpdk.device = options.device;
+    config.dpdk.zero_copy = options.zero_copy ? "if_supported" : "never";
     for (rsm::ReplicaConfig& replica : config.replicas) {
       replica.udp_address = DpdkAddress(replica.id.value());
     }

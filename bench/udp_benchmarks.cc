@@ -35,6 +35,7 @@ absl::Status EmitReport(const Options& options, const Placement& placement, absl
   }
   if (options.port == rsm::PortKind::kDpdk) {
     (*report)["driver"] = options.device;
+    (*report)["zero_copy"] = options.zero_copy;
   }
   (*report)["payload_bytes"] = options.payload_bytes;
   (*report)["authenticate"] = options.authenticate;
@@ -102,6 +103,7 @@ GroupOptions UdpGroupOptions(const Options& options) {
           .payload_bytes = options.payload_bytes,
           .authenticate = options.authenticate,
           .encrypt = options.encrypt,
+          .zero_copy = options.zero_copy,
           .two_paths = options.two_paths,
           .make_machine = [] { return std::make_unique<EmptyMachine>(); }};
 }

@@ -20,12 +20,13 @@ namespace {
 constexpr auto kVerbsKeys = std::to_array<std::string_view>(
     {"device", "port", "fence", "ack_timeout", "retries", "traffic_class", "service_level"});
 constexpr auto kUdpKeys =
-    std::to_array<std::string_view>({"payload_bytes", "authenticate", "encrypt", "port"});
+    std::to_array<std::string_view>({"payload_bytes", "authenticate", "encrypt", "busy_poll_us", "port"});
 constexpr auto kPorts = std::to_array<std::string_view>({"socket", "dpdk"});
 constexpr auto kDpdkKeys = std::to_array<std::string_view>(
-    {"device", "prefix_bits", "gateway", "mtu", "hugepages", "flow_rules", "clients_from"});
+    {"device", "prefix_bits", "gateway", "mtu", "hugepages", "flow_rules", "zero_copy", "clients_from"});
 constexpr auto kHugepages = std::to_array<std::string_view>({"if_free", "require", "never"});
 constexpr auto kFlowRules = std::to_array<std::string_view>({"if_supported", "require", "never"});
+constexpr auto kZeroCopy = std::to_array<std::string_view>({"if_supported", "never"});
 // Of IPv4 and UDP, in front of what a datagram carries.
 constexpr std::size_t kHeaderBytes = 28;
 constexpr auto kClientsKeys =
@@ -117,6 +118,7 @@ void ReadDatagrams(Section& section, UdpConfig& config) {
                    "is true, and authenticate is false: what is encrypted is authenticated by that. Leave "
                    "authenticate out");
   }
+  section.Read("busy_poll_us", {0, 1'000}, 1, config.busy_poll_us);
 }
 
 void ReadUdp(Section& top, Section& udp, Config& config) {
@@ -131,6 +133,11 @@ void ReadUdp(Section& top, Section& udp, Config& config) {
   const std::string port = udp.RequiredText("port");
   if (port == PortKindName(PortKind::kDpdk)) {
     config.udp.port = PortKind::kDpdk;
+    if (config.udp.busy_poll_us != 0) {
+      udp.FailAt("busy_poll_us",
+                 "is for kernel sockets, and port is \"dpdk\", which looks at the card by itself: leave it "
+                 "out");
+    }
   } else if (port != PortKindName(PortKind::kSocket)) {
     udp.FailAt("port", absl::StrCat("is \"", port, "\"; known are ", Listed(kPorts),
                                     "; left out, it is kernel sockets. The number of a UDP port belongs "
@@ -214,6 +221,13 @@ void ReadDpdk(Section& top, Section& dpdk, Config& config) {
     if (std::find(kFlowRules.begin(), kFlowRules.end(), config.dpdk.flow_rules) == kFlowRules.end()) {
       dpdk.FailAt("flow_rules",
                   absl::StrCat("is \"", config.dpdk.flow_rules, "\"; known are ", Listed(kFlowRules)));
+    }
+  }
+  if (dpdk.Find("zero_copy") != nullptr) {
+    config.dpdk.zero_copy = dpdk.RequiredText("zero_copy");
+    if (std::find(kZeroCopy.begin(), kZeroCopy.end(), config.dpdk.zero_copy) == kZeroCopy.end()) {
+      dpdk.FailAt("zero_copy",
+                  absl::StrCat("is \"", config.dpdk.zero_copy, "\"; known are ", Listed(kZeroCopy)));
     }
   }
 }

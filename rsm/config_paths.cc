@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kStallPerHeartbeat = 2;
-constexpr auto kUdp2Keys = std::to_array<std::string_view>({"payload_bytes", "authenticate", "encrypt"});
+constexpr auto kUdp2Keys =
+    std::to_array<std::string_view>({"payload_bytes", "authenticate", "encrypt", "busy_poll_us"});
 constexpr auto kFallbackKeys =
     std::to_array<std::string_view>({"stall_timeout_ms", "settle_ms", "loss_percent"});
 constexpr const char* kPathsForm =

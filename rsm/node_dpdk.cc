@@ -64,6 +64,8 @@ dpdk::DpdkOptions OptionsOf(const Config& config) {
   options.max_payload = config.udp.payload_bytes;
   options.hugepages = HugepagesOf(config);
   options.flow_rules = FlowRulesOf(config);
+  options.zero_copy =
+      config.dpdk.zero_copy == "never" ? dpdk::ZeroCopy::kNever : dpdk::ZeroCopy::kIfSupported;
   return options;
 }
 
@@ -173,7 +175,11 @@ absl::StatusOr<NodePort> OpenForClients(const Config& config, const base::Clock&
   // Processes of clients may be many on a host, and come and go.
   options.file_prefix = absl::StrCat("gaios-clients-", ::getpid());
   options.clock = &clock;
-  return OpenPort(options);
+  absl::StatusOr<NodePort> port = OpenPort(options);
+  if (!port.ok()) {
+    return port;
+  }
+  return MakeLast(options, *std::move(port));
 }
 
 // FailedPrecondition: the device takes what is the kernel's, by which replicas meet.

@@ -66,6 +66,7 @@ TransportCounters CountersOf(const transport::udp::UdpTransport& transport) {
   all[kArpAnswered] = port.arp_answered;
   all[kArpConflicts] = port.arp_conflicts;
   all[kPortLinksDown] = port.links_down;
+  all[kDatagramsLent] = port.lent;
   return all;
 }
 
@@ -145,7 +146,13 @@ struct Datagrams {
     return absl::StrCat("datagrams of up to ", udp.payload_bytes, " bytes, ",
                         !udp.authenticate ? "not authenticated"
                         : udp.encrypt     ? "encrypted"
-                                          : "authenticated");
+                                          : "authenticated",
+                        busy_polled());
+  }
+  [[nodiscard]] std::string busy_polled() const {
+    return udp.busy_poll_us == 0 ? ""
+                                 : absl::StrCat(", for which the kernel polls the card for ",
+                                                udp.busy_poll_us, " us at a look");
   }
 };
 
@@ -156,6 +163,7 @@ absl::StatusOr<std::unique_ptr<transport::udp::SocketPort>> OpenSocket(const Dat
   return transport::udp::SocketPort::Open({.address = datagrams.AddressOf(replica),
                                            .port = port,
                                            .max_payload = datagrams.udp.payload_bytes,
+                                           .busy_poll_us = datagrams.udp.busy_poll_us,
                                            .wait_for_address = wait_for_address});
 }
 
@@ -185,6 +193,10 @@ absl::StatusOr<NodePort> OpenPort(const Config& config, const Datagrams& datagra
     return absl::IsFailedPrecondition(port.status()) ? NotThere(port.status()) : port.status();
   }
   NodePort opened{.port = *std::move(port), .facts = {}};
+  if (datagrams.udp.busy_poll_us != 0) {
+    opened.facts.notices.push_back(absl::StrCat(datagrams.text(), " (busy_poll_us in the [",
+                                                std::string(LinkPathName(datagrams.path)), "] section)"));
+  }
   opened.facts.path = datagrams.path == LinkPath::kUdp2 ? PathKind::kUdp2Socket : PathKind::kUdpSocket;
   return opened;
 }

@@ -150,6 +150,8 @@ std::string_view TransportCounterName(TransportCounter counter) {
       return "port_links_down";
     case TransportCounter::kDroppedOtherSeal:
       return "dropped_other_seal";
+    case TransportCounter::kDatagramsLent:
+      return "datagrams_lent";
   }
   GAIOS_CHECK(false, "no such counter");
   return "";

@@ -94,9 +94,10 @@ enum class TransportCounter : std::uint8_t {
   kArpConflicts,
   kPortLinksDown,
   kDroppedOtherSeal,  // transport/udp/wire.h
+  kDatagramsLent,     // transport/udp/port.h
 };
 inline constexpr std::size_t kTransportCounters =
-    static_cast<std::size_t>(TransportCounter::kDroppedOtherSeal) + 1;
+    static_cast<std::size_t>(TransportCounter::kDatagramsLent) + 1;
 
 // "strangers_garbage"
 [[nodiscard]] std::string_view TransportCounterName(TransportCounter counter);

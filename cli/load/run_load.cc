@@ -37,6 +37,7 @@ namespace gaios::cli {
 namespace {
 
 constexpr double kNsPerS = 1e9;
+constexpr std::uint64_t kTellIntervalNs = 500'000'000;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint32_t kMaxClients = 64;
 
@@ -206,6 +207,7 @@ class Load {
       const bool sent = flags_.mode == "open" ? SendDue(begin_ns, now_ns) : SendClosed(now_ns);
       Rest(PollAll() || sent, idle);
       now_ns = clock_.NowNs();
+      TellOfPort(now_ns);
     }
     seconds_ = static_cast<double>(now_ns - begin_ns) / kNsPerS;
     if (flags_.mode == "open") {
@@ -218,6 +220,7 @@ class Load {
     // Each command is answered, or called unknown by its client when it has waited long enough.
     while (std::ranges::any_of(clients_, [](const auto& client) { return client->outstanding() > 0; })) {
       Rest(PollAll(), idle);
+      TellOfPort(clock_.NowNs());
     }
   }
 
@@ -257,6 +260,17 @@ class Load {
                      : network_       ? "udp-socket"
                                       : "shm"},
             {"seconds", seconds_}};
+  }
+  // What has become of the device, if there is one.
+  void TellOfPort(std::uint64_t now_ns) {
+    if (port_ == nullptr || now_ns < next_tell_ns_) {
+      return;
+    }
+    next_tell_ns_ = now_ns + kTellIntervalNs;
+    for (const std::string& notice : port_->TakeNotices()) {
+      absl::FPrintF(TextStream(flags_.json), "%s\n", notice);
+      static_cast<void>(std::fflush(TextStream(flags_.json)));  // it is read while the load goes on
+    }
   }
   bool SendDue(std::uint64_t begin_ns, std::uint64_t now_ns) {
     constexpr int kPerTurn = 16;
@@ -322,6 +336,7 @@ class Load {
   std::shared_ptr<rsm::SharedPort> port_;  // of all clients, where DPDK carries their datagrams
   std::vector<std::unique_ptr<LoadClient>> clients_;
   std::size_t next_client_ = 0;
+  std::uint64_t next_tell_ns_ = 0;
   std::uint64_t refused_ = 0;
   double seconds_ = 0;
   bool network_ = false;

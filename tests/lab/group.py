@@ -31,6 +31,7 @@ JUDGE = os.path.join(paths.BIN, "gaios-linearizability")
 class GroupLab(machines.LabTest):
     HOSTS = 3
     LINKS = ONE_PATH
+    IDLE = "yield"
     SECTIONS = ""  # of the config, beside what every group has
 
     def more_of(self, host):
@@ -77,7 +78,7 @@ class GroupLab(machines.LabTest):
                                           ("group.toml", DIRECTORY, os.path.join(DIRECTORY, "cluster.key"))):
             with open(os.path.join(here, name), "w", encoding="utf-8") as file:
                 file.write(f'group = "lab"\n{links}directory = "{directory}"\ncapacity_bytes = {capacity_bytes}\n'
-                           f'state_machine = "{state_machine}"\nidle = "yield"\n{TIMING}'
+                           f'state_machine = "{state_machine}"\nidle = "{self.IDLE}"\n{TIMING}'
                            f'[credentials]\nkey_file = "{key_path}"\n{self.SECTIONS}{replicas}')
         made = subprocess.run([GAIOS, "bootstrap", "--config", os.path.join(here, "here.toml")], capture_output=True, text=True)
         self.assertEqual(0, made.returncode, made.stderr)

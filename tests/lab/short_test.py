@@ -2,7 +2,8 @@
 
 The contract of a transport on Soft-RoCE, each replica a process of the first host; and a group on the three hosts whose
 leader's host dies, whose leader's host stalls, one of whose replicas holds another key, and between whose hosts RDMA
-alone is cut while UDP carries on. The rest, which takes longer, is in the other tests of this directory.
+alone is cut while UDP carries on; and a group whose datagrams DPDK carries over the guests' cards, and whose leader is
+killed. The rest, which takes longer, is in the other tests of this directory.
 """
 
 import os
@@ -11,9 +12,10 @@ import fallback_test
 import group
 import machines
 import paths
+import udp_test
 
 
-class ShortTest(fallback_test.RdmaIsCut, group.GroupLab):
+class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.GroupLab):
     def test_the_contract_of_a_transport_is_kept(self):
         code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,
                                         os.path.join(paths.BIN, "verbs_lab_test"), "--gtest_filter=Verbs/ConformanceTest.*")

@@ -34,13 +34,40 @@ class UdpTest(group.GroupLab):
         self.kill_host_under_load(self.make_group())
 
 
-class DpdkTest(group.GroupLab):
-    """DPDK carries the datagrams, over the guests' interfaces: at addresses that their kernels do not have."""
+DPDK_SECTIONS = '[udp]\nport = "dpdk"\n[dpdk]\ndevice = "net_af_packet0,iface=eth0,framecnt=256"\n'
+
+
+def dpdk_address(host):
+    """Where DPDK carries its datagrams over the guest's interface: an address that its kernel does not have."""
+    return f'udp_address = "{group.ADDRESS.format(110 + host)}"\n'
+
+
+class LeaderByDpdkIsKilled:
+    """What each ./check shows of it (short_test.py)."""
+
+    def test_a_leader_whose_datagrams_dpdk_carries_is_killed(self):
+        self.IDLE = "back_off"  # nothing of DPDK waits: three guests that only look leave the others little
+        self.SECTIONS = DPDK_SECTIONS
+        self.more_of = dpdk_address
+        leader = self.make_group(links=UdpTest.LINKS)
+        self.load(range(self.HOSTS), more=group.LIGHT)
+        self.await_acknowledged(leader)
+        self.run_in(leader, "pkill -9 -f '[g]aios replica'")
+        self.await_acknowledged(self.await_leader(self.others(leader)))
+        for host in self.others(leader):
+            said = self.replica(host)
+            self.assertEqual({"udp-dpdk"}, {link["path"] for link in said["links"]})
+            self.assertEqual(0, said["transport_counters"]["checksums_wrong"])
+        self.end_of_load()
+        self.assert_same_state(self.others(leader))
+
+
+class DpdkTest(LeaderByDpdkIsKilled, group.GroupLab):
     LINKS = 'transport = "udp"\n'
-    SECTIONS = '[udp]\nport = "dpdk"\n[dpdk]\ndevice = "net_af_packet0,iface=eth0,framecnt=256"\n'
+    SECTIONS = DPDK_SECTIONS
 
     def more_of(self, host):
-        return f'udp_address = "{group.ADDRESS.format(110 + host)}"\n'
+        return dpdk_address(host)
 
     def test_the_host_of_a_leader_dies(self):
         leader = self.make_group()

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -357,6 +358,36 @@ TEST_F(Dpdk, ClientsByDpdkReachReplicasWithSocketsAndWithDpdk) {
   const auto counted = group.Json(next)["network_client_counters"];
   EXPECT_GT(counted["datagrams_taken"], 0);
   EXPECT_EQ(counted["dropped_forged"], 0);
+}
+
+TEST_F(Dpdk, TheInterfaceOfClientsIsTakenOutUnderLoadAndAnotherServesInTheSameProcess) {
+  JudgedGroup hosts(ServingSettings({0, 1, 2}));
+  Group& group = hosts.group();
+  const std::size_t leader = group.AwaitLeader();
+  const std::string json_file = group.scratch().Path("load.json");
+  const std::string output = group.scratch().Path("load.log");
+  const auto load =
+      StartGaios({"load", "--config", ClientConfig(hosts), "--clients", "2", "--mode", "open", "--rate",
+                  "500", "--seconds", "600", "--timeout-ms", "60000", "--json", json_file},
+                 output, hosts.network().Enter(kClientHost));
+  const auto taken = [&] {
+    return group.Json(leader)["network_client_counters"]["datagrams_taken"].get<std::uint64_t>();
+  };
+  ASSERT_TRUE(Await([&] { return taken() > 100; })) << ReadText(output);
+  hosts.network().Remove(kClientHost);
+  ASSERT_TRUE(Await([&] {
+    return ReadText(output).find("is closed, and opened again") != std::string::npos;
+  })) << ReadText(output);
+  const std::uint64_t before = taken();
+  hosts.network().Attach(kClientHost);
+  ASSERT_TRUE(Await([&] { return taken() > before + 200; })) << ReadText(output);
+  load->Signal(SIGTERM);
+  ASSERT_EQ(load->Wait(std::chrono::minutes(1)), 0) << ReadText(output);
+  EXPECT_THAT(ReadText(output), HasSubstr("net_af_packet0,iface=v0,framecnt=1024 is open"));
+  const auto json = nlohmann::json::parse(ReadText(json_file));
+  EXPECT_EQ(json["port"], "udp-dpdk");
+  EXPECT_EQ(json["unknown"], 0) << "each was sent again, and none run twice";
+  EXPECT_GT(json["acknowledged"], 200);
 }
 
 TEST_F(Dpdk, WhatIsWrongWithTheDeviceOfClientsIsNamed) {

@@ -143,12 +143,20 @@ TEST(Config, KernelSocketsMayBeNamed) {
   EXPECT_EQ(config->udp.port, PortKind::kSocket);
 }
 
+TEST(Config, TheKernelMayPollTheCard) {
+  EXPECT_EQ(ParseConfig(kUdp, "a.toml")->udp.busy_poll_us, 0U) << "it does not, unless it is told";
+  const absl::StatusOr<Config> config = ParseConfig(kUdp + "[udp]\nbusy_poll_us = 50\n", "a.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->udp.busy_poll_us, 50U);
+}
+
 TEST(Config, EveryKeyOfDpdkIsRead) {
   const absl::StatusOr<Config> config = ParseConfig(kDpdk + R"(mtu = 9000
 prefix_bits = 16
 gateway = "10.0.255.254"
 hugepages = "never"
 flow_rules = "require"
+zero_copy = "never"
 )",
                                                     "a.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -159,6 +167,7 @@ flow_rules = "require"
   EXPECT_EQ(config->dpdk.gateway, "10.0.255.254");
   EXPECT_EQ(config->dpdk.hugepages, "never");
   EXPECT_EQ(config->dpdk.flow_rules, "require");
+  EXPECT_EQ(config->dpdk.zero_copy, "never");
 }
 
 TEST(Config, DpdkNeedsNothingButItsDevice) {
@@ -169,6 +178,7 @@ TEST(Config, DpdkNeedsNothingButItsDevice) {
   EXPECT_EQ(config->dpdk.gateway, "");
   EXPECT_EQ(config->dpdk.hugepages, "if_free");
   EXPECT_EQ(config->dpdk.flow_rules, "if_supported");
+  EXPECT_EQ(config->dpdk.zero_copy, "if_supported");
 }
 
 TEST(Config, ReplicasOfEveryTransportMayServeClientsOfTheNetwork) {

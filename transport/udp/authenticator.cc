@@ -79,11 +79,19 @@ class Direction {
 
   // `sequence`: the bytes of the number as they stand in the datagram.
   [[nodiscard]] Tag TagOf(std::span<const std::byte> authenticated, const std::byte* sequence) const {
+    return TagOf(authenticated, {}, sequence);
+  }
+  // Of both, one behind the other.
+  [[nodiscard]] Tag TagOf(std::span<const std::byte> authenticated, std::span<const std::byte> more,
+                          const std::byte* sequence) const {
     const Nonce nonce = NonceOf(sequence);
     alignas(kAlignment) gcm_context_data context;
     Tag tag;
     IMB_AES128_GMAC_INIT(&manager_, &expanded_, &context, nonce.data(), kNonceBytes);
     IMB_AES128_GMAC_UPDATE(&manager_, &expanded_, &context, Raw(authenticated.data()), authenticated.size());
+    if (!more.empty()) {
+      IMB_AES128_GMAC_UPDATE(&manager_, &expanded_, &context, Raw(more.data()), more.size());
+    }
     IMB_AES128_GMAC_FINALIZE(&manager_, &expanded_, &context, tag.data(), kTagBytes);
     return tag;
   }
@@ -203,16 +211,36 @@ Authenticator::Authenticator(Authenticator&&) noexcept = default;
 Authenticator& Authenticator::operator=(Authenticator&&) noexcept = default;
 Authenticator::~Authenticator() = default;
 
-bool Authenticator::Seal(std::span<std::byte> datagram) {
-  GAIOS_CHECK(datagram.size() >= impl_->least_bytes(), "a datagram has no room for its seal");
+// Writes the next number. False when there is none.
+bool Authenticator::Number(std::byte* sequence) {
   std::uint64_t& next = *impl_->next_sequence;
   if (next == 0) [[unlikely]] {
     ++impl_->counters.exhausted;
     return false;
   }
-  std::byte* const sequence = datagram.data() + datagram.size() - kSealBytes;
   std::memcpy(sequence, &next, kSequenceBytes);
   ++next;  // from the last one to 0
+  return true;
+}
+
+bool Authenticator::SealAround(std::span<const std::byte> head, std::span<const std::byte> middle,
+                               std::span<std::byte, kSealBytes> seal) {
+  GAIOS_CHECK(!encrypts(), "what is encrypted is in one piece");
+  if (!Number(seal.data())) [[unlikely]] {
+    return false;
+  }
+  const Tag tag = impl_->send.TagOf(head, middle, seal.data());
+  std::memcpy(seal.data() + kSequenceBytes, tag.data(), kTagBytes);
+  ++impl_->counters.sealed;
+  return true;
+}
+
+bool Authenticator::Seal(std::span<std::byte> datagram) {
+  GAIOS_CHECK(datagram.size() >= impl_->least_bytes(), "a datagram has no room for its seal");
+  std::byte* const sequence = datagram.data() + datagram.size() - kSealBytes;
+  if (!Number(sequence)) [[unlikely]] {
+    return false;
+  }
   const std::span<std::byte> sealed = datagram.first(datagram.size() - kSealBytes);
   const Tag tag = encrypts() ? impl_->send.Encrypt(sealed.first(impl_->readable_bytes),
                                                    sealed.subspan(impl_->readable_bytes), sequence)

@@ -92,6 +92,11 @@ class Authenticator {
   // keys.
   [[nodiscard]] bool Seal(std::span<std::byte> datagram);
 
+  // As Seal, of the datagram that `head`, `middle` and `seal` are one behind the other. Nothing may be
+  // encrypted.
+  [[nodiscard]] bool SealAround(std::span<const std::byte> head, std::span<const std::byte> middle,
+                                std::span<std::byte, kSealBytes> seal);
+
   // Whether `datagram` is to be believed. When kGood, its first size() - kSealBytes bytes are what the peer
   // sealed, decrypted in place, and its sequence number is never good again. Any other verdict changes
   // nothing but its counter; kForged also what was encrypted, which is then worth nothing. What costs least
@@ -103,6 +108,7 @@ class Authenticator {
 
  private:
   struct Impl;
+  [[nodiscard]] bool Number(std::byte* sequence);
   explicit Authenticator(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -24,6 +24,7 @@ PortCounters Sum(const PortCounters& one, const PortCounters& other) {
   sum.malformed += other.malformed;
   sum.foreign += other.foreign;
   sum.missed += other.missed;
+  sum.lent += other.lent;
   sum.links_down += other.links_down;
   sum.wrong_checksums += other.wrong_checksums;
   sum.arp_asked += other.arp_asked;
@@ -82,6 +83,7 @@ void LastingPort::Look(std::uint64_t now_ns) {
       port_ = std::move(opened_);
       why_gone_ = port_ == nullptr ? why_given_up_ : why_gone_;
     }
+    LendToPort();
     return;
   }
   port_->Look(now_ns);
@@ -90,7 +92,33 @@ void LastingPort::Look(std::uint64_t now_ns) {
   }
 }
 
+void LastingPort::Lend(std::span<std::byte> memory) {
+  lent_ = memory;
+  LendToPort();
+}
+
+void LastingPort::LendToPort() {
+  if (port_ == nullptr || lent_.empty()) {
+    return;
+  }
+  port_->Lend(lent_);
+  const std::lock_guard lock(mutex_);
+  Tell(port_->TakeNotices());
+}
+
+// By the mutex. What has been told before is not.
+void LastingPort::Tell(std::vector<std::string> notices) {
+  for (std::string& notice : notices) {
+    if (std::ranges::find(told_, notice) == told_.end()) {
+      told_.push_back(notice);
+      notices_.push_back(std::move(notice));
+    }
+  }
+}
+
 void LastingPort::GiveUp() {
+  EndLoans(latest_loan_);
+  loans_before_ = latest_loan_;
   why_gone_ = port_->WhyDown();
   before_ = Sum(before_, port_->counters());
   {
@@ -139,12 +167,7 @@ void LastingPort::OpenAgain(std::unique_lock<std::mutex>& lock) {
     Failed(opened.status());
     return;
   }
-  for (std::string& notice : (*opened)->TakeNotices()) {
-    if (std::ranges::find(told_, notice) == told_.end()) {
-      told_.push_back(notice);
-      notices_.push_back(std::move(notice));
-    }
-  }
+  Tell((*opened)->TakeNotices());
   notices_.push_back(absl::StrCat(options_.name, " is open"));
   last_failure_.clear();
   opened_ = *std::move(opened);
@@ -163,7 +186,7 @@ absl::StatusOr<std::unique_ptr<Port>> LastingPort::Open() const {
     return absl::FailedPreconditionError(absl::StrCat("it holds ", port.receive_room(), " datagrams of ",
                                                       port.max_payload(), " bytes, and peers count on ",
                                                       options_.receive_room, " of ", options_.max_payload,
-                                                      ": give it what it had, or start this replica again"));
+                                                      ": give it what it had, or start this process again"));
   }
   return opened;
 }

@@ -74,6 +74,25 @@ class LastingPort final : public Port {
       port_->Flush();
     }
   }
+  void Lend(std::span<std::byte> memory) override;
+  [[nodiscard]] std::size_t least_loan() const override {
+    return port_ != nullptr ? port_->least_loan() : kNoLoans;
+  }
+  std::uint64_t SendLent(std::size_t head_bytes, std::span<const std::byte> lent, std::size_t tail_bytes,
+                         Endpoint to) override {
+    GAIOS_CHECK(port_ != nullptr, "a datagram was claimed");
+    const std::uint64_t loan = port_->SendLent(head_bytes, lent, tail_bytes, to);
+    latest_loan_ = loan != 0 ? loans_before_ + loan : latest_loan_;
+    return loan != 0 ? latest_loan_ : 0;
+  }
+  [[nodiscard]] std::uint64_t loans_over() override {
+    return loans_before_ + (port_ != nullptr ? port_->loans_over() : 0);
+  }
+  void EndLoans(std::uint64_t loan) override {
+    if (port_ != nullptr && loan > loans_before_) {
+      port_->EndLoans(loan - loans_before_);
+    }
+  }
   std::size_t Receive(DatagramReceiver& receiver, std::size_t limit) override {
     return port_ != nullptr ? port_->Receive(receiver, limit) : 0;
   }
@@ -82,6 +101,8 @@ class LastingPort final : public Port {
  private:
   LastingPort(LastingPortOptions options, std::unique_ptr<Port> first);
   void GiveUp();
+  void LendToPort();
+  void Tell(std::vector<std::string> notices);
   void Run();
   void OpenAgain(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] absl::StatusOr<std::unique_ptr<Port>> Open() const;
@@ -90,6 +111,9 @@ class LastingPort final : public Port {
   const LastingPortOptions options_;
   std::unique_ptr<Port> port_;
   std::string why_gone_;
+  std::span<std::byte> lent_;       // the memory that each port may send from; empty: none
+  std::uint64_t loans_before_ = 0;  // of the ports that were given up; these are over
+  std::uint64_t latest_loan_ = 0;
   PortCounters before_;         // of the ports that were given up
   mutable PortCounters total_;  // as last asked for
 

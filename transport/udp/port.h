@@ -9,6 +9,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,12 +36,16 @@ struct PortCounters {
   std::uint64_t foreign = 0;    // dropped by a port that sees a whole link: not for this address and port
   std::uint64_t missed = 0;     // lost before this program saw them, as far as the device or system counts it
   // Beside these:
+  std::uint64_t lent = 0;             // part of sent: datagrams of which a part was sent from a loan
   std::uint64_t links_down = 0;       // how often the link below went down
   std::uint64_t wrong_checksums = 0;  // part of malformed; of a port that looks at checksums itself
   std::uint64_t arp_asked = 0;        // of a port that resolves addresses itself
   std::uint64_t arp_answered = 0;
   std::uint64_t arp_conflicts = 0;  // somebody else says that this port's address is theirs
 };
+
+// A port's least_loan() where it takes none.
+inline constexpr std::size_t kNoLoans = std::numeric_limits<std::size_t>::max();
 
 // Called from within Port::Receive only. May send; must not call Receive.
 class DatagramReceiver {
@@ -83,6 +88,27 @@ class Port {
   virtual void Send(std::size_t bytes, Endpoint to) = 0;
   // Sends what is queued. What the system or device does not take is dropped and counted.
   virtual void Flush() = 0;
+
+  // ---- loans: the port may send a part of a datagram from its user's memory, without a copy, and reads that
+  // until the loan is over. Loans are numbered 1, 2, ...; what is read of them must not change meanwhile.
+
+  // Memory that SendLent may be given parts of, for as long as the port lives. Once at most, before the first
+  // of them. May take its time, as opening does. A port that takes no loans does nothing.
+  virtual void Lend(std::span<std::byte> /*memory*/) {}
+  // The fewest bytes for which SendLent is worth more than a copy; kNoLoans: it must not be called. May
+  // change.
+  [[nodiscard]] virtual std::size_t least_loan() const { return kNoLoans; }
+  // As Send, of `head_bytes` of the buffer, then `lent`, then the `tail_bytes` of the buffer that follow its
+  // head. Returns the number of the loan; 0 when there is none: the port has made a copy, or sends nothing.
+  virtual std::uint64_t SendLent(std::size_t /*head_bytes*/, std::span<const std::byte> /*lent*/,
+                                 std::size_t /*tail_bytes*/, Endpoint /*to*/) {
+    return 0;
+  }
+  // Every loan up to this number is over.
+  [[nodiscard]] virtual std::uint64_t loans_over() { return 0; }
+  // When it returns, every loan up to `loan` is over. Costs nothing when they are; else what is queued is
+  // sent first, and a device that keeps what it has is made to give it up, which takes milliseconds.
+  virtual void EndLoans(std::uint64_t /*loan*/) {}
 
   // Gives `receiver` what has arrived, at most `limit` datagrams. Returns how many. Also does what the port
   // has to do from time to time (address resolution), so it must be called while nothing is expected, too.

@@ -101,6 +101,9 @@ void UdpTransport::DropPath(Link& link, Outcome outcome, PathState state) {
   }
   link.posted.DecideAll(outcome);
   link.report_due = !link.posted.empty();
+  if (link.sender.latest_loan() != 0) {
+    port_->EndLoans(link.sender.latest_loan());
+  }
   link.sender.Restart();
   link.path.state = state;
 }
@@ -124,7 +127,7 @@ std::size_t UdpTransport::Report(Link& link, EventHandler& handler) {
     const Completion completion = oldest.completion;
     const bool read = completion.operation == Operation::kReadLog;
     if (!oldest.decided) {
-      if (!oldest.cut || oldest.last_sequence > link.sender.cumulative() || (read && !read_.complete())) {
+      if (!oldest.cut || oldest.last_sequence > link.sender.settled() || (read && !read_.complete())) {
         break;
       }
       link.posted.Pop();
@@ -149,10 +152,9 @@ std::size_t UdpTransport::Report(Link& link, EventHandler& handler) {
 void UdpTransport::Transmit(Link& link) {
   for (;;) {
     if (const Piece* const piece = link.sender.Next(link.posted, now_ns_); piece != nullptr) {
-      if (!SendPiece(link, *piece, link.sender.next_sequence())) {
+      if (!SendPiece(link, *piece)) {
         return;
       }
-      link.sender.Sent(now_ns_);
       continue;
     }
     // A read begins behind what was posted before it.

@@ -31,6 +31,24 @@ bool Seal::Close(std::span<std::byte> datagram) {
   return true;
 }
 
+bool Seal::CloseAround(std::span<const std::byte> head, std::span<const std::byte> lent,
+                       std::span<std::byte, kTrailerBytes> trailer) {
+  if (authenticator_.has_value()) {
+    return authenticator_->SealAround(head, lent, trailer);
+  }
+  ++sent_;
+  std::memcpy(trailer.data(), &sent_, sizeof(sent_));
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  XXH3_128bits_update(&state, head.data(), head.size());
+  XXH3_128bits_update(&state, lent.data(), lent.size());
+  XXH3_128bits_update(&state, trailer.data(), sizeof(sent_));
+  XXH128_canonical_t sum;
+  XXH128_canonicalFromHash(&sum, XXH3_128bits_digest(&state));
+  std::memcpy(trailer.data() + sizeof(sent_), &sum, kSumBytes);
+  return true;
+}
+
 std::optional<Drop> Seal::Open(std::span<std::byte> datagram) {
   if (!authenticator_.has_value()) {
     const XXH128_canonical_t made = SumOf(datagram.first(datagram.size() - kSumBytes));

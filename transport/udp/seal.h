@@ -34,6 +34,10 @@ class Seal {
   // Writes the trailer: the last kTrailerBytes of `datagram`; and encrypts it, if it encrypts. False when
   // nothing may be sent any more.
   [[nodiscard]] bool Close(std::span<std::byte> datagram);
+  // As Close, of the datagram that `head`, `lent` and `trailer` are one behind the other. Not where it
+  // encrypts.
+  [[nodiscard]] bool CloseAround(std::span<const std::byte> head, std::span<const std::byte> lent,
+                                 std::span<std::byte, kTrailerBytes> trailer);
   // Why `datagram` is not to be believed, if it is not. If it is, what was encrypted is readable.
   [[nodiscard]] std::optional<Drop> Open(std::span<std::byte> datagram);
 

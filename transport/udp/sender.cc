@@ -10,7 +10,8 @@ void Sender::Restart() {
   for (std::uint64_t sequence = cumulative_ + 1; sequence <= last_; ++sequence) {
     At(sequence).state = Piece::State::kNone;
   }
-  cumulative_ = last_ = offered_ = 0;
+  cumulative_ = settled_ = last_ = offered_ = 0;
+  latest_loan_ = 0;
   orders_ = newest_ = 0;
   in_flight_ = lost_ = probes_ = 0;
   timed_out_ns_ = timed_out_last_ = timed_out_order_ = 0;
@@ -34,6 +35,7 @@ bool Sender::Cut(PostedQueue& posted) {
   piece.bytes = 0;
   piece.word_set = 0;
   piece.order = 0;
+  piece.loan = 0;
   bool placed = false;  // whether the piece has a position
   for (; operation != nullptr; operation = posted.ToCut()) {
     if (operation->completion.operation == Operation::kWriteWord) {
@@ -79,7 +81,7 @@ const Piece* Sender::Next(PostedQueue& posted, std::uint64_t now_ns) {
   }
   if (lost_ == 0) {
     const bool idle = !busy();
-    if (last_ - cumulative_ >= kWindow - 1 || !Cut(posted)) {
+    if (last_ - settled_ >= kWindow - 1 || !Cut(posted)) {
       return nullptr;
     }
     if (idle) {
@@ -97,12 +99,15 @@ const Piece* Sender::Next(PostedQueue& posted, std::uint64_t now_ns) {
   return nullptr;
 }
 
-void Sender::Sent(std::uint64_t now_ns) {
+void Sender::Sent(std::uint64_t now_ns, std::uint64_t loan) {
   Piece& piece = At(offered_);
   if (in_flight_ == 0) {
     timer_ns_ = now_ns + rtt_.timeout_ns();
   }
   piece.order = ++orders_;
+  if (loan != 0) {
+    piece.loan = latest_loan_ = loan;
+  }
   piece.state = Piece::State::kInFlight;
   --lost_;
   ++in_flight_;
@@ -180,6 +185,7 @@ bool Sender::OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::u
   if (taken == 0) {
     return false;
   }
+  Settle(0);
   ++counters_.acks;
   if (ack.stamp_ns != 0 && ack.stamp_ns <= now_ns && now_ns - ack.stamp_ns >= ack.held_ns) {
     rtt_.Sample(now_ns - ack.stamp_ns - ack.held_ns);

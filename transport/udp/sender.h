@@ -29,6 +29,7 @@ struct Piece {
   State state = State::kNone;
   std::array<std::uint64_t, kLogWords> words = {};
   std::uint64_t order = 0;  // of the latest time that it was sent, among all sendings of the path
+  std::uint64_t loan = 0;   // the latest by which a port may read it; 0: none
 };
 
 struct SenderCounters {
@@ -45,8 +46,8 @@ class Sender {
   Sender(std::size_t piece_bytes, std::uint32_t room, const RttEstimator& fresh)
       : piece_bytes_(piece_bytes), rtt_(fresh), window_(room) {}
 
-  // Another path begins: sequences count from 1 again, and what was under way is forgotten. What is known of
-  // the way stays.
+  // Another path begins: sequences count from 1 again, and what was under way is forgotten, with its loans,
+  // which must be over. What is known of the way stays.
   void Restart();
   // The way is another one.
   void Rewire(std::size_t piece_bytes, std::uint32_t room, const RttEstimator& fresh);
@@ -54,8 +55,8 @@ class Sender {
   // The next piece that is to go out now, or null. The same until Sent is called.
   [[nodiscard]] const Piece* Next(PostedQueue& posted, std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t next_sequence() const { return offered_; }
-  // The piece that Next has given was handed to the port.
-  void Sent(std::uint64_t now_ns);
+  // The piece that Next has given was handed to the port; `loan`: by that, 0 by a copy.
+  void Sent(std::uint64_t now_ns, std::uint64_t loan = 0);
 
   // Takes in an acknowledgement. Returns whether anything that was not known to be taken is now.
   bool OnAck(const AckBody& ack, std::span<const std::byte> bitmap, std::uint64_t now_ns);
@@ -65,6 +66,18 @@ class Sender {
 
   // Every piece up to here has been taken.
   [[nodiscard]] std::uint64_t cumulative() const { return cumulative_; }
+  // And no port reads one up to here any more (P8).
+  [[nodiscard]] std::uint64_t settled() const { return settled_; }
+  // Takes in that all loans up to `loans_over` are over. Returns whether more is settled by that.
+  bool Settle(std::uint64_t loans_over) {
+    const std::uint64_t before = settled_;
+    while (settled_ != cumulative_ && At(settled_ + 1).loan <= loans_over) {
+      ++settled_;
+    }
+    return settled_ != before;
+  }
+  // The latest loan of this path; 0: none.
+  [[nodiscard]] std::uint64_t latest_loan() const { return latest_loan_; }
   // The latest piece that there is.
   [[nodiscard]] std::uint64_t last() const { return last_; }
   // Whether there are pieces that have not been taken.
@@ -91,6 +104,8 @@ class Sender {
   SendWindow window_;
   SenderCounters counters_;
   std::uint64_t cumulative_ = 0;
+  std::uint64_t settled_ = 0;
+  std::uint64_t latest_loan_ = 0;
   std::uint64_t last_ = 0;     // the latest that is cut
   std::uint64_t offered_ = 0;  // what Next has given and Sent has not taken; 0 when nothing
   std::uint64_t orders_ = 0;   // sendings

@@ -18,14 +18,8 @@ std::span<std::byte> UdpTransport::ClaimDatagram() {
   return buffer;
 }
 
-// Completes the datagram whose body stands in `buffer`, and queues it.
-void UdpTransport::SendClaimed(Link& link, Kind kind, std::span<std::byte> buffer, std::size_t body_bytes) {
-  const bool encrypts = link.seal.encrypts();
-  if (encrypts) {
-    buffer[sizeof(Header) + body_bytes] = static_cast<std::byte>(kind);
-    body_bytes += kKindBytes;
-  }
-  const Header header = {.kind = static_cast<std::uint8_t>(encrypts ? Kind::kEncrypted : kind),
+void UdpTransport::WriteHeader(const Link& link, Kind kind, std::span<std::byte> buffer) const {
+  const Header header = {.kind = static_cast<std::uint8_t>(kind),
                          .from = options_.self.value(),
                          .to = link.peer.value(),
                          .group = addressee_.group,
@@ -33,7 +27,17 @@ void UdpTransport::SendClaimed(Link& link, Kind kind, std::span<std::byte> buffe
                          .to_incarnation = link.incarnation.value(),
                          .tag = link.tag_out};
   std::memcpy(buffer.data(), &header, sizeof(header));
-  const std::size_t bytes = sizeof(header) + body_bytes + kTrailerBytes;
+}
+
+// Completes the datagram whose body stands in `buffer`, and queues it.
+void UdpTransport::SendClaimed(Link& link, Kind kind, std::span<std::byte> buffer, std::size_t body_bytes) {
+  const bool encrypts = link.seal.encrypts();
+  if (encrypts) {
+    buffer[sizeof(Header) + body_bytes] = static_cast<std::byte>(kind);
+    body_bytes += kKindBytes;
+  }
+  WriteHeader(link, encrypts ? Kind::kEncrypted : kind, buffer);
+  const std::size_t bytes = sizeof(Header) + body_bytes + kTrailerBytes;
   if (link.seal.Close(buffer.first(bytes))) [[likely]] {
     port_->Send(bytes, link.endpoint);
   }
@@ -59,23 +63,53 @@ template bool UdpTransport::SendDatagram(Link&, Kind, const AskControlBody&, std
 template bool UdpTransport::SendDatagram(Link&, Kind, const ControlBody&, std::span<const std::byte>);
 template bool UdpTransport::SendDatagram(Link&, Kind, const LogBody&, std::span<const std::byte>);
 
-bool UdpTransport::SendPiece(Link& link, const Piece& piece, std::uint64_t sequence) {
+// Sends the piece that the sender of the link has given. False when there is no room.
+bool UdpTransport::SendPiece(Link& link, const Piece& piece) {
   const std::span<std::byte> buffer = ClaimDatagram();
   if (buffer.empty()) [[unlikely]] {
     return false;
   }
   const WriteBody body = {.ballot = link.path.grant.ballot.packed(),
                           .number = link.path.grant.number,
-                          .sequence = sequence,
+                          .sequence = link.sender.next_sequence(),
                           .position = piece.position.value(),
                           .stamp_ns = now_ns_,
                           .words = piece.words,
                           .bytes = piece.bytes,
                           .word_set = piece.word_set};
   std::memcpy(buffer.data() + sizeof(Header), &body, sizeof(body));
-  CopyOut(log_, piece.position, buffer.subspan(sizeof(Header) + sizeof(body), piece.bytes));
-  SendClaimed(link, Kind::kWrite, buffer, sizeof(body) + piece.bytes);
+  std::uint64_t loan = 0;
+  if (const std::span<const std::byte> lent = Lendable(link, piece); !lent.empty()) {
+    loan = SendLent(link, buffer, lent);
+  } else {
+    CopyOut(log_, piece.position, buffer.subspan(sizeof(Header) + sizeof(body), piece.bytes));
+    SendClaimed(link, Kind::kWrite, buffer, sizeof(body) + piece.bytes);
+  }
+  link.sender.Sent(now_ns_, loan);
   return true;
+}
+
+// The bytes of a piece in the ring, where the port is to send them from there. Empty: by a copy. What is
+// encrypted is another's bytes, and what goes round the end of the ring are two pieces.
+std::span<const std::byte> UdpTransport::Lendable(const Link& link, const Piece& piece) const {
+  const std::size_t at = piece.position.value() & (log_.capacity - 1);
+  if (piece.bytes < port_->least_loan() || link.seal.encrypts() || at + piece.bytes > log_.capacity) {
+    return {};
+  }
+  return {log_.ring + at, piece.bytes};
+}
+
+// Completes the datagram of a write whose body stands in `buffer`, and whose bytes are `lent`. Returns the
+// loan; 0: there is none.
+std::uint64_t UdpTransport::SendLent(Link& link, std::span<std::byte> buffer,
+                                     std::span<const std::byte> lent) {
+  constexpr std::size_t kHeadBytes = sizeof(Header) + sizeof(WriteBody);
+  WriteHeader(link, Kind::kWrite, buffer);
+  if (!link.seal.CloseAround(buffer.first(kHeadBytes), lent, buffer.subspan<kHeadBytes, kTrailerBytes>()))
+      [[unlikely]] {
+    return 0;
+  }
+  return port_->SendLent(kHeadBytes, lent, kTrailerBytes, link.endpoint);
 }
 
 // A ping or pong that makes a datagram of `payload_bytes`.

@@ -107,6 +107,19 @@ absl::Status BindError(int error, const std::string& where) {
   }
 }
 
+absl::Status BusyPollError(int error, std::uint32_t busy_poll_us) {
+  if (error == EPERM) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("busy_poll_us = ", busy_poll_us, " is more than this user may ask the kernel for (",
+                     std::generic_category().message(error),
+                     "): give the process cap_net_admin, set it for all (sysctl -w ",
+                     "net.core.busy_read=", busy_poll_us, "), or leave busy_poll_us out"));
+  }
+  return absl::UnavailableError(absl::StrCat("the kernel does not take busy_poll_us = ", busy_poll_us, " (",
+                                             std::generic_category().message(error),
+                                             "; SO_BUSY_POLL): leave busy_poll_us out"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SocketPort>> SocketPort::Open(const SocketPortOptions& options) {
@@ -164,8 +177,8 @@ absl::StatusOr<std::unique_ptr<SocketPort>> SocketPort::Open(const SocketPortOpt
   }
   (void)set(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);  // never in fragments
   (void)set(SOL_SOCKET, SO_RXQ_OVFL, 1);
-  if (options.busy_poll_us != 0) {
-    (void)set(SOL_SOCKET, SO_BUSY_POLL, static_cast<int>(options.busy_poll_us));
+  if (options.busy_poll_us != 0 && !set(SOL_SOCKET, SO_BUSY_POLL, static_cast<int>(options.busy_poll_us))) {
+    return BusyPollError(errno, options.busy_poll_us);
   }
   int buffer_bytes = 0;
   socklen_t size = sizeof(buffer_bytes);

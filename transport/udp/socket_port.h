@@ -40,7 +40,8 @@ class SocketPort final : public Port {
  public:
   // InvalidArgument: no IPv4 address, or datagrams that the interface does not take whole.
   // FailedPrecondition: the address is not of this host. AlreadyExists: the port is in use. PermissionDenied:
-  // a port that this user may not have. Unavailable: the system refuses. Each says what to do.
+  // a port, or busy polling, that this user may not have. Unavailable: the system refuses. Each says what to
+  // do.
   static absl::StatusOr<std::unique_ptr<SocketPort>> Open(const SocketPortOptions& options);
 
   SocketPort(const SocketPort&) = delete;

@@ -106,6 +106,7 @@ UdpTransport::UdpTransport(const UdpOptions& options, std::unique_ptr<Port> port
            .capacity = options.capacity,
            .words = &log_words_},
       read_(std::min(options.capacity, paxos::kMaxWriteBytes)) {
+  port_->Lend({log_.ring, log_.capacity});
   const RttEstimator fresh(options.min_timeout_ns, options.max_timeout_ns);
   links_.reserve(options.replicas);
   for (std::size_t id = 0; id < options.replicas; ++id) {
@@ -142,8 +143,9 @@ std::size_t UdpTransport::Poll(EventHandler& handler) {
   port_->Flush();
   port_->Receive(*this, kReceiveBatch);
   now_ns_ = options_.clock->NowNs();
+  const std::uint64_t loans_over = port_->loans_over();
   for (Link& link : used_) {
-    if (link.report_due) {
+    if (link.sender.Settle(loans_over) || link.report_due) {
       events_ += Report(link, handler);
     }
   }

@@ -61,7 +61,8 @@ class UdpTransport final : public Transport, private DatagramReceiver {
 
   UdpTransport(const UdpTransport&) = delete;
   UdpTransport& operator=(const UdpTransport&) = delete;
-  ~UdpTransport() override = default;
+  // The port goes first: it may read the ring until then.
+  ~UdpTransport() override { port_.reset(); }
 
   [[nodiscard]] std::size_t capacity() const override { return options_.capacity; }
   [[nodiscard]] std::byte* log() override { return log_.ring; }
@@ -119,8 +120,11 @@ class UdpTransport final : public Transport, private DatagramReceiver {
   std::span<std::byte> ClaimDatagram();
   template <typename Body>
   bool SendDatagram(Link& link, Kind kind, const Body& body, std::span<const std::byte> bytes = {});
+  void WriteHeader(const Link& link, Kind kind, std::span<std::byte> buffer) const;
   void SendClaimed(Link& link, Kind kind, std::span<std::byte> buffer, std::size_t body_bytes);
-  bool SendPiece(Link& link, const Piece& piece, std::uint64_t sequence);
+  bool SendPiece(Link& link, const Piece& piece);
+  [[nodiscard]] std::span<const std::byte> Lendable(const Link& link, const Piece& piece) const;
+  std::uint64_t SendLent(Link& link, std::span<std::byte> buffer, std::span<const std::byte> lent);
   void SendPing(Link& link, Kind kind, std::uint64_t stamp_ns, std::size_t payload_bytes);
   void SendAck(Link& link);
   void SendLog(Link& link, const LogBody& asked);

@@ -74,6 +74,7 @@ void NetworkConnection::Fetch(std::uint64_t now_ns) {
     return;
   }
   fetching_ns_ = now_ns;
+  rings_->port->Look(now_ns);
   static_cast<void>(rings_->port->Receive(*this, kPerTurn));
   if (rings_->stream->broken() || rings_->stream->SilentNs(now_ns) >= kSilenceNs) {
     state_ = State::kLost;

@@ -68,6 +68,7 @@ class SharedPort::Line final : public Port {
   [[nodiscard]] std::size_t max_payload() const override { return slot_bytes_; }
   [[nodiscard]] std::size_t receive_room() const override { return kKept; }
   [[nodiscard]] bool up() const override { return exchange_->port().up(); }
+  void Look(std::uint64_t now_ns) override { exchange_->port().Look(now_ns); }
   [[nodiscard]] std::span<std::byte> Claim() override { return exchange_->port().Claim(); }
   void Send(std::size_t bytes, Endpoint to) override { exchange_->port().Send(bytes, to); }
   void Flush() override { exchange_->port().Flush(); }
@@ -144,6 +145,10 @@ const Port& SharedPort::port() const {
 
 const SharedPortCounters& SharedPort::counters() const {
   return exchange_->counters();
+}
+
+std::vector<std::string> SharedPort::TakeNotices() {
+  return exchange_->port().TakeNotices();
 }
 
 }  // namespace gaios::rsm

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "gaios/transport/udp/port.h"
 
@@ -39,6 +41,8 @@ class SharedPort {
 
   [[nodiscard]] const transport::udp::Port& port() const;
   [[nodiscard]] const SharedPortCounters& counters() const;
+  // Sentences for the user, since the last call. Allocates.
+  [[nodiscard]] std::vector<std::string> TakeNotices();
 
  private:
   class Line;

@@ -1,6 +1,7 @@
 #include "tests/transport/udp/faulty_port.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace gaios::transport::udp {
 
@@ -39,6 +40,23 @@ void FaultyPort::Send(std::size_t bytes, Endpoint to) {
     return;
   }
   Pass(datagram, to);
+}
+
+std::uint64_t FaultyPort::SendLent(std::size_t head_bytes, std::span<const std::byte> lent,
+                                   std::size_t tail_bytes, Endpoint to) {
+  if (faults_.lost + faults_.doubled + faults_.altered + faults_.held != 0) {
+    std::byte* const tail = buffer_.data() + head_bytes;
+    std::memmove(tail + lent.size(), tail, tail_bytes);
+    std::memcpy(tail, lent.data(), lent.size());
+    Send(head_bytes + lent.size() + tail_bytes, to);
+    return 0;
+  }
+  const std::span<std::byte> buffer = port_->Claim();
+  if (buffer.empty()) {
+    return 0;
+  }
+  std::memcpy(buffer.data(), buffer_.data(), head_bytes + tail_bytes);
+  return port_->SendLent(head_bytes, lent, tail_bytes, to);
 }
 
 void FaultyPort::Flush() {

@@ -56,6 +56,13 @@ class FaultyPort final : public Port {
   }
   void Send(std::size_t bytes, Endpoint to) override;
   void Flush() override;
+  // Loans go by while there are no faults; what has a fate is a copy.
+  void Lend(std::span<std::byte> memory) override { port_->Lend(memory); }
+  [[nodiscard]] std::size_t least_loan() const override { return port_->least_loan(); }
+  std::uint64_t SendLent(std::size_t head_bytes, std::span<const std::byte> lent, std::size_t tail_bytes,
+                         Endpoint to) override;
+  [[nodiscard]] std::uint64_t loans_over() override { return port_->loans_over(); }
+  void EndLoans(std::uint64_t loan) override { port_->EndLoans(loan); }
   std::size_t Receive(DatagramReceiver& receiver, std::size_t limit) override {
     return port_->Receive(receiver, limit);
   }

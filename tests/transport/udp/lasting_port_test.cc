@@ -31,6 +31,8 @@ struct Device {
   std::atomic<int> closed = 0;
   std::atomic<std::size_t> room = 256;
   std::atomic<bool> hopeless = false;
+  std::atomic<std::size_t> lent = 0;     // bytes, to the latest port
+  std::atomic<std::uint64_t> ended = 0;  // the latest loan that a port was told to end
   std::string notice;
 };
 
@@ -56,9 +58,19 @@ class FakePort final : public Port {
   void Send(std::size_t bytes, Endpoint /*to*/) override { counters_.sent_bytes += bytes; }
   void Flush() override { ++counters_.sent; }
   std::size_t Receive(DatagramReceiver& /*receiver*/, std::size_t /*limit*/) override { return 3; }
+  void Lend(std::span<std::byte> memory) override { device_.lent = memory.size(); }
+  [[nodiscard]] std::size_t least_loan() const override { return 64; }
+  std::uint64_t SendLent(std::size_t /*head*/, std::span<const std::byte> /*lent*/, std::size_t /*tail*/,
+                         Endpoint /*to*/) override {
+    return ++loans_;
+  }
+  [[nodiscard]] std::uint64_t loans_over() override { return over_; }
+  void EndLoans(std::uint64_t loan) override { device_.ended = over_ = loan; }
   [[nodiscard]] const PortCounters& counters() const override { return counters_; }
 
  private:
+  std::uint64_t loans_ = 0;
+  std::uint64_t over_ = 0;
   Device& device_;
   std::vector<std::byte> buffer_ = std::vector<std::byte>(1400);
   PortCounters counters_;
@@ -225,6 +237,34 @@ TEST_F(LastingPortTest, ItEndsWhileItWaits) {
   port->Look(0);
   port.reset();
   EXPECT_EQ(device_.opened, device_.closed);
+}
+
+// P8: a port that is gone reads nothing any more, and the loans of the next one are others.
+TEST_F(LastingPortTest, LoansGoOnFromPortToPort) {
+  const std::unique_ptr<LastingPort> port = Make(std::make_unique<FakePort>(device_));
+  std::vector<std::byte> memory(4096);
+  port->Lend(memory);
+  EXPECT_EQ(device_.lent, memory.size());
+  EXPECT_EQ(port->SendLent(1, memory, 1, kLocal), 1U);
+  EXPECT_EQ(port->SendLent(1, memory, 1, kLocal), 2U);
+  EXPECT_EQ(port->loans_over(), 0U);
+  device_.there = false;
+  port->Look(0);
+  EXPECT_EQ(device_.ended, 2U);
+  EXPECT_EQ(port->loans_over(), 2U);
+  EXPECT_EQ(port->least_loan(), kNoLoans);
+  device_.lent = 0;
+  device_.there = true;
+  ASSERT_TRUE(Await(*port, [&] { return port->up(); }));
+  EXPECT_EQ(device_.lent, memory.size());
+  EXPECT_EQ(port->least_loan(), 64U);
+  EXPECT_EQ(port->SendLent(1, memory, 1, kLocal), 3U);
+  EXPECT_EQ(port->loans_over(), 2U);
+  port->EndLoans(2);
+  EXPECT_EQ(port->loans_over(), 2U);
+  port->EndLoans(3);
+  EXPECT_EQ(device_.ended, 1U) << "the first of that port";
+  EXPECT_EQ(port->loans_over(), 3U);
 }
 
 }  // namespace

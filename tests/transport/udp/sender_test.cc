@@ -363,5 +363,43 @@ TEST(RttEstimatorTest, TheTimeoutFollowsWhatIsMeasuredWithinItsBounds) {
   EXPECT_EQ(rtt.timeout_ns(), before_ns);
 }
 
+// ---- what a port may still read (P8)
+
+TEST_F(SenderTest, APieceIsSettledWhenItIsTakenAndItsLatestLoanIsOver) {
+  Write(0, 3000);
+  for (const std::uint64_t loan : {7, 8, 9}) {
+    ASSERT_NE(sender_->Next(posted_, now_ns_), nullptr);
+    sender_->Sent(now_ns_, loan);
+  }
+  EXPECT_EQ(sender_->latest_loan(), 9U);
+  EXPECT_FALSE(sender_->Settle(9)) << "nothing is taken";
+  ASSERT_TRUE(Ack(2));
+  EXPECT_EQ(sender_->settled(), 0U);
+  EXPECT_TRUE(sender_->Settle(7));
+  EXPECT_EQ(sender_->settled(), 1U);
+  EXPECT_FALSE(sender_->Settle(7));
+  EXPECT_TRUE(sender_->Settle(9));
+  EXPECT_EQ(sender_->settled(), 2U) << "the third is not taken";
+}
+
+TEST_F(SenderTest, WhatIsNotSettledKeepsItsPlaceInTheWindow) {
+  Write(0, std::uint64_t{2000} * kWindow);
+  for (std::uint64_t acked = 0; acked < 2 * kWindow; acked = sender_->last()) {
+    const std::uint64_t before = sender_->last();
+    while (sender_->Next(posted_, now_ns_) != nullptr) {
+      sender_->Sent(now_ns_, sender_->last());
+    }
+    if (sender_->last() == before) {
+      break;  // no room, though all is taken
+    }
+    now_ns_ += kShortestNs;
+    ASSERT_TRUE(Ack(sender_->last()));
+  }
+  EXPECT_EQ(sender_->cumulative(), kWindow - 1);
+  EXPECT_EQ(sender_->settled(), 0U);
+  EXPECT_TRUE(sender_->Settle(kWindow));
+  EXPECT_NE(sender_->Next(posted_, now_ns_), nullptr);
+}
+
 }  // namespace
 }  // namespace gaios::transport::udp

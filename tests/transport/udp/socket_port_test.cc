@@ -2,15 +2,21 @@
 
 #include "gaios/transport/udp/socket_port.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -170,6 +176,38 @@ TEST(SocketPortTest, APortInUseIsSaidToBe) {
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("127.0.0.1 port " + std::to_string(port->local().port)));
   EXPECT_THAT(std::string(status.message()), HasSubstr("ss -ulpn"));
+}
+
+// By a kernel that answers SO_BUSY_POLL with `error`: a filter of this thread's system calls.
+absl::Status OpenBusyPolled(std::uint32_t busy_poll_us, std::uint32_t error) {
+  absl::Status opened;
+  std::thread filtered([&] {
+    constexpr std::uint32_t kNumber = offsetof(seccomp_data, nr);
+    constexpr std::uint32_t kOption = offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t);
+    std::array<sock_filter, 6> program = {
+        {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNumber),
+         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, 3),
+         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kOption), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SO_BUSY_POLL, 0, 1),
+         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+    const sock_fprog filter = {.len = program.size(), .filter = program.data()};
+    ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+    opened = SocketPort::Open({.address = "127.0.0.1", .busy_poll_us = busy_poll_us}).status();
+  });
+  filtered.join();
+  return opened;
+}
+
+TEST(SocketPortTest, BusyPollingThatTheKernelRefusesIsSaidToBe) {
+  const absl::Status no_right = OpenBusyPolled(50, EPERM);
+  EXPECT_TRUE(absl::IsPermissionDenied(no_right)) << no_right;
+  EXPECT_THAT(std::string(no_right.message()),
+              testing::AllOf(HasSubstr("busy_poll_us = 50"), HasSubstr("cap_net_admin")));
+  const absl::Status unknown = OpenBusyPolled(50, ENOPROTOOPT);
+  EXPECT_TRUE(absl::IsUnavailable(unknown)) << unknown;
+  EXPECT_THAT(std::string(unknown.message()),
+              testing::AllOf(HasSubstr("busy_poll_us = 50"), HasSubstr("leave busy_poll_us out")));
+  EXPECT_TRUE(OpenBusyPolled(0, EPERM).ok()) << "it is asked for nothing";
 }
 
 TEST(SocketPortTest, AnAddressOfAnotherHostIsSaidToBe) {

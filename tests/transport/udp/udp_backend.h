@@ -28,12 +28,15 @@ struct UdpBackendOptions {
   bool encrypt = false;
   bool own_thread = false;
   std::size_t payload_bytes = kDefaultPayloadBytes;
-  Faults faults = {};  // none unless it says so
+  MemoryNetwork::Loans loans = {};  // in memory; none where there are faults
+  Faults faults = {};               // none unless it says so
 };
 
 class UdpBackend final : public conformance::Backend {
  public:
-  explicit UdpBackend(const UdpBackendOptions& options) : options_(options) {}
+  explicit UdpBackend(const UdpBackendOptions& options) : options_(options) {
+    network_.SetLoans(options.loans);
+  }
 
   conformance::Endpoint& Start(const conformance::EndpointOptions& options) override;
   void Kill(ReplicaId id) override;

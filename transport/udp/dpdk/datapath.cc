@@ -50,21 +50,15 @@ std::uint32_t DpdkPort::NextHop(std::uint32_t address) const {
   return ((address ^ self_.endpoint.address) & network_mask_) == 0 ? address : options_.gateway;
 }
 
-void DpdkPort::Send(std::size_t bytes, Endpoint to) {
-  GAIOS_CHECK(claimed_ != nullptr, "Send without a buffer of Claim");
-  GAIOS_CHECK(bytes <= max_payload_, "a datagram is larger than max_payload");
+// Null, and counted: nobody has answered for the address.
+const MacAddress* DpdkPort::FindNeighbour(Endpoint to) {
   const std::uint32_t hop = NextHop(to.address);
   const MacAddress* const mac = hop != 0 ? neighbours_.Find(hop, now_ns_) : nullptr;
-  if (mac == nullptr) [[unlikely]] {
-    ++counters_.unreachable;  // its buffer serves for the next Claim
-    return;
-  }
-  rte_mbuf& frame = *claimed_;
-  claimed_ = nullptr;
-  frame.data_off = kFrameOffset;
-  frame.data_len = static_cast<std::uint16_t>(kHeaderBytes + bytes);
-  frame.pkt_len = frame.data_len;
-  WriteHeaders(BytesOf(frame), self_, {.mac = *mac, .endpoint = to}, by_device_);
+  counters_.unreachable += mac == nullptr ? 1 : 0;
+  return mac;
+}
+
+void DpdkPort::Queue(rte_mbuf& frame) {
   if (transmit_flags_ != 0) {
     frame.ol_flags |= transmit_flags_;
     frame.l2_len = kEthernetBytes;
@@ -73,30 +67,53 @@ void DpdkPort::Send(std::size_t bytes, Endpoint to) {
   queued_[queued_count_++] = &frame;
 }
 
+void DpdkPort::Send(std::size_t bytes, Endpoint to) {
+  GAIOS_CHECK(claimed_ != nullptr, "Send without a buffer of Claim");
+  GAIOS_CHECK(bytes <= max_payload_, "a datagram is larger than max_payload");
+  const MacAddress* const mac = FindNeighbour(to);
+  if (mac == nullptr) [[unlikely]] {
+    return;  // its buffer serves for the next Claim
+  }
+  rte_mbuf& frame = *claimed_;
+  claimed_ = nullptr;
+  frame.data_off = kFrameOffset;
+  frame.data_len = static_cast<std::uint16_t>(kHeaderBytes + bytes);
+  frame.pkt_len = frame.data_len;
+  WriteHeaders(BytesOf(frame), self_, {.mac = *mac, .endpoint = to}, by_device_);
+  Queue(frame);
+}
+
 void DpdkPort::Flush() {
   if (queued_count_ == 0) {
     return;
   }
   std::uint64_t bytes = 0;
+  std::uint64_t lent = 0;
   for (std::size_t index = 0; index < queued_count_; ++index) {
-    bytes += queued_[index]->data_len - kHeaderBytes;
+    lent += queued_[index]->nb_segs == 1 ? 0 : 1;
+    bytes += queued_[index]->pkt_len - kHeaderBytes;
   }
   // While the link is down nothing is handed over: a device may keep it, and send it long after.
   const std::size_t sent =
       up_ ? ::rte_eth_tx_burst(port_id_, kQueue, queued_.data(), static_cast<std::uint16_t>(queued_count_))
           : 0;
   for (std::size_t index = sent; index < queued_count_; ++index) {
-    bytes -= queued_[index]->data_len - kHeaderBytes;
+    lent -= queued_[index]->nb_segs == 1 ? 0 : 1;
+    bytes -= queued_[index]->pkt_len - kHeaderBytes;
     ::rte_pktmbuf_free(queued_[index]);
   }
   counters_.sent += sent;
   counters_.sent_bytes += bytes;
+  counters_.lent += lent;
   counters_.not_sent += queued_count_ - sent;
   queued_count_ = 0;
 }
 
 std::size_t DpdkPort::Receive(DatagramReceiver& receiver, std::size_t limit) {
   GAIOS_CHECK(!receiving_, "Receive within Receive");
+  if (!started_) [[unlikely]] {
+    return 0;
+  }
   receiving_ = true;
   now_ns_ = options_.clock->NowNs();
   if (now_ns_ >= next_look_ns_) [[unlikely]] {

@@ -149,9 +149,13 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
   }
   conf.rxmode.offloads =
       info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+  card_ = plan.device.pci;
+  lends_ = options_.zero_copy == ZeroCopy::kIfSupported && options_.least_loan_bytes < max_payload_ &&
+           (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  // A device that frees fast does so with buffers of one pool and one piece alone.
   conf.txmode.offloads =
-      info.tx_offload_capa &
-      (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE);
+      info.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
+                              (lends_ ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE));
   by_device_ = {.ipv4 = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0,
                 .udp = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0};
   if (by_device_.ipv4 || by_device_.udp) {
@@ -268,15 +272,21 @@ DpdkPort::~DpdkPort() {
   if (found_) {
     static_cast<void>(::rte_eth_dev_close(port_id_));
   }
+  ForgetLent();
   if (device_ != nullptr) {
     static_cast<void>(::rte_dev_remove(device_));
   }
+  ::rte_mempool_free(pieces_);
   ::rte_mempool_free(pool_);
 }
 
 std::string DpdkPort::WhyDown() const {
   if (up_) {
     return "";
+  }
+  if (stuck_) {
+    return absl::StrCat("the device ", options_.device,
+                        " kept what it had been given to send, and was stopped");
   }
   if (interface_) {
     return InterfaceText(interface_->name(), link_);

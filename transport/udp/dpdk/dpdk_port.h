@@ -30,6 +30,7 @@
 #include "gaios/transport/udp/dpdk/frame.h"
 #include "gaios/transport/udp/dpdk/interface.h"
 #include "gaios/transport/udp/dpdk/limits.h"
+#include "gaios/transport/udp/dpdk/loan_book.h"
 #include "gaios/transport/udp/dpdk/options.h"
 #include "gaios/transport/udp/port.h"
 
@@ -66,6 +67,12 @@ class DpdkPort final : public Port {
   void Send(std::size_t bytes, Endpoint to) override;
   void Flush() override;
   std::size_t Receive(DatagramReceiver& receiver, std::size_t limit) override;
+  void Lend(std::span<std::byte> memory) override;
+  [[nodiscard]] std::size_t least_loan() const override { return least_loan_; }
+  std::uint64_t SendLent(std::size_t head_bytes, std::span<const std::byte> lent, std::size_t tail_bytes,
+                         Endpoint to) override;
+  [[nodiscard]] std::uint64_t loans_over() override;
+  void EndLoans(std::uint64_t loan) override;
   [[nodiscard]] const PortCounters& counters() const override { return counters_; }
 
   [[nodiscard]] const DpdkCounters& dpdk_counters() const { return dpdk_counters_; }
@@ -89,7 +96,20 @@ class DpdkPort final : public Port {
   [[nodiscard]] absl::Status StartQueues(FlowSharing& sharing);
   [[nodiscard]] absl::Status DriverFailed(const char* what, int error) const;
 
+  // lending.cc
+  [[nodiscard]] std::string WhyNoLoans(std::span<std::byte> memory);
+  [[nodiscard]] int RegisterLent(std::span<std::byte> memory);
+  void ForgetLent();
+  void SendCopy(std::size_t head_bytes, std::span<const std::byte> lent, std::size_t tail_bytes, Endpoint to);
+  void GiveUpDevice();
+  struct Loan;
+  struct FreeLoans {
+    void operator()(Loan* loans) const;
+  };
+
   // datapath.cc
+  [[nodiscard]] const MacAddress* FindNeighbour(Endpoint to);
+  void Queue(rte_mbuf& frame);
   void HandleFrame(rte_mbuf& frame, DatagramReceiver& receiver, std::size_t& given);
   void HandleArp(std::span<const std::byte> frame);
   void AskNeighbours();
@@ -131,6 +151,16 @@ class DpdkPort final : public Port {
   std::size_t taken_count_ = 0;
   std::array<rte_mbuf*, kBurst> queued_ = {};
   std::array<rte_mbuf*, kBurst> taken_ = {};
+  // ---- loans
+  bool lends_ = false;         // the device takes datagrams in pieces, and they are long enough
+  bool card_ = false;          // which reads memory by itself, where that is registered
+  std::span<std::byte> lent_;  // registered with the card
+  std::size_t least_loan_ = kNoLoans;
+  rte_mempool* pieces_ = nullptr;  // of datagrams that are in several
+  LoanBook loans_;
+  std::unique_ptr<Loan[], FreeLoans> loan_places_;
+  bool stuck_ = false;  // the device was stopped because it kept what it had been given
+
   std::uint64_t missed_before_ = 0;  // by the device's count, when the port was opened
   PortCounters counters_;
   DpdkCounters dpdk_counters_;

@@ -112,10 +112,29 @@ std::uint16_t AddToChecksum(std::uint16_t sum, std::span<const std::byte> bytes)
   return Fold(total);
 }
 
+namespace {
+
+// Adds the bytes that stand `offset` bytes behind the first that the checksum covers.
+std::uint16_t AddPiece(std::uint16_t sum, std::size_t offset, std::span<const std::byte> bytes) {
+  if (offset % 2 == 0) {
+    return AddToChecksum(sum, bytes);
+  }
+  // The other half of each word: the sum has its bytes the other way round (RFC 1071).
+  return Fold(std::uint64_t{sum} + __builtin_bswap16(AddToChecksum(0, bytes)));
+}
+
+}  // namespace
+
 void WriteHeaders(std::span<std::byte> frame, const LinkEndpoint& from, const LinkEndpoint& to,
                   ChecksumsByDevice by_device) {
-  GAIOS_CHECK(frame.size() >= kHeaderBytes, "a frame has no room for its headers");
-  std::byte* const start = frame.data();
+  WriteHeaders(frame, {}, {}, from, to, by_device);
+}
+
+void WriteHeaders(std::span<std::byte> head, std::span<const std::byte> lent, std::span<const std::byte> tail,
+                  const LinkEndpoint& from, const LinkEndpoint& to, ChecksumsByDevice by_device) {
+  GAIOS_CHECK(head.size() >= kHeaderBytes, "a frame has no room for its headers");
+  const std::size_t frame_bytes = head.size() + lent.size() + tail.size();
+  std::byte* const start = head.data();
   std::memcpy(start, to.mac.data(), to.mac.size());
   std::memcpy(start + to.mac.size(), from.mac.data(), from.mac.size());
   Put16(start + kEtherType, kEtherTypeIpv4);
@@ -123,7 +142,7 @@ void WriteHeaders(std::span<std::byte> frame, const LinkEndpoint& from, const Li
   std::byte* const ipv4 = start + kIpv4;
   Put8(ipv4, kVersion4HeaderOf20);
   Put8(ipv4 + 1, 0);  // type of service
-  Put16(ipv4 + 2, static_cast<std::uint16_t>(frame.size() - kEthernetBytes));
+  Put16(ipv4 + 2, static_cast<std::uint16_t>(frame_bytes - kEthernetBytes));
   Put16(ipv4 + 4, 0);  // identification: says nothing where nothing is fragmented
   Put16(ipv4 + 6, kDoNotFragment);
   Put8(ipv4 + 8, kTimeToLive);
@@ -136,7 +155,7 @@ void WriteHeaders(std::span<std::byte> frame, const LinkEndpoint& from, const Li
   }
 
   std::byte* const udp = start + kUdp;
-  const std::size_t udp_bytes = frame.size() - kUdp;
+  const std::size_t udp_bytes = frame_bytes - kUdp;
   Put16(udp, from.endpoint.port);
   Put16(udp + 2, to.endpoint.port);
   Put16(udp + 4, static_cast<std::uint16_t>(udp_bytes));
@@ -146,7 +165,10 @@ void WriteHeaders(std::span<std::byte> frame, const LinkEndpoint& from, const Li
     PutSum(udp + 6, pseudo);
     return;
   }
-  const std::uint16_t sum = Inverted(AddToChecksum(pseudo, std::span(udp, udp_bytes)));
+  std::uint16_t whole = AddPiece(pseudo, 0, head.subspan(kUdp));
+  whole = AddPiece(whole, head.size() - kUdp, lent);
+  whole = AddPiece(whole, head.size() - kUdp + lent.size(), tail);
+  const std::uint16_t sum = Inverted(whole);
   PutSum(udp + 6, sum == 0 ? kAllOnes : sum);  // zero would say that there is none
 }
 

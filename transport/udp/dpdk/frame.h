@@ -53,6 +53,10 @@ struct ChecksumsByDevice {
 void WriteHeaders(std::span<std::byte> frame, const LinkEndpoint& from, const LinkEndpoint& to,
                   ChecksumsByDevice by_device);
 
+// The same where the frame is in three pieces: `head`, with the headers, then `lent` and `tail`.
+void WriteHeaders(std::span<std::byte> head, std::span<const std::byte> lent, std::span<const std::byte> tail,
+                  const LinkEndpoint& from, const LinkEndpoint& to, ChecksumsByDevice by_device);
+
 enum class FrameFound : std::uint8_t {
   kDatagram,       // for this endpoint
   kArp,            // a frame of that type, not yet looked at

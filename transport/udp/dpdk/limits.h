@@ -28,6 +28,15 @@ inline constexpr std::size_t kSpareBuffers = 1'024;
 inline constexpr std::size_t kBufferCache = 256;
 static_assert(kSpareBuffers >= 2 * kBurst + 2 * kBufferCache);
 
+// Loans of a port at a time: what a queue of the device holds, and a burst before it. What is sent beyond is
+// copied.
+inline constexpr std::size_t kMostLoans = 4'096;
+static_assert(kMostLoans >= kBurst);
+// Of a write in one datagram, from which on it is sent from the ring (docs/dpdk.md has what was measured).
+inline constexpr std::size_t kLeastLoanBytes = 512;
+// Room for what stands behind what is lent in a datagram.
+inline constexpr std::size_t kTailRoomBytes = 64;
+
 static_assert(kMinMtu > kIpv4Bytes + kUdpBytes);
 
 }  // namespace gaios::transport::udp::dpdk

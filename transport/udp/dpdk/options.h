@@ -10,6 +10,7 @@
 #include <absl/status/status.h>
 
 #include "gaios/base/clock.h"
+#include "gaios/transport/udp/dpdk/limits.h"
 #include "gaios/transport/udp/port.h"
 
 namespace gaios::transport::udp::dpdk {
@@ -24,6 +25,12 @@ enum class Hugepages : std::uint8_t {
 enum class FlowRules : std::uint8_t {
   kIfSupported,  // by the driver; else a notice says that the card is DPDK's alone
   kRequire,      // else the port does not open
+  kNever,
+};
+
+// Whether bytes of writes are sent from the memory of the port's user, without a copy.
+enum class ZeroCopy : std::uint8_t {
+  kIfSupported,  // by the driver, and, on a card, by its registration of that memory
   kNever,
 };
 
@@ -51,6 +58,9 @@ struct DpdkOptions {
   // A device over an interface of the kernel gives the kernel its frames anyway: it is asked for none, unless
   // they are required.
   FlowRules flow_rules = FlowRules::kIfSupported;
+  ZeroCopy zero_copy = ZeroCopy::kIfSupported;
+  // For fewer bytes in a datagram a copy is cheaper.
+  std::size_t least_loan_bytes = kLeastLoanBytes;
   // What DPDK says at or above this level is passed on when something fails: "error", "warning", "notice",
   // "info" or "debug".
   std::string log_level = "warning";

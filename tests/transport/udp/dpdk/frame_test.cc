@@ -1,5 +1,6 @@
 #include "gaios/transport/udp/dpdk/frame.h"
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <span>
@@ -22,6 +23,18 @@ Bytes Datagram(std::size_t bytes, ChecksumsByDevice by_device = {}) {
     frame[kHeaderBytes + at] = static_cast<std::byte>(at * 13 + bytes);
   }
   WriteHeaders(frame, kFrom, kTo, by_device);
+  return frame;
+}
+
+// The same, whose headers were written where it lay in three pieces.
+Bytes DatagramOfPieces(std::size_t first, std::size_t second, std::size_t third,
+                       ChecksumsByDevice by_device) {
+  Bytes frame = Datagram(first + second + third, by_device);
+  const std::span<std::byte> whole(frame);
+  Bytes head(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(kHeaderBytes + first));
+  std::fill_n(head.begin(), kHeaderBytes, std::byte{0xff});
+  WriteHeaders(head, whole.subspan(kHeaderBytes + first, second), whole.last(third), kFrom, kTo, by_device);
+  std::copy(head.begin(), head.end(), frame.begin());
   return frame;
 }
 
@@ -55,6 +68,21 @@ unsigned PlainSum(std::span<const std::byte> bytes) {
 void Reseal(Bytes& frame, std::size_t header_bytes = kIpv4Bytes) {
   Put16(frame, 24, 0);
   Put16(frame, 24, ~PlainSum(std::span(frame).subspan(14, header_bytes)) & 0xffffU);
+}
+
+TEST(Frame, InPiecesItIsWhatItIsInOne) {
+  for (const ChecksumsByDevice by_device :
+       {ChecksumsByDevice{}, ChecksumsByDevice{.ipv4 = true, .udp = true}}) {
+    for (const std::size_t first : {0, 1, 96}) {
+      for (const std::size_t second : {0, 1, 2, 1'279, 1'280}) {
+        for (const std::size_t third : {0, 1, 24, 25}) {
+          EXPECT_EQ(DatagramOfPieces(first, second, third, by_device),
+                    Datagram(first + second + third, by_device))
+              << first << " " << second << " " << third;
+        }
+      }
+    }
+  }
 }
 
 TEST(Frame, HeadersByteByByte) {

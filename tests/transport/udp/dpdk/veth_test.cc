@@ -89,6 +89,38 @@ TEST_P(SizesTest, BetweenDpdkAndDpdk) {
   EXPECT_EQ(one->Counter("not_sent"), 0U);
 }
 
+TEST_P(SizesTest, FromTheMemoryOfTheSender) {
+  const Veth veth(GetParam());
+  const auto dpdk = veth.Dpdk('a', "lend=1 least_loan=1");
+  const auto kernel = veth.Kernel('b');
+  ASSERT_THAT(dpdk->opened(), StartsWith("open"));
+  EXPECT_THAT(dpdk->Ask("notices"),
+              HasSubstr("1 bytes of a write and more are sent by net_af_packet0,iface=v0"));
+  EXPECT_EQ(kernel->Ask("echo on"), "ok");
+  EXPECT_THAT(dpdk->Ask(Exchange('b')), StartsWith("ok"));
+  EXPECT_GT(dpdk->Counter("lent"), 100U);
+  EXPECT_LT(dpdk->Counter("lent"), dpdk->Counter("sent")) << "short ones are copied";
+  EXPECT_EQ(dpdk->Counter("not_sent"), 0U);
+  EXPECT_EQ(dpdk->Counter("up"), 1U) << "no device was given up for its loans";
+}
+
+TEST_P(SizesTest, ShortOnesAreCopiedAndAllAreWhereTheUserSaysSo) {
+  const Veth veth(GetParam());
+  {
+    const auto dpdk = veth.Dpdk('a', "lend=1");
+    const auto other = veth.Dpdk('b');
+    EXPECT_EQ(other->Ask("echo on"), "ok");
+    EXPECT_THAT(dpdk->Ask(Exchange('b')), StartsWith("ok"));
+    EXPECT_GT(dpdk->Counter("lent"), 0U);
+    EXPECT_LT(dpdk->Counter("lent"), dpdk->Counter("sent"));
+  }
+  const auto dpdk = veth.Dpdk('a', "lend=1 least_loan=1 zero_copy=never");
+  const auto other = veth.Dpdk('b');
+  EXPECT_EQ(other->Ask("echo on"), "ok");
+  EXPECT_THAT(dpdk->Ask("exchange " + At('b') + " 64 1472 64"), StartsWith("ok"));
+  EXPECT_EQ(dpdk->Counter("lent"), 0U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Mtu, SizesTest, ::testing::Values(1'500, 9'000),
                          [](const auto& param) { return std::to_string(param.param); });
 
