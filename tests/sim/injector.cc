@@ -179,6 +179,9 @@ void Injector::Do(Deed deed) {
     case Deed::kDrain:
       Drain();
       return;
+    case Deed::kReplaceMidSnapshot:
+      ReplaceMidSnapshot();
+      return;
   }
 }
 
@@ -232,6 +235,24 @@ void Injector::HandOver() {
   const ReplicaId to = Any();
   if (leader.has_value() && to != *leader && group_.HandOver(*leader, to)) {
     Happened(FaultKind::kHandOver, Name(*leader) + " is to hand over to " + Name(to));
+  }
+}
+
+void Injector::ReplaceMidSnapshot() {
+  if (!group_.snapshot_on_its_way()) {
+    LeaveBehind();
+    return;
+  }
+  switch (random_.Below(3)) {
+    case 0:
+      HandOver();
+      return;
+    case 1:
+      Zombie();
+      return;
+    default:
+      Partition(false, true);
+      return;
   }
 }
 
