@@ -183,7 +183,7 @@ std::vector<Profile> Make() {
                                {Deed::kBurst, 3}});
   snapshots.tiny_ring = true;
   snapshots.slow_snapshots = true;
-  snapshots.commits = 2000;
+  snapshots.commits = 4000;
   profiles.push_back(snapshots);
 
   Profile torn;
