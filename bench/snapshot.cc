@@ -83,7 +83,7 @@ struct Commits {
 };
 
 // Until a snapshot is under way, or until none is.
-absl::Status Await(Group& group, Target& target, bool under_way, const base::TscClock& clock) {
+absl::Status Await(Target& target, bool under_way, const base::TscClock& clock) {
   const std::uint64_t deadline_ns = clock.NowNs() + kPatienceNs;
   while (target.under_way() != under_way) {
     static_cast<void>(target.Poll());
@@ -101,7 +101,7 @@ absl::Status Await(Group& group, Target& target, bool under_way, const base::Tsc
 absl::Status MeasureBlock(bool with, Group& group, Target& target, CommitRun& run, Commits& commits,
                           const base::TscClock& clock) {
   target.TakeSnapshots(with);
-  if (absl::Status status = Await(group, target, with, clock); !status.ok()) {
+  if (absl::Status status = Await(target, with, clock); !status.ok()) {
     return status;
   }
   run.Block(target, with ? commits.with : commits.without);
@@ -135,7 +135,7 @@ absl::Status MeasureWay(const Way& way, const Options& options, const Placement&
     }
   }
   target.TakeSnapshots(false);
-  if (absl::Status status = Await(**group, target, false, clock); !status.ok()) {
+  if (absl::Status status = Await(target, false, clock); !status.ok()) {
     return status;
   }
   commits.snapshots = target.taken();
