@@ -2,7 +2,8 @@
 
 The contract of a transport on Soft-RoCE, each replica a process of the first host; and a group on the three hosts whose
 leader's host dies, whose leader's host stalls, one of whose replicas holds another key, and between whose hosts RDMA
-alone is cut while UDP carries on. The rest, which takes longer, is in the other tests of this directory.
+alone is cut while UDP carries on; and one whose replicas are killed one after another and come back, on hosts that are
+booted for it. The rest, which takes longer, is in the other tests of this directory.
 """
 
 import os
@@ -11,6 +12,9 @@ import fallback_test
 import group
 import machines
 import paths
+import restarted_test
+
+RESTARTS = 10
 
 
 class ShortTest(fallback_test.RdmaIsCut, group.GroupLab):
@@ -56,6 +60,11 @@ class ShortTest(fallback_test.RdmaIsCut, group.GroupLab):
     def test_the_leaders_host_dies(self):
         leader = self.make_group()
         self.kill_host_under_load(leader)
+
+
+class ShortRestartedTest(restarted_test.ReplicasAreRestarted):
+    def test_replicas_lost_one_after_another(self):
+        self.restarted(RESTARTS)
 
 
 if __name__ == "__main__":
