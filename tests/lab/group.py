@@ -145,7 +145,7 @@ class GroupLab(machines.LabTest):
             name = f"load{len(self.histories)}"
             self.histories.append(os.path.join(self.results[host], name + ".jsonl"))
             self.loads.append(self.begin(
-                "run", "--timeout", machines.BOUND_SECONDS, host,
+                "run", "--timeout", seconds + machines.BOUND_SECONDS, host,
                 f"exec {GAIOS} load --config {DIRECTORY}/group.toml --clients 2 --seconds {seconds} {more} "
                 f"--history /run/results/{name}.jsonl --json /run/results/{name}.json"))
 
