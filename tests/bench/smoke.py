@@ -26,7 +26,7 @@ COMMANDS = {
     "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
     "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216", "--rest-ms", "20"],
     "catchup_udp": ["catchup", "--transport", "udp-socket", "--blocks", "2", "--block-commits", "200", "--capacity", "16777216"],
-    "snapshot": ["snapshot", "--seconds", "0.1", "--blocks", "2", "--capacity", "1048576", "--state-bytes", "1048576"],
+    "snapshot": ["snapshot", "--block-commits", "200", "--blocks", "2", "--capacity", "1048576", "--state-bytes", "1048576"],
     "idle": ["idle", "--seconds", "0.2", "--capacity", "1048576"],
 }
 ENVIRONMENT = {"cpu", "cores", "kernel", "governor", "compiler", "commit_id", "load"}
