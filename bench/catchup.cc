@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "bench/benchmarks.h"
+#include "bench/commit_floor.h"
 #include "bench/commit_run.h"
 #include "bench/environment.h"
-#include "bench/floor.h"
 #include "bench/group.h"
 #include "bench/hand_over.h"
 #include "bench/placement.h"
@@ -19,7 +19,6 @@ namespace gaios::bench {
 namespace {
 
 constexpr std::uint64_t kPatienceNs = 60'000'000'000;
-constexpr std::size_t kFloorBlocks = 5;
 constexpr std::size_t kMostPassedBy = 10;
 constexpr std::size_t kFills = 10;  // without a bound
 
@@ -142,25 +141,6 @@ void Append(Series& to, const Series& block) {
   to.elapsed_ns += block.elapsed_ns;
 }
 
-absl::Status MeasureFloor(const Options& options, const Placement& placement, const base::TscClock& clock,
-                          Series& series) {
-  auto floor = Floor::Start(
-      {.peers = options.replicas - 1, .capacity_bytes = options.capacity_bytes, .idle = options.idle},
-      placement);
-  if (!floor.ok()) {
-    return floor.status();
-  }
-  if (absl::Status status = base::PinThisThread(placement.leader_cpu); !status.ok()) {
-    return status;
-  }
-  FloorTarget target(**floor, options.size_bytes);
-  CommitRun run(options, clock);
-  for (std::size_t block = 0; block < std::min(kFloorBlocks, options.blocks); ++block) {
-    run.Block(target, series);
-  }
-  return absl::OkStatus();
-}
-
 // Blocks during one fill, as many as fit, and as many when it is over, with the same group. Unavailable: the
 // replica was passed by, and nothing counts.
 absl::Status MeasureOneFill(const Options& options, const Placement& placement, const base::TscClock& clock,
@@ -275,32 +255,12 @@ absl::Status MeasureFills(const Options& options, const Placement& placement, co
   return absl::OkStatus();
 }
 
-std::vector<double> Ratios(const std::vector<double>& of, const std::vector<double>& to) {
-  std::vector<double> ratios;
-  ratios.reserve(of.size());
-  for (std::size_t i = 0; i < of.size(); ++i) {
-    ratios.push_back(of[i] / std::max(to[i], 1.0));
-  }
-  return ratios;
-}
-
-Json Describe(const Series& series) {
-  Json json = Distribution(series.all, series.elapsed_ns == 0 ? 0
-                                                              : static_cast<double>(series.commands) * 1e9 /
-                                                                    static_cast<double>(series.elapsed_ns));
-  json["block_p50_ns"] = Spread(series.p50_ns);
-  json["block_p99_ns"] = Spread(series.p99_ns);
-  json["commands"] = series.commands;
-  json["blocks"] = series.p50_ns.size();
-  return json;
-}
-
 Json CommitsReport(const Commits& commits) {
   Json json;
   json["fills"] = commits.fills;
   json["passed_by"] = commits.passed_by;
-  json["with"] = Describe(commits.with);
-  json["without"] = Describe(commits.without);
+  json["with"] = DescribeBlocks(commits.with);
+  json["without"] = DescribeBlocks(commits.without);
   json["p50_ratio"] = Median(commits.with.p50_ns) / std::max(Median(commits.without.p50_ns), 1.0);
   json["p99_ratio"] = Median(commits.with.p99_ns) / std::max(Median(commits.without.p99_ns), 1.0);
   json["block_p50_ratio"] = Spread(Ratios(commits.with.p50_ns, commits.without.p50_ns));
@@ -381,7 +341,8 @@ absl::Status RunCatchup(const Options& options) {
   const bool shm = options.transport == rsm::TransportKind::kShm;
   Commits commits;
   Fills fills;
-  if (absl::Status status = shm ? MeasureFloor(options, placement, clock, commits.floor) : absl::OkStatus();
+  if (absl::Status status =
+          shm ? MeasureCommitFloor(options, placement, clock, commits.floor) : absl::OkStatus();
       !status.ok()) {
     return status;
   }
@@ -405,7 +366,7 @@ absl::Status RunCatchup(const Options& options) {
     if (!hand_overs.ok()) {
       return hand_overs.status();
     }
-    report["floor"] = Describe(commits.floor);
+    report["floor"] = DescribeBlocks(commits.floor);
     report["hand_over"] = *hand_overs;
   }
   report["blocks"] = options.blocks;

@@ -21,6 +21,22 @@ Json Describe(const Series& series) {
 
 }  // namespace
 
+Json DescribeBlocks(const Series& series) {
+  Json json = Describe(series);
+  json["block_p99_ns"] = Spread(series.p99_ns);
+  json["blocks"] = series.p50_ns.size();
+  return json;
+}
+
+std::vector<double> Ratios(const std::vector<double>& of, const std::vector<double>& to) {
+  std::vector<double> ratios;
+  ratios.reserve(of.size());
+  for (std::size_t i = 0; i < of.size(); ++i) {
+    ratios.push_back(of[i] / std::max(to[i], 1.0));
+  }
+  return ratios;
+}
+
 Json CommitReport(const Options& options, const Series& product, const Series& floor,
                   const Json& environment) {
   std::vector<double> ratios;

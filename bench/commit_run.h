@@ -97,6 +97,11 @@ template <typename FloorTarget, typename ProductTarget, typename Check>
   return absl::OkStatus();
 }
 
+// Percentiles of one side, of all its commands and of its blocks.
+[[nodiscard]] Json DescribeBlocks(const Series& series);
+// Each over its counterpart.
+[[nodiscard]] std::vector<double> Ratios(const std::vector<double>& of, const std::vector<double>& to);
+
 // Of as many blocks of the one as of the other.
 [[nodiscard]] Json CommitReport(const Options& options, const Series& product, const Series& floor,
                                 const Json& environment);

@@ -86,6 +86,8 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       ->check(CLI::Range(0, 600'000));
   command.add_option("--capacity", options.capacity_bytes, "bytes of a ring, a power of two")
       ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
+  command.add_option("--state-bytes", options.state_bytes, "snapshot: of the state that is taken")
+      ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 32));
   command.add_option("--resting", options.resting_orders, "book: resting orders of the generated flow")
       ->check(CLI::Range(1'000, 10'000'000));
   command.add_flag("--sessions,!--no-sessions", line.sessions, "throughput: commands in client sessions");
@@ -253,6 +255,7 @@ int Run(int argc, char** argv) {
   add("idle", "what an idle follower costs", RunIdle);
   add("catchup", "commits while a replica is filled, how fast it is filled, and planned hand-overs",
       RunCatchup);
+  add("snapshot", "commits while snapshots are taken, and one streamed from host to host", RunSnapshot);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

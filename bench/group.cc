@@ -5,6 +5,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "bench/snapshot_taking.h"
 #include "bench/transports.h"
 
 namespace gaios::bench {
@@ -70,6 +71,7 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
   (*transport)->AddDescriptors(descriptors);
   (*wakeup)->Watch(descriptors);
   base::Idle idle(options.idle, {}, wakeup->get());
+  SnapshotTaking snapshots(absl::StrCat(config.directory, "/bench-snapshot-", id), replica, clock);
   while (!page.stop.value.load(std::memory_order_relaxed) &&
          word.lives.load(std::memory_order_relaxed) == life) {
     if (replica.Poll()) {
@@ -80,6 +82,12 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
     } else {
       idle.OnIdle();
     }
+    if (absl::Status status = snapshots.Turn(word.snapshots_wanted.load(std::memory_order_relaxed));
+        !status.ok()) {
+      return status;
+    }
+    word.takes_snapshot.store(snapshots.under_way(), std::memory_order_relaxed);
+    word.snapshots_taken.store(snapshots.taken(), std::memory_order_relaxed);
     if (replica.divergence().has_value()) {
       return absl::InternalError("a follower's state has diverged from the leader's");
     }
@@ -200,6 +208,18 @@ Group::~Group() {
 
 void Group::Restart(std::size_t follower) {
   page_->followers[follower].lives.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Group::TakeSnapshots(std::size_t follower, bool wanted) {
+  page_->followers[follower].snapshots_wanted.store(wanted, std::memory_order_relaxed);
+}
+
+bool Group::TakesSnapshot(std::size_t follower) const {
+  return page_->followers[follower].takes_snapshot.load(std::memory_order_relaxed);
+}
+
+std::uint64_t Group::snapshots_taken(std::size_t follower) const {
+  return page_->followers[follower].snapshots_taken.load(std::memory_order_relaxed);
 }
 
 std::uint64_t Group::applied_by_all() const {

@@ -81,6 +81,13 @@ class Group {
   // That follower loses all that it holds and comes back as its next incarnation, a learner. Returns before
   // it does: poll the leader. Over shm only.
   void Restart(std::size_t follower);
+  // Whether that follower is to take snapshots of itself, one after another. One that is under way then is
+  // finished all the same.
+  void TakeSnapshots(std::size_t follower, bool wanted);
+  [[nodiscard]] bool TakesSnapshot(std::size_t follower) const;
+  [[nodiscard]] std::uint64_t snapshots_taken(std::size_t follower) const;
+  // Where the replicas keep what they keep.
+  [[nodiscard]] const std::string& directory() const { return directory_.path(); }
   // Polls the leader until it leads and everybody else counts and is in sync.
   [[nodiscard]] absl::Status AwaitInSync(const base::TscClock& clock, std::uint64_t timeout_ns);
   // Whether everything is as Start, or AwaitInSync, left it: the leader leads, nobody was dropped, ended or
@@ -91,6 +98,9 @@ class Group {
   struct alignas(base::kCacheLineBytes) FollowerWord {
     std::atomic<std::uint64_t> applied{0};
     std::atomic<std::uint32_t> lives{1};  // the one that it is to be in
+    std::atomic<bool> snapshots_wanted{false};
+    std::atomic<bool> takes_snapshot{false};
+    std::atomic<std::uint64_t> snapshots_taken{0};
   };
   struct Page {
     base::CacheLinePadded<std::atomic<bool>> stop;

@@ -29,6 +29,7 @@ struct Options {
   std::size_t trials = 20;        // failover; catchup: hand-overs
   std::uint64_t rest_ms = 2'000;  // catchup: commits go on for so long before each hand-over
   std::size_t capacity_bytes = std::size_t{16} << 20;
+  std::size_t state_bytes = std::size_t{64} << 20;  // snapshot: of the state machine
   std::size_t sessions = 0;  // throughput: client sessions to spread the commands over, 0 for none
   std::uint32_t resting_orders = 1'000'000;                    // book: in the generated flow
   base::IdleStrategy idle = base::IdleStrategy::kBackOff;      // of the followers' loops

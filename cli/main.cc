@@ -149,6 +149,11 @@ void AddLoad(CLI::App& app, int& exit_code) {
       ->add_option("--timeout-ms", flags->timeout_ms, "how long an answer is waited for: then it is unknown")
       ->capture_default_str();
   command->add_option("--seed", flags->seed, "of the commands")->capture_default_str();
+  command
+      ->add_option("--idle", flags->idle,
+                   "what the clients do while they wait: spin, yield, or back_off, which leaves the "
+                   "processor to others")
+      ->capture_default_str();
   command->add_flag("--network", flags->network,
                     "ask over the network, also where replicas of this host could be asked by shared memory");
   command->add_option("--history", flags->history,

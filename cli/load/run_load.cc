@@ -64,6 +64,10 @@ absl::Status CheckFlags(const LoadFlags& flags) {
   if (flags.timeout_ms == 0) {
     return absl::InvalidArgumentError("--timeout-ms is 0: give it more, at best more than a failover takes");
   }
+  if (flags.idle == "block" || !base::ParseIdleStrategy(flags.idle).ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--idle is \"", flags.idle, "\": say spin, yield or back_off"));
+  }
   return absl::OkStatus();
 }
 
@@ -124,6 +128,7 @@ class LoadClient final : private rsm::ClientListener {
   }
   bool Poll() { return client_->Poll(*this); }
   [[nodiscard]] std::string trouble() const { return client_->trouble(); }
+  [[nodiscard]] const rsm::ClientCounters& counters() const { return client_->counters(); }
 
  private:
   struct UnderWay {
@@ -199,7 +204,7 @@ class Load {
   }
 
   void Run() {
-    base::Idle idle(base::IdleStrategy::kYield);
+    base::Idle idle(base::ParseIdleStrategy(flags_.idle).value_or(base::IdleStrategy::kYield));
     const std::uint64_t begin_ns = clock_.NowNs();
     const std::uint64_t end_ns = begin_ns + static_cast<std::uint64_t>(flags_.seconds * kNsPerS);
     std::uint64_t now_ns = begin_ns;
@@ -254,6 +259,7 @@ class Load {
             {"rate", static_cast<double>(tally_.acknowledged) / seconds_},
             {"latency_ns", LatencyJson(tally_.latencies)},
             {"clients", flags_.clients},
+            {"clients_saw", Saw()},
             {"mode", flags_.mode},
             {"network", network_},
             {"port", port_ != nullptr ? "udp-dpdk"
@@ -271,6 +277,24 @@ class Load {
       absl::FPrintF(TextStream(flags_.json), "%s\n", notice);
       static_cast<void>(std::fflush(TextStream(flags_.json)));  // it is read while the load goes on
     }
+  }
+  // What following the leader took.
+  [[nodiscard]] nlohmann::json Saw() const {
+    rsm::ClientCounters sum;
+    for (const std::unique_ptr<LoadClient>& client : clients_) {
+      const rsm::ClientCounters& one = client->counters();
+      sum.submitted += one.submitted;
+      sum.sent += one.sent;
+      sum.redirected += one.redirected;
+      sum.lost_connections += one.lost_connections;
+      sum.silences += one.silences;
+      sum.sessions_opened += one.sessions_opened;
+    }
+    return {{"sent_again", sum.sent > sum.submitted ? sum.sent - sum.submitted : 0},
+            {"redirected", sum.redirected},
+            {"lost_connections", sum.lost_connections},
+            {"silences", sum.silences},
+            {"sessions_opened", sum.sessions_opened}};
   }
   bool SendDue(std::uint64_t begin_ns, std::uint64_t now_ns) {
     constexpr int kPerTurn = 16;

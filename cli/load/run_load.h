@@ -21,6 +21,7 @@ struct LoadFlags {
   double seconds = 10;
   std::uint32_t timeout_ms = 5000;  // from the sending of a command to "unknown"
   std::uint64_t seed = 1;
+  std::string idle = "yield";  // spin, yield or back_off: what the clients do while they wait
   bool network = false;  // by datagrams, also where replicas of this host could be asked by shared memory
   std::string history;   // a file for one JSON line an event, or ""
   std::string json;      // a file, "-" for stdout, or ""

@@ -26,6 +26,7 @@ COMMANDS = {
     "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
     "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216", "--rest-ms", "20"],
     "catchup_udp": ["catchup", "--transport", "udp-socket", "--blocks", "2", "--block-commits", "200", "--capacity", "16777216"],
+    "snapshot": ["snapshot", "--block-commits", "200", "--blocks", "2", "--capacity", "1048576", "--state-bytes", "1048576"],
     "idle": ["idle", "--seconds", "0.2", "--capacity", "1048576"],
 }
 ENVIRONMENT = {"cpu", "cores", "kernel", "governor", "compiler", "commit_id", "load"}
@@ -103,6 +104,14 @@ def check_shape(name, report):
         expect(hand_over["hand_overs"] == 3 and hand_over["gap_us"]["min"] > 0, "hand-overs")
         expect(hand_over["round_trip_ns"] > 0 and hand_over["message_round_trip_ns"] > 0, "round trips")
         expect(hand_over["gap_us"]["min"] >= hand_over["recover_us"]["min"], "a gap holds its parts")
+    elif name == "snapshot":
+        expect({"follower_fork", "follower_own", "leader_fork", "leader_own"} == set(report["commit"]), "who takes it, and how")
+        for taken in report["commit"].values():
+            expect(taken["snapshots"] >= 1 and taken["p50_ratio"] > 0, "snapshots were taken")
+            for side in ("with", "without"):
+                expect(taken[side]["blocks"] == 2 and taken[side]["commands"] > 0, side)
+        stream = report["stream"]
+        expect(stream["floor"]["bytes_per_second"]["min"] > 0 and stream["product"]["bytes_per_second"]["min"] > 0, "stream")
     elif name == "idle":
         expect(report["follower_core_percent"]["max"] > 0, "an idle follower polls")
 
@@ -130,6 +139,8 @@ def main():
             (["commit", "--idle", "doze"], "doze"),
             (["failover", "--replicas", "1"], "at least 3"),
             (["catchup", "--replicas", "2"], "at least 3"),
+            (["snapshot", "--replicas", "1"], "at least 2"),
+            (["snapshot", "--transport", "verbs"], "not measured with --transport verbs"),
             (["catchup", "--transport", "verbs"], "not measured with --transport verbs"),
         ])
         return

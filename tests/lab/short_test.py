@@ -2,8 +2,9 @@
 
 The contract of a transport on Soft-RoCE, each replica a process of the first host; and a group on the three hosts whose
 leader's host dies, whose leader's host stalls, one of whose replicas holds another key, and between whose hosts RDMA
-alone is cut while UDP carries on; and a group whose datagrams DPDK carries over the guests' cards, and whose leader is
-killed. The rest, which takes longer, is in the other tests of this directory.
+alone is cut while UDP carries on; a group whose datagrams DPDK carries over the guests' cards, and whose leader is
+killed; and one whose replicas are killed one after another and come back, on hosts that are booted for it. The rest,
+which takes longer, is in the other tests of this directory.
 """
 
 import os
@@ -12,7 +13,10 @@ import fallback_test
 import group
 import machines
 import paths
+import restarted_test
 import udp_test
+
+RESTARTS = 10
 
 
 class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.GroupLab):
@@ -58,6 +62,11 @@ class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.Gr
     def test_the_leaders_host_dies(self):
         leader = self.make_group()
         self.kill_host_under_load(leader)
+
+
+class ShortRestartedTest(restarted_test.ReplicasAreRestarted):
+    def test_replicas_lost_one_after_another(self):
+        self.restarted(RESTARTS)
 
 
 if __name__ == "__main__":

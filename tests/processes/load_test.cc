@@ -57,15 +57,17 @@ TEST(Load, ClosedLoopTellsLatenciesAndWritesAHistory) {
   static_cast<void>(group.AwaitLeader());
   const std::string json_file = group.scratch().Path("load.json");
   const std::string history = group.scratch().Path("history.jsonl");
-  const Ran ran =
-      RunGaios(group.scratch(), {"load", "--config", group.config_path(), "--clients", "3", "--mode",
-                                 "closed", "--seconds", "1", "--history", history, "--json", json_file});
+  const Ran ran = RunGaios(
+      group.scratch(), {"load", "--config", group.config_path(), "--clients", "3", "--mode", "closed",
+                        "--idle", "back_off", "--seconds", "1", "--history", history, "--json", json_file});
   ASSERT_EQ(ran.exit_code, 0) << ran.output;
   const auto json = nlohmann::json::parse(ReadText(json_file));
   EXPECT_GT(json["acknowledged"], 0);
   EXPECT_EQ(json["unknown"], 0);
   EXPECT_EQ(json["refused"], 0);
   EXPECT_GT(json["rate"], 0);
+  EXPECT_EQ(json["clients_saw"]["sessions_opened"], 3);
+  EXPECT_EQ(json["clients_saw"]["lost_connections"], 0);
   for (const char* field : {"p50", "p99", "p99_9", "p99_99", "max"}) {
     EXPECT_GT(json["latency_ns"][field], 0) << field;
   }
@@ -104,6 +106,11 @@ TEST(Load, SaysWhenNothingRuns) {
   const Ran mode = RunGaios(scratch, {"load", "--config", config, "--mode", "ajar"});
   EXPECT_EQ(mode.exit_code, 2);
   EXPECT_THAT(mode.output, HasSubstr("closed or open"));
+  for (const std::string idle : {"block", "sometimes"}) {
+    const Ran ran_idle = RunGaios(scratch, {"load", "--config", config, "--idle", idle});
+    EXPECT_EQ(ran_idle.exit_code, 2);
+    EXPECT_THAT(ran_idle.output, HasSubstr("--idle is \"" + idle + "\": say spin, yield or back_off"));
+  }
 }
 
 }  // namespace

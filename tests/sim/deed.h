@@ -28,12 +28,14 @@ enum class Deed : std::uint8_t {
   kHandOver,     // planned, of a leader that works
   kBurst,
   kCutClient,
-  kChangeMembership,  // somebody is added, removed, moved, or made another kind of learner
-  kDrain,             // a replica is taken out of leading, or let in again
+  kChangeMembership,    // somebody is added, removed, moved, or made another kind of learner
+  kDrain,               // a replica is taken out of leading, or let in again
+  kReplaceMidSnapshot,  // the leader is replaced while a snapshot is on its way; where none is, one becomes
+                        // needed
 };
 
-inline constexpr std::size_t kDeeds = 20;
-static_assert(static_cast<std::size_t>(Deed::kDrain) + 1 == kDeeds);
+inline constexpr std::size_t kDeeds = 21;
+static_assert(static_cast<std::size_t>(Deed::kReplaceMidSnapshot) + 1 == kDeeds);
 
 }  // namespace gaios::sim
 

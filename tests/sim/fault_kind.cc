@@ -72,6 +72,8 @@ std::string_view FaultName(FaultKind kind) {
       return "client_message_duplicated";
     case FaultKind::kCommandRetried:
       return "command_retried";
+    case FaultKind::kSnapshotAcrossLeaders:
+      return "snapshot_across_leaders";
     case FaultKind::kSnapshotInstalled:
       return "snapshot_installed";
     case FaultKind::kHandOver:

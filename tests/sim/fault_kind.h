@@ -45,24 +45,25 @@ enum class FaultKind : std::uint8_t {
   kClientCut,            // a client does not reach a replica
   kClientMessageLost,
   kClientMessageDuplicated,
-  kCommandRetried,     // and found to have been run before
-  kSnapshotInstalled,  // of another replica, by one that the ring has passed by
-  kHandOver,           // planned, begun while other things go wrong
-  kReadmitted,         // a replica that had forgotten everything votes again, or one that was added does
-  kMemberAdded,        // to the group, as one that is to vote
-  kLearnerAdded,       // or that never does
-  kMemberRemoved,      // voter or learner
-  kLeaderRemoved,      // voter, and it leads
-  kMemberMoved,        // to another address
-  kDrained,            // taken out of leading
-  kPathChanged,        // the writes from one replica to another go by another path
-  kWriteTooLate,       // of a path that was given up, and the next grant kept it out
+  kCommandRetried,         // and found to have been run before
+  kSnapshotInstalled,      // of another replica, by one that the ring has passed by
+  kHandOver,               // planned, begun while other things go wrong
+  kReadmitted,             // a replica that had forgotten everything votes again, or one that was added does
+  kMemberAdded,            // to the group, as one that is to vote
+  kLearnerAdded,           // or that never does
+  kMemberRemoved,          // voter or learner
+  kLeaderRemoved,          // voter, and it leads
+  kMemberMoved,            // to another address
+  kDrained,                // taken out of leading
+  kPathChanged,            // the writes from one replica to another go by another path
+  kWriteTooLate,           // of a path that was given up, and the next grant kept it out
+  kSnapshotAcrossLeaders,  // installed when another led than when it was taken
 };
 
-inline constexpr std::size_t kFaultKinds = 45;
-static_assert(static_cast<std::size_t>(FaultKind::kWriteTooLate) + 1 == kFaultKinds);
-// Those from here on happen in one profile alone, if not by chance: `membership`, the last but two in
-// `preferences`, and the last two in `paths`.
+inline constexpr std::size_t kFaultKinds = 46;
+static_assert(static_cast<std::size_t>(FaultKind::kSnapshotAcrossLeaders) + 1 == kFaultKinds);
+// Those from here on happen in one profile alone, if not by chance: `membership`, the last but three in
+// `preferences`, the two before the last in `paths`, and the last in `snapshots`.
 inline constexpr std::size_t kFaultKindsOfAnyProfile = static_cast<std::size_t>(FaultKind::kMemberAdded);
 
 [[nodiscard]] std::string_view FaultName(FaultKind kind);

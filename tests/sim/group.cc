@@ -278,7 +278,8 @@ void Group::TakeSnapshot(ReplicaId from, ReplicaId to) {
   GAIOS_CHECK(donor.replica->SaveSnapshot(sink).ok(), "memory takes a snapshot");
   transfer.applied = agreed_.applied(core(from).self());
   transfer.ran = donor.desk->ran();
-  transfer.due_ns = world_.now_ns() + random_.Between(100'000, 20'000'000);
+  transfer.leader_changes = leader_changes_;
+  transfer.due_ns = world_.now_ns() + random_.Between(100'000, options_.max_snapshot_ns);
   if (trace_.on()) {
     trace_.Say("snapshot", absl::StrCat("of slot ", transfer.facts.cursor.slot.value(), " from replica ",
                                         from.value(), " to ", to.value()));
@@ -296,6 +297,7 @@ void Group::Install(ReplicaId id) {
     return;
   }
   ++snapshots_installed_;
+  snapshots_across_leaders_ += leader_changes_ != transfer.leader_changes ? 1U : 0U;
   taker.desk->OnInstalled(transfer.ran);
   agreed_.OnInstalled(core(id).self(), transfer.applied);
   Wake(taker, world_.now_ns());
@@ -368,6 +370,10 @@ std::optional<ReplicaId> Group::leader() const {
     }
   }
   return std::nullopt;
+}
+
+bool Group::snapshot_on_its_way() const {
+  return std::ranges::any_of(members_, [](const Member& each) { return each.transfer.has_value(); });
 }
 
 std::optional<ReplicaId> Group::BestLog() const {

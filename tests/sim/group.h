@@ -43,6 +43,8 @@ struct GroupOptions {
   std::vector<std::uint64_t> clock_origin_ns;
   // Between two turns of a replica that has something to do, ns.
   std::uint64_t turn_ns = 500;
+  // Longest time that a snapshot is on its way, ns.
+  std::uint64_t max_snapshot_ns = 20'000'000;
   std::function<std::unique_ptr<rsm::StateMachine>(paxos::Member)> make_state_machine;
 };
 
@@ -122,7 +124,11 @@ class Group {
   [[nodiscard]] std::uint64_t leader_changes() const { return leader_changes_; }
   [[nodiscard]] std::uint64_t grants() const { return grants_; }
   [[nodiscard]] std::uint64_t path_switches() const { return path_switches_; }
+  // To any replica.
+  [[nodiscard]] bool snapshot_on_its_way() const;
   [[nodiscard]] std::uint64_t snapshots_installed() const { return snapshots_installed_; }
+  // ... and of them, under another leader than they had been taken under.
+  [[nodiscard]] std::uint64_t snapshots_across_leaders() const { return snapshots_across_leaders_; }
   [[nodiscard]] std::uint64_t readmissions() const { return readmissions_; }
   // Of all that was applied, and by whom, when.
   [[nodiscard]] std::uint64_t digest() const;
@@ -136,6 +142,7 @@ class Group {
     std::size_t applied = 0;  // commands, as Agreed counts them
     std::uint64_t ran = 0;    // as Desk counts them
     std::uint64_t due_ns = 0;
+    std::uint64_t leader_changes = 0;  // until it was taken
   };
 
   struct Member {
@@ -187,6 +194,7 @@ class Group {
   std::uint64_t path_switches_ = 0;
   std::uint64_t earlier_path_changes_ = 0;  // of replicas that are dead
   std::uint64_t snapshots_installed_ = 0;
+  std::uint64_t snapshots_across_leaders_ = 0;
   std::uint64_t readmissions_ = 0;
   Random random_;
 };

@@ -179,6 +179,9 @@ void Injector::Do(Deed deed) {
     case Deed::kDrain:
       Drain();
       return;
+    case Deed::kReplaceMidSnapshot:
+      ReplaceMidSnapshot();
+      return;
   }
 }
 
@@ -228,10 +231,36 @@ void Injector::Pause() {
 }
 
 void Injector::HandOver() {
+  HandOverTo(Any());
+}
+
+void Injector::HandOverTo(ReplicaId to) {
   const std::optional<ReplicaId> leader = Leading();
-  const ReplicaId to = Any();
   if (leader.has_value() && to != *leader && group_.HandOver(*leader, to)) {
     Happened(FaultKind::kHandOver, Name(*leader) + " is to hand over to " + Name(to));
+  }
+}
+
+void Injector::ReplaceMidSnapshot() {
+  if (!group_.snapshot_on_its_way()) {
+    random_.Chance(500) ? LeaveBehind() : Crash(false);
+    return;
+  }
+  const std::optional<ReplicaId> leader = Leading();
+  if (!leader.has_value()) {
+    return;
+  }
+  // The one that the snapshot is for may be what is missing to a majority: then only the leader can be asked.
+  if (group_.EnoughWithout(*leader) && random_.Chance(600)) {
+    random_.Chance(500) ? Zombie() : Partition(false, true);
+    return;
+  }
+  for (std::size_t i = 0; i < group_.size(); ++i) {
+    const ReplicaId to = Any();
+    if (to != *leader && group_.votes(to) && !group_.paused(to)) {
+      HandOverTo(to);
+      return;
+    }
   }
 }
 

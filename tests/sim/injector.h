@@ -56,6 +56,8 @@ class Injector {
   void LeaveBehind();
   void AwaitPassedBy(ReplicaId id, std::uint64_t give_up_ns);
   void HandOver();
+  void HandOverTo(ReplicaId to);
+  void ReplaceMidSnapshot();
   void Drain();
   void Burst();
   void CutClient();

@@ -122,6 +122,8 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
   }
   plan.deed_gap_ns = random.Between(10, 60) * kMs;
   plan.commits = profile.commits;
+  // Longer than an election takes, or than most faults last.
+  plan.max_snapshot_ns = profile.slow_snapshots ? 10 * plan.protocol.suspect_timeout_ns : 20 * kMs;
   plan.preferences = profile.preferences;
   if (plan.preferences) {
     for (std::uint8_t& priority : plan.protocol.priorities) {

@@ -30,6 +30,7 @@ struct Plan {
   std::optional<transport::fallback::FallbackOptions> fallback;  // links have two paths
   std::uint64_t hash_interval_commands = 100;
   std::uint64_t turn_ns = 500;
+  std::uint64_t max_snapshot_ns = 0;
   std::vector<std::int64_t> clock_gain_ppm;
   std::vector<std::uint64_t> clock_origin_ns;
   MailOptions mail;

@@ -166,6 +166,26 @@ std::vector<Profile> Make() {
   paths.two_paths = true;
   profiles.push_back(paths);
 
+  Profile snapshots;
+  snapshots.name = "snapshots";
+  snapshots.description =
+      "replicas that the ring passes by are sent snapshots, and the leader is replaced while one is on its "
+      "way";
+  snapshots.weights = Weights({{Deed::kReplaceMidSnapshot, 12},
+                               {Deed::kCrash, 3},
+                               {Deed::kCrashHostAlive, 2},
+                               {Deed::kPause, 2},
+                               {Deed::kPauseBeforeWrite, 2},
+                               {Deed::kHoldWrites, 3},
+                               {Deed::kHoldMessages, 2},
+                               {Deed::kPartition, 1},
+                               {Deed::kFlap, 1},
+                               {Deed::kBurst, 3}});
+  snapshots.tiny_ring = true;
+  snapshots.slow_snapshots = true;
+  snapshots.commits = 4000;
+  profiles.push_back(snapshots);
+
   Profile torn;
   torn.name = "torn";
   torn.description =

@@ -33,6 +33,7 @@ struct Profile {
   bool spares = false;           // there are replicas that are not in the group when it begins
   bool preferences = false;      // replicas have priorities of their own
   bool two_paths = false;        // of each link, over one log
+  bool slow_snapshots = false;   // they take longer than an election
   std::uint64_t commits = 1000;  // a run goes on until it has so many
 };
 

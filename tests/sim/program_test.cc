@@ -41,6 +41,8 @@ TEST(SimProgram, WritesItsSummaryAsJson) {
   EXPECT_GT(json["simulated_seconds"], 0);
   EXPECT_GT(json["wall_seconds"], 0);
   EXPECT_GT(json["faults"]["write_torn"], 0);
+  EXPECT_GT(json["runs_with"]["write_torn"], 0);
+  EXPECT_LE(json["runs_with"]["write_torn"], 2);
   EXPECT_THAT(ran.err, EndsWith("2 passed, 0 failed\n"));
   const std::string path = ScratchFile("json");
   EXPECT_EQ(Call("--seeds 1 --profile calm --json " + path).exit_code, 0);
@@ -90,7 +92,7 @@ TEST(SimProgram, NamesItsProfiles) {
   const Ran ran = Call("--list-profiles");
   EXPECT_EQ(ran.exit_code, 0);
   for (const std::string profile : {"default", "calm", "partitions", "pauses", "crashes", "replaced",
-                                    "preferences", "torn", "tiny-ring", "clients"}) {
+                                    "preferences", "snapshots", "torn", "tiny-ring", "clients"}) {
     EXPECT_THAT(ran.out, HasSubstr(profile + " "));
   }
 }

@@ -43,6 +43,7 @@ GroupOptions GroupOptionsOf(const Plan& plan, const Sabotage& sabotage) {
   options.clock_gain_ppm = plan.clock_gain_ppm;
   options.clock_origin_ns = plan.clock_origin_ns;
   options.turn_ns = plan.turn_ns;
+  options.max_snapshot_ns = plan.max_snapshot_ns;
   options.world.defect = sabotage.defect;
   options.make_state_machine = [instruments = plan.flow.instruments,
                                 wrap = sabotage.wrap](paxos::Member member) {
@@ -367,6 +368,7 @@ void Simulation::CountFaults() {
   faults.Add(FaultKind::kClientMessageDuplicated, mail_.duplicated());
   faults.Add(FaultKind::kCommandRetried, agreed_.retried());
   faults.Add(FaultKind::kSnapshotInstalled, group_.snapshots_installed());
+  faults.Add(FaultKind::kSnapshotAcrossLeaders, group_.snapshots_across_leaders());
   faults.Add(FaultKind::kReadmitted, group_.readmissions());
   for (const std::int64_t gain_ppm : plan_.clock_gain_ppm) {
     faults.Add(FaultKind::kClockRate, gain_ppm > 10'000 || gain_ppm < -10'000 ? 1U : 0U);

@@ -77,6 +77,16 @@ TEST(Simulation, TheTinyRingWrapsHundredsOfTimes) {
   EXPECT_GE(most, 300U);
 }
 
+TEST(Simulation, LeadersChangeWhileSnapshotsAreOnTheirWay) {
+  constexpr std::uint64_t kSeeds = 10;
+  Summary summary;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    summary.Add(seed, RunOf("snapshots", seed));
+  }
+  EXPECT_THAT(summary.failed_seeds(), IsEmpty());
+  EXPECT_GE(summary.runs_with()[FaultKind::kSnapshotAcrossLeaders], kSeeds / 2);
+}
+
 TEST(Simulation, GroupsChangeTheirMembersInEveryWay) {
   Summary summary;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

@@ -26,6 +26,10 @@ void Summary::Add(std::uint64_t seed, const Outcome& outcome) {
     failed_seeds_.push_back(seed);
   }
   faults_.Add(outcome.faults);
+  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+    const auto kind = static_cast<FaultKind>(i);
+    runs_with_.Add(kind, outcome.faults[kind] > 0 ? 1U : 0U);
+  }
   commits_ += outcome.commits;
   reads_ += outcome.reads;
   leader_changes_ += outcome.leader_changes;
@@ -51,7 +55,8 @@ std::string Summary::Text() const {
   std::string text;
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);
-    absl::StrAppendFormat(&text, "  %-26s %12d\n", std::string(FaultName(kind)), faults_[kind]);
+    absl::StrAppendFormat(&text, "  %-26s %12d in %d runs\n", std::string(FaultName(kind)), faults_[kind],
+                          runs_with_[kind]);
   }
   absl::StrAppendFormat(
       &text, "%d commits, %d reads, %d leader changes; %.1f simulated seconds in %.1f s, %.1f a second\n",
@@ -69,15 +74,18 @@ std::string Summary::Text() const {
 
 std::string Summary::Json() const {
   nlohmann::ordered_json faults;
+  nlohmann::ordered_json runs_with;
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);
     faults[std::string(FaultName(kind))] = faults_[kind];
+    runs_with[std::string(FaultName(kind))] = runs_with_[kind];
   }
   const nlohmann::ordered_json json = {{"passed", passed_},
                                        {"failed_seeds", failed_seeds_},
                                        {"meagre_seeds", meagre_seeds_},
                                        {"stranded_seeds", stranded_seeds_},
                                        {"faults", faults},
+                                       {"runs_with", runs_with},
                                        {"commits", commits_},
                                        {"reads", reads_},
                                        {"leader_changes", leader_changes_},

@@ -23,6 +23,8 @@ class Summary {
   [[nodiscard]] const std::vector<std::uint64_t>& meagre_seeds() const { return meagre_seeds_; }
   [[nodiscard]] const std::vector<std::uint64_t>& failed_seeds() const { return failed_seeds_; }
   [[nodiscard]] const FaultCounts& faults() const { return faults_; }
+  // How many runs met with each kind.
+  [[nodiscard]] const FaultCounts& runs_with() const { return runs_with_; }
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
   [[nodiscard]] double simulated_seconds() const;
   // Kinds of fault that no run has met with.
@@ -37,6 +39,7 @@ class Summary {
   std::vector<std::uint64_t> meagre_seeds_;    // that passed without having met with enough
   std::vector<std::uint64_t> stranded_seeds_;  // that ended with a majority passed by the ring
   FaultCounts faults_;
+  FaultCounts runs_with_;  // how many runs met with each kind
   std::uint64_t commits_ = 0;
   std::uint64_t reads_ = 0;
   std::uint64_t leader_changes_ = 0;
