@@ -71,8 +71,16 @@ void Leader::FindRoom() {
   room_end_ = end + std::min(state_.log.BytesToEnd(end), free_bytes) / kEntryAlignment * kEntryAlignment;
 }
 
-// Whether all links that are written to have completed the whole log and wait for more, and decide.
-bool Leader::FormUp() {
+bool Leader::IsAbreast(const FollowerLink& follower, Abreast abreast, Position at) const {
+  if (follower.filling || follower.posted != at) {
+    return false;
+  }
+  return abreast == Abreast::kPosted ? follower.WritesAlone()
+                                     : follower.under_way() == 0 && follower.acked == at;
+}
+
+// Whether all links that are written to have the whole log and wait for more, and decide.
+bool Leader::FormUp(Abreast abreast) {
   Disturb();
   const Position end = state_.end.position;
   if (alone_ || !record_committed() || state_.failover.first_commit_ns == 0 ||
@@ -81,14 +89,20 @@ bool Leader::FormUp() {
   }
   targets_size_ = 0;
   abreast_limit_ = kNowhere;
+  std::uint8_t place = 0;
   for (const FollowerLink& follower : followers_.all()) {
+    const std::uint8_t here = place++;
     if (follower.stage != FollowerLink::Stage::kActive) {
       continue;
     }
-    if (follower.filling || follower.under_way() != 0 || follower.posted != end || follower.acked != end) {
+    if (!IsAbreast(follower, abreast, end)) {
       return false;
     }
-    targets_[targets_size_++] = {follower.member.id, follower.member.incarnation, follower.grant};
+    target_places_[targets_size_] = here;
+    targets_[targets_size_++] = {.peer = follower.member.id,
+                                 .acceptor = follower.member.incarnation,
+                                 .grant = follower.grant,
+                                 .token = follower.next_token()};
     abreast_limit_ = std::min(abreast_limit_, follower.applied + state_.log.capacity());
   }
   if (!Decide([](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; })) {
@@ -160,7 +174,7 @@ Range Leader::GatherForAll() {
     return {};
   }
   const Position from = state_.end.position;
-  if ((from != abreast_at_ || !followers_.unchanged()) && !FormUp()) [[unlikely]] {
+  if ((from != abreast_at_ || !followers_.unchanged()) && !FormUp(Abreast::kCompleted)) [[unlikely]] {
     return {};
   }
   SealHere(ChecksumInPlace);
@@ -174,6 +188,10 @@ Range Leader::GatherForAll() {
 
 void Leader::SealBatch() {
   SealHere(EntryChecksum);
+}
+
+void Leader::SealToPost() {
+  SealHere(ChecksumInPlace);
 }
 
 void Leader::FillToEndOfRing() {
@@ -269,6 +287,10 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
     }
     posted = follower.Pop();
   }
+}
+
+void Leader::ShowAccept(const FollowerLink& follower) const {
+  state_.observer->OnAccept(state_.self, ballot_, follower.member, follower.acked);
 }
 
 void Leader::CompleteAndShow(FollowerLink& follower) {

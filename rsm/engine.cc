@@ -16,7 +16,8 @@ Engine::Engine(const paxos::Options& options, transport::Transport& transport, p
       core_(options, transport.log(), observer),
       commit_word_(transport.PublishedWord(ControlWord::kCommit)),
       applied_word_(transport.PublishedWord(ControlWord::kApplied)),
-      writes_at_once_(transport.writes_at_once()) {
+      writes_at_once_(transport.writes_at_once()),
+      posts_to_all_(transport.posts_to_all()) {
   GAIOS_CHECK(transport.capacity() == options.capacity_bytes,
               "core and transport must agree on the capacity");
 }
@@ -121,6 +122,18 @@ void Engine::OnCompletion(const transport::Completion& completion) {
     CompleteSlowly(completion);
   }
   // On the fast path nothing rests on the commit before Poll publishes it.
+}
+
+void Engine::OnWritten(std::uint64_t formation, std::span<const paxos::WriteTarget> written) {
+  if (core_.TryWrittenToAll(formation, written)) [[likely]] {
+    return;
+  }
+  for (const paxos::WriteTarget& target : written) {
+    core_.OnWritten(target.peer, true, false, target.token);
+  }
+  if (!core_.actions().empty()) {
+    CarryOut();
+  }
 }
 
 void Engine::CompleteSlowly(const transport::Completion& completion) {

@@ -35,7 +35,7 @@ class Engine final : private transport::EventHandler {
     bool learned = false;
     if (core_.role() == paxos::Role::kLeader) {
       at_once = WriteAtOnce();
-      if (!at_once) {
+      if (!at_once && !PostToAll()) {
         core_.Flush();
       }
     } else {
@@ -73,6 +73,7 @@ class Engine final : private transport::EventHandler {
 
  private:
   void OnCompletion(const transport::Completion& completion) override;
+  void OnWritten(std::uint64_t formation, std::span<const paxos::WriteTarget> written) override;
   void OnControl(paxos::ReplicaId peer, transport::Outcome outcome,
                  const transport::ControlView& view) override;
   void OnMessage(paxos::ReplicaId from, paxos::Incarnation incarnation,
@@ -123,6 +124,21 @@ class Engine final : private transport::EventHandler {
     core_.WrittenToAll(gathered);
     return true;
   }
+  // What a leader has to post, where the transport posts to all in one call. False: the core is to post it.
+  [[nodiscard]] bool PostToAll() {
+    paxos::Range gathered;
+    if (!posts_to_all_ || !core_.GatherToPost(gathered)) {
+      return false;
+    }
+    if (gathered.empty()) {
+      return true;
+    }
+    if (!transport_.PostToAll(core_.targets(), core_.formation(), gathered)) [[unlikely]] {
+      return false;
+    }
+    core_.PostedToAll(gathered.to);
+    return true;
+  }
   // Carries out what the core wants done, and what follows from that.
   void Perform();
   void PerformFrom(std::span<const paxos::RangeWrite> writes);
@@ -137,6 +153,7 @@ class Engine final : private transport::EventHandler {
   std::atomic<std::uint64_t>* const commit_word_;   // null: to be published by a call
   std::atomic<std::uint64_t>* const applied_word_;  // likewise
   const bool writes_at_once_;
+  const bool posts_to_all_;
   // Within Perform: what could not be posted.
   std::array<paxos::Action, paxos::Actions::kCapacity + paxos::kMaxReplicas> failed_;
 };

@@ -31,6 +31,7 @@ enum class FaultKind : std::uint8_t {
   kWriteCompletedEarly,  // completed before it could be seen
   kWriteCompletedLate,   // completed long after it could be seen
   kWriteAtOnce,          // no fault: done by the time that the call returned
+  kWriteToAll,           // no fault: posted to all in one call
   kWriteLost,            // or a part of it, with its path or its acceptor
   kWriteStray,           // landed after its path was given up
   kWriteFenced,          // of a leader that had been replaced
@@ -59,7 +60,7 @@ enum class FaultKind : std::uint8_t {
   kWriteTooLate,       // of a path that was given up, and the next grant kept it out
 };
 
-inline constexpr std::size_t kFaultKinds = 45;
+inline constexpr std::size_t kFaultKinds = 46;
 static_assert(static_cast<std::size_t>(FaultKind::kWriteTooLate) + 1 == kFaultKinds);
 // Those from here on happen in one profile alone, if not by chance: `membership`, the last but two in
 // `preferences`, and the last two in `paths`.
