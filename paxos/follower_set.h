@@ -66,12 +66,10 @@ class FollowerSet {
     return place == 0 ? nullptr : &links_[place - 1];
   }
 
-  // Whether nobody has had a link to change since the last call of NoteUnchanged, but by notes.
+  // Whether nobody has had a link to change since the last call of NoteUnchanged, but by notes, and whoever
+  // called it and has it still.
   [[nodiscard]] bool unchanged() const { return unchanged_; }
   void NoteUnchanged() { unchanged_ = true; }
-
-  // A link by its place in all(), for whoever answers for what it changes there: it is not noticed.
-  [[nodiscard]] FollowerLink& AtPlace(std::size_t place) { return links_[place]; }
 
   // All `count` that are active had completed the log up to `range.from`, where the last such note ends if it
   // is not written down yet, and have now, at `now`, accepted `range` (P5). References to links that were got

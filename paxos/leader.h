@@ -288,6 +288,7 @@ class Leader {
   [[nodiscard]] bool FormUp(Abreast abreast);
   [[nodiscard]] bool IsAbreast(const FollowerLink& follower, Abreast abreast, Position at) const;
   void SealToPost();
+  [[nodiscard]] bool WaitsForCommitWord() const;
   void ShowAccept(const FollowerLink& follower) const;
   void ShowWrittenToAll(Position end) const;
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
@@ -407,7 +408,7 @@ class Leader {
   Position abreast_at_ = kNowhere;
   Position abreast_limit_;  // these links have room up to here
   std::array<WriteTarget, kMaxReplicas> targets_;
-  std::array<std::uint8_t, kMaxReplicas> target_places_ = {};  // in the set of followers
+  std::array<FollowerLink*, kMaxReplicas> abreast_ = {};  // their links, as long as these are unchanged
   std::size_t targets_size_ = 0;
   std::uint64_t formation_ = 0;   // how often these have been found
   std::uint64_t read_round_ = 0;  // latest probe round posted

@@ -89,16 +89,14 @@ bool Leader::FormUp(Abreast abreast) {
   }
   targets_size_ = 0;
   abreast_limit_ = kNowhere;
-  std::uint8_t place = 0;
-  for (const FollowerLink& follower : followers_.all()) {
-    const std::uint8_t here = place++;
+  for (FollowerLink& follower : followers_.all()) {
     if (follower.stage != FollowerLink::Stage::kActive) {
       continue;
     }
     if (!IsAbreast(follower, abreast, end)) {
       return false;
     }
-    target_places_[targets_size_] = here;
+    abreast_[targets_size_] = &follower;
     targets_[targets_size_++] = {.peer = follower.member.id,
                                  .acceptor = follower.member.incarnation,
                                  .grant = follower.grant,
@@ -188,6 +186,14 @@ Range Leader::GatherForAll() {
 
 void Leader::SealBatch() {
   SealHere(EntryChecksum);
+}
+
+// Whether one has nothing to do, and does not know the commit, which would travel with the next entry.
+bool Leader::WaitsForCommitWord() const {
+  return std::any_of(abreast_.begin(), abreast_.begin() + static_cast<std::ptrdiff_t>(targets_size_),
+                     [this](const FollowerLink* follower) {
+                       return follower->under_way() == 0 && follower->word_posted < state_.commit.position;
+                     });
 }
 
 void Leader::SealToPost() {

@@ -187,24 +187,21 @@ inline Proposal Leader::Publish() {
       return false;
     }
   }
-  bool ready = false;
-  bool straggler = false;
-  bool idle = false;
-  for (std::size_t i = 0; i < targets_size_; ++i) {
-    const FollowerLink& follower = followers_.AtPlace(target_places_[i]);
-    const std::size_t under_way = follower.under_way();
-    ready = ready || under_way < pipeline_depth_;
-    straggler = straggler || under_way >= straggler_depth_;
-    idle = idle || (under_way == 0 && follower.word_posted < state_.commit.position);
-  }
   const Position from = abreast_at_;
   if (open_.commands == 0 && from == state_.end.position) {
-    return !idle;  // whose commit would travel with the next entry
+    return !WaitsForCommitWord();
   }
-  if (!ready) {
+  std::size_t least = kMaxPostedPerLink;
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < targets_size_; ++i) {
+    const std::size_t under_way = abreast_[i]->under_way();
+    least = std::min(least, under_way);
+    most = std::max(most, under_way);
+  }
+  if (least >= pipeline_depth_) {
     return true;  // commands gather
   }
-  if (straggler) [[unlikely]] {
+  if (most >= straggler_depth_) [[unlikely]] {
     return false;
   }
   if (open_.commands != 0) {
@@ -223,7 +220,7 @@ inline Proposal Leader::Publish() {
 
 [[gnu::always_inline]] inline void Leader::PostedToAll(Position end) {
   for (std::size_t i = 0; i < targets_size_; ++i) {
-    FollowerLink& follower = followers_.AtPlace(target_places_[i]);
+    FollowerLink& follower = *abreast_[i];
     follower.posted = end;
     targets_[i].token = follower.Push(FollowerLink::Posted::Kind::kWrite, end.value()) + 1;
   }
@@ -238,7 +235,7 @@ inline Proposal Leader::Publish() {
   GAIOS_CHECK(written.size() == targets_size_, "P5: a formation has the same targets for whoever writes");
   Position reached;
   for (std::size_t i = 0; i < targets_size_; ++i) {
-    FollowerLink& follower = followers_.AtPlace(target_places_[i]);
+    FollowerLink& follower = *abreast_[i];
     if (!follower.IsUnderWay(written[i].token)) {
       continue;  // nothing new
     }

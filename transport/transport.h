@@ -115,8 +115,8 @@ class EventHandler {
   virtual ~EventHandler() = default;
   virtual void OnCompletion(const Completion& completion) = 0;
   // Every write posted to each of these under its grant is done, up to the one of its token: as by a
-  // completion that says so, which there is not. Of some of them this may be known already. They are the
-  // targets of PostToAll in this formation. From transports that post to all, and none else.
+  // completion that says so, which there is not. Some may be known already; token 0 says nothing. These are
+  // the targets of PostToAll in this formation. From transports that post to all, and none else.
   virtual void OnWritten(std::uint64_t /*formation*/, std::span<const WriteTarget> /*written*/) {
     GAIOS_CHECK(false, "who posts to all hears of it");
   }

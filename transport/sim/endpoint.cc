@@ -156,7 +156,7 @@ bool Endpoint::PostToAll(std::span<const WriteTarget> targets, std::uint64_t for
     formation_ = formation;
     written_.assign(targets.begin(), targets.end());
     for (WriteTarget& target : written_) {
-      --target.token;
+      target.token = 0;
     }
   }
   for (const WriteTarget& target : targets) {

@@ -284,48 +284,58 @@ void VerbsTransport::StepConnections() {
   }
 }
 
-std::size_t VerbsTransport::Poll(EventHandler& handler) {
-  std::size_t events = 0;
-  if (!options_.own_thread) [[unlikely]] {
-    StepConnections();
-  }
-  if (lost_) [[unlikely]] {
+// What is to be done before completions are looked for, in few turns. False: there is no device to look at.
+bool VerbsTransport::BeforeLook(EventHandler& handler, std::size_t& events) {
+  StepConnections();
+  if (lost_) {
     RefuseNews();
-    return GrantWithoutDevice(handler);
+    events += GrantWithoutDevice(handler);
+    return false;
   }
-  if (connector_->any_news()) [[unlikely]] {
+  if (connector_->any_news()) {
     events += TakeNews(handler);
-    if (lost_) [[unlikely]] {
-      return events;
-    }
   }
-  if (chained_ != 0) {
+  if (!lost_) {
     FlushChains();
   }
-  events += PollCompletions(handler);
-  if (lost_) [[unlikely]] {
-    return events;
+  return !lost_;
+}
+
+// What is to be done after completions were looked for, in few turns.
+std::size_t VerbsTransport::AfterLook(EventHandler& handler) {
+  if (lost_) {
+    return 0;
   }
-  if (granting_ != Granting::kNothing) [[unlikely]] {
+  std::size_t events = 0;
+  if (granting_ != Granting::kNothing) {
     events += AdvanceGrant(handler);
   }
-  if (attention_ != 0) [[unlikely]] {
+  if (attention_ != 0) {
     events += Attend(handler);
   }
   // What handlers have posted goes out now, not with the next look.
-  if (chained_ != 0) {
-    FlushChains();
-  }
+  FlushChains();
   return events;
 }
 
-std::size_t VerbsTransport::PollCompletions(EventHandler& handler) {
-  std::array<ibv_wc, kCompletionsPerLook> completions;
+[[gnu::always_inline]] inline std::size_t VerbsTransport::TellWritten(EventHandler& handler) {
+  kept_.news = false;
+  handler.OnWritten(kept_.formation, {kept_.written.data(), kept_.size});
+  return 1;
+}
+
+std::size_t VerbsTransport::Poll(EventHandler& handler) {
   std::size_t events = 0;
+  if (connector_->any_news() || chained_ != 0 || lost_ || !options_.own_thread) [[unlikely]] {
+    if (!BeforeLook(handler, events)) {
+      return events;
+    }
+  }
+  std::array<ibv_wc, kCompletionsPerLook> completions;
   // More at a look than stand there when it begins would keep the caller for as long as peers please.
   const int taken = device_->PollCompletions(completions_.get(), kCompletionsPerLook, completions.data());
   if (taken < 0) [[unlikely]] {
-    return LoseDevice("has lost its completions", handler);
+    return events + LoseDevice("has lost its completions", handler);
   }
   for (int i = 0; i < taken; ++i) {
     const ibv_wc& work = completions[static_cast<std::size_t>(i)];
@@ -339,6 +349,9 @@ std::size_t VerbsTransport::PollCompletions(EventHandler& handler) {
   }
   if (kept_.news) [[likely]] {
     events += TellWritten(handler);
+  }
+  if ((attention_ | chained_) != 0 || granting_ != Granting::kNothing) [[unlikely]] {
+    events += AfterLook(handler);
   }
   return events;
 }

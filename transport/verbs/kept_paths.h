@@ -5,6 +5,7 @@
 // once, and what is under way by numbers alone, since every call posts one to each. Passive state; the
 // transport works on it. Belongs to the transport's thread.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -38,15 +39,29 @@ struct KeptPath {
 };
 
 struct KeptPaths {
+  // Then they are kept anew, so that counts do not wrap.
+  static constexpr std::uint32_t kMostPosted = std::uint32_t{1} << 31;
+
   std::uint64_t formation = 0;  // 0: not to be kept for another call, or there are none
   std::size_t size = 0;
-  std::uint32_t posted = 0;  // to each
-  bool news = false;         // something has completed that was not told
+  std::uint32_t posted = 0;        // to each
+  std::uint32_t posted_limit = 0;  // as many as that may be posted, as far as has been looked
+  bool news = false;               // something has completed that was not told
   std::uint32_t inline_bytes = 0;
   std::array<KeptPath, paxos::kMaxReplicas> paths;
   std::array<WriteTarget, paxos::kMaxReplicas> written;  // as OnWritten tells
 
   [[nodiscard]] std::span<KeptPath> all() { return {paths.data(), size}; }
+  // Looks how many may be posted by now. False: no more than are.
+  bool RaiseLimit() {
+    std::uint32_t left = posted < kMostPosted ? paxos::kMaxPostedPerLink : 0;
+    for (const KeptPath& path : all()) {
+      const std::uint32_t under_way = posted - path.done;
+      left = std::min(left, under_way < path.room ? path.room - under_way : 0);
+    }
+    posted_limit = posted + left;
+    return left != 0;
+  }
   // Takes note that a work request has completed, and so all before it on its path. False: it is of none of
   // these.
   [[gnu::always_inline]] bool Take(std::uint64_t work_id) {

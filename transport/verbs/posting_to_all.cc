@@ -16,23 +16,23 @@ bool VerbsTransport::PostToAll(std::span<const WriteTarget> targets, std::uint64
   if (bytes - 1 >= paxos::kMaxWriteBytes || offset + bytes > options_.capacity) [[unlikely]] {
     return false;  // it goes on at the start of the ring
   }
-  for (const KeptPath& path : kept_.all()) {
-    if (kept_.posted - path.done >= path.room) [[unlikely]] {
-      return false;
-    }
+  if (kept_.posted == kept_.posted_limit && !kept_.RaiseLimit()) [[unlikely]] {
+    return false;
   }
   ++kept_.posted;
+  RdmaDevice& device = *device_;
+  const auto local = reinterpret_cast<std::uintptr_t>(log_ + offset);
   const unsigned int flags =
       IBV_SEND_SIGNALED | (bytes <= kept_.inline_bytes ? unsigned{IBV_SEND_INLINE} : 0U);
   bool failed = false;
   for (KeptPath& path : kept_.all()) {
-    path.piece.addr = reinterpret_cast<std::uintptr_t>(log_ + offset);
+    path.piece.addr = local;
     path.piece.length = static_cast<std::uint32_t>(bytes);
     path.work.wr_id = std::uint64_t{path.whole_tag} << 32 | path.link->path.next_work++;
     path.work.send_flags = flags;
     path.work.wr.rdma.remote_addr = path.log_address + offset;
     ibv_send_wr* bad = nullptr;
-    if (device_->PostSend(path.pair, &path.work, &bad) != 0) [[unlikely]] {
+    if (device.PostSend(path.pair, &path.work, &bad) != 0) [[unlikely]] {
       path.refused = failed = true;
     }
   }
@@ -76,6 +76,7 @@ bool VerbsTransport::KeepPaths(std::span<const WriteTarget> targets, std::uint64
     return false;
   }
   kept_.formation = formation;
+  kept_.posted_limit = 0;
   return true;
 }
 
@@ -85,7 +86,7 @@ void VerbsTransport::Keep(Link& link, const WriteTarget& target) {
   const WorkId id{.kind = WorkKind::kPath, .peer = link.peer.value(), .life = link.path.life};
   WriteTarget& written = kept_.written.at(kept_.size);
   written = target;
-  --written.token;
+  written.token = 0;
   KeptPath& path = kept_.paths.at(kept_.size++);
   path.link = &link;
   path.whole_tag = static_cast<std::uint32_t>(id.Packed() >> 32);
@@ -134,12 +135,6 @@ void VerbsTransport::TakeOver(Link& link, std::uint32_t number) {
       }
     }
   }
-}
-
-std::size_t VerbsTransport::TellWritten(EventHandler& handler) {
-  kept_.news = false;
-  handler.OnWritten(kept_.formation, {kept_.written.data(), kept_.size});
-  return 1;
 }
 
 }  // namespace gaios::transport::verbs

@@ -181,7 +181,9 @@ class VerbsTransport final : public Transport {
                std::size_t bytes);
   void FlushChain(Link& link);
   void FlushChains();
-  std::size_t PollCompletions(EventHandler& handler);
+  bool BeforeLook(EventHandler& handler, std::size_t& events);
+  std::size_t AfterLook(EventHandler& handler);
+  std::size_t TellWritten(EventHandler& handler);
   std::size_t CloseLinks(EventHandler& handler);
   std::size_t LoseDevice(std::string_view what, EventHandler& handler);
   void RefuseNews();
@@ -208,7 +210,6 @@ class VerbsTransport final : public Transport {
   void LetGo();
   void BreakRefused();
   void TakeOver(Link& link, std::uint32_t number);
-  std::size_t TellWritten(EventHandler& handler);
 
   // links.cc
   std::size_t TakeNews(EventHandler& handler);
