@@ -96,6 +96,16 @@ struct FollowerLink {
   [[nodiscard]] bool WritesAloneUpTo(std::uint64_t token) const {
     return token == last_token_ && last_other_ <= done_token_ && done_token_ != last_token_;
   }
+  // Whether all that is under way, if anything is, is writes.
+  [[nodiscard]] bool WritesAlone() const { return last_other_ <= done_token_; }
+  // The token that the next Push returns.
+  [[nodiscard]] std::uint64_t next_token() const { return last_token_ + 1; }
+  // All that is under way is writes, and those up to `token`, which is one of them, have completed: so the
+  // log is acknowledged up to where that one ends.
+  void WritesDoneUpTo(std::uint64_t token) {
+    done_token_ = token;
+    acked = Position(posted_ring_[token % kMaxPostedPerLink].value);
+  }
   // All operations under way have completed.
   void DoneWithAll() { done_token_ = last_token_; }
   // Calls `function` with each operation under way, the oldest first.

@@ -66,7 +66,8 @@ class FollowerSet {
     return place == 0 ? nullptr : &links_[place - 1];
   }
 
-  // Whether nobody has had a link to change since the last call of NoteUnchanged, but by notes.
+  // Whether nobody has had a link to change since the last call of NoteUnchanged, but by notes, and whoever
+  // called it and has it still.
   [[nodiscard]] bool unchanged() const { return unchanged_; }
   void NoteUnchanged() { unchanged_ = true; }
 

@@ -91,7 +91,8 @@ class Leader {
         reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
         max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())),
         fill_piece_bytes_(std::min(kFillPieceBytes, state.log.capacity() / 8)),
-        pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)) {}
+        pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)),
+        straggler_depth_(std::min(2 * pipeline_depth_, kMaxPostedPerLink)) {}
 
   // Phase 1 is won: starts writing the adopted log. The ballot record is appended when a majority has
   // completed a probe posted behind that: one that wins elections and cannot write does not fill its log with
@@ -139,6 +140,16 @@ class Leader {
   // Changes when targets() do. Never 0.
   [[nodiscard]] std::uint64_t formation() const { return formation_; }
   void WrittenToAll(Range gathered);
+  // For a transport that posts one range to many in one call. Instead of Flush, in the usual case: all that
+  // are written to lack the same, each has at most writes under way, and they decide. Seals the batch that is
+  // open, and `gathered` is what all of `targets()` are to be sent; nothing while nothing is to be posted.
+  // When it has been posted to all, so is to be said. False in any other case, for Flush: perhaps the batch
+  // is sealed.
+  [[nodiscard]] bool GatherToPost(Range& gathered);
+  void PostedToAll(Position end);
+  // Each of these has completed its writes up to its token, as by OnCompletion for each. False, and nothing
+  // has changed: so is to be told, one by one.
+  [[nodiscard]] bool TryCompleteAll(std::uint64_t formation, std::span<const WriteTarget> written);
   // When done, everything posted to the peer before it is, too. Returns false when the leadership is lost by
   // it.
   [[nodiscard]] bool OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token);
@@ -296,7 +307,13 @@ class Leader {
     read_asked_ = true;
     Disturb();
   }
-  [[nodiscard]] bool FormUp();
+  // What is asked of links that are written to together: whether writes may be under way.
+  enum class Abreast : std::uint8_t { kCompleted, kPosted };
+  [[nodiscard]] bool FormUp(Abreast abreast);
+  [[nodiscard]] bool IsAbreast(const FollowerLink& follower, Abreast abreast, Position at) const;
+  void SealToPost();
+  [[nodiscard]] bool WaitsForCommitWord() const;
+  void ShowAccept(const FollowerLink& follower) const;
   void ShowWrittenToAll(Position end) const;
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t aligned) const;
@@ -397,6 +414,8 @@ class Leader {
   const std::uint32_t max_batch_bytes_;  // of payload
   const std::uint64_t fill_piece_bytes_;
   const std::size_t pipeline_depth_;
+  // Written to together with others, a follower may have so much under way before it is left to itself.
+  const std::size_t straggler_depth_;
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
@@ -407,12 +426,13 @@ class Leader {
   OpenBatch open_;
   Position reach_;  // end of the furthest claim that was given up
   FollowerSet followers_;
-  // Where the log ended when every link that is written to was found to have completed all of it, and to
-  // decide together with the leader; and since then has been written to with all the others. kNowhere: that
-  // is not known.
+  // Where the log ended when every link that is written to was found to have completed all of it, or to have
+  // been posted all of it where that is enough, and to decide together with the leader; and since then has
+  // been written to with all the others. kNowhere: that is not known.
   Position abreast_at_ = kNowhere;
   Position abreast_limit_;  // these links have room up to here
   std::array<WriteTarget, kMaxReplicas> targets_;
+  std::array<FollowerLink*, kMaxReplicas> abreast_ = {};  // their links, as long as these are unchanged
   std::size_t targets_size_ = 0;
   std::uint64_t formation_ = 0;   // how often these have been found
   std::uint64_t read_round_ = 0;  // latest probe round posted

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "gaios/base/check.h"
+#include "gaios/paxos/entry_checksum.h"
 #include "gaios/paxos/leader.h"
 
 namespace gaios::paxos {
@@ -70,8 +71,16 @@ void Leader::FindRoom() {
   room_end_ = end + std::min(state_.log.BytesToEnd(end), free_bytes) / kEntryAlignment * kEntryAlignment;
 }
 
-// Whether all links that are written to have completed the whole log and wait for more, and decide.
-bool Leader::FormUp() {
+bool Leader::IsAbreast(const FollowerLink& follower, Abreast abreast, Position at) const {
+  if (follower.filling || follower.posted != at) {
+    return false;
+  }
+  return abreast == Abreast::kPosted ? follower.WritesAlone()
+                                     : follower.under_way() == 0 && follower.acked == at;
+}
+
+// Whether all links that are written to have the whole log and wait for more, and decide.
+bool Leader::FormUp(Abreast abreast) {
   Disturb();
   const Position end = state_.end.position;
   if (read_asked_ || alone_ || !record_committed() || state_.failover.first_commit_ns == 0 ||
@@ -80,14 +89,18 @@ bool Leader::FormUp() {
   }
   targets_size_ = 0;
   abreast_limit_ = kNowhere;
-  for (const FollowerLink& follower : followers_.all()) {
+  for (FollowerLink& follower : followers_.all()) {
     if (follower.stage != FollowerLink::Stage::kActive) {
       continue;
     }
-    if (follower.filling || follower.under_way() != 0 || follower.posted != end || follower.acked != end) {
+    if (!IsAbreast(follower, abreast, end)) {
       return false;
     }
-    targets_[targets_size_++] = {follower.member.id, follower.member.incarnation, follower.grant};
+    abreast_[targets_size_] = &follower;
+    targets_[targets_size_++] = {.peer = follower.member.id,
+                                 .acceptor = follower.member.incarnation,
+                                 .grant = follower.grant,
+                                 .token = follower.next_token()};
     abreast_limit_ = std::min(abreast_limit_, follower.applied + state_.log.capacity());
   }
   if (!Decide([](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; })) {
@@ -124,11 +137,23 @@ void Leader::Append(EntryKind kind, std::uint32_t length, std::uint16_t commands
 // As GatherForAll; empty for false.
 Range Leader::FormUpAndSeal() {
   Range sealed;
-  return FormUp() && SealForAll(EntryChecksum, sealed) ? sealed : Range{};
+  return FormUp(Abreast::kCompleted) && SealForAll(EntryChecksum, sealed) ? sealed : Range{};
 }
 
 void Leader::SealBatch() {
   SealHere(EntryChecksum);
+}
+
+// Whether one has nothing to do, and does not know the commit, which would travel with the next entry.
+bool Leader::WaitsForCommitWord() const {
+  return std::any_of(abreast_.begin(), abreast_.begin() + static_cast<std::ptrdiff_t>(targets_size_),
+                     [this](const FollowerLink* follower) {
+                       return follower->under_way() == 0 && follower->word_posted < state_.commit.position;
+                     });
+}
+
+void Leader::SealToPost() {
+  SealHere(ChecksumInPlace);
 }
 
 void Leader::FillToEndOfRing() {
@@ -224,6 +249,10 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
     }
     posted = follower.Pop();
   }
+}
+
+void Leader::ShowAccept(const FollowerLink& follower) const {
+  state_.observer->OnAccept(state_.self, ballot_, follower.member, follower.acked);
 }
 
 void Leader::CompleteAndShow(FollowerLink& follower) {

@@ -234,6 +234,88 @@ template <typename Checksum>
   state_.AdvanceCommitToEnd();
 }
 
+// What was found of the links holds: all that are written to have been posted the log up to abreast_at_.
+[[gnu::always_inline]] inline bool Leader::GatherToPost(Range& gathered) {
+  gathered = {};
+  if (read_asked_) [[unlikely]] {
+    return false;
+  }
+  if (abreast_at_ == kNowhere || !followers_.unchanged()) [[unlikely]] {
+    if (open_.commands == 0 || !FormUp(Abreast::kPosted)) {
+      return false;
+    }
+  }
+  const Position from = abreast_at_;
+  if (open_.commands == 0 && from == state_.end.position) {
+    return !WaitsForCommitWord();
+  }
+  std::size_t least = kMaxPostedPerLink;
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < targets_size_; ++i) {
+    const std::size_t under_way = abreast_[i]->under_way();
+    least = std::min(least, under_way);
+    most = std::max(most, under_way);
+  }
+  if (least >= pipeline_depth_) {
+    return true;  // commands gather
+  }
+  if (most >= straggler_depth_) [[unlikely]] {
+    return false;
+  }
+  if (open_.commands != 0) {
+    SealToPost();
+  }
+  const Position to = state_.end.position;
+  // Full of what one of them has yet to apply, too much for one write, or in the way of what is to come (P8).
+  if (to > abreast_limit_ || to - from > kMaxWriteBytes || from + state_.log.capacity() < reuse_limit_)
+      [[unlikely]] {
+    Disturb();
+    return false;
+  }
+  gathered = {from, to};
+  return true;
+}
+
+[[gnu::always_inline]] inline void Leader::PostedToAll(Position end) {
+  for (std::size_t i = 0; i < targets_size_; ++i) {
+    FollowerLink& follower = *abreast_[i];
+    follower.posted = end;
+    targets_[i].token = follower.Push(FollowerLink::Posted::Kind::kWrite, end.value()) + 1;
+  }
+  abreast_at_ = end;
+}
+
+[[gnu::always_inline]] inline bool Leader::TryCompleteAll(std::uint64_t formation,
+                                                          std::span<const WriteTarget> written) {
+  if (formation != formation_ || abreast_at_ == kNowhere || !followers_.unchanged()) [[unlikely]] {
+    return false;
+  }
+  GAIOS_CHECK(written.size() == targets_size_, "P5: a formation has the same targets for whoever writes");
+  Position reached;
+  for (std::size_t i = 0; i < targets_size_; ++i) {
+    FollowerLink& follower = *abreast_[i];
+    if (!follower.IsUnderWay(written[i].token)) {
+      continue;  // nothing new
+    }
+    follower.WritesDoneUpTo(written[i].token);
+    follower.acked_ns = state_.now;
+    if (state_.observer != nullptr) [[unlikely]] {
+      ShowAccept(follower);
+    }
+    if (follower.counts) {
+      reached = std::max(reached, follower.acked);
+    }
+  }
+  if (reached > state_.commit.position) {
+    if (OneDecides()) [[likely]] {
+      CommitTo(reached);
+    } else {
+      AdvanceCommit();
+    }
+  }
+  return true;
+}
+
 // Whether some link is ready for another write; until then commands gather.
 [[gnu::always_inline]] inline bool Leader::MayPost() const {
   for (const FollowerLink& follower : followers_.all()) {

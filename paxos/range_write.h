@@ -24,6 +24,7 @@ struct WriteTarget {
   ReplicaId peer;
   Incarnation acceptor;  // incarnation of the peer that the grant was given by
   Grant grant;
+  std::uint64_t token = 0;  // of the next write to it
 };
 
 }  // namespace gaios::paxos

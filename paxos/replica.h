@@ -68,6 +68,11 @@ class Replica {
   [[nodiscard, gnu::always_inline]] bool TryWritten(ReplicaId peer, std::uint64_t token) {
     return state_.role == Role::kLeader && leader_.TryComplete(peer, token);
   }
+  // The same of all that are written to together. False: each is to be told of by itself.
+  [[nodiscard, gnu::always_inline]] bool TryWrittenToAll(std::uint64_t formation,
+                                                         std::span<const WriteTarget> written) {
+    return state_.role == Role::kLeader && leader_.TryCompleteAll(formation, written);
+  }
   void OnLogRead(bool done, std::uint64_t token);
   // Every read of a control region is answered, in posting order: with what was found, or as failed. Of those
   // that could not even be posted the core is told at once, before the next call.
@@ -156,6 +161,11 @@ class Replica {
   [[nodiscard]] std::span<const WriteTarget> targets() const { return leader_.targets(); }
   [[nodiscard]] std::uint64_t formation() const { return leader_.formation(); }
   [[gnu::always_inline]] void WrittenToAll(Range gathered) { leader_.WrittenToAll(gathered); }
+  // Leader, instead of Flush, where the transport posts to many in one call: see Leader.
+  [[nodiscard, gnu::always_inline]] bool GatherToPost(Range& gathered) {
+    return !leader_.handing_over() && leader_.GatherToPost(gathered);
+  }
+  void PostedToAll(Position end) { leader_.PostedToAll(end); }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {

@@ -17,9 +17,11 @@ Engine::Engine(const paxos::Options& options, transport::Transport& transport, p
       core_(options, transport.log(), observer),
       commit_word_(transport.PublishedWord(ControlWord::kCommit)),
       applied_word_(transport.PublishedWord(ControlWord::kApplied)),
-      writes_at_once_(transport.writes_at_once()) {
+      writes_at_once_(transport.writes_at_once()),
+      posts_to_all_(transport.posts_to_all()) {
   GAIOS_CHECK((commit_word_ == nullptr) == (applied_word_ == nullptr),
               "a transport has its control words stored to, or publishes them itself");
+  GAIOS_CHECK(!writes_at_once_ || !posts_to_all_, "what a transport does at once it does not post");
   GAIOS_CHECK(transport.capacity() == options.capacity_bytes,
               "core and transport must agree on the capacity");
 }
@@ -28,7 +30,9 @@ bool Engine::EndTurn(paxos::TimeNs now_ns, bool written) {
   bool learned = false;
   if (!written) {
     if (core_.role() == paxos::Role::kLeader) {
-      core_.Flush();
+      if (!PostToAll()) {
+        core_.Flush();
+      }
     } else {
       learned = core_.Learn(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
     }
@@ -146,6 +150,18 @@ void Engine::OnCompletion(const transport::Completion& completion) {
     CompleteSlowly(completion);
   }
   // On the fast path nothing rests on the commit before Poll publishes it.
+}
+
+void Engine::OnWritten(std::uint64_t formation, std::span<const paxos::WriteTarget> written) {
+  if (core_.TryWrittenToAll(formation, written)) [[likely]] {
+    return;
+  }
+  for (const paxos::WriteTarget& target : written) {
+    core_.OnWritten(target.peer, true, false, target.token);
+  }
+  if (!core_.actions().empty()) {
+    CarryOut();
+  }
 }
 
 void Engine::CompleteSlowly(const transport::Completion& completion) {

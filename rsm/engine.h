@@ -76,6 +76,7 @@ class Engine final : private transport::EventHandler {
 
  private:
   void OnCompletion(const transport::Completion& completion) override;
+  void OnWritten(std::uint64_t formation, std::span<const paxos::WriteTarget> written) override;
   void OnControl(paxos::ReplicaId peer, transport::Outcome outcome,
                  const transport::ControlView& view) override;
   void OnMessage(paxos::ReplicaId from, paxos::Incarnation incarnation,
@@ -124,6 +125,21 @@ class Engine final : private transport::EventHandler {
       transport_.Publish(word, value);
     }
   }
+  // What a leader has to post, where the transport posts to all in one call. False: the core is to post it.
+  [[nodiscard]] bool PostToAll() {
+    paxos::Range gathered;
+    if (!posts_to_all_ || !core_.GatherToPost(gathered)) {
+      return false;
+    }
+    if (gathered.empty()) {
+      return true;
+    }
+    if (!transport_.PostToAll(core_.targets(), core_.formation(), gathered)) [[unlikely]] {
+      return false;
+    }
+    core_.PostedToAll(gathered.to);
+    return true;
+  }
   // Carries out what the core wants done, and what follows from that.
   void Perform();
   void PerformFrom(std::span<const paxos::RangeWrite> writes);
@@ -139,6 +155,7 @@ class Engine final : private transport::EventHandler {
   std::atomic<std::uint64_t>* const commit_word_;
   std::atomic<std::uint64_t>* const applied_word_;
   const bool writes_at_once_;
+  const bool posts_to_all_;
   // Within Perform: what could not be posted.
   std::array<paxos::Action, paxos::Actions::kCapacity + paxos::kMaxReplicas> failed_;
 };

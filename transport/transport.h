@@ -36,13 +36,14 @@
 //     holder.
 //
 // Threads: a Transport belongs to one thread, which calls everything. No call blocks. Nothing allocates after
-// start-up on Write, WriteMany, WriteToAll, WriteWord, ReadControl and Poll.
+// start-up on Write, WriteMany, WriteToAll, PostToAll, WriteWord, ReadControl and Poll.
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
+#include "gaios/base/check.h"
 #include "gaios/paxos/range_write.h"
 #include "gaios/paxos/types.h"
 
@@ -113,6 +114,12 @@ class EventHandler {
  public:
   virtual ~EventHandler() = default;
   virtual void OnCompletion(const Completion& completion) = 0;
+  // Every write posted to each of these under its grant is done, up to the one of its token: as by a
+  // completion that says so, which there is not. Some may be known already; token 0 says nothing. These are
+  // the targets of PostToAll in this formation. From transports that post to all, and none else.
+  virtual void OnWritten(std::uint64_t /*formation*/, std::span<const WriteTarget> /*written*/) {
+    GAIOS_CHECK(false, "who posts to all hears of it");
+  }
   // `view` is valid for the call and meaningful when the outcome is kDone.
   virtual void OnControl(ReplicaId peer, Outcome outcome, const ControlView& view) = 0;
   virtual void OnMessage(ReplicaId from, Incarnation incarnation, std::span<const std::byte> bytes) = 0;
@@ -179,6 +186,17 @@ class Transport {
   }
   // Whether WriteToAll may ever say more than false. Never changes.
   [[nodiscard]] virtual bool writes_at_once() const { return false; }
+  // Does what Write does for each of `targets`, all of them different peers, by the token that each carries,
+  // or nothing: false. What fails is reported by OnCompletion, what is done by OnWritten or OnCompletion.
+  // Calls with the same `formation`, unless it is 0, have the same targets, and tokens one above those of the
+  // call before: what one has found out about them may be kept for the next. For a backend that can do better
+  // than WriteMany.
+  [[nodiscard]] virtual bool PostToAll(std::span<const WriteTarget> /*targets*/, std::uint64_t /*formation*/,
+                                       Range /*range*/) {
+    return false;
+  }
+  // Whether PostToAll may ever say more than false. Never changes.
+  [[nodiscard]] virtual bool posts_to_all() const { return false; }
   virtual Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
                          std::uint64_t value, std::uint64_t token) = 0;
   // Copies bytes of `peer`'s log, at most paxos::kMaxWriteBytes, to the same positions of the own one: before

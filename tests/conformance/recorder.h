@@ -34,6 +34,11 @@ class Recorder final : public EventHandler {
     Event& event = Add(Event::Kind::kCompletion, completion.peer);
     event.completion = completion;
   }
+  void OnWritten(std::uint64_t /*formation*/, std::span<const paxos::WriteTarget> written) override {
+    for (const paxos::WriteTarget& target : written) {  // one, as it is posted here
+      OnCompletion({.peer = target.peer, .grant = target.grant, .token = target.token});
+    }
+  }
   void OnControl(ReplicaId peer, Outcome outcome, const ControlView& view) override {
     Event& event = Add(Event::Kind::kControl, peer);
     event.outcome = outcome;
@@ -89,13 +94,16 @@ class LocalEndpoint : public Endpoint {
     // By either call, which are to do the same. What is not posted tells nothing more of why by the second.
     // Some are tried at once where nothing is under way: what is said to be done then is told as by a
     // completion.
-    if (const paxos::WriteTarget target{peer, acceptor, grant};
-        token % 3 == 1 && !recorder_.under_way(peer)) {
+    const paxos::WriteTarget target{.peer = peer, .acceptor = acceptor, .grant = grant, .token = token};
+    if (token % 3 == 1 && !recorder_.under_way(peer)) {
       if (transport_.WriteToAll({&target, 1}, 0, range)) {
         recorder_.OnPosted(peer);
         recorder_.OnCompletion({.peer = peer, .grant = grant, .token = token});
         return Post::kPosted;
       }
+    }
+    if (token % 4 == 2 && transport_.PostToAll({&target, 1}, 0, range)) {
+      return Noted(peer, Post::kPosted);
     }
     const RangeWrite write{
         .peer = peer, .acceptor = acceptor, .grant = grant, .range = range, .token = token};

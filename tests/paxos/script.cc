@@ -106,6 +106,7 @@ std::string Script::Line(Words words) {
 std::string Script::MakeCluster(Words words) {
   ClusterOptions options;
   options.orderly_elections = true;
+  options.world.to_all_per_mille = to_all_per_mille_;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     if (word == "torn") {
@@ -156,6 +157,9 @@ std::string Script::MakeCluster(Words words) {
     } else if (word == "at-once") {  // so many writes in a thousand, whole
       options.world.at_once_per_mille = static_cast<std::uint32_t>(*value);
       options.world.in_part_per_mille = 0;
+      options.world.to_all_per_mille = 0;
+    } else if (word == "to-all") {  // so many writes in a thousand
+      options.world.to_all_per_mille = static_cast<std::uint32_t>(*value);
     } else {
       return "a cluster has no `" + word + "`";
     }

@@ -8,9 +8,10 @@
 // Errors name file and line. One thread.
 //
 // clang-format off
-//   cluster replicas N [voters N] ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place]
+//   cluster replicas N [voters N] ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place] [to-all N]
 //                                      the group; must come first. Writes and fences take up to `delay` and `fence`.
-//                                      Of the replicas the first `voters` are in it, the others run and are not
+//                                      Of the replicas the first `voters` are in it, the others run and are not.
+//                                      Of a thousand writes `to-all` are posted to all in one call, where they can be
 //
 // Time. Nothing happens but by these; the longest `until` may take is ten seconds of virtual time.
 //   run 20ms                           also us
@@ -86,7 +87,9 @@ namespace gaios::sim {
 
 class Script {
  public:
-  explicit Script(std::string path) : path_(std::move(path)) {}
+  // Of writes that may be posted to all so many in a thousand are, unless the script says how many.
+  explicit Script(std::string path, std::uint32_t to_all_per_mille = 0)
+      : path_(std::move(path)), to_all_per_mille_(to_all_per_mille) {}
   Script(const Script&) = delete;
   Script& operator=(const Script&) = delete;
 
@@ -106,6 +109,7 @@ class Script {
   std::string StartRead(Words words);
 
   const std::string path_;
+  const std::uint32_t to_all_per_mille_;
   Scene scene_;
   ScriptFaults faults_{scene_};
   ScriptExpectations expectations_{scene_};

@@ -42,6 +42,8 @@ std::string_view FaultName(FaultKind kind) {
       return "write_completed_late";
     case FaultKind::kWriteAtOnce:
       return "write_at_once";
+    case FaultKind::kWriteToAll:
+      return "write_to_all";
     case FaultKind::kWriteLost:
       return "write_lost";
     case FaultKind::kWriteStray:

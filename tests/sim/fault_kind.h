@@ -31,6 +31,7 @@ enum class FaultKind : std::uint8_t {
   kWriteCompletedEarly,  // completed before it could be seen
   kWriteCompletedLate,   // completed long after it could be seen
   kWriteAtOnce,          // no fault: done by the time that the call returned
+  kWriteToAll,           // no fault: posted to all in one call
   kWriteLost,            // or a part of it, with its path or its acceptor
   kWriteStray,           // landed after its path was given up
   kWriteFenced,          // of a leader that had been replaced
@@ -60,7 +61,7 @@ enum class FaultKind : std::uint8_t {
   kSnapshotAcrossLeaders,  // installed when another led than when it was taken
 };
 
-inline constexpr std::size_t kFaultKinds = 46;
+inline constexpr std::size_t kFaultKinds = 47;
 static_assert(static_cast<std::size_t>(FaultKind::kSnapshotAcrossLeaders) + 1 == kFaultKinds);
 // Those from here on happen in one profile alone, if not by chance: `membership`, the last but three in
 // `preferences`, the two before the last in `paths`, and the last in `snapshots`.

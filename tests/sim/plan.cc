@@ -40,10 +40,11 @@ void DrawWorld(const Profile& profile, Plan& plan, Random& random) {
   world.stray_per_mille = PerMille(profile.odd_completions, 800, random);
   world.max_fence_ns = Has(profile.slow_fences, random) ? (100 * kUs) << random.Below(6) : 0;
   world.move_log = random.Chance(500);
-  // Not drawn: what the seeds stood for before this was there, they still stand for, two of three of them.
-  constexpr std::uint64_t kAtOnceShare = 3;
-  world.at_once_per_mille =
-      world.seed % kAtOnceShare == 0 ? static_cast<std::uint32_t>((world.seed >> 8) % 1000 + 1) : 0;
+  // Not drawn: what the seeds stood for before this was there, they still stand for, one of three of them.
+  constexpr std::uint64_t kKindsOfWriting = 3;
+  const auto share = static_cast<std::uint32_t>((world.seed >> 8) % 1000 + 1);
+  world.at_once_per_mille = world.seed % kKindsOfWriting == 0 ? share : 0;
+  world.to_all_per_mille = world.seed % kKindsOfWriting == 1 ? share : 0;
 }
 
 void DrawProtocol(Plan& plan, Random& random) {
@@ -134,6 +135,7 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
   if (profile.two_paths) {
     plan.world.move_log = false;
     plan.world.at_once_per_mille = 0;
+    plan.world.to_all_per_mille = 0;
     transport::fallback::FallbackOptions fallback;
     fallback.stall_timeout_ns = std::max(plan.protocol.suspect_timeout_ns / random.Between(3, 6),
                                          2 * plan.protocol.heartbeat_interval_ns);
@@ -152,8 +154,9 @@ std::string Plan::Describe() const {
       " in 1000, writes ",
       world.torn_writes ? absl::StrCat("torn at multiples of ", world.tear_bytes, " bytes") : "whole",
       ", completed early ", world.early_completion_per_mille, ", late ", world.late_completion_per_mille,
-      ", stray ", world.stray_per_mille, ", at once ", world.at_once_per_mille, " in 1000, fences up to ",
-      world.max_fence_ns, " ns, suspicion after ", protocol.suspect_timeout_ns, " ns",
+      ", stray ", world.stray_per_mille, ", at once ", world.at_once_per_mille, " and to all ",
+      world.to_all_per_mille, " in 1000, fences up to ", world.max_fence_ns, " ns, suspicion after ",
+      protocol.suspect_timeout_ns, " ns",
       fallback.has_value() ? absl::StrCat(", two paths, given up after ", fallback->stall_timeout_ns,
                                           " ns, gone back to after ", fallback->settle_ns, " ns")
                            : "");

@@ -357,6 +357,7 @@ void Simulation::CountFaults() {
   faults.Add(FaultKind::kWriteCompletedEarly, counters.completed_early);
   faults.Add(FaultKind::kWriteCompletedLate, counters.completed_late);
   faults.Add(FaultKind::kWriteAtOnce, counters.writes_at_once);
+  faults.Add(FaultKind::kWriteToAll, counters.writes_to_all);
   faults.Add(FaultKind::kWriteLost, counters.writes_lost);
   faults.Add(FaultKind::kWriteStray, counters.writes_stray);
   faults.Add(FaultKind::kWriteFenced, counters.writes_fenced);

@@ -142,6 +142,50 @@ bool Endpoint::writes_at_once() const {
   return world_.options_.at_once_per_mille != 0;
 }
 
+bool Endpoint::PostToAll(std::span<const WriteTarget> targets, std::uint64_t formation, Range range) {
+  if (!world_.Chance(world_.options_.to_all_per_mille)) {
+    return false;
+  }
+  for (const WriteTarget& target : targets) {
+    if (!HasPath(target.peer, target.grant) ||
+        world_.link(self_, target.peer).posted.size() >= paxos::kMaxPostedPerLink) {
+      return false;
+    }
+  }
+  if (formation == 0 || formation != formation_) {
+    formation_ = formation;
+    written_.assign(targets.begin(), targets.end());
+    for (WriteTarget& target : written_) {
+      target.token = 0;
+    }
+  }
+  for (const WriteTarget& target : targets) {
+    GAIOS_CHECK(Write(target.peer, target.grant, target.acceptor, range, target.token) == Post::kPosted,
+                "a path with room takes a write");
+  }
+  ++world_.counters_.writes_to_all;
+  return true;
+}
+
+bool Endpoint::posts_to_all() const {
+  return world_.options_.to_all_per_mille != 0;
+}
+
+bool Endpoint::TellWritten(const Completion& completion, EventHandler& handler) {
+  if (completion.operation != Operation::kWrite || completion.outcome != Outcome::kDone) {
+    return false;
+  }
+  for (WriteTarget& target : written_) {
+    if (target.peer == completion.peer && target.grant == completion.grant &&
+        completion.token > target.token) {
+      target.token = completion.token;
+      handler.OnWritten(formation_, written_);
+      return true;
+    }
+  }
+  return false;
+}
+
 Post Endpoint::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
                          std::uint64_t value, std::uint64_t token) {
   World::Operation operation;
@@ -230,7 +274,9 @@ std::size_t Endpoint::Poll(EventHandler& handler) {
     ++events;
     switch (event.kind) {
       case World::Event::Kind::kCompletion:
-        handler.OnCompletion(event.completion);
+        if (!TellWritten(event.completion, handler)) {
+          handler.OnCompletion(event.completion);
+        }
         break;
       case World::Event::Kind::kControl:
         handler.OnControl(event.peer, event.outcome, event.view);

@@ -3,6 +3,8 @@
 
 // One replica's end of a simulated World.
 
+#include <vector>
+
 #include "gaios/transport/sim/world.h"
 
 namespace gaios::transport::sim {
@@ -20,6 +22,9 @@ class Endpoint final : public Transport {
   [[nodiscard]] bool WriteToAll(std::span<const WriteTarget> targets, std::uint64_t formation,
                                 Range range) override;
   [[nodiscard]] bool writes_at_once() const override;
+  [[nodiscard]] bool PostToAll(std::span<const WriteTarget> targets, std::uint64_t formation,
+                               Range range) override;
+  [[nodiscard]] bool posts_to_all() const override;
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override;
   Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
@@ -34,11 +39,15 @@ class Endpoint final : public Transport {
   [[nodiscard]] bool ReadUnderWay();
   // Posts an operation that needs a granted path, if there is one and it has room.
   Post PostOnPath(World::Operation&& operation);
+  // Whether what is done is one of the writes that were posted to all, and so was told.
+  bool TellWritten(const Completion& completion, EventHandler& handler);
   // Makes an asked grant effective when its fence has taken its time.
   void FinishFence(EventHandler& handler);
 
   World& world_;
   const ReplicaId self_;
+  std::uint64_t formation_ = 0;       // of the latest PostToAll
+  std::vector<WriteTarget> written_;  // its targets, each with the token of the last that is done
 };
 
 }  // namespace gaios::transport::sim

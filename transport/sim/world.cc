@@ -30,6 +30,7 @@ void WorldCounters::Add(const WorldCounters& other) {
   writes_stray += other.writes_stray;
   strays_fenced += other.strays_fenced;
   writes_at_once += other.writes_at_once;
+  writes_to_all += other.writes_to_all;
   completed_late += other.completed_late;
   completed_early += other.completed_early;
   slow_fences += other.slow_fences;

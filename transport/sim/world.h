@@ -66,6 +66,9 @@ struct WorldOptions {
   // in part and are said not to be done.
   std::uint32_t at_once_per_mille = 0;
   std::uint32_t in_part_per_mille = 100;
+  // How many writes in a thousand that are asked to be posted to all are so. None where some are done at
+  // once.
+  std::uint32_t to_all_per_mille = 0;
   // Whether a grant moves the log to other memory, as shm does, with junk where no live byte is.
   bool move_log = true;
   // A way in which the contract is broken, for tests that want to see the checkers see it.
@@ -86,6 +89,7 @@ struct WorldCounters {
   std::uint64_t writes_stray = 0;
   std::uint64_t strays_fenced = 0;   // that came after the next grant
   std::uint64_t writes_at_once = 0;  // done by the time the call returned
+  std::uint64_t writes_to_all = 0;   // posted to all in one call
   std::uint64_t completed_late = 0;
   std::uint64_t completed_early = 0;
   std::uint64_t slow_fences = 0;   // that took time

@@ -39,8 +39,7 @@ Post VerbsTransport::Admit(Link& link, Operation operation, const Grant& grant, 
   return Post::kPosted;
 }
 
-inline void VerbsTransport::Enqueue(Link& link, Operation operation, const Grant& grant,
-                                    std::uint64_t token) {
+void VerbsTransport::Enqueue(Link& link, Operation operation, const Grant& grant, std::uint64_t token) {
   PostedOperation& posted = link.posted.Push();
   posted.completion.peer = link.peer;
   posted.completion.operation = operation;
@@ -99,7 +98,7 @@ void VerbsTransport::AddWork(Link& link, ibv_wr_opcode opcode, const void* local
 }
 
 [[gnu::always_inline]] inline Post VerbsTransport::WriteOne(const RangeWrite& write) {
-  Link& link = LinkTo(write.peer);
+  Link& link = LoneLinkTo(write.peer);
   const std::size_t bytes = write.range.size();  // huge when it ends before it begins
   GAIOS_CHECK(bytes <= options_.capacity, "a range of the log fits into its ring");
   if (link.posted.full()) [[unlikely]] {
@@ -141,7 +140,7 @@ std::size_t VerbsTransport::WriteMany(std::span<const RangeWrite> writes) {
 
 Post VerbsTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which,
                                std::uint64_t value, std::uint64_t token) {
-  Link& link = LinkTo(peer);
+  Link& link = LoneLinkTo(peer);
   if (link.posted.full()) [[unlikely]] {
     return Post::kFull;
   }
@@ -159,7 +158,7 @@ Post VerbsTransport::WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor
 
 Post VerbsTransport::ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range,
                              std::uint64_t token) {
-  Link& link = LinkTo(peer);
+  Link& link = LoneLinkTo(peer);
   GAIOS_CHECK(range.from <= range.to && range.size() <= local_.staging_bytes(),
               "a read of the log takes kMaxWriteBytes at most");
   if (link.posted.full() || read_from_ != nullptr) [[unlikely]] {
@@ -217,6 +216,9 @@ void VerbsTransport::GiveUpPair(Link& link) {
 // the ring for it (P8), and writes none of the staging memory (P4).
 void VerbsTransport::DropPath(Link& link, Outcome outcome, PathState state) {
   Path& path = link.path;
+  if (link.kept) {
+    LetGo();
+  }
   GiveUpPair(link);
   if (read_from_ == &link) {
     EndRead(outcome);
@@ -235,6 +237,9 @@ void VerbsTransport::DropPath(Link& link, Outcome outcome, PathState state) {
 void VerbsTransport::BreakPath(Link& link) {
   if (link.path.state != PathState::kOpen) {
     return;
+  }
+  if (link.kept) {
+    LetGo();
   }
   link.path.state = PathState::kBroken;
   link.path.chain.size = 0;
@@ -279,51 +284,74 @@ void VerbsTransport::StepConnections() {
   }
 }
 
-std::size_t VerbsTransport::Poll(EventHandler& handler) {
-  std::size_t events = 0;
-  if (!options_.own_thread) [[unlikely]] {
-    StepConnections();
-  }
-  if (lost_) [[unlikely]] {
+// What is to be done before completions are looked for, in few turns. False: there is no device to look at.
+bool VerbsTransport::BeforeLook(EventHandler& handler, std::size_t& events) {
+  StepConnections();
+  if (lost_) {
     RefuseNews();
-    return GrantWithoutDevice(handler);
+    events += GrantWithoutDevice(handler);
+    return false;
   }
-  if (connector_->any_news()) [[unlikely]] {
+  if (connector_->any_news()) {
     events += TakeNews(handler);
-    if (lost_) [[unlikely]] {
-      return events;
-    }
   }
-  if (chained_ != 0) {
+  if (!lost_) {
     FlushChains();
   }
-  events += PollCompletions(handler);
-  if (lost_) [[unlikely]] {
-    return events;
+  return !lost_;
+}
+
+// What is to be done after completions were looked for, in few turns.
+std::size_t VerbsTransport::AfterLook(EventHandler& handler) {
+  if (lost_) {
+    return 0;
   }
-  if (granting_ != Granting::kNothing) [[unlikely]] {
+  std::size_t events = 0;
+  if (granting_ != Granting::kNothing) {
     events += AdvanceGrant(handler);
   }
-  if (attention_ != 0) [[unlikely]] {
+  if (attention_ != 0) {
     events += Attend(handler);
   }
   // What handlers have posted goes out now, not with the next look.
-  if (chained_ != 0) {
-    FlushChains();
-  }
+  FlushChains();
   return events;
 }
 
-std::size_t VerbsTransport::PollCompletions(EventHandler& handler) {
-  std::array<ibv_wc, kCompletionsPerLook> completions;
+[[gnu::always_inline]] inline std::size_t VerbsTransport::TellWritten(EventHandler& handler) {
+  kept_.news = false;
+  handler.OnWritten(kept_.formation, {kept_.written.data(), kept_.size});
+  return 1;
+}
+
+std::size_t VerbsTransport::Poll(EventHandler& handler) {
   std::size_t events = 0;
+  if (connector_->any_news() || chained_ != 0 || lost_ || !options_.own_thread) [[unlikely]] {
+    if (!BeforeLook(handler, events)) {
+      return events;
+    }
+  }
+  std::array<ibv_wc, kCompletionsPerLook> completions;
   // More at a look than stand there when it begins would keep the caller for as long as peers please.
   const int taken = device_->PollCompletions(completions_.get(), kCompletionsPerLook, completions.data());
   if (taken < 0) [[unlikely]] {
-    return LoseDevice("has lost its completions", handler);
+    return events + LoseDevice("has lost its completions", handler);
   }
   for (int i = 0; i < taken; ++i) {
-    events += OnWork(completions[static_cast<std::size_t>(i)], handler);
+    const ibv_wc& work = completions[static_cast<std::size_t>(i)];
+    if (work.status == IBV_WC_SUCCESS && kept_.Take(work.wr_id)) [[likely]] {
+      continue;
+    }
+    if (kept_.news) {
+      events += TellWritten(handler);
+    }
+    events += OnWork(work, handler);
+  }
+  if (kept_.news) [[likely]] {
+    events += TellWritten(handler);
+  }
+  if ((attention_ | chained_) != 0 || granting_ != Granting::kNothing) [[unlikely]] {
+    events += AfterLook(handler);
   }
   return events;
 }
@@ -382,7 +410,7 @@ std::size_t VerbsTransport::OnPathWork(Link& link, std::uint32_t number, EventHa
   if (link.posted.size() == 1) [[likely]] {
     const PostedOperation& only = link.posted.front();
     if (!only.decided && only.completion.operation != Operation::kReadLog &&
-        AtOrBefore(only.last_work, number)) [[likely]] {
+        AtOrBefore(only.last_work, number) && !link.kept) [[likely]] {
       handler.OnCompletion(link.posted.Pop().completion);
       return 1;
     }
@@ -417,6 +445,9 @@ std::size_t VerbsTransport::OnPathWork(Link& link, std::uint32_t number, EventHa
   }
   if (done != nullptr) [[likely]] {
     report(*done);
+  }
+  if (link.kept && queue.empty()) {
+    TakeOver(link, number);
   }
   return events;
 }

@@ -145,6 +145,7 @@ struct Link {
   std::uint32_t bit = 0;  // of the peer, in sets of links
   std::uint64_t log_address = 0;
   PostedQueue posted;
+  bool kept = false;  // the path is one of KeptPaths, and what they have under way is behind `posted`
 
   // ---- control
   ReplicaId peer;

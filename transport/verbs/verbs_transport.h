@@ -16,11 +16,12 @@
 // fences, and tells the writer by message after; a writer that has heard nothing reads the promise.
 //
 // Files: this header; verbs_transport.cc (opening), granting.cc (the owner's side), datapath.cc (everything
-// between Write and its completion), links.cc (links, messages, looks at control regions). Connections are
-// made by the Connector, on a thread of its own. Thread safety, ownership and errors are the contract's, in
-// gaios/transport/transport.h. A device that loses its completions, as one that was pulled out, ends all
-// links for good, and a notice tells the user. For the other paths of the replica grants are then given on
-// Soft-RoCE when nobody can write by it any more, and on no other device: there nobody can know.
+// between Write and its completion), posting_to_all.cc (writes to many in one call), links.cc (links,
+// messages, looks at control regions). Connections are made by the Connector, on a thread of its own. Thread
+// safety, ownership and errors are the contract's, in gaios/transport/transport.h. A device that loses its
+// completions, as one that was pulled out, ends all links for good, and a notice tells the user. For the
+// other paths of the replica grants are then given on Soft-RoCE when nobody can write by it any more, and on
+// no other device: there nobody can know.
 
 #include <array>
 #include <atomic>
@@ -39,6 +40,7 @@
 #include "gaios/transport/transport.h"
 #include "gaios/transport/verbs/connector.h"
 #include "gaios/transport/verbs/device.h"
+#include "gaios/transport/verbs/kept_paths.h"
 #include "gaios/transport/verbs/layout.h"
 #include "gaios/transport/verbs/link.h"
 #include "gaios/transport/verbs/local_memory.h"
@@ -79,6 +81,9 @@ class VerbsTransport final : public Transport {
 
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
   [[nodiscard]] std::size_t WriteMany(std::span<const RangeWrite> writes) override;
+  [[nodiscard]] bool PostToAll(std::span<const WriteTarget> targets, std::uint64_t formation,
+                               Range range) override;
+  [[nodiscard]] bool posts_to_all() const override { return true; }
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override;
   Post ReadLog(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override;
@@ -176,7 +181,9 @@ class VerbsTransport final : public Transport {
                std::size_t bytes);
   void FlushChain(Link& link);
   void FlushChains();
-  std::size_t PollCompletions(EventHandler& handler);
+  bool BeforeLook(EventHandler& handler, std::size_t& events);
+  std::size_t AfterLook(EventHandler& handler);
+  std::size_t TellWritten(EventHandler& handler);
   std::size_t CloseLinks(EventHandler& handler);
   std::size_t LoseDevice(std::string_view what, EventHandler& handler);
   void RefuseNews();
@@ -187,6 +194,22 @@ class VerbsTransport final : public Transport {
   void DropPath(Link& link, Outcome outcome, PathState state);
   void EndRead(Outcome outcome);
   void GiveUpPair(Link& link);
+
+  // Of those for which something is posted by itself.
+  Link& LoneLinkTo(ReplicaId peer) {
+    Link& link = LinkTo(peer);
+    if (link.kept) [[unlikely]] {
+      LetGo();
+    }
+    return link;
+  }
+
+  // posting_to_all.cc
+  bool KeepPaths(std::span<const WriteTarget> targets, std::uint64_t formation);
+  void Keep(Link& link, const WriteTarget& target);
+  void LetGo();
+  void BreakRefused();
+  void TakeOver(Link& link, std::uint32_t number);
 
   // links.cc
   std::size_t TakeNews(EventHandler& handler);
@@ -230,6 +253,7 @@ class VerbsTransport final : public Transport {
   std::array<Link, paxos::kMaxReplicas> links_;
   const Link* read_from_ = nullptr;  // the link of the read under way; null when nothing is staged
   Range read_range_;
+  KeptPaths kept_;
 
   // ---- granting
   Granting granting_ = Granting::kNothing;

@@ -190,12 +190,13 @@ TEST_F(FailuresTest, OneWorkRequestOfABatchIsSignalledAndSmallOnesGoInline) {
   for (int i = 0; i < 5; ++i) {
     const Range range =
         MakeRange(static_cast<std::uint64_t>(i) * 512, static_cast<std::uint64_t>(i) * 512 + 64);
-    ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, range, NextToken()), Post::kPosted);
+    ASSERT_EQ(transport(kWriter).Write(kAcceptor, grant, kFirstLife, range, NextToken()), Post::kPosted);
   }
-  ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(3000, 3400), NextToken()),
+  ASSERT_EQ(transport(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(3000, 3400), NextToken()),
             Post::kPosted);
   const std::uint64_t last = NextToken();
-  ASSERT_EQ(at(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kCommit, 7, last), Post::kPosted);
+  ASSERT_EQ(transport(kWriter).WriteWord(kAcceptor, grant, kFirstLife, LogWord::kCommit, 7, last),
+            Post::kPosted);
   EXPECT_EQ(AwaitOutcome(kWriter, last), Outcome::kDone);
   EXPECT_EQ(device(kWriter).posted - posted, 7U);
   EXPECT_EQ(device(kWriter).signalled - signalled, 1U);
@@ -211,7 +212,7 @@ TEST_F(FailuresTest, RangesThatFollowEachOtherInABatchAreOneWorkRequest) {
   std::uint64_t last = 0;
   for (std::uint64_t at_byte = 0; at_byte < 640; at_byte += 64) {
     last = NextToken();
-    ASSERT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(at_byte, at_byte + 64), last),
+    ASSERT_EQ(transport(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(at_byte, at_byte + 64), last),
               Post::kPosted);
   }
   EXPECT_EQ(AwaitOutcome(kWriter, last), Outcome::kDone);

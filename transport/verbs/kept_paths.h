@@ -1,0 +1,88 @@
+#ifndef GAIOS_TRANSPORT_VERBS_KEPT_PATHS_H_
+#define GAIOS_TRANSPORT_VERBS_KEPT_PATHS_H_
+
+// The paths that one range after another is posted to, all in one call: a work request for each that is made
+// once, and what is under way by numbers alone, since every call posts one to each. Passive state; the
+// transport works on it. Belongs to the transport's thread.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "gaios/base/check.h"
+#include "gaios/paxos/limits.h"
+#include "gaios/transport/transport.h"
+#include "gaios/transport/verbs/link.h"
+
+namespace gaios::transport::verbs {
+
+struct KeptPath {
+  Link* link = nullptr;
+  std::uint32_t whole_tag = 0;  // upper half of the ids of its work requests
+  // The same, for what completes. 0 while operations that were posted before are under way: what completes
+  // is first for these.
+  std::uint32_t tag = 0;
+  std::uint32_t first_work = 0;    // number of the first work request
+  std::uint64_t before_token = 0;  // one below the token of the first
+  std::uint32_t done = 0;          // how many have completed
+  std::uint32_t room = 0;          // how many may be under way
+  bool refused = false;            // the queue pair has not taken the last one
+  ibv_qp* pair = nullptr;
+  std::uint64_t log_address = 0;
+  ibv_send_wr work = {};
+  ibv_sge piece = {};
+
+  // Number `work_number` and all before it have completed.
+  void DoneUpTo(std::uint32_t work_number) { done = work_number - first_work + 1; }
+};
+
+struct KeptPaths {
+  // Then they are kept anew, so that counts do not wrap.
+  static constexpr std::uint32_t kMostPosted = std::uint32_t{1} << 31;
+
+  std::uint64_t formation = 0;  // 0: not to be kept for another call, or there are none
+  std::size_t size = 0;
+  std::uint32_t posted = 0;        // to each
+  std::uint32_t posted_limit = 0;  // as many as that may be posted, as far as has been looked
+  bool news = false;               // something has completed that was not told
+  std::uint32_t inline_bytes = 0;
+  std::array<KeptPath, paxos::kMaxReplicas> paths;
+  std::array<WriteTarget, paxos::kMaxReplicas> written;  // as OnWritten tells
+
+  [[nodiscard]] std::span<KeptPath> all() { return {paths.data(), size}; }
+  // Looks how many may be posted by now. False: no more than are.
+  bool RaiseLimit() {
+    std::uint32_t left = posted < kMostPosted ? paxos::kMaxPostedPerLink : 0;
+    for (const KeptPath& path : all()) {
+      const std::uint32_t under_way = posted - path.done;
+      left = std::min(left, under_way < path.room ? path.room - under_way : 0);
+    }
+    posted_limit = posted + left;
+    return left != 0;
+  }
+  // Takes note that a work request has completed, and so all before it on its path. False: it is of none of
+  // these.
+  [[gnu::always_inline]] bool Take(std::uint64_t work_id) {
+    const auto tag = static_cast<std::uint32_t>(work_id >> 32);
+    for (std::size_t i = 0; i < size; ++i) {
+      if (paths[i].tag == tag) {
+        Note(i, static_cast<std::uint32_t>(work_id));
+        return true;
+      }
+    }
+    return false;
+  }
+  [[gnu::always_inline]] void Note(std::size_t i, std::uint32_t number) {
+    KeptPath& path = paths[i];
+    path.DoneUpTo(number);
+    GAIOS_CHECK(path.done <= posted, "P5: what has completed was posted");
+    written[i].token = path.before_token + path.done;
+    news = true;
+  }
+};
+
+}  // namespace gaios::transport::verbs
+
+#endif  // GAIOS_TRANSPORT_VERBS_KEPT_PATHS_H_
