@@ -163,7 +163,6 @@ std::size_t ShmTransport::AdvanceGrant(EventHandler& handler) {
         link.grant_unsent = !SendGrant(link);
       }
     }
-    next_poll_ns_ = 0;
   }
   granting_ = Granting::kNothing;
   handler.OnGranted(latest_grant_);
