@@ -264,10 +264,6 @@ class Leader {
     return state_.options.fill_bytes_per_second != 0 &&
            state_.end.position - follower.posted > 2 * fill_piece_bytes_;
   }
-  // Of one that is filled.
-  [[nodiscard]] bool PieceIsDue(const FollowerLink& follower) const {
-    return state_.now >= follower.next_piece_ns && follower.under_way() < pipeline_depth_;
-  }
   void PostWord(FollowerLink& follower);
   void PostProbes();
   // But what is posted already.

@@ -71,8 +71,7 @@ void Leader::FindRoom() {
   room_end_ = end + std::min(state_.log.BytesToEnd(end), free_bytes) / kEntryAlignment * kEntryAlignment;
 }
 
-// Whether all links that are written to have completed the whole log and wait for more, and decide. One that
-// is filled piece by piece is written to apart: it is none of them, as long as no piece is due.
+// Whether all links that are written to have completed the whole log and wait for more, and decide.
 bool Leader::FormUp() {
   Disturb();
   const Position end = state_.end.position;
@@ -86,21 +85,13 @@ bool Leader::FormUp() {
     if (follower.stage != FollowerLink::Stage::kActive) {
       continue;
     }
-    if (follower.filling) {
-      if (PieceIsDue(follower)) {
-        return false;
-      }
-      continue;
-    }
-    if (follower.under_way() != 0 || follower.posted != end || follower.acked != end) {
+    if (follower.filling || follower.under_way() != 0 || follower.posted != end || follower.acked != end) {
       return false;
     }
     targets_[targets_size_++] = {follower.member.id, follower.member.incarnation, follower.grant};
     abreast_limit_ = std::min(abreast_limit_, follower.applied + state_.log.capacity());
   }
-  if (!Decide([](const FollowerLink& follower) {
-        return follower.stage == FollowerLink::Stage::kActive && !follower.filling;
-      })) {
+  if (!Decide([](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; })) {
     return false;
   }
   followers_.NoteUnchanged();

@@ -94,7 +94,7 @@ void Leader::Fill(FollowerLink& follower) {
     follower.filling = false;
     return;
   }
-  if (!PieceIsDue(follower)) {
+  if (state_.now < follower.next_piece_ns || follower.under_way() >= pipeline_depth_) {
     return;
   }
   const std::uint64_t appended = state_.end.position - std::max(follower.filled_beside, follower.posted);
