@@ -143,8 +143,8 @@ struct HandMade {
   void SendThroughMemory(const std::string& text, std::uint32_t after) {
     ASSERT_TRUE(out.Put(Packet::Message(BytesOf(text)).bytes(), after));
   }
-  void Ring(std::uint64_t by) { reinterpret_cast<Doorbell*>(bell.data())->rung.value.fetch_add(by); }
-  [[nodiscard]] InboxPage& page() { return *reinterpret_cast<InboxPage*>(inbox.data()); }
+  void Ring(std::uint64_t by) const { reinterpret_cast<Doorbell*>(bell.data())->rung.value.fetch_add(by); }
+  [[nodiscard]] InboxPage& page() const { return *reinterpret_cast<InboxPage*>(inbox.data()); }
 };
 
 class InboxLinkTest : public ShmTest {
