@@ -310,6 +310,8 @@ Json HandOversReport(const HandOvers& hand_overs, const RoundTrips& round_trips)
   json["first_commit_us"] = Spread(first_commits_us);
   json["round_trip_ns"] = round_trips.word_ns;
   json["round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.word_ns, 1.0);
+  json["rare_round_trip_ns"] = round_trips.rare_word_ns;
+  json["rare_round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.rare_word_ns, 1.0);
   json["message_round_trip_ns"] = round_trips.message_ns;
   json["message_round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.message_ns, 1.0);
   return json;

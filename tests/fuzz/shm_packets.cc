@@ -1,5 +1,6 @@
 // What the process of a peer can do to a replica's shared-memory transport: packets on its socket, any
-// descriptors with them, stores to the control region that it has passed, and going away.
+// descriptors with them, packets and other stores in the memory that it was passed for them, stores to the
+// control region that it has passed, and going away.
 //
 // Packets decode to what was encoded. A real transport is opened for each input; whatever comes, it completes
 // each operation that it took once, counts what is malformed, and afterwards links up with a peer that does
@@ -17,6 +18,7 @@
 
 #include "gaios/base/check.h"
 #include "gaios/base/clock.h"
+#include "gaios/transport/shm/inbox.h"
 #include "gaios/transport/shm/layout.h"
 #include "gaios/transport/shm/region.h"
 #include "gaios/transport/shm/shm_transport.h"
@@ -74,6 +76,8 @@ void CheckPacket(std::span<const std::byte> packet) {
       return CheckBody<transport::shm::Spare>(packet, *type);
     case PacketType::kGrant:
       return CheckBody<transport::shm::Granted>(packet, *type);
+    case PacketType::kInbox:
+      return CheckBody<transport::shm::Inbox>(packet, *type);
     case PacketType::kMessage:
       return;
   }
@@ -217,6 +221,10 @@ class Peer {
   void Regions() {
     control_ = Create(transport::shm::kControlRegionBytes);
     doorbell_ = Create(transport::shm::kDoorbellBytes);
+    if (id_ != 0) {  // the other is of an earlier release
+      reinterpret_cast<transport::shm::ControlHeader*>(control_.data())->understands =
+          transport::shm::kUnderstandsInbox;
+    }
     const std::array<int, 2> fds = {control_.fd(), doorbell_.fd()};
     Send(Packet(PacketType::kRegions,
                 transport::shm::Regions{.control_bytes = sizeof(transport::shm::ControlRegion)}),
@@ -267,6 +275,11 @@ class Peer {
         return;
       default:
         Read();
+        if (!inbox_.empty() && choices.Flip()) {
+          PutOrStore(choices);
+        } else if (choices.Below(8) == 0) {
+          PassInbox(choices);
+        }
         return;
     }
   }
@@ -323,9 +336,41 @@ class Peer {
 
   void Read() {
     std::array<std::byte, transport::shm::kMaxPacketBytes> buffer;
-    if (socket_.valid()) {
-      static_cast<void>(transport::shm::ReceivePacket(socket_.get(), buffer));
+    if (!socket_.valid()) {
+      return;
     }
+    transport::shm::Received received = transport::shm::ReceivePacket(socket_.get(), buffer);
+    if (transport::shm::DecodeType(std::span(buffer).first(received.size)) == PacketType::kInbox) {
+      absl::StatusOr<Region> inbox = Region::Adopt(std::move(received.fds[0]), transport::shm::kInboxBytes);
+      GAIOS_CHECK(inbox.ok(), "what is passed to packets is as it should be");
+      inbox_ = *std::move(inbox);
+      outbox_ = transport::shm::InboxWriter(reinterpret_cast<transport::shm::InboxPage*>(inbox_.data()));
+    }
+  }
+
+  // Through memory: a packet, or bytes that are none, at its turn or not; or a store anywhere.
+  void PutOrStore(Choices& choices) {
+    if (choices.Below(4) == 0) {
+      auto* const words = reinterpret_cast<transport::shm::SharedWord*>(inbox_.data());
+      words[choices.Take<std::uint8_t>()].store(choices.Take<std::uint8_t>());
+      return;
+    }
+    const std::span<const std::byte> bytes =
+        choices.Bytes(choices.Take<std::uint8_t>() % (transport::shm::kMaxFramedBytes + 8));
+    const std::uint32_t after = choices.Below(4);
+    if (choices.Flip()) {
+      static_cast<void>(outbox_.Put(bytes, after));
+    } else {
+      static_cast<void>(outbox_.Put(Packet::Message(bytes).bytes(), after));
+    }
+  }
+
+  void PassInbox(Choices& choices) {
+    const Region memory =
+        Create(choices.Flip() ? transport::shm::kInboxBytes : 2 * transport::shm::kInboxBytes);
+    const std::array<int, 1> fds = {memory.fd()};
+    Send(Packet(PacketType::kInbox, transport::shm::Inbox{.bytes = transport::shm::kInboxBytes}),
+         std::span(fds).first(choices.Flip() ? 1 : 0));
   }
 
   const std::uint32_t id_;
@@ -333,6 +378,8 @@ class Peer {
   UniqueFd socket_;
   Region control_;
   Region doorbell_;
+  Region inbox_;  // where the replica looks for our packets
+  transport::shm::InboxWriter outbox_;
 };
 
 }  // namespace

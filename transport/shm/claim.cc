@@ -112,6 +112,7 @@ absl::Status Claim::CreateControl(const ShmOptions& options) {
   control.header.version = kWireVersion;
   control.header.replica = options.self.value();
   control.header.incarnation = options.incarnation.value();
+  control.header.understands = kUnderstandsInbox;
   control.header.magic = kControlMagic;
   control.fence.incarnation.store(options.incarnation.value(), std::memory_order_release);
   return absl::OkStatus();

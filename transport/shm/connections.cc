@@ -18,16 +18,7 @@ namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kHandshakeTimeoutNs = 1000 * kMillisecond;
-constexpr std::uint64_t kFirstBackoffNs = kMillisecond;
 constexpr std::uint64_t kLongestBackoffNs = 100 * kMillisecond;
-// After a refusal or a malformed packet: what is wrong will not mend itself at once.
-constexpr std::uint64_t kRefusedBackoffNs = 1000 * kMillisecond;
-// How long packets keep the sockets under closer watch.
-constexpr std::uint64_t kBusyTimeNs = 10 * kMillisecond;
-// How long after a packet another is still expected.
-constexpr std::uint64_t kQuietTimeNs = kMillisecond;
-// Packets taken from one link at one look, so that one peer cannot hold up the rest.
-constexpr int kPacketsPerLook = 64;
 
 constexpr bool IsReadable(short events) {
   return (events & (POLLIN | POLLHUP | POLLERR)) != 0;
@@ -65,22 +56,25 @@ std::size_t ShmTransport::PollConnections(std::uint64_t now_ns, EventHandler& ha
     for (std::size_t id = 0; any && id < links_.size(); ++id) {
       const short revents = polled[1 + id].revents;
       if (IsReadable(revents) && ((revents & POLLHUP) != 0) == ended) {
-        busy_until_ns_ = now_ns + kBusyTimeNs;
+        NotePacket(now_ns);
         events += ReadLink(links_[id], now_ns, handler);
       }
     }
   }
+  for (Link& link : links_) {
+    events += ReadInbox(link, now_ns, handler);
+  }
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     Candidate& candidate = candidates_[i];
     if (any && IsReadable(polled[1 + links_.size() + i].revents)) {
-      busy_until_ns_ = now_ns + kBusyTimeNs;
+      NotePacket(now_ns);
       ReadCandidate(candidate, now_ns);
     } else if (candidate.socket.valid() && now_ns >= candidate.deadline_ns) {
       candidate.socket.Close();
     }
   }
   if (any && IsReadable(polled[0].revents)) {
-    busy_until_ns_ = now_ns + kBusyTimeNs;
+    NotePacket(now_ns);
     AcceptConnections(now_ns);
   }
   for (std::size_t id = 0; id < ids(); ++id) {
@@ -96,8 +90,7 @@ std::size_t ShmTransport::PollConnections(std::uint64_t now_ns, EventHandler& ha
       events += CloseLink(link, now_ns + kRefusedBackoffNs, handler);
     }
   }
-  const bool under_way =
-      now_ns + kBusyTimeNs < busy_until_ns_ + kQuietTimeNs || granting_ != Granting::kNothing;
+  const bool under_way = now_ns < quiet_until_ns_ || granting_ != Granting::kNothing;
   const bool pressing = left_paths_.HalfFull() || store_.pressing();
   if (!hold_back_.Holds(under_way, now_ns) || pressing) {
     Maintain();
@@ -277,34 +270,10 @@ void ShmTransport::RefusePeer(int socket, std::size_t peer, Refusal cause, const
   notices_.Add(peer, cause, absl::StrCat("refused a peer: ", text));
 }
 
-std::size_t ShmTransport::ReadLink(Link& link, std::uint64_t now_ns, EventHandler& handler) {
-  std::size_t events = 0;
-  for (int i = 0; i < kPacketsPerLook && link.socket.valid(); ++i) {
-    std::array<std::byte, kMaxPacketBytes> buffer;
-    Received received = ReceivePacket(link.socket.get(), buffer);
-    switch (received.kind) {
-      case Received::Kind::kNothing:
-        return events;
-      case Received::Kind::kClosed:
-        return events + CloseLink(link, now_ns + kFirstBackoffNs, handler);
-      case Received::Kind::kMalformed:
-        ++counters_.packets_malformed;
-        return events + CloseLink(link, now_ns + kRefusedBackoffNs, handler);
-      case Received::Kind::kPacket:
-        events += HandlePacket(link, std::span(buffer.data(), received.size), received, now_ns, handler);
-        break;
-    }
-  }
-  return events;
-}
-
 std::size_t ShmTransport::HandlePacket(Link& link, std::span<const std::byte> packet, Received& received,
                                        std::uint64_t now_ns, EventHandler& handler) {
   const std::optional<PacketType> type = DecodeType(packet);
-  const auto malformed = [&] {
-    ++counters_.packets_malformed;
-    return CloseLink(link, now_ns + kRefusedBackoffNs, handler);
-  };
+  const auto malformed = [&] { return Malformed(link, now_ns, handler); };
   if (!type.has_value()) {
     return malformed();
   }
@@ -365,6 +334,13 @@ std::size_t ShmTransport::HandlePacket(Link& link, std::span<const std::byte> pa
       }
       return TakeGrant(link, *granted) ? 0 : malformed();
     }
+    case PacketType::kInbox: {
+      const std::optional<Inbox> inbox = DecodeBody<Inbox>(packet);
+      if (!inbox.has_value() || !link.up() || received.fd_count != 1) {
+        return malformed();
+      }
+      return TakeOutbox(link, *inbox, std::move(received.fds[0])) ? 0 : malformed();
+    }
     case PacketType::kMessage: {
       if (!link.up() || received.fd_count != 0) {
         return malformed();
@@ -382,10 +358,13 @@ std::size_t ShmTransport::BringUp(Link& link, Region control, Region doorbell, E
   link.control = reinterpret_cast<const ControlRegion*>(link.control_region.data());
   link.newest_incarnation = link.incarnation;
   link.backoff_ns = 0;
+  link.sent = 0;
+  link.received = 0;
   link.state = LinkState::kUp;
   ++counters_.links_up;
   notices_.Forget(link.peer.value());
   store_.Expect(link.peer, true);
+  PassInbox(link);
   SendSpare(link);
   handler.OnLinkUp(link.peer, link.incarnation);
   return 1;
@@ -438,25 +417,12 @@ std::size_t ShmTransport::CloseLink(Link& link, std::uint64_t retry_at_ns, Event
   events += AnswerControlReads(link, handler);
   link.control_region = {};
   link.doorbell = {};
+  link.inbox = {};
+  link.outbox = {};
+  link.inbox_region = {};
+  link.outbox_region = {};
   handler.OnLinkDown(link.peer);
   return events + 1;
-}
-
-void ShmTransport::Send(ReplicaId peer, std::span<const std::byte> message) {
-  GAIOS_CHECK(message.size() <= paxos::kMaxMessageBytes, "a message has a bounded size");
-  const Link& link = LinkTo(peer);
-  // A message never overtakes the grant before it.
-  if (!link.up() || link.grant_unsent ||
-      SendPacket(link.socket.get(), Packet::Message(message)) != SendResult::kSent) {
-    ++counters_.messages_dropped;
-    return;
-  }
-  ++counters_.messages_sent;
-  Ring(link);
-}
-
-void ShmTransport::Ring(const Link& link) {
-  reinterpret_cast<Doorbell*>(link.doorbell.data())->rung.value.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace gaios::transport::shm

@@ -315,8 +315,9 @@ std::size_t ShmTransport::Poll(EventHandler& handler) {
     // After the looks that were posted with it, which say how much of the log is to be carried over.
     events += AdvanceGrant(handler);
   }
-  if (bell_->load(std::memory_order_acquire) != bell_seen_) [[unlikely]] {
-    events += PollConnections(options_.clock->NowNs(), handler);
+  if (const std::uint64_t bell = bell_->load(std::memory_order_acquire); bell != bell_seen_) [[unlikely]] {
+    events += (bell - bell_seen_) % kInboxRing == 0 ? ReadInboxes(handler)
+                                                    : PollConnections(options_.clock->NowNs(), handler);
   } else if (!busy || ++busy_polls_ % kBusyPollsPerClock == 0) {
     if (const std::uint64_t now_ns = options_.clock->NowNs(); now_ns >= next_poll_ns_) {
       events += PollConnections(now_ns, handler);

@@ -1,16 +1,17 @@
 #ifndef GAIOS_TRANSPORT_SHM_LAYOUT_H_
 #define GAIOS_TRANSPORT_SHM_LAYOUT_H_
 
-// What lies where in the memory that processes share. Three kinds of region:
+// What lies where in the memory that processes share. Four kinds of region:
 //
 //   control   a named file, one per life of a replica: written by its owner alone, mapped read-only by every
 //   peer. log       an anonymous memfd, one per grant: the ring, then a page with the log words. Mapped by
 //   its owner and by
 //             the one process it was made for.
-//   doorbell  an anonymous memfd, one per life of a replica: a counter that peers raise after sending a
+//   doorbell  an anonymous memfd, one per life of a replica: counters that peers raise after sending a
 //   packet, so
-//             that the owner looks at its sockets at once and otherwise saves the system call. A hint,
-//             nothing rests on it.
+//             that the owner looks at its sockets or its inboxes at once and otherwise saves the system
+//             call. A hint, nothing rests on it.
+//   inbox     an anonymous memfd, one per connection: packets that need no descriptor. See inbox.h.
 //
 // All numbers are in host byte order: the processes share a host. Every word is a lock-free 64-bit atomic.
 
@@ -41,7 +42,7 @@ struct alignas(base::kCacheLineBytes) ControlHeader {
   std::uint32_t version = 0;
   std::uint32_t replica = 0;
   std::uint32_t incarnation = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t understands = 0;  // what has been added since the first release, a bit each
 };
 
 struct PromisedGrant {
@@ -76,9 +77,15 @@ struct LogWords {
   PaddedWord words[kLogWords];
 };
 
+// Two counters in one word, so that a turn looks at one: of packets by sockets in the lower half, of packets
+// in inboxes in the upper. What the lower carries over is one look in vain.
 struct Doorbell {
   PaddedWord rung;
 };
+
+inline constexpr std::uint64_t kSocketRing = 1;
+inline constexpr std::uint64_t kInboxRing = std::uint64_t{1} << 32;
+inline constexpr std::uint32_t kUnderstandsInbox = 1;
 
 static_assert(sizeof(ControlHeader) == base::kCacheLineBytes);
 static_assert(sizeof(FenceLine) == base::kCacheLineBytes);

@@ -12,6 +12,7 @@
 #include "gaios/base/check.h"
 #include "gaios/base/unique_fd.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/transport/shm/inbox.h"
 #include "gaios/transport/shm/layout.h"
 #include "gaios/transport/shm/region.h"
 #include "gaios/transport/transport.h"
@@ -107,8 +108,14 @@ struct Link {
   Incarnation newest_incarnation;  // ever seen
   Region control_region;
   Region doorbell;
-  Region granted;  // what path points into
-  Region spare;    // what a later grant may name
+  Region inbox_region;   // ours, for the peer to put packets into
+  Region outbox_region;  // the same of the peer
+  InboxReader inbox;     // both lead nowhere as long as there is no such memory
+  InboxWriter outbox;
+  std::uint32_t sent = 0;      // packets by the socket, since the link came up
+  std::uint32_t received = 0;  // the same, those that have been handled
+  Region granted;              // what path points into
+  Region spare;                // what a later grant may name
   std::uint64_t spare_id = 0;
   bool grant_unsent = false;          // the latest grant is theirs and their socket was full
   std::uint64_t deadline_ns = 0;      // for the handshake

@@ -63,9 +63,11 @@ struct ShmOptions {
 // What happened off the fast path since the transport was opened. Each only grows.
 struct ShmCounters {
   std::uint64_t messages_sent = 0;
-  std::uint64_t messages_dropped = 0;  // no link, or the peer's socket buffer was full
-  std::uint64_t packets_malformed =
-      0;  // garbage, short, oversized or of unknown type; the connection is closed
+  std::uint64_t packets_through_memory = 0;  // sent; the others went by sockets
+  std::uint64_t messages_dropped = 0;        // no link, or the peer's socket buffer was full
+  // Garbage, short, oversized, of unknown type or out of order, by the socket or the inbox. The connection is
+  // closed.
+  std::uint64_t packets_malformed = 0;
   std::uint64_t connections_refused = 0;  // by us: wrong user, group, version, capacity, id or incarnation
   std::uint64_t refusals_received = 0;    // by a peer, for such a reason
   std::uint64_t links_up = 0;

@@ -163,7 +163,6 @@ std::size_t ShmTransport::AdvanceGrant(EventHandler& handler) {
         link.grant_unsent = !SendGrant(link);
       }
     }
-    next_poll_ns_ = 0;
   }
   granting_ = Granting::kNothing;
   handler.OnGranted(latest_grant_);
@@ -178,10 +177,11 @@ bool ShmTransport::SendGrant(Link& link) {
                         .promise = claim_.control().fence.promises.load(std::memory_order_relaxed)};
   const int fd = memory.region.fd();
   const std::span<const int> fds = memory.passed ? std::span<const int>() : std::span<const int>(&fd, 1);
-  const SendResult result = SendPacket(link.socket.get(), Packet(PacketType::kGrant, body), fds);
-  if (result == SendResult::kSent) {
+  const Packet packet(PacketType::kGrant, body);
+  const SendResult result = fds.empty() ? SendInOrder(link, packet) : SendBySocket(link, packet, fds);
+  if (result == SendResult::kSent && !fds.empty()) {
     memory.passed = true;
-    Ring(link);
+    Ring(link, kSocketRing);
   }
   return result != SendResult::kWouldBlock;
 }
@@ -192,8 +192,8 @@ void ShmTransport::SendSpare(Link& link) {
     return;
   }
   const int fd = memory.region.fd();
-  if (SendPacket(link.socket.get(), Packet(PacketType::kSpare, Spare{.region_id = memory.id}),
-                 std::span<const int>(&fd, 1)) == SendResult::kSent) {
+  if (SendBySocket(link, Packet(PacketType::kSpare, Spare{.region_id = memory.id}),
+                   std::span<const int>(&fd, 1)) == SendResult::kSent) {
     memory.passed = true;
   }
 }

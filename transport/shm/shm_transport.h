@@ -15,13 +15,15 @@
 //   goes to a
 //     memory that is no longer the log. That makes the promise true.
 //
-// Connections (Unix sockets) carry the descriptors, messages and the news of a peer's death; they are looked
-// at when a peer rings, and at intervals of ShmOptions::poll_interval_ns, so that the fast path makes no
-// system call.
+// Connections (Unix sockets) carry the descriptors and the news of a peer's death; they are looked at when a
+// peer rings, and at intervals of ShmOptions::poll_interval_ns, so that the fast path makes no system call.
+// Messages, and grants of memory that the peer has already, go through a page of memory (inbox.h), in one
+// order with the packets of the socket.
 //
 // Files: this header; shm_transport.cc (opening and granting), datapath.cc (everything between Write and its
-// completion), connections.cc (sockets, handshake, packets). Thread safety, ownership and errors are the
-// contract's, in gaios/transport/transport.h. README.md in this folder has the argument at length.
+// completion), connections.cc (sockets, handshake, packets), messages.cc (packets in one order, by sockets
+// and through memory). Thread safety, ownership and errors are the contract's, in
+// gaios/transport/transport.h. README.md in this folder has the argument at length.
 
 #include <algorithm>
 #include <array>
@@ -46,6 +48,7 @@
 #include "gaios/transport/shm/options.h"
 #include "gaios/transport/shm/retired_regions.h"
 #include "gaios/transport/shm/socket.h"
+#include "gaios/transport/shm/wire.h"
 #include "gaios/transport/transport.h"
 
 namespace gaios::transport::shm {
@@ -111,6 +114,10 @@ class ShmTransport final : public Transport {
     std::uint64_t promise = 0;
     std::uint64_t acceptor = 0;
   };
+  // Before a link that has ended is tried again: usually at first, and after a refusal or a malformed packet.
+  // What is wrong then will not mend itself at once.
+  static constexpr std::uint64_t kFirstBackoffNs = 1'000'000;
+  static constexpr std::uint64_t kRefusedBackoffNs = 1'000'000'000;
   static constexpr std::uint64_t kNoFormation = ~std::uint64_t{0};
   static constexpr std::size_t kOfThree = 2;  // followers of a group of three
   // For WriteToAll: the paths to the targets of a formation. Kept until any path ends.
@@ -170,7 +177,6 @@ class ShmTransport final : public Transport {
 
   // connections.cc
   std::size_t PollConnections(std::uint64_t now_ns, EventHandler& handler);
-  std::size_t ReadLink(Link& link, std::uint64_t now_ns, EventHandler& handler);
   std::size_t HandlePacket(Link& link, std::span<const std::byte> packet, Received& received,
                            std::uint64_t now_ns, EventHandler& handler);
   std::size_t BringUp(Link& link, Region control, Region doorbell, EventHandler& handler);
@@ -184,8 +190,22 @@ class ShmTransport final : public Transport {
   void RefusePeer(int socket, std::size_t peer, Refusal cause, const std::string& text);
   bool SendHello(int socket);
   bool SendRegions(int socket);
-  static void Ring(const Link& link);
   void Maintain();
+
+  // messages.cc
+  void PassInbox(Link& link);
+  bool TakeOutbox(Link& link, const Inbox& inbox, base::UniqueFd fd);
+  SendResult SendBySocket(Link& link, const Packet& packet, std::span<const int> fds = {});
+  SendResult SendInOrder(Link& link, const Packet& packet);
+  [[nodiscard]] bool AllLinked() const;
+  void RingInbox(const Link& link) const;
+  static void Ring(const Link& link, std::uint64_t by);
+  std::size_t ReadInboxes(EventHandler& handler);
+  std::size_t ReadLink(Link& link, std::uint64_t now_ns, EventHandler& handler);
+  std::size_t ReadInbox(Link& link, std::uint64_t now_ns, EventHandler& handler);
+  std::size_t TakeFrames(Link& link, std::uint64_t now_ns, EventHandler& handler, bool& waits);
+  std::size_t Malformed(Link& link, std::uint64_t now_ns, EventHandler& handler);
+  void NotePacket(std::uint64_t now_ns);
 
   ShmOptions options_;
   const std::size_t ids_ = std::max(options_.replicas, options_.max_replicas);
@@ -214,7 +234,8 @@ class ShmTransport final : public Transport {
   // ---- connections
   Region doorbell_;
   std::array<Candidate, paxos::kMaxReplicas> candidates_;
-  std::uint64_t busy_until_ns_ = 0;
+  std::uint64_t busy_until_ns_ = 0;   // sockets are looked at more often
+  std::uint64_t quiet_until_ns_ = 0;  // another packet is expected
   HoldBack hold_back_;
   RetiredRegions left_paths_;  // mappings of peers' memory that is no longer granted
   ShmCounters counters_;

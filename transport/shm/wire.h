@@ -7,6 +7,7 @@
 //   both    HELLO                 who I am; checked before anything else is believed
 //   both    REGIONS  (+2 fds)     my control region, read-only, and my doorbell; or REFUSE and close
 //   then    SPARE    (+1 fd)      memory that a later grant to you will use: map it now
+//           INBOX    (+1 fd)      memory to put packets into that need no descriptor (inbox.h)
 //           GRANT    (+1 fd or 0) the log is now that memory (named, or passed here) and yours to write under
 //           the grant MESSAGE               bytes of the protocol above
 //
@@ -30,7 +31,7 @@ inline constexpr std::uint32_t kWireVersion = 1;
 inline constexpr std::uint32_t kPacketMagic = 0x736f6167;  // "gaos"
 inline constexpr std::size_t kMaxRefusalText = 120;
 
-enum class PacketType : std::uint32_t { kHello = 1, kRegions, kRefuse, kSpare, kGrant, kMessage };
+enum class PacketType : std::uint32_t { kHello = 1, kRegions, kRefuse, kSpare, kGrant, kMessage, kInbox };
 
 // Why a peer is not talked to.
 enum class Refusal : std::uint32_t {
@@ -74,6 +75,11 @@ struct Spare {
   std::uint64_t region_id = 0;
 };
 
+// Sent to those alone whose control region says that they understand it.
+struct Inbox {
+  std::uint64_t bytes = 0;
+};
+
 struct Granted {
   std::uint64_t region_id = 0;
   std::uint64_t ballot = 0;
@@ -83,7 +89,8 @@ struct Granted {
 
 static_assert(offsetof(Hello, version) == 0, "in every version, so that each can tell what it is not");
 static_assert(sizeof(PacketHeader) == 8 && sizeof(Hello) == 32 && sizeof(Regions) == 8);
-static_assert(sizeof(Refuse) == 8 + kMaxRefusalText && sizeof(Spare) == 8 && sizeof(Granted) == 32);
+static_assert(sizeof(Refuse) == 8 + kMaxRefusalText && sizeof(Spare) == 8 && sizeof(Inbox) == 8 &&
+              sizeof(Granted) == 32);
 
 inline constexpr std::size_t kMaxPacketBytes = sizeof(PacketHeader) + paxos::kMaxMessageBytes;
 static_assert(sizeof(PacketHeader) + sizeof(Refuse) <= kMaxPacketBytes);
@@ -129,8 +136,7 @@ inline std::optional<PacketType> DecodeType(std::span<const std::byte> packet) {
     return std::nullopt;
   }
   std::memcpy(&header, packet.data(), sizeof(header));
-  if (header.magic != kPacketMagic || header.type < PacketType::kHello ||
-      header.type > PacketType::kMessage) {
+  if (header.magic != kPacketMagic || header.type < PacketType::kHello || header.type > PacketType::kInbox) {
     return std::nullopt;
   }
   return header.type;
