@@ -254,7 +254,7 @@ class Leader {
       NoteInSync();
     }
     reuse_limit_ = limit;
-    room_end_ = Position();
+    payload_end_ = Position();
     LimitBatch(open_.payload_bytes);
   }
   void LimitBatch(std::int64_t bytes) {
@@ -419,7 +419,8 @@ class Leader {
   Ballot ballot_;
   Position record_end_;
   Position reuse_limit_;  // cached: positions below may be written
-  Position room_end_;  // cached: batches may reach up to here as the limit is, in this lap; none: not known
+  // Cached: payloads of batches may reach up to here as the limit is, in this lap; none: not known.
+  Position payload_end_;
   // For the observer: who was in sync, and counted, when the limit was last raised.
   std::array<Member, kMaxReplicas> in_sync_then_;
   std::size_t in_sync_then_size_ = 0;

@@ -68,7 +68,9 @@ void Leader::FindRoom() {
   const Position end = state_.end.position;
   const Position reserved = end + reserved_bytes_;
   const std::uint64_t free_bytes = reuse_limit_ > reserved ? reuse_limit_ - reserved : 0;
-  room_end_ = end + std::min(state_.log.BytesToEnd(end), free_bytes) / kEntryAlignment * kEntryAlignment;
+  const std::uint64_t room_bytes =
+      std::min(state_.log.BytesToEnd(end), free_bytes) / kEntryAlignment * kEntryAlignment;
+  payload_end_ = Position((end + room_bytes).value() - sizeof(EntryHeader));
 }
 
 bool Leader::IsAbreast(const FollowerLink& follower, Abreast abreast, Position at) const {

@@ -129,8 +129,7 @@ inline Proposal Leader::Publish() {
 // Makes room for a batch behind `end`, where the log ends, at `place` in this lap, as far as is known: it may
 // grow to the end of the ring, to what is free (P8), and to the size of a batch.
 [[gnu::always_inline]] inline void Leader::OpenBehind(Position end, std::byte* place) {
-  const Position payload = end + sizeof(EntryHeader);
-  const auto room_bytes = static_cast<std::int64_t>(room_end_.value() - payload.value());
+  const auto room_bytes = static_cast<std::int64_t>(payload_end_.value() - end.value());
   open_.payload = place + sizeof(EntryHeader);
   open_.limit_bytes = std::min<std::int64_t>(room_bytes, max_batch_bytes_);
 }

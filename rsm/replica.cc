@@ -82,7 +82,7 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       reply_(reply_memory_),
       wall_offset_ns_(options.wall_clock_ns() - clock.NowNs()),
       hashes_(kHashesKept),
-      next_hash_at_(options.hash_interval_commands) {
+      until_hash_(options.hash_interval_commands) {
   GAIOS_CHECK(options.max_proposals > 0 && options.max_reads > 0,
               "a replica needs room for proposals and reads");
 }
@@ -374,7 +374,8 @@ template <CommandKind kKind>
   Reply& reply = reply_;
   reply.Clear();
   state_machine_.Apply(command, reply);
-  if (++applied_commands_ == next_hash_at_) [[unlikely]] {
+  ++applied_commands_;
+  if (--until_hash_ == 0) [[unlikely]] {
     TakeHash();
   }
   if constexpr (kInSession) {
@@ -533,7 +534,7 @@ bool Replica::Poll() {
 // -----------------------------------------------------------------------------------------------------
 
 void Replica::TakeHash() {
-  next_hash_at_ += options_.hash_interval_commands;
+  until_hash_ = options_.hash_interval_commands;
   hashes_[next_hash_ % kHashesKept] = {applied_commands_, state_machine_.StateHash()};
   ++next_hash_;
   if (leading()) {

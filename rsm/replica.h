@@ -283,7 +283,7 @@ class Replica {
   paxos::TimeNs now_ns_ = 0;
   std::vector<StateHashAt> hashes_;  // the latest few, a ring
   std::size_t next_hash_ = 0;
-  std::uint64_t next_hash_at_;  // commands at which the next is taken; 0: never
+  std::uint64_t until_hash_;    // commands until the next is taken; from 0 on: never
   std::uint64_t hash_due_ = 0;  // commands at which the leader's last hash was taken but not yet proposed
   std::optional<Divergence> divergence_;
 };

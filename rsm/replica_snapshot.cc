@@ -56,7 +56,7 @@ absl::Status Replica::TakeOver(const SnapshotFacts& facts, SnapshotSource& sourc
   last_time_ns_ = facts.time_ns;
   // Hashes are taken at the same counts on all replicas.
   const std::uint64_t interval = options_.hash_interval_commands;
-  next_hash_at_ = interval == 0 ? 0 : (applied_commands_ / interval + 1) * interval;
+  until_hash_ = interval == 0 ? 0 : interval - applied_commands_ % interval;
   hashes_.assign(hashes_.size(), {});
   next_hash_ = 0;
   hash_due_ = 0;

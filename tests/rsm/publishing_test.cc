@@ -165,6 +165,7 @@ class Group {
     world_.AdvanceTo(world_.now_ns() + step_ns);
   }
   [[nodiscard]] std::uint64_t now_ns() const { return world_.now_ns(); }
+  [[nodiscard]] Taken Read(ReadListener& listener) { return replicas_[0]->Read(listener, 0); }
   [[nodiscard]] const Watched& leader() const { return *transports_[0]; }
   [[nodiscard]] const Looking& listener() const { return *listener_; }
 
@@ -194,6 +195,41 @@ TEST_P(Publishing, ComesBeforeWhatRestsOnTheCommit) {
 
 // In a thousand writes, those that are done at once.
 INSTANTIATE_TEST_SUITE_P(AtOnce, Publishing, ::testing::Values(0, 700));
+
+class Readers final : public ReadListener {
+ public:
+  void OnReadable(std::uint64_t) override { ++readable; }
+  void OnLost(std::uint64_t) override {}
+
+  int readable = 0;
+};
+
+// A read waits for probes, which are posted, and are not by a turn that writes at once.
+TEST(Looks, AReadIsNotPutOffByWhatIsWrittenAtOnce) {
+  constexpr std::uint64_t kStepNs = 100;
+  constexpr int kReads = 40;
+  transport::sim::WorldOptions options = OptionsOf(1'000);
+  options.in_part_per_mille = 0;
+  options.min_delay_ns = 1;
+  options.max_delay_ns = kStepNs / 2;
+  Group group(options);
+  while (group.listener().committed == 0 && group.now_ns() < 5000 * kMs) {
+    group.Turn(true, 1'000);
+  }
+  Readers readers;
+  for (int read = 1; read <= kReads; ++read) {
+    for (int turn = 0; turn < 997; ++turn) {
+      group.Turn(turn % 50 != 0, kStepNs);
+    }
+    const std::uint64_t at_once = group.leader().at_once();
+    group.Turn(true, kStepNs);
+    ASSERT_EQ(group.Read(readers), Taken::kTaken);
+    for (int turn = 0; turn < 30 && readers.readable < read; ++turn) {
+      group.Turn(true, kStepNs);
+    }
+    EXPECT_EQ(readers.readable, read) << (group.leader().at_once() > at_once ? "at once" : "");
+  }
+}
 
 // A leader that has everything done at once has nothing to wait for, and is to hear all the same who else
 // asks for its log, or is gone.

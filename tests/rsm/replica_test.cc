@@ -195,6 +195,19 @@ TEST(Replica, ClaimWritesIntoTheLogItself) {
   EXPECT_EQ(group.listener.answers[1], 1);
 }
 
+TEST(Replica, AClaimIsGivenUpByWhatIsProposedMeanwhile) {
+  Group group(3);
+  ASSERT_TRUE(group.Lead(0));
+  ASSERT_EQ(group.Propose(0, "before", 1), Taken::kTaken);  // a batch is open
+  std::span<std::byte> space;
+  ASSERT_EQ(group.members[0]->Claim(5, space), Taken::kTaken);
+  std::memcpy(space.data(), "claim", 5);
+  ASSERT_EQ(group.Propose(0, "after", 2), Taken::kTaken);
+  EXPECT_DEATH(group.members[0]->Commit(group.listener, 3), "nothing was claimed");
+  ASSERT_TRUE(group.RunUntil([&] { return group.machines[1]->commands.size() == 2; }));
+  EXPECT_EQ(group.machines[1]->commands[1], "after");
+}
+
 TEST(Replica, AFollowerRefusesAndNamesTheLeader) {
   Group group(3);
   ASSERT_TRUE(group.Lead(0));
