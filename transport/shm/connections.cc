@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kHandshakeTimeoutNs = 1000 * kMillisecond;
+// How long peers are made to look whether a link of theirs has ended too.
+constexpr std::uint64_t kEndedTimeNs = 1000 * kMillisecond;
 constexpr std::uint64_t kLongestBackoffNs = 100 * kMillisecond;
 
 constexpr bool IsReadable(short events) {
@@ -49,6 +51,7 @@ std::size_t ShmTransport::PollConnections(std::uint64_t now_ns, EventHandler& ha
     polled[count++] = {.fd = candidate.socket.get(), .events = POLLIN, .revents = 0};
   }
   const bool any = ::poll(polled.data(), count, 0) > 0;
+  link_has_ended_ = now_ns < ended_until_ns_;
   std::size_t events = 0;
   // Links before candidates: a peer that died and came back has left its old connection before it made the
   // new one. Of links those first that have ended: who asks whether the leader is gone is told so.
@@ -413,6 +416,8 @@ std::size_t ShmTransport::CloseLink(Link& link, std::uint64_t retry_at_ns, Event
     return 0;
   }
   ++counters_.links_down;
+  link_has_ended_ = true;
+  ended_until_ns_ = options_.clock->NowNs() + kEndedTimeNs;
   std::size_t events = CompleteOneByOne(link, link.posted.size(), Outcome::kDown, handler);
   events += AnswerControlReads(link, handler);
   link.control_region = {};

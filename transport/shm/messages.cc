@@ -44,9 +44,14 @@ void ShmTransport::Send(ReplicaId peer, std::span<const std::byte> message) {
 }
 
 SendResult ShmTransport::SendInOrder(Link& link, const Packet& packet) {
+  // Who is asked whether a leader is gone should see that its link has ended, if it has: so when one has just
+  // ended here, the peer is made to look at its sockets, and before it finds what is sent now.
+  if (link_has_ended_) {
+    Ring(link, kSocketRing);
+  }
   if (link.outbox.Put(packet.bytes(), link.sent)) {
     ++counters_.packets_through_memory;
-    RingInbox(link);
+    Ring(link, link_has_ended_ ? kSocketRing : kInboxRing);
     return SendResult::kSent;
   }
   const SendResult result = SendBySocket(link, packet);
@@ -66,18 +71,6 @@ void ShmTransport::Ring(const Link& link, std::uint64_t by) {
   reinterpret_cast<Doorbell*>(link.doorbell.data())->rung.value.fetch_add(by, std::memory_order_release);
 }
 
-// Whether all peers that were ever linked still are.
-bool ShmTransport::AllLinked() const {
-  return std::ranges::none_of(
-      links_, [](const Link& link) { return link.newest_incarnation.value() != 0 && !link.up(); });
-}
-
-// Who is asked whether a leader is gone should see that its link has ended, if it has: so as long as one has,
-// the peer is made to look at its sockets too.
-void ShmTransport::RingInbox(const Link& link) const {
-  Ring(link, AllLinked() ? kInboxRing : kSocketRing);
-}
-
 // ---- the memory
 
 // For the peer, if it understands what that is. Without it packets go by the socket.
@@ -91,10 +84,12 @@ void ShmTransport::PassInbox(Link& link) {
     return;
   }
   const int fd = region->fd();
+  // Before it is passed: from then on the peer writes to it.
+  InboxPage* const page = ::new (region->data()) InboxPage;
   if (SendBySocket(link, Packet(PacketType::kInbox, Inbox{.bytes = kInboxBytes}),
                    std::span<const int>(&fd, 1)) == SendResult::kSent) {
     link.inbox_region = *std::move(region);
-    link.inbox = InboxReader(::new (link.inbox_region.data()) InboxPage);
+    link.inbox = InboxReader(page);
     Ring(link, kSocketRing);
   }
 }
@@ -109,6 +104,7 @@ bool ShmTransport::TakeOutbox(Link& link, const Inbox& inbox, base::UniqueFd fd)
   }
   if (!region->PrepareStep().ok()) {
     ++counters_.regions_failed;
+    return true;  // there is no memory for it: what is sent goes by the socket
   }
   link.outbox_region = *std::move(region);
   link.outbox = InboxWriter(reinterpret_cast<InboxPage*>(link.outbox_region.data()));
@@ -119,6 +115,7 @@ bool ShmTransport::TakeOutbox(Link& link, const Inbox& inbox, base::UniqueFd fd)
 
 void ShmTransport::NotePacket(std::uint64_t now_ns) {
   busy_until_ns_ = now_ns + kBusyTimeNs;
+  next_poll_ns_ = std::min(next_poll_ns_, now_ns + options_.busy_poll_interval_ns);
   quiet_until_ns_ = now_ns + kQuietTimeNs;
 }
 
@@ -129,10 +126,11 @@ std::size_t ShmTransport::Malformed(Link& link, std::uint64_t now_ns, EventHandl
 
 // No call of the system, unless a packet by the socket comes first.
 std::size_t ShmTransport::ReadInboxes(EventHandler& handler) {
-  // Before the look, so that a ring during it leads to another. One that concerns the sockets is not lost.
+  // Before the look, so that a ring during it leads to another. One that concerns the sockets is not lost,
+  // and no rings keep anybody from looking at them when it is time.
   const std::uint64_t bell = bell_->load(std::memory_order_acquire);
   const std::uint64_t now_ns = options_.clock->NowNs();
-  if ((bell - bell_seen_) % kInboxRing != 0) {
+  if ((bell - bell_seen_) % kInboxRing != 0 || now_ns >= next_poll_ns_) {
     return PollConnections(now_ns, handler);
   }
   bell_seen_ = bell;
@@ -153,7 +151,8 @@ std::size_t ShmTransport::ReadInbox(Link& link, std::uint64_t now_ns, EventHandl
 std::size_t ShmTransport::TakeFrames(Link& link, std::uint64_t now_ns, EventHandler& handler, bool& waits) {
   std::size_t events = 0;
   waits = false;
-  for (int i = 0; i < kPacketsPerLook; ++i) {
+  // What was sent before the packet that is looked at next is there already: no more than a page holds.
+  for (std::size_t i = 0; i < kInboxFrames; ++i) {
     Framed framed;
     const InboxReader::Look look = link.inbox.Next(framed);
     if (look == InboxReader::Look::kNothing) {

@@ -197,8 +197,6 @@ class ShmTransport final : public Transport {
   bool TakeOutbox(Link& link, const Inbox& inbox, base::UniqueFd fd);
   SendResult SendBySocket(Link& link, const Packet& packet, std::span<const int> fds = {});
   SendResult SendInOrder(Link& link, const Packet& packet);
-  [[nodiscard]] bool AllLinked() const;
-  void RingInbox(const Link& link) const;
   static void Ring(const Link& link, std::uint64_t by);
   std::size_t ReadInboxes(EventHandler& handler);
   std::size_t ReadLink(Link& link, std::uint64_t now_ns, EventHandler& handler);
@@ -236,6 +234,8 @@ class ShmTransport final : public Transport {
   std::array<Candidate, paxos::kMaxReplicas> candidates_;
   std::uint64_t busy_until_ns_ = 0;   // sockets are looked at more often
   std::uint64_t quiet_until_ns_ = 0;  // another packet is expected
+  std::uint64_t ended_until_ns_ = 0;  // peers may not have seen yet that a link has ended, as of ...
+  bool link_has_ended_ = false;       // ... the last look at the sockets
   HoldBack hold_back_;
   RetiredRegions left_paths_;  // mappings of peers' memory that is no longer granted
   ShmCounters counters_;

@@ -388,7 +388,22 @@ TEST_F(InboxLinkTest, WhileALinkHasEndedThePeerLooksAtItsSocketsFirst) {
   leader.socket.Close();
   ASSERT_TRUE(PollUntil([&] { return CountOf(Event::Kind::kLinkDown) == 1; }));
   self_->Send(ReplicaId(1), BytesOf("b"));
-  EXPECT_EQ(rung(), before + kInboxRing + kSocketRing);
+  EXPECT_EQ(rung(), before + kInboxRing + 2 * kSocketRing) << "before it is there to be found, and after";
+  clock_.Advance(2'000'000'000);
+  PollSelf();
+  self_->Send(ReplicaId(1), BytesOf("c"));
+  EXPECT_EQ(rung(), before + 2 * kInboxRing + 2 * kSocketRing) << "whoever is gone for good costs nothing";
+}
+
+TEST_F(InboxLinkTest, RingsForMemoryKeepNobodyFromLookingAtTheSockets) {
+  HandMade peer = LinkByHand();
+  HandMade dead = LinkByHand(2);
+  dead.socket.Close();
+  for (int i = 0; i < 3; ++i) {
+    peer.Ring(kInboxRing);
+    PollSelf();
+  }
+  EXPECT_EQ(CountOf(Event::Kind::kLinkDown), 1U);
 }
 
 TEST_F(InboxLinkTest, ReplicasTalkThroughMemoryOnceTheyAreLinked) {
