@@ -12,11 +12,13 @@ using transport::ControlWord;
 using transport::LogWord;
 using transport::Outcome;
 
-Engine::Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer)
+Engine::Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer,
+               paxos::TimeNs busy_look_interval_ns)
     : transport_(transport),
       core_(options, transport.log(), observer),
       commit_word_(transport.PublishedWord(ControlWord::kCommit)),
       applied_word_(transport.PublishedWord(ControlWord::kApplied)),
+      busy_look_interval_ns_(busy_look_interval_ns),
       writes_at_once_(transport.writes_at_once()),
       posts_to_all_(transport.posts_to_all()) {
   GAIOS_CHECK((commit_word_ == nullptr) == (applied_word_ == nullptr),
@@ -43,10 +45,10 @@ bool Engine::EndTurn(paxos::TimeNs now_ns, bool written) {
   if (now_ns >= next_tick_ns_) [[unlikely]] {
     Tick(now_ns);
   }
-  next_look_ns_ = now_ns + kBusyLookIntervalNs;
+  next_look_ns_ = now_ns + busy_look_interval_ns_;
   const std::size_t events = transport_.Poll(*this);
-  PublishBallot();
   PublishProgress();
+  PublishBallot();
   return written || learned || events > 0;
 }
 

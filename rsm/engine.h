@@ -19,7 +19,8 @@ namespace gaios::rsm {
 class Engine final : private transport::EventHandler {
  public:
   // `transport` must outlive the engine and be driven by it alone. `observer` may be null.
-  Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer);
+  Engine(const paxos::Options& options, transport::Transport& transport, paxos::Observer* observer,
+         paxos::TimeNs busy_look_interval_ns = kBusyLookIntervalNs);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
@@ -58,8 +59,8 @@ class Engine final : private transport::EventHandler {
 
   // To be called after every use of core() that may cause actions or move what it has applied.
   void CarryOut() {
-    PublishBallot();
     PublishProgress();
+    PublishBallot();
     if (!core_.actions().empty()) {
       Perform();
     }
@@ -71,7 +72,7 @@ class Engine final : private transport::EventHandler {
   // How often the core's timers run, ns.
   static constexpr paxos::TimeNs kTickIntervalNs = 1'000'000;
   // A leader whose writes are done at once has nothing to wait for: while it writes in every turn, it looks
-  // at what else the transport has to report so often, ns.
+  // at what else the transport has to report, and at its timers, so often, ns.
   static constexpr paxos::TimeNs kBusyLookIntervalNs = 1'000;
 
  private:
@@ -154,6 +155,7 @@ class Engine final : private transport::EventHandler {
   // Null, both or none: to be published by a call.
   std::atomic<std::uint64_t>* const commit_word_;
   std::atomic<std::uint64_t>* const applied_word_;
+  const paxos::TimeNs busy_look_interval_ns_;
   const bool writes_at_once_;
   const bool posts_to_all_;
   // Within Perform: what could not be posted.

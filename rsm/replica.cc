@@ -71,7 +71,7 @@ Replica::Replica(const ReplicaOptions& options, transport::Transport& transport,
       clock_(clock),
       state_machine_(state_machine),
       apply_observer_(apply_observer),
-      engine_(options.protocol, transport, observer),
+      engine_(options.protocol, transport, observer, options.busy_look_interval_ns),
       sessions_(options.sessions),
       max_command_bytes_(engine_.core().log().MaxPayloadBytes() - CommandPrefixBytes(CommandKind::kSession) -
                          8),

@@ -101,6 +101,9 @@ struct ReplicaOptions {
   // Linearizable reads under way at once; one more is kFull.
   std::size_t max_reads = 1024;
   SessionOptions sessions;
+  // A leader whose writes are done at once (Transport::WriteToAll), and that writes in every turn, looks at
+  // all else so often: events, timers, reads; ns.
+  paxos::TimeNs busy_look_interval_ns = Engine::kBusyLookIntervalNs;
   // The leader puts the hash of its state in the log every so many commands, and every replica compares. 0:
   // never.
   std::uint64_t hash_interval_commands = 10'000;

@@ -2,6 +2,8 @@
 // followers take it for all that anybody can know. Looked at from between the replica and its transport.
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -34,11 +36,13 @@ constexpr std::uint64_t kMs = 1'000'000;
 // Passes everything on, and notes when something is posted that tells more than was published.
 class Watched final : public transport::Transport {
  public:
-  explicit Watched(transport::Transport& inner) : inner_(inner) {}
+  // `stores`: its words are stored to, as with shared memory, and not handed to it.
+  Watched(transport::Transport& inner, bool stores) : inner_(inner), stores_(stores) {}
 
-  [[nodiscard]] std::uint64_t published() const { return published_; }
+  [[nodiscard]] std::uint64_t published() const { return stores_ ? stored_[0].load() : published_; }
   [[nodiscard]] std::uint64_t words() const { return words_; }
   [[nodiscard]] std::uint64_t at_once() const { return at_once_; }
+  [[nodiscard]] std::uint64_t to_all() const { return to_all_; }
   [[nodiscard]] std::uint64_t early() const { return early_; }
   [[nodiscard]] std::uint64_t looks() const { return looks_; }
 
@@ -50,6 +54,10 @@ class Watched final : public transport::Transport {
       published_ = value;
     }
     inner_.Publish(which, value);
+  }
+  [[nodiscard]] std::atomic<std::uint64_t>* PublishedWord(ControlWord which) override {
+    const bool often = which == ControlWord::kCommit || which == ControlWord::kApplied;
+    return stores_ && often ? &stored_[which == ControlWord::kCommit ? 0 : 1] : nullptr;
   }
   void GrantTo(ReplicaId to, Grant grant) override { inner_.GrantTo(to, grant); }
   Post Write(ReplicaId peer, Grant grant, Incarnation acceptor, Range range, std::uint64_t token) override {
@@ -64,11 +72,19 @@ class Watched final : public transport::Transport {
     return done;
   }
   [[nodiscard]] bool writes_at_once() const override { return inner_.writes_at_once(); }
+  [[nodiscard]] bool PostToAll(std::span<const transport::WriteTarget> targets, std::uint64_t formation,
+                               Range range) override {
+    NoteWrite(range);
+    const bool posted = inner_.PostToAll(targets, formation, range);
+    to_all_ += posted ? 1 : 0;
+    return posted;
+  }
+  [[nodiscard]] bool posts_to_all() const override { return inner_.posts_to_all(); }
   Post WriteWord(ReplicaId peer, Grant grant, Incarnation acceptor, LogWord which, std::uint64_t value,
                  std::uint64_t token) override {
     if (which == LogWord::kCommit) {
       ++words_;
-      early_ += value > published_ ? 1 : 0;
+      early_ += value > published() ? 1 : 0;
     }
     return inner_.WriteWord(peer, grant, acceptor, which, value, token);
   }
@@ -80,6 +96,10 @@ class Watched final : public transport::Transport {
   void Abandon(ReplicaId peer) override { inner_.Abandon(peer); }
   std::size_t Poll(transport::EventHandler& handler) override {
     ++looks_;
+    if (stores_) {
+      inner_.Publish(ControlWord::kCommit, stored_[0]);
+      inner_.Publish(ControlWord::kApplied, stored_[1]);
+    }
     return inner_.Poll(handler);
   }
 
@@ -89,13 +109,16 @@ class Watched final : public transport::Transport {
   void NoteWrite(Range range) {
     paxos::EntryHeader header;
     std::memcpy(&header, log() + range.from.value() % capacity(), sizeof(header));
-    early_ += header.commit > published_ ? 1 : 0;
+    early_ += header.commit > published() ? 1 : 0;
   }
 
   transport::Transport& inner_;
+  const bool stores_;
+  std::array<std::atomic<std::uint64_t>, 2> stored_ = {};  // commit and applied
   std::uint64_t published_ = 0;
   std::uint64_t words_ = 0;    // commit words posted
   std::uint64_t at_once_ = 0;  // writes to all that were done when the call returned
+  std::uint64_t to_all_ = 0;   // posted to all in one call
   std::uint64_t early_ = 0;    // what told a commit above the published one
   std::uint64_t looks_ = 0;
 };
@@ -138,7 +161,8 @@ transport::sim::WorldOptions OptionsOf(std::uint32_t at_once_per_mille) {
 // Three replicas, of which the first leads and is watched.
 class Group {
  public:
-  explicit Group(const transport::sim::WorldOptions& world_options) : world_(world_options) {
+  explicit Group(const transport::sim::WorldOptions& world_options, bool stores = false)
+      : world_(world_options) {
     for (std::size_t i = 0; i < kReplicas; ++i) {
       ReplicaOptions options;
       options.protocol.self = ReplicaId(static_cast<std::uint8_t>(i));
@@ -147,7 +171,7 @@ class Group {
       options.protocol.capacity_bytes = kCapacity;
       options.protocol.election_jitter_ns = 20 * kMs * i;
       options.sessions.max_sessions = 4;
-      transports_.push_back(std::make_unique<Watched>(world_.transport(options.protocol.self)));
+      transports_.push_back(std::make_unique<Watched>(world_.transport(options.protocol.self), stores));
       replicas_.push_back(std::make_unique<Replica>(options, *transports_[i], clock_, machine_, nullptr));
     }
     listener_.emplace(*transports_[0], replicas_[0]);
@@ -179,22 +203,37 @@ class Group {
   std::optional<Looking> listener_;
 };
 
-class Publishing : public ::testing::TestWithParam<std::uint32_t> {};
+struct Way {
+  std::uint32_t at_once_per_mille;  // of the writes
+  std::uint32_t to_all_per_mille;
+  std::uint64_t step_ns;
+  bool stores;
+};
+
+class Publishing : public ::testing::TestWithParam<Way> {};
 
 TEST_P(Publishing, ComesBeforeWhatRestsOnTheCommit) {
-  Group group(OptionsOf(GetParam()));
-  for (std::uint64_t turn = 0; group.listener().committed < 500 && group.now_ns() < 5000 * kMs; ++turn) {
-    group.Turn(turn / 50 % 2 == 0, 1'000);  // else nothing is proposed, and the commit goes out by itself
+  const Way way = GetParam();
+  transport::sim::WorldOptions options = OptionsOf(way.at_once_per_mille);
+  options.to_all_per_mille = way.to_all_per_mille;
+  Group group(options, way.stores);
+  std::uint64_t turn = 0;
+  for (; group.listener().committed < 500 && group.now_ns() < 5000 * kMs; ++turn) {
+    group.Turn(turn / 50 % 2 == 0, way.step_ns);  // else nothing is proposed: the commit goes out by itself
   }
   EXPECT_GE(group.listener().committed, 500U);
   EXPECT_EQ(group.listener().early, 0U);
   EXPECT_GT(group.leader().words(), 0U);
   EXPECT_EQ(group.leader().early(), 0U);
-  EXPECT_EQ(group.leader().at_once() > 0, GetParam() > 0);
+  EXPECT_EQ(group.leader().at_once() > 0, way.at_once_per_mille > 0);
+  EXPECT_EQ(group.leader().to_all() > 0, way.to_all_per_mille > 0);
 }
 
-// In a thousand writes, those that are done at once.
-INSTANTIATE_TEST_SUITE_P(AtOnce, Publishing, ::testing::Values(0, 700));
+// With the short steps there are turns that only write (Engine::TryEndTurn).
+INSTANTIATE_TEST_SUITE_P(Ways, Publishing,
+                         ::testing::Values(Way{0, 0, 1'000, false}, Way{700, 0, 1'000, false},
+                                           Way{1'000, 0, 100, true}, Way{1'000, 0, 100, false},
+                                           Way{0, 700, 1'000, true}));
 
 class Readers final : public ReadListener {
  public:
@@ -260,6 +299,8 @@ TEST(Looks, GoOnWhileNearlyEveryTurnWritesAtOnce) {
   EXPECT_GT(at_once, kTurns / 3);
   EXPECT_LT(looks, kTurns - at_once / 2) << "there is nothing to look for after every write";
   EXPECT_GE(looks, kTurns - at_once + at_once * kStepNs / 2'000) << "one for each microsecond";
+  EXPECT_EQ(group.listener().early, 0U);
+  EXPECT_EQ(group.leader().early(), 0U);
 }
 
 }  // namespace
