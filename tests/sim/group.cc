@@ -103,7 +103,7 @@ void Group::Start(ReplicaId id) {
   replica.sessions.max_sessions = kSessions;
   replica.sessions.reply_bytes = rsm::kMaxReplyBytes;
   replica.wall_clock_ns = StartOfTime;
-  replica.busy_look_interval_ns = 20 * options_.turn_ns;  // so that some turns do nothing but write
+  replica.busy_look_interval_ns = 2 * rsm::Engine::kTickIntervalNs;  // so that turns do nothing but write
   replica.hash_interval_commands = options_.hash_interval_commands;
 
   const paxos::Member self{id, world_.incarnation(id)};
