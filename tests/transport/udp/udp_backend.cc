@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <gtest/gtest.h>
+
 #include "gaios/base/check.h"
 #include "gaios/transport/udp/socket_port.h"
 
@@ -52,7 +54,21 @@ conformance::Endpoint& UdpBackend::Start(const conformance::EndpointOptions& opt
   return *life.endpoint;
 }
 
+UdpBackend::~UdpBackend() {
+  for (std::size_t id = 0; id < lives_.size(); ++id) {
+    ExpectLoans(ReplicaId(static_cast<std::uint8_t>(id)));
+  }
+}
+
+void UdpBackend::ExpectLoans(ReplicaId id) {
+  const Life& life = lives_[id.value()];
+  if (options_.lends && life.transport != nullptr && life.transport->counters().pieces_sent > 0) {
+    EXPECT_GT(life.port->counters().lent, 0U) << "replica " << id.value() << " has copied all it has written";
+  }
+}
+
 void UdpBackend::Kill(ReplicaId id) {
+  ExpectLoans(id);
   Life& life = lives_[id.value()];
   life.endpoint.reset();
   life.transport.reset();

@@ -30,6 +30,8 @@ struct UdpBackendOptions {
   std::size_t payload_bytes = kDefaultPayloadBytes;
   MemoryNetwork::Loans loans = {};  // in memory; none where there are faults
   Faults faults = {};               // none unless it says so
+  // Of `make_port`: a replica that has written has sent from loans. Looked at when it ends.
+  bool lends = false;
 };
 
 class UdpBackend final : public conformance::Backend {
@@ -37,6 +39,7 @@ class UdpBackend final : public conformance::Backend {
   explicit UdpBackend(const UdpBackendOptions& options) : options_(options) {
     network_.SetLoans(options.loans);
   }
+  ~UdpBackend() override;
 
   conformance::Endpoint& Start(const conformance::EndpointOptions& options) override;
   void Kill(ReplicaId id) override;
@@ -49,6 +52,7 @@ class UdpBackend final : public conformance::Backend {
   [[nodiscard]] FaultyPort& port(ReplicaId id) { return *lives_[id.value()].port; }
 
  private:
+  void ExpectLoans(ReplicaId id);
   // Between two rounds of Poll.
   static constexpr std::uint64_t kRoundNs = 20'000;
 

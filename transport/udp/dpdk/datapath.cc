@@ -141,7 +141,8 @@ std::size_t DpdkPort::Receive(DatagramReceiver& receiver, std::size_t limit) {
     HandleFrame(*frame, receiver, given);
     ::rte_pktmbuf_free(frame);
     if (!started_) [[unlikely]] {
-      break;  // the receiver has ended loans that the device kept
+      FreeTaken();  // the receiver has ended loans that the device kept
+      break;
     }
   }
   receiving_ = false;

@@ -225,7 +225,6 @@ void DpdkPort::GiveUpDevice() {
   stop_error_ = ::rte_eth_dev_stop(port_id_);
   counters_.links_down += up_ ? 1 : 0;
   started_ = up_ = false;
-  FreeTaken();
   stuck_ = link_ != InterfaceState::kGone;
   link_ = InterfaceState::kGone;
   loans_.EndAll();  // if the driver frees late after all: what it frees is not read

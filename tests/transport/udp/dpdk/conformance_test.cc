@@ -110,7 +110,7 @@ BackendFactory Dpdk(const std::string& name, const UdpBackendOptions& options) {
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Dpdk, ConformanceTest,
-                         testing::Values(Dpdk("all", {.make_port = OpenLending}),
+                         testing::Values(Dpdk("all", {.make_port = OpenLending, .lends = true}),
                                          Dpdk("first", {.make_port = OpenMixed}),
                                          Dpdk("others", {.make_port = OpenMixedOtherwise}),
                                          Dpdk("faults", {.make_port = OpenDpdk,
