@@ -30,7 +30,7 @@ struct UdpBackendOptions {
   std::size_t payload_bytes = kDefaultPayloadBytes;
   MemoryNetwork::Loans loans = {};  // in memory; none where there are faults
   Faults faults = {};               // none unless it says so
-  // Of `make_port`: a replica that has written has sent from loans. Looked at when it ends.
+  // Ports of `make_port` take loans, to the end. Looked at when replicas end.
   bool lends = false;
 };
 
@@ -52,7 +52,6 @@ class UdpBackend final : public conformance::Backend {
   [[nodiscard]] FaultyPort& port(ReplicaId id) { return *lives_[id.value()].port; }
 
  private:
-  void ExpectLoans(ReplicaId id);
   // Between two rounds of Poll.
   static constexpr std::uint64_t kRoundNs = 20'000;
 
@@ -61,6 +60,8 @@ class UdpBackend final : public conformance::Backend {
     std::unique_ptr<UdpTransport> transport;
     std::unique_ptr<conformance::LocalEndpoint> endpoint;
   };
+  void ExpectLends(const Life& life) const;
+
   const UdpBackendOptions options_;
   base::TscClock clock_{base::TscClock::Source::kKernel};
   base::ManualClock still_clock_{1'000'000'000};
