@@ -78,8 +78,8 @@ struct UdpConfig {
   std::size_t payload_bytes = 1400;  // of a datagram, at most; 28 less than the MTU is the most that helps
   bool authenticate = true;          // false: for a network segment that nobody else can send to
   bool encrypt = false;              // so that others cannot read what is sent; in [udp2] as in [udp]
-  // Of kernel sockets: how long the kernel looks at the card itself before it says that nothing is there.
-  // 0: it waits for interrupts.
+  // Of kernel sockets: other than 0, the kernel asks the card at each look, once, since nobody waits there.
+  // The value is what the socket is given; above net.core.busy_read it wants CAP_NET_ADMIN.
   std::uint32_t busy_poll_us = 0;
   PortKind port = PortKind::kSocket;
 };
@@ -100,7 +100,7 @@ struct DpdkConfig {
   std::uint16_t mtu = 0;          // 0: that of the interface; 1,500 for a card
   std::string hugepages = "if_free";
   std::string flow_rules = "if_supported";  // by which a card is shared with the kernel
-  std::string zero_copy = "if_supported";   // whether long datagrams are sent from the log, without a copy
+  std::string zero_copy = "if_supported";   // of long datagrams, sent from the log (ZeroCopy says by what)
   // Where clients of this host send from, IPv4 and numeric: then they go by DPDK. Empty: by kernel sockets.
   std::string clients_from;
   std::uint16_t clients_from_port = 0;

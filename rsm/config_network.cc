@@ -26,7 +26,7 @@ constexpr auto kDpdkKeys = std::to_array<std::string_view>(
     {"device", "prefix_bits", "gateway", "mtu", "hugepages", "flow_rules", "zero_copy", "clients_from"});
 constexpr auto kHugepages = std::to_array<std::string_view>({"if_free", "require", "never"});
 constexpr auto kFlowRules = std::to_array<std::string_view>({"if_supported", "require", "never"});
-constexpr auto kZeroCopy = std::to_array<std::string_view>({"if_supported", "never"});
+constexpr auto kZeroCopy = std::to_array<std::string_view>({"if_supported", "always", "never"});
 // Of IPv4 and UDP, in front of what a datagram carries.
 constexpr std::size_t kHeaderBytes = 28;
 constexpr auto kClientsKeys =

@@ -55,6 +55,12 @@ dpdk::FlowRules FlowRulesOf(const Config& config) {
                                              : dpdk::FlowRules::kIfSupported;
 }
 
+dpdk::ZeroCopy ZeroCopyOf(const Config& config) {
+  return config.dpdk.zero_copy == "always"  ? dpdk::ZeroCopy::kAlways
+         : config.dpdk.zero_copy == "never" ? dpdk::ZeroCopy::kNever
+                                            : dpdk::ZeroCopy::kIfSupported;
+}
+
 dpdk::DpdkOptions OptionsOf(const Config& config) {
   dpdk::DpdkOptions options;
   options.device = config.dpdk.device;
@@ -64,8 +70,7 @@ dpdk::DpdkOptions OptionsOf(const Config& config) {
   options.max_payload = config.udp.payload_bytes;
   options.hugepages = HugepagesOf(config);
   options.flow_rules = FlowRulesOf(config);
-  options.zero_copy =
-      config.dpdk.zero_copy == "never" ? dpdk::ZeroCopy::kNever : dpdk::ZeroCopy::kIfSupported;
+  options.zero_copy = ZeroCopyOf(config);
   return options;
 }
 
@@ -175,6 +180,7 @@ absl::StatusOr<NodePort> OpenForClients(const Config& config, const base::Clock&
   // Processes of clients may be many on a host, and come and go.
   options.file_prefix = absl::StrCat("gaios-clients-", ::getpid());
   options.clock = &clock;
+  options.zero_copy = dpdk::ZeroCopy::kNever;  // a client has no log
   absl::StatusOr<NodePort> port = OpenPort(options);
   if (!port.ok()) {
     return port;

@@ -151,8 +151,10 @@ struct Datagrams {
   }
   [[nodiscard]] std::string busy_polled() const {
     return udp.busy_poll_us == 0 ? ""
-                                 : absl::StrCat(", for which the kernel polls the card for ",
-                                                udp.busy_poll_us, " us at a look");
+                                 : absl::StrCat(
+                                       ", for which the kernel asks the card once at each look "
+                                       "(busy_poll_us = ",
+                                       udp.busy_poll_us, ")");
   }
 };
 
@@ -194,8 +196,8 @@ absl::StatusOr<NodePort> OpenPort(const Config& config, const Datagrams& datagra
   }
   NodePort opened{.port = *std::move(port), .facts = {}};
   if (datagrams.udp.busy_poll_us != 0) {
-    opened.facts.notices.push_back(absl::StrCat(datagrams.text(), " (busy_poll_us in the [",
-                                                std::string(LinkPathName(datagrams.path)), "] section)"));
+    opened.facts.notices.push_back(
+        absl::StrCat(datagrams.text(), " in the [", std::string(LinkPathName(datagrams.path)), "] section"));
   }
   opened.facts.path = datagrams.path == LinkPath::kUdp2 ? PathKind::kUdp2Socket : PathKind::kUdpSocket;
   return opened;

@@ -103,6 +103,8 @@ TEST_F(Dpdk, AKilledLeaderIsReplacedAndComesBackOnItsPort) {
       << group.Output(leader);
   hosts.Commit(100);
   ExpectCarriedByDpdk(hosts, leader);
+  // What the one that came back had missed was sent to it in long datagrams.
+  EXPECT_GT(group.Json(group.AwaitLeader())["transport_counters"]["datagrams_lent"], 0);
   hosts.EndAndJudge();
 }
 

@@ -205,7 +205,7 @@ INSTANTIATE_TEST_SUITE_P(
               {":21: dpdk.flow_rules is \"yes\"", "if_supported, require, never"}},
         Wrong{"OtherZeroCopy",
               kDpdk + "zero_copy = \"require\"\n",
-              {":21: dpdk.zero_copy is \"require\"", "if_supported, never"}},
+              {":21: dpdk.zero_copy is \"require\"", "if_supported, always, never"}},
         Wrong{"LongBusyPoll",
               kUdp + "[udp]\nbusy_poll_us = 1001\n",
               {":18: udp.busy_poll_us is 1001", "between 0 and 1000"}},

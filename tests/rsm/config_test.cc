@@ -156,7 +156,7 @@ prefix_bits = 16
 gateway = "10.0.255.254"
 hugepages = "never"
 flow_rules = "require"
-zero_copy = "never"
+zero_copy = "always"
 )",
                                                     "a.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -167,7 +167,7 @@ zero_copy = "never"
   EXPECT_EQ(config->dpdk.gateway, "10.0.255.254");
   EXPECT_EQ(config->dpdk.hugepages, "never");
   EXPECT_EQ(config->dpdk.flow_rules, "require");
-  EXPECT_EQ(config->dpdk.zero_copy, "never");
+  EXPECT_EQ(config->dpdk.zero_copy, "always");
 }
 
 TEST(Config, DpdkNeedsNothingButItsDevice) {

@@ -30,7 +30,8 @@ struct SocketPortOptions {
   std::size_t max_payload = 1400;
   // Of the kernel's queue for datagrams that came in, in bytes, as far as the system gives them.
   std::size_t receive_buffer_bytes = std::size_t{8} << 20;
-  // Microseconds that the kernel polls the device for before it says that there is nothing; 0: none.
+  // Given to the kernel (SO_BUSY_POLL), in microseconds. 0: none; else it asks the device at each Receive,
+  // once, whatever the value, because Receive does not wait.
   std::uint32_t busy_poll_us = 0;
   // Whether the address may be on no interface yet: then the port is down until it is on one.
   bool wait_for_address = false;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <gtest/gtest.h>
+
 #include "gaios/base/check.h"
 #include "gaios/transport/udp/socket_port.h"
 
@@ -52,8 +54,21 @@ conformance::Endpoint& UdpBackend::Start(const conformance::EndpointOptions& opt
   return *life.endpoint;
 }
 
+UdpBackend::~UdpBackend() {
+  for (const Life& life : lives_) {
+    ExpectLends(life);
+  }
+}
+
+void UdpBackend::ExpectLends(const Life& life) const {
+  if (options_.lends && life.transport != nullptr) {
+    EXPECT_NE(life.port->least_loan(), kNoLoans) << "a port copies";
+  }
+}
+
 void UdpBackend::Kill(ReplicaId id) {
   Life& life = lives_[id.value()];
+  ExpectLends(life);
   life.endpoint.reset();
   life.transport.reset();
   life.port = nullptr;

@@ -30,6 +30,8 @@ struct UdpBackendOptions {
   std::size_t payload_bytes = kDefaultPayloadBytes;
   MemoryNetwork::Loans loans = {};  // in memory; none where there are faults
   Faults faults = {};               // none unless it says so
+  // Ports of `make_port` take loans, to the end. Looked at when replicas end.
+  bool lends = false;
 };
 
 class UdpBackend final : public conformance::Backend {
@@ -37,6 +39,7 @@ class UdpBackend final : public conformance::Backend {
   explicit UdpBackend(const UdpBackendOptions& options) : options_(options) {
     network_.SetLoans(options.loans);
   }
+  ~UdpBackend() override;
 
   conformance::Endpoint& Start(const conformance::EndpointOptions& options) override;
   void Kill(ReplicaId id) override;
@@ -57,6 +60,8 @@ class UdpBackend final : public conformance::Backend {
     std::unique_ptr<UdpTransport> transport;
     std::unique_ptr<conformance::LocalEndpoint> endpoint;
   };
+  void ExpectLends(const Life& life) const;
+
   const UdpBackendOptions options_;
   base::TscClock clock_{base::TscClock::Source::kKernel};
   base::ManualClock still_clock_{1'000'000'000};

@@ -140,9 +140,20 @@ std::size_t DpdkPort::Receive(DatagramReceiver& receiver, std::size_t limit) {
     }
     HandleFrame(*frame, receiver, given);
     ::rte_pktmbuf_free(frame);
+    if (!started_) [[unlikely]] {
+      FreeTaken();  // the receiver has ended loans that the device kept
+      break;
+    }
   }
   receiving_ = false;
   return given;
+}
+
+// What the device has given and nobody has looked at.
+void DpdkPort::FreeTaken() {
+  for (; taken_next_ < taken_count_; ++taken_next_) {
+    ::rte_pktmbuf_free(taken_[taken_next_]);
+  }
 }
 
 void DpdkPort::HandleFrame(rte_mbuf& frame, DatagramReceiver& receiver, std::size_t& given) {

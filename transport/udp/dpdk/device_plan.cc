@@ -33,10 +33,22 @@ constexpr std::size_t kVirtualDescriptors = 2'048;
 // Of EAL itself and of the queues; the buffers come on top. Enough for a second small port.
 constexpr std::size_t kEnvironmentMib = 48;
 
+// net_af_packet copies a frame within the call that sends it, and then frees it (DPDK 22.11). net_tap writes
+// it there, but of datagrams in pieces some do not arrive.
+bool MayKeepFrames(const DeviceName& device) {
+  return !device.DrivenBy("net_af_packet");
+}
+
+bool MayLend(const DpdkOptions& options, const DevicePlan& plan) {
+  return options.least_loan_bytes < plan.max_payload &&
+         (options.zero_copy == ZeroCopy::kAlways ||
+          (options.zero_copy == ZeroCopy::kIfSupported && !plan.may_keep_frames));
+}
+
 // Those that a device may hold in its queues, and ours. net_af_packet copies, and holds none.
-std::size_t BuffersOf(const DeviceName& device, std::uint16_t descriptors) {
+std::size_t BuffersOf(const DeviceName& device, std::uint16_t descriptors, bool may_lend) {
   if (device.pci) {
-    return kSpareBuffers + 2 * std::size_t{descriptors};
+    return kSpareBuffers + (1 + (may_lend ? kPiecesOfALoan : 1)) * std::size_t{descriptors};
   }
   return kSpareBuffers + (device.DrivenBy("net_af_packet") ? 0 : 2 * kVirtualDescriptors);
 }
@@ -117,10 +129,14 @@ absl::StatusOr<DevicePlan> PlanDevice(const DpdkOptions& options) {
   plan.frame_bytes = std::max({plan.mtu + kFrameOverheadBytes + (xdp ? kXdpHeadroomBytes : 0),
                                kSmallestFrameRoomBytes, NumberOf(plan.device, "framesz")});
   plan.receive_room = NumberOf(plan.device, "framecnt");
-  plan.buffers = BuffersOf(plan.device, options.descriptors);
+  plan.may_keep_frames = MayKeepFrames(plan.device);
+  plan.may_lend = MayLend(options, plan);
+  plan.buffers = BuffersOf(plan.device, options.descriptors, plan.may_lend);
+  const std::size_t piece_bytes = plan.may_lend ? kPieceBuffers * (kTailRoomBytes + 2 * sizeof(rte_mbuf)) : 0;
   plan.memory_mib =
       kEnvironmentMib + options.more_memory_mib +
-      ((plan.buffers * (plan.frame_bytes + RTE_PKTMBUF_HEADROOM + 2 * sizeof(rte_mbuf))) >> 20U);
+      ((plan.buffers * (plan.frame_bytes + RTE_PKTMBUF_HEADROOM + 2 * sizeof(rte_mbuf)) + piece_bytes) >>
+       20U);
   return plan;
 }
 

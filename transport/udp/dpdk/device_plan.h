@@ -25,6 +25,9 @@ struct DevicePlan {
   std::size_t frame_bytes = 0;   // room for a frame in a buffer
   std::size_t buffers = 0;
   std::size_t memory_mib = 0;  // of DPDK's
+  // Its driver is not known to have let go of a frame as soon as it has taken it to send.
+  bool may_keep_frames = true;
+  bool may_lend = false;  // frames may be in pieces, of which one is the memory of the port's user
 };
 
 // InvalidArgument: the device's name. NotFound: no such interface or card. FailedPrecondition: the interface

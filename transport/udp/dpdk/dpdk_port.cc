@@ -149,9 +149,7 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
   }
   conf.rxmode.offloads =
       info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
-  card_ = plan.device.pci;
-  lends_ = options_.zero_copy == ZeroCopy::kIfSupported && options_.least_loan_bytes < max_payload_ &&
-           (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  PlanLoans(plan, info);
   // A device that frees fast does so with buffers of one pool and one piece alone.
   conf.txmode.offloads =
       info.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
@@ -171,7 +169,8 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
     return DriverFailed("configure the queues", error);
   }
   std::uint16_t receive_descriptors = options_.descriptors;
-  std::uint16_t transmit_descriptors = options_.descriptors;
+  auto transmit_descriptors =
+      static_cast<std::uint16_t>(options_.descriptors * (lends_ ? kPiecesOfALoan : 1));
   if (const int error =
           ::rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &receive_descriptors, &transmit_descriptors);
       error != 0) {
@@ -196,8 +195,7 @@ absl::Status DpdkPort::SetUpDevice(const DevicePlan& plan) {
       error != 0) {
     return DriverFailed("set up the receiving queue", error);
   }
-  if (const int error = ::rte_eth_tx_queue_setup(port_id_, 0, transmit_descriptors, socket, nullptr);
-      error != 0) {
+  if (const int error = SetUpSending(info, transmit_descriptors); error != 0) {
     return DriverFailed("set up the sending queue", error);
   }
   rte_ether_addr mac = {};
@@ -225,6 +223,20 @@ void DpdkPort::WatchRemoval(const rte_eth_dev_info& info, rte_eth_conf& conf) {
     removed_ = &removed;
     conf.intr_conf.rmv = 1;
   }
+}
+
+// A device that lends, and may keep what it has sent, is to let go of it soon, if its driver takes that.
+int DpdkPort::SetUpSending(const rte_eth_dev_info& info, std::uint16_t descriptors) {
+  const auto socket = static_cast<unsigned>(SOCKET_ID_ANY);
+  if (lends_ && may_keep_frames_) {
+    rte_eth_txconf soon = info.default_txconf;
+    soon.tx_rs_thresh = 1;
+    soon.tx_free_thresh = 1;
+    if (::rte_eth_tx_queue_setup(port_id_, 0, descriptors, socket, &soon) == 0) {
+      return 0;
+    }
+  }
+  return ::rte_eth_tx_queue_setup(port_id_, 0, descriptors, socket, nullptr);
 }
 
 // And makes the rules, where the card takes them.
@@ -255,9 +267,7 @@ DpdkPort::~DpdkPort() {
   for (std::size_t index = 0; index < queued_count_; ++index) {
     ::rte_pktmbuf_free(queued_[index]);
   }
-  for (; taken_next_ < taken_count_; ++taken_next_) {
-    ::rte_pktmbuf_free(taken_[taken_next_]);
-  }
+  FreeTaken();
   if (removed_ != nullptr) {
     static_cast<void>(
         ::rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RMV, TellRemoved, removed_));
@@ -285,8 +295,11 @@ std::string DpdkPort::WhyDown() const {
     return "";
   }
   if (stuck_) {
-    return absl::StrCat("the device ", options_.device,
-                        " kept what it had been given to send, and was stopped");
+    return absl::StrCat(
+        "the device ", options_.device, " kept what it had been given to send, and was stopped",
+        stop_error_ == 0 ? ""
+                         : absl::StrCat(", which its driver refused (", ErrorText(stop_error_),
+                                        "): until it is closed it may still send that"));
   }
   if (interface_) {
     return InterfaceText(interface_->name(), link_);

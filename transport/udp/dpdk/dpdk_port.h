@@ -93,15 +93,18 @@ class DpdkPort final : public Port {
   [[nodiscard]] absl::Status FindDevice(const std::string& device, bool pci);
   [[nodiscard]] absl::Status SetUpDevice(const DevicePlan& plan);
   void WatchRemoval(const rte_eth_dev_info& info, rte_eth_conf& conf);
+  [[nodiscard]] int SetUpSending(const rte_eth_dev_info& info, std::uint16_t descriptors);
   [[nodiscard]] absl::Status StartQueues(FlowSharing& sharing);
   [[nodiscard]] absl::Status DriverFailed(const char* what, int error) const;
 
   // lending.cc
+  void PlanLoans(const DevicePlan& plan, const rte_eth_dev_info& info);
   [[nodiscard]] std::string WhyNoLoans(std::span<std::byte> memory);
   [[nodiscard]] int RegisterLent(std::span<std::byte> memory);
   void ForgetLent();
   void SendCopy(std::size_t head_bytes, std::span<const std::byte> lent, std::size_t tail_bytes, Endpoint to);
   void GiveUpDevice();
+  void FreeTaken();
   struct Loan;
   struct FreeLoans {
     void operator()(Loan* loans) const;
@@ -152,14 +155,17 @@ class DpdkPort final : public Port {
   std::array<rte_mbuf*, kBurst> queued_ = {};
   std::array<rte_mbuf*, kBurst> taken_ = {};
   // ---- loans
-  bool lends_ = false;         // the device takes datagrams in pieces, and they are long enough
-  bool card_ = false;          // which reads memory by itself, where that is registered
-  std::span<std::byte> lent_;  // registered with the card
+  bool lends_ = false;            // it is wanted, and nothing that is known of the device is against it
+  std::string why_copied_;        // it is wanted, and this is against it
+  bool may_keep_frames_ = false;  // the device, of those that it has been given to send
+  bool card_ = false;             // which reads memory by itself, where that is registered
+  std::span<std::byte> lent_;     // registered with the card
   std::size_t least_loan_ = kNoLoans;
   rte_mempool* pieces_ = nullptr;  // of datagrams that are in several
   LoanBook loans_;
   std::unique_ptr<Loan[], FreeLoans> loan_places_;
   bool stuck_ = false;  // the device was stopped because it kept what it had been given
+  int stop_error_ = 0;  // and this came of it
 
   std::uint64_t missed_before_ = 0;  // by the device's count, when the port was opened
   PortCounters counters_;

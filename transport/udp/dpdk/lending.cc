@@ -47,14 +47,39 @@ struct DpdkPort::Loan {
   }
 };
 
-void DpdkPort::Lend(std::span<std::byte> memory) {
-  GAIOS_CHECK(loan_places_ == nullptr, "memory is lent once");
-  if (!lends_) {
+// Before the device is configured: one that sends in pieces is configured otherwise. Of its limits 0 says
+// that it names none.
+void DpdkPort::PlanLoans(const DevicePlan& plan, const rte_eth_dev_info& info) {
+  card_ = plan.device.pci;
+  may_keep_frames_ = plan.may_keep_frames;
+  if (options_.zero_copy == ZeroCopy::kNever || options_.least_loan_bytes >= max_payload_) {
     return;
   }
-  if (const std::string why = WhyNoLoans(memory); !why.empty()) {
-    notices_.push_back(absl::StrCat("writes are copied on their way to ", options_.device,
-                                    ", which could send them from the log: ", why));
+  const auto below = [](std::size_t limit, std::size_t wanted) { return limit != 0 && limit < wanted; };
+  if ((info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0 ||
+      below(info.tx_desc_lim.nb_mtu_seg_max, kPiecesOfALoan)) {
+    why_copied_ = absl::StrCat("its driver does not take datagrams in ", kPiecesOfALoan, " pieces");
+  } else if (below(info.tx_desc_lim.nb_max, kPiecesOfALoan * kBurst)) {
+    why_copied_ = absl::StrCat("its queue holds ", info.tx_desc_lim.nb_max,
+                               " pieces of datagrams, and a burst may be ", kPiecesOfALoan * kBurst);
+  } else if (!plan.may_lend) {
+    why_copied_ =
+        "its driver is not known to let go at once of what it has sent, and commits would wait for that. "
+        "zero_copy = \"always\" sends them from the log all the same; read docs/dpdk.md before";
+  }
+  lends_ = why_copied_.empty();
+}
+
+void DpdkPort::Lend(std::span<std::byte> memory) {
+  GAIOS_CHECK(loan_places_ == nullptr, "memory is lent once");
+  if (lends_) {
+    why_copied_ = WhyNoLoans(memory);
+  }
+  if (!why_copied_.empty()) {
+    notices_.push_back(
+        absl::StrCat("writes are copied on their way to ", options_.device, ": ", why_copied_));
+  }
+  if (!lends_ || !why_copied_.empty()) {
     return;
   }
   loans_ = LoanBook(kMostLoans);
@@ -72,6 +97,9 @@ void DpdkPort::Lend(std::span<std::byte> memory) {
 // Empty: there is nothing against it.
 std::string DpdkPort::WhyNoLoans(std::span<std::byte> memory) {
   static_cast<void>(TakeMessages());
+  if (may_keep_frames_ && ::rte_eth_tx_done_cleanup(port_id_, kQueue, kAllDone) == -ENOTSUP) {
+    return "its driver cannot be asked to let go of what it has sent (tx_done_cleanup)";
+  }
   if (card_) {
     if (::rte_eal_iova_mode() != RTE_IOVA_VA) {
       return "it has to address memory as the process does (an IOMMU, and vfio-pci)";
@@ -82,8 +110,8 @@ std::string DpdkPort::WhyNoLoans(std::span<std::byte> memory) {
     }
   }
   const std::string name = absl::StrCat("gaios_pieces_", port_id_);
-  pieces_ = ::rte_pktmbuf_pool_create(name.c_str(), 2 * kMostLoans - 1, kBufferCache, 0, kTailRoomBytes,
-                                      SOCKET_ID_ANY);
+  pieces_ =
+      ::rte_pktmbuf_pool_create(name.c_str(), kPieceBuffers, kBufferCache, 0, kTailRoomBytes, SOCKET_ID_ANY);
   return pieces_ == nullptr ? absl::StrCat("DPDK has no memory for that, ", TakeMessages()) : "";
 }
 
@@ -120,7 +148,7 @@ std::uint64_t DpdkPort::SendLent(std::size_t head_bytes, std::span<const std::by
   GAIOS_CHECK(claimed_ != nullptr, "SendLent without a buffer of Claim");
   GAIOS_CHECK(head_bytes + lent.size() + tail_bytes <= max_payload_ && tail_bytes <= kTailRoomBytes,
               "a datagram is larger than max_payload");
-  rte_mbuf* pieces[2];
+  rte_mbuf* pieces[kPiecesOfALoan - 1];
   if (loans_.full() || least_loan_ == kNoLoans ||
       ::rte_pktmbuf_alloc_bulk(pieces_, pieces, std::size(pieces)) != 0) [[unlikely]] {
     SendCopy(head_bytes, lent, tail_bytes, to);
@@ -154,7 +182,7 @@ std::uint64_t DpdkPort::SendLent(std::size_t head_bytes, std::span<const std::by
   frame.data_off = kFrameOffset;
   frame.data_len = static_cast<std::uint16_t>(head.size());
   frame.pkt_len = static_cast<std::uint32_t>(head.size() + lent.size() + tail_bytes);
-  frame.nb_segs = 3;
+  frame.nb_segs = kPiecesOfALoan;
   frame.next = &middle;
   middle.next = &end;
   Queue(frame);
@@ -191,9 +219,11 @@ void DpdkPort::EndLoans(std::uint64_t loan) {
 }
 
 // A device whose queue stands still, as one does that has no link, keeps what it has. One that is stopped
-// reads nothing more, and its driver frees what it had. It serves again when it has been opened anew.
+// reads nothing more, as far as its driver sees to that, and frees what it had. It serves again when it has
+// been opened anew. This may be within Receive.
 void DpdkPort::GiveUpDevice() {
-  static_cast<void>(::rte_eth_dev_stop(port_id_));
+  stop_error_ = ::rte_eth_dev_stop(port_id_);
+  counters_.links_down += up_ ? 1 : 0;
   started_ = up_ = false;
   stuck_ = link_ != InterfaceState::kGone;
   link_ = InterfaceState::kGone;

@@ -32,6 +32,13 @@ static_assert(kSpareBuffers >= 2 * kBurst + 2 * kBufferCache);
 // copied.
 inline constexpr std::size_t kMostLoans = 4'096;
 static_assert(kMostLoans >= kBurst);
+static_assert(kMostLoans >= kMaxDescriptors);
+// Such a datagram: what stands before the loan, the loan, and what stands behind it. Each takes a descriptor
+// of the device, so a queue for them has that many times the descriptors.
+inline constexpr std::uint16_t kPiecesOfALoan = 3;
+static_assert(kPiecesOfALoan * std::size_t{kMaxDescriptors} <= 0xffff, "a queue's size is 16 bits");
+// Buffers for the second and third of all loans. One less than a power of two, as DPDK likes it.
+inline constexpr std::size_t kPieceBuffers = (kPiecesOfALoan - 1) * kMostLoans - 1;
 // Of a write in one datagram, from which on it is sent from the ring (docs/dpdk.md has what was measured).
 inline constexpr std::size_t kLeastLoanBytes = 512;
 // Room for what stands behind what is lent in a datagram.

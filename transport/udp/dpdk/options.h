@@ -28,9 +28,13 @@ enum class FlowRules : std::uint8_t {
   kNever,
 };
 
-// Whether bytes of writes are sent from the memory of the port's user, without a copy.
+// Whether bytes of writes are sent from the memory of the port's user, without a copy. Where they are not, a
+// notice says why.
 enum class ZeroCopy : std::uint8_t {
-  kIfSupported,  // by the driver, and, on a card, by its registration of that memory
+  kIfSupported,  // by a driver that has let go of what it is given to send when it has taken it
+  // By others, too, which may keep it until more is sent: who waits for the end of a loan waits for that. As
+  // far as the driver can be asked to let go, and, on a card, registers that memory.
+  kAlways,
   kNever,
 };
 

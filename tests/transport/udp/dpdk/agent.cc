@@ -4,8 +4,8 @@
 //   [prefix=NAME]
 //                    [hugepages=if_free|require|never] [flow_rules=if_supported|require|never]
 //                    [address_space_mib=N]   what the system gives this process
-//                    [lend=1 least_loan=N | zero_copy=never]   it sends from memory of its own where it can
-//                    [second=DEVICE second_address=A.B.C.D] [spin=1]
+//                    [lend=1 least_loan=N zero_copy=if_supported|always|never]   it sends from memory of its
+//                    own where it can [second=DEVICE second_address=A.B.C.D] [spin=1]
 //
 // spin: it never yields, and looks at its input less often, as a replica that is measured would.
 // A second device is opened after the first, by the same process, and echoes what it gets. Without a device:
@@ -23,6 +23,10 @@
 //   cost ADDRESS PORT BYTES COUNT    sends bursts of that, from memory that it lends if it does, and else by
 //   a
 //                                    copy; what a datagram of a burst took, percentiles in ns
+//   hold on|off                      receives nothing until told
+//   keep                             the device keeps what it is given to send, from now on
+//   end-loans ADDRESS PORT           sends a datagram from a loan, and ends that in the middle of what is
+//                                    received next
 //   frame HEX                        sends that frame as it is, by a raw socket on the interface v0
 //   notices                          what the user should be told
 
@@ -58,6 +62,8 @@
 #include "gaios/base/unique_fd.h"
 #include "gaios/transport/udp/dpdk/dpdk_port.h"
 #include "gaios/transport/udp/socket_port.h"
+
+#include "tests/transport/udp/dpdk/stuck_device.h"
 
 namespace gaios::transport::udp::dpdk {
 namespace {
@@ -143,6 +149,9 @@ class Agent final : public DatagramReceiver {
       : port_(port), dpdk_(dpdk), second_(second), clock_(clock), spin_(spin) {}
 
   void OnDatagram(Endpoint from, std::span<std::byte> payload) override {
+    if (ends_loan_ != 0) {
+      port_.EndLoans(std::exchange(ends_loan_, 0));
+    }
     if (echo_) {
       SendPayload(port_, payload, from);
       return;
@@ -183,7 +192,7 @@ class Agent final : public DatagramReceiver {
 
  private:
   void Poll() {
-    const bool found = port_.Receive(*this, 64) > 0;
+    const bool found = !hold_ && port_.Receive(*this, 64) > 0;
     port_.Flush();
     if (second_ != nullptr) {
       second_->Poll();
@@ -358,6 +367,14 @@ class Agent final : public DatagramReceiver {
       echo_ = rest.at(0) == "on";
       return "ok";
     }
+    if (verb == "hold") {
+      hold_ = rest.at(0) == "on";
+      return "ok";
+    }
+    if (verb == "keep") {
+      MakeDeviceStuck();
+      return "ok";
+    }
     if (verb == "counters") {
       std::string text;
       for (const auto& [name, value] : Counters()) {
@@ -380,6 +397,11 @@ class Agent final : public DatagramReceiver {
     }
     const Endpoint to = {.address = Address(rest.at(0)),
                          .port = static_cast<std::uint16_t>(Number(rest.at(1)))};
+    if (verb == "end-loans") {
+      static_cast<void>(ClaimFrom(port_));
+      ends_loan_ = port_.SendLent(8, std::span(lent_memory).first(1'000), 8, to);
+      return ends_loan_ != 0 ? "ok" : "nothing is lent";
+    }
     if (verb == "send") {
       for (std::uint64_t count = Number(rest.at(3)); count > 0; --count) {
         Fill(Number(rest.at(2)));
@@ -406,6 +428,8 @@ class Agent final : public DatagramReceiver {
   const base::Clock& clock_;
   const bool spin_;
   bool echo_ = false;
+  bool hold_ = false;
+  std::uint64_t ends_loan_ = 0;  // within the next datagram; 0: none
   bool waiting_for_echo_ = false;
   std::uint64_t serial_ = 0;
   std::vector<std::byte> sent_;
@@ -426,7 +450,9 @@ DpdkOptions OptionsOf(std::map<std::string, std::string>& given, Endpoint local,
   options.flow_rules = given["flow_rules"] == "require" ? FlowRules::kRequire
                        : given["flow_rules"] == "never" ? FlowRules::kNever
                                                         : FlowRules::kIfSupported;
-  options.zero_copy = given["zero_copy"] == "never" ? ZeroCopy::kNever : ZeroCopy::kIfSupported;
+  options.zero_copy = given["zero_copy"] == "never"    ? ZeroCopy::kNever
+                      : given["zero_copy"] == "always" ? ZeroCopy::kAlways
+                                                       : ZeroCopy::kIfSupported;
   if (!given["least_loan"].empty()) {
     options.least_loan_bytes = Number(given["least_loan"]);
   }

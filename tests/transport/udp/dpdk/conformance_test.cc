@@ -107,10 +107,26 @@ BackendFactory Dpdk(const std::string& name, const UdpBackendOptions& options) {
           }};
 }
 
+class LoansTest : public ConformanceTest {};
+
+TEST_P(LoansTest, AWriteIsSentFromTheLog) {
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  const Range range = MakeRange(0, 1'024);
+  at(kWriter).FillLog(range.from, Pattern(range.size(), 4));
+  ASSERT_EQ(WriteAndWait(kWriter, grant, range), Outcome::kDone);
+  EXPECT_EQ(at(kAcceptor).LogBytes(range), Pattern(range.size(), 4));
+  EXPECT_GT(static_cast<udp::UdpBackend&>(backend()).port(kWriter).counters().lent, 0U);
+}
+
 }  // namespace
 
+INSTANTIATE_TEST_SUITE_P(Dpdk, LoansTest,
+                         testing::Values(Dpdk("all", {.make_port = OpenLending, .lends = true})), NameOf);
+
 INSTANTIATE_TEST_SUITE_P(Dpdk, ConformanceTest,
-                         testing::Values(Dpdk("all", {.make_port = OpenLending}),
+                         testing::Values(Dpdk("all", {.make_port = OpenLending, .lends = true}),
                                          Dpdk("first", {.make_port = OpenMixed}),
                                          Dpdk("others", {.make_port = OpenMixedOtherwise}),
                                          Dpdk("faults", {.make_port = OpenDpdk,

@@ -35,6 +35,19 @@ TEST(DevicePlan, ABufferHoldsAFrameOfTheMtu) {
   EXPECT_GE(plan->memory_mib << 20U, plan->buffers * plan->frame_bytes);
 }
 
+// By default only what lets go of a frame at once is lent any; that takes room.
+TEST(DevicePlan, WhoMayKeepFramesIsLentNoneUnlessTheUserSaysSo) {
+  DpdkOptions options = Options("net_ring0");
+  ASSERT_TRUE(PlanDevice(options).ok());
+  EXPECT_FALSE(PlanDevice(options)->may_lend);
+  const std::size_t copying_mib = PlanDevice(options)->memory_mib;
+  options.zero_copy = ZeroCopy::kAlways;
+  EXPECT_TRUE(PlanDevice(options)->may_lend);
+  EXPECT_GT(PlanDevice(options)->memory_mib, copying_mib) << "buffers for pieces";
+  options.least_loan_bytes = options.max_payload = 1'000;
+  EXPECT_FALSE(PlanDevice(options)->may_lend) << "no datagram is long enough";
+}
+
 TEST(DevicePlan, WhatDoesNotFitIsRefused) {
   DpdkOptions options = Options("net_null0");
   options.max_payload = 1'473;

@@ -21,6 +21,7 @@
 namespace gaios::transport::udp::dpdk {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -119,6 +120,46 @@ TEST_P(SizesTest, ShortOnesAreCopiedAndAllAreWhereTheUserSaysSo) {
   EXPECT_EQ(other->Ask("echo on"), "ok");
   EXPECT_THAT(dpdk->Ask("exchange " + At('b') + " 64 1472 64"), StartsWith("ok"));
   EXPECT_EQ(dpdk->Counter("lent"), 0U);
+}
+
+TEST_F(VethTest, ADeviceThatKeepsALoanIsStoppedInTheMiddleOfWhatItHasReceived) {
+  const Veth veth;
+  const auto dpdk = veth.Dpdk('a', "lend=1 least_loan=1");
+  const auto kernel = veth.Kernel('b');
+  EXPECT_EQ(kernel->Ask("echo on"), "ok");
+  EXPECT_THAT(dpdk->Ask("exchange " + At('b') + " 64 64 1"), StartsWith("ok"));
+  EXPECT_EQ(dpdk->Ask("hold on"), "ok");
+  EXPECT_EQ(dpdk->Ask("keep"), "ok");
+  EXPECT_EQ(dpdk->Ask("end-loans " + At('b')), "ok");
+  const std::uint64_t received = dpdk->Counter("received");
+  EXPECT_EQ(kernel->Ask("send " + At('a') + " 64 5"), "ok");
+  EXPECT_EQ(dpdk->Ask("hold off"), "ok");
+  EXPECT_EQ(dpdk->Ask("await up 0"), "ok");
+  EXPECT_EQ(dpdk->Counter("received"), received + 1) << "of the same burst nothing more";
+  EXPECT_EQ(dpdk->Counter("links_down"), 1U);
+  EXPECT_EQ(dpdk->Ask("end-loans " + At('b')), "nothing is lent");
+  EXPECT_EQ(dpdk->Counter("received"), received + 1);
+}
+
+// net_ring takes datagrams in pieces, and keeps them until the other end has taken them.
+TEST_F(VethTest, ADeviceThatMayKeepWhatItHasSentGetsCopies) {
+  const Veth veth;
+  const auto lending = [&veth](const std::string& device, const std::string& zero_copy) {
+    const auto agent = std::make_unique<AgentProcess>(
+        veth.Name('a'), "device=" + device +
+                            " address=10.9.0.1 port=7000 hugepages=never lend=1 least_loan=1 " +
+                            "flow_rules=never zero_copy=" + zero_copy);
+    EXPECT_THAT(agent->opened(), StartsWith("open"));
+    return agent->Ask("notices");
+  };
+  EXPECT_THAT(
+      lending("net_ring0", "if_supported"),
+      AllOf(StartsWith("writes are copied on their way to net_ring0: its driver is not known to let go"),
+            HasSubstr("zero_copy = \"always\"")));
+  EXPECT_THAT(lending("net_ring0", "always"), HasSubstr("cannot be asked to let go"));
+  EXPECT_EQ(lending("net_ring0", "never"), "");
+  EXPECT_THAT(lending("net_null0", "always"), HasSubstr("does not take datagrams in 3 pieces"));
+  EXPECT_THAT(lending("net_tap0", "if_supported"), HasSubstr("is not known to let go"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Mtu, SizesTest, ::testing::Values(1'500, 9'000),
