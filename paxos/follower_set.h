@@ -66,10 +66,20 @@ class FollowerSet {
     return place == 0 ? nullptr : &links_[place - 1];
   }
 
-  // Whether nobody has had a link to change since the last call of NoteUnchanged, but by notes, and whoever
-  // called it and has it still.
+  // For whoever moves nothing but how far a link has completed: what is under way, `acked` and `acked_ns`.
+  // Whoever changes more of it calls NoteChanged before.
+  [[nodiscard]] FollowerLink* FindToComplete(ReplicaId id) {
+    WriteDown();
+    const std::size_t place = id.value() < places_.size() ? places_[id.value()] : 0;
+    return place == 0 ? nullptr : &links_[place - 1];
+  }
+
+  // Whether nobody has had a link to change since the last call of NoteUnchanged, but by notes or to
+  // complete, and whoever called it and has it still. As long as this holds Leader keeps pointers to links
+  // from call to call (abreast_).
   [[nodiscard]] bool unchanged() const { return unchanged_; }
   void NoteUnchanged() { unchanged_ = true; }
+  void NoteChanged() { unchanged_ = false; }
 
   // All `count` that are active had completed the log up to `range.from`, where the last such note ends if it
   // is not written down yet, and have now, at `now`, accepted `range` (P5). References to links that were got

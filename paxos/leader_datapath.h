@@ -265,9 +265,9 @@ template <typename Checksum>
     SealToPost();
   }
   const Position to = state_.end.position;
-  // Full of what one of them has yet to apply, too much for one write, or in the way of what is to come (P8).
-  if (to > abreast_limit_ || to - from > kMaxWriteBytes || from + state_.log.capacity() < reuse_limit_)
-      [[unlikely]] {
+  GAIOS_CHECK(from + state_.log.capacity() >= reuse_limit_, "P8: what is posted may not be written over yet");
+  // Full of what one of them has yet to apply, or too much for one write (P8).
+  if (to > abreast_limit_ || to - from > kMaxWriteBytes) [[unlikely]] {
     Disturb();
     return false;
   }
@@ -379,7 +379,7 @@ template <typename Checksum>
 
 // Without a call on its way, so that it need not save what its callers keep in registers.
 [[gnu::always_inline]] inline bool Leader::TryComplete(ReplicaId peer, std::uint64_t token) {
-  FollowerLink* const follower = followers_.Find(peer);
+  FollowerLink* const follower = followers_.FindToComplete(peer);
   if (follower == nullptr || follower->stage != FollowerLink::Stage::kActive ||
       !follower->WritesAloneUpTo(token)) [[unlikely]] {
     return false;
@@ -416,12 +416,13 @@ template <typename Checksum>
 }
 
 inline bool Leader::OnCompletion(ReplicaId peer, bool done, bool fenced, std::uint64_t token) {
-  FollowerLink* const follower = followers_.Find(peer);
+  FollowerLink* const follower = followers_.FindToComplete(peer);
   if (follower == nullptr || follower->stage != FollowerLink::Stage::kActive || !follower->IsUnderWay(token))
       [[unlikely]] {
     return true;  // of a path that was given up
   }
   if (!done) [[unlikely]] {
+    followers_.NoteChanged();
     return OnFailure(*follower, fenced);
   }
   follower->acked_ns = state_.now;

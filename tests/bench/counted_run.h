@@ -190,8 +190,8 @@ int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& 
   return 0;
 }
 
-// The number of commands that a program was given as its only argument; 0, and a word on stderr, for
-// anything else.
+// The number of commands that a program was given as its only argument, others apart; 0, and a word on
+// stderr, for anything else.
 inline std::size_t CommandsOf(std::string_view program, int argc, char** argv) {
   char* end = nullptr;
   const unsigned long long commands = argc == 2 ? std::strtoull(argv[1], &end, 10) : 0;

@@ -18,6 +18,7 @@ struct NullFabric::Queue : ibv_cq {
   std::vector<ibv_wc> ring;
   std::size_t head = 0;
   std::size_t tail = 0;
+  std::vector<ibv_wc> late;  // for the look after the next
 
   ibv_wc& Push() {
     GAIOS_CHECK(tail - head < ring.size(), "a completion queue overruns");
@@ -28,6 +29,7 @@ struct NullFabric::Queue : ibv_cq {
 struct NullFabric::Pair : ibv_qp {
   Queue* queue = nullptr;
   std::atomic<Pair*> other{nullptr};
+  bool answers_late = false;
   std::mutex mutex;  // of the receives
   struct Receive {
     std::uint64_t id = 0;
@@ -38,7 +40,7 @@ struct NullFabric::Pair : ibv_qp {
 
 class NullDevice final : public RdmaDevice {
  public:
-  explicit NullDevice(NullFabric& fabric) : fabric_(fabric) {
+  NullDevice(NullFabric& fabric, bool answers_late) : fabric_(fabric), answers_late_(answers_late) {
     facts_.name = "null0";
     facts_.driver = "mlx5_core";  // so that the transport fences as on an adapter
     facts_.port = 1;
@@ -77,6 +79,7 @@ class NullDevice final : public RdmaDevice {
   ibv_qp* CreateQueuePair(ibv_qp_init_attr& attributes) override {
     auto pair = std::make_unique<NullFabric::Pair>();
     pair->queue = static_cast<NullFabric::Queue*>(attributes.send_cq);
+    pair->answers_late = answers_late_;
     const std::lock_guard lock(fabric_.mutex_);
     pair->qp_num = ++fabric_.last_number_;
     ibv_qp* const result = pair.get();
@@ -110,7 +113,8 @@ class NullDevice final : public RdmaDevice {
       NullFabric::Pair* const other = pair->other.load(std::memory_order_relaxed);
       const ibv_wc_status status = other == nullptr ? IBV_WC_RETRY_EXC_ERR : Perform(*work, *other);
       if ((work->send_flags & IBV_SEND_SIGNALED) != 0 || status != IBV_WC_SUCCESS) {
-        ibv_wc& completion = pair->queue->Push();
+        const bool late = other != nullptr && other->answers_late;
+        ibv_wc& completion = late ? pair->queue->late.emplace_back() : pair->queue->Push();
         completion.wr_id = work->wr_id;
         completion.status = status;
         completion.qp_num = pair->qp_num;
@@ -132,6 +136,10 @@ class NullDevice final : public RdmaDevice {
     while (taken < most && queue->head != queue->tail) {
       completions[taken++] = queue->ring[queue->head++ & (queue->ring.size() - 1)];
     }
+    for (const ibv_wc& late : queue->late) {
+      queue->Push() = late;
+    }
+    queue->late.clear();
     return taken;
   }
 
@@ -168,14 +176,15 @@ class NullDevice final : public RdmaDevice {
   }
 
   NullFabric& fabric_;
+  const bool answers_late_;
   DeviceFacts facts_;
 };
 
 NullFabric::NullFabric() = default;
 NullFabric::~NullFabric() = default;
 
-std::unique_ptr<RdmaDevice> NullFabric::MakeDevice() {
-  return std::make_unique<NullDevice>(*this);
+std::unique_ptr<RdmaDevice> NullFabric::MakeDevice(bool answers_late) {
+  return std::make_unique<NullDevice>(*this, answers_late);
 }
 
 }  // namespace gaios::bench

@@ -2,8 +2,9 @@
 #define GAIOS_TESTS_BENCH_NULL_DEVICE_H_
 
 // RDMA devices without a network: a work request is done when PostSend returns, by copying its bytes to the
-// queue pair at the other end, and its completion waits to be polled. Nothing is checked, nothing is ever
-// late and nothing fails but what has no other end, so what is left to be counted is the caller's work.
+// queue pair at the other end, and its completion waits to be polled. Nothing is checked, nothing is late,
+// but as asked for, and nothing fails but what has no other end, so what is left to be counted is the
+// caller's work.
 //
 // Threads: everything cold from any thread; PostSend and PollCompletions, of all devices of a fabric, from
 // one thread.
@@ -27,7 +28,8 @@ class NullFabric {
   NullFabric& operator=(const NullFabric&) = delete;
   ~NullFabric();
 
-  [[nodiscard]] std::unique_ptr<transport::verbs::RdmaDevice> MakeDevice();
+  // What is posted to a device that answers late completes one look later than it otherwise would.
+  [[nodiscard]] std::unique_ptr<transport::verbs::RdmaDevice> MakeDevice(bool answers_late = false);
 
  private:
   friend class NullDevice;

@@ -16,11 +16,12 @@ import tempfile
 SIDES = {"product": "MeasureCommits", "floor": "MeasureFloor"}
 
 
-def count(program, function, commands, output):
+def count(program, function, arguments, commands, output):
     """Instructions within `function`, for each command."""
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", f"--toggle-collect=*{function}*",
-         f"--callgrind-out-file={output}", program, str(commands)], capture_output=True, text=True, check=False)
+         f"--callgrind-out-file={output}", program, str(commands), *arguments],
+        capture_output=True, text=True, check=False)
     collected = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode != 0 or collected is None:
         sys.exit(f"valgrind exits with {done.returncode}:\n{done.stderr[-2000:]}")
@@ -30,6 +31,7 @@ def count(program, function, commands, output):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("program")
+    parser.add_argument("--late", action="store_true", help="verbs_instructions: one peer answers a look later")
     parser.add_argument("--commands", type=int, default=20_000)
     parser.add_argument("--most", type=float, help="instructions beyond the floor that are allowed")
     parser.add_argument("--keep", metavar="DIRECTORY", help="leave the profiles there, for callgrind_annotate")
@@ -38,7 +40,8 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         for side, function in SIDES.items():
             output = os.path.join(options.keep or temporary, f"{side}.callgrind")
-            report[side] = {"instructions": round(count(options.program, function, options.commands, output), 1)}
+            counted = count(options.program, function, ["late"] * options.late, options.commands, output)
+            report[side] = {"instructions": round(counted, 1)}
     report["own_instructions"] = round(report["product"]["instructions"] - report["floor"]["instructions"], 1)
     print(json.dumps(report))
     if min(side["instructions"] for side in (report["product"], report["floor"])) < 50:

@@ -1,11 +1,13 @@
 // The leader's own work for a commit over verbs, on a device that has no network, beside the floor's two
 // writes on the same device: see counted_run.h.
 //
-// verbs_instructions COMMANDS: runs both in turn, each for so many commands of 64 bytes, and prints how long
-// they took, as JSON. Exit codes: 0 done, 1 the group could not be made, or lost its leader, 2 wrong usage.
+// verbs_instructions COMMANDS [late]: runs both in turn, each for so many commands of 64 bytes, and prints
+// how long they took, as JSON; `late`: one of the two peers answers a look later, as one of several always
+// does. Exit codes: 0 done, 1 the group could not be made, or lost its leader, 2 wrong usage.
 
 #include <array>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "gaios/base/check.h"
@@ -29,11 +31,12 @@ using transport::verbs::VerbsTransport;
 // The floor: the entry's bytes to two peers, inline and signalled, until the first completion is in.
 class WritesOnNothing {
  public:
-  WritesOnNothing() {
+  explicit WritesOnNothing(bool late) : late_device_(fabric_.MakeDevice(late)) {
     queue_ = device_->CreateCompletionQueue(64);
     for (std::size_t i = 0; i < kPeers; ++i) {
       auto own = QueuePair::Create(*device_, queue_, {.sends = 32, .inline_bytes = 256});
-      auto other = QueuePair::Create(*device_, queue_, {.access = IBV_ACCESS_REMOTE_WRITE});
+      auto other =
+          QueuePair::Create(i == 1 ? *late_device_ : *device_, queue_, {.access = IBV_ACCESS_REMOTE_WRITE});
       GAIOS_CHECK(
           own.ok() && other.ok() && own->Receive({}, other->end(), 1, {}).ok() && own->Transmit(1, {}).ok(),
           "queue pairs of nothing connect");
@@ -83,6 +86,7 @@ class WritesOnNothing {
 
   NullFabric fabric_;
   std::unique_ptr<RdmaDevice> device_ = fabric_.MakeDevice();
+  std::unique_ptr<RdmaDevice> late_device_;
   ibv_cq* queue_ = nullptr;
   std::array<QueuePair, kPeers> pairs_;
   std::array<QueuePair, kPeers> others_;
@@ -92,7 +96,7 @@ class WritesOnNothing {
   std::size_t at_ = 0;
 };
 
-int Run(std::size_t commands) {
+int Run(std::size_t commands, bool late) {
   NullFabric fabric;
   transport::bootstrap::ChannelHub hub;
   CountedGroup<VerbsTransport> group([&](paxos::ReplicaId id, const base::Clock& clock) {
@@ -102,12 +106,12 @@ int Run(std::size_t commands) {
     verbs.replicas = kCountedReplicas;
     verbs.clock = &clock;
     auto transport = VerbsTransport::Open(
-        verbs, fabric.MakeDevice(),
+        verbs, fabric.MakeDevice(late && id == paxos::ReplicaId(kCountedReplicas - 1)),
         hub.Join({.id = id, .incarnation = verbs.incarnation, .group = 1, .capacity = verbs.capacity}));
     GAIOS_CHECK(transport.ok(), transport.status().ToString().c_str());
     return *std::move(transport);
   });
-  WritesOnNothing writes;
+  WritesOnNothing writes(late);
   return RunCounted("verbs_instructions", group, writes, commands);
 }
 
@@ -116,6 +120,7 @@ int Run(std::size_t commands) {
 
 // NOLINTNEXTLINE(bugprone-exception-escape): out of memory ends the program, as it should
 int main(int argc, char** argv) {
-  const std::size_t commands = gaios::bench::CommandsOf("verbs_instructions", argc, argv);
-  return commands == 0 ? 2 : gaios::bench::Run(commands);
+  const bool late = argc == 3 && std::string_view(argv[2]) == "late";
+  const std::size_t commands = gaios::bench::CommandsOf("verbs_instructions", late ? 2 : argc, argv);
+  return commands == 0 ? 2 : gaios::bench::Run(commands, late);
 }

@@ -64,6 +64,12 @@ TEST(FollowerSet, WhoMayHaveChangedALinkIsNoticed) {
   EXPECT_EQ(std::as_const(followers).Find(kReached[0])->acked, kThen);
   EXPECT_EQ(std::as_const(followers).all().size(), 3U);
   EXPECT_TRUE(followers.unchanged());
+  followers.NoteAccepted({kThen, kNow}, 2, 9);
+  EXPECT_EQ(followers.FindToComplete(kReached[0])->acked, kNow);
+  EXPECT_TRUE(followers.unchanged()) << "that more has completed is no change";
+  followers.NoteChanged();
+  EXPECT_FALSE(followers.unchanged());
+  followers.NoteUnchanged();
   static_cast<void>(followers.Find(kAbsent));
   EXPECT_FALSE(followers.unchanged());
   followers.NoteUnchanged();

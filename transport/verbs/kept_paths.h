@@ -52,6 +52,22 @@ struct KeptPaths {
   std::array<WriteTarget, paxos::kMaxReplicas> written;  // as OnWritten tells
 
   [[nodiscard]] std::span<KeptPath> all() { return {paths.data(), size}; }
+  // Whether what these were kept for goes on with `targets`: the same paths, in the same order, and the next
+  // token of each. Then nothing need be let go of.
+  [[nodiscard]] bool GoOnTo(std::span<const WriteTarget> targets) const {
+    if (size == 0 || targets.size() != size) {
+      return false;
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      const WriteTarget& kept = written[i];
+      const WriteTarget& target = targets[i];
+      if (target.peer != kept.peer || target.acceptor != kept.acceptor || target.grant != kept.grant ||
+          target.token != paths[i].before_token + posted + 1) {
+        return false;
+      }
+    }
+    return true;
+  }
   // Looks how many may be posted by now. False: no more than are.
   bool RaiseLimit() {
     std::uint32_t left = posted < kMostPosted ? paxos::kMaxPostedPerLink : 0;

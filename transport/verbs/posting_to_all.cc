@@ -8,8 +8,12 @@
 namespace gaios::transport::verbs {
 
 bool VerbsTransport::PostToAll(std::span<const WriteTarget> targets, std::uint64_t formation, Range range) {
-  if ((formation != kept_.formation || formation == 0) && !KeepPaths(targets, formation)) [[unlikely]] {
-    return false;
+  if (formation != kept_.formation || formation == 0) [[unlikely]] {
+    if (kept_.GoOnTo(targets)) {
+      kept_.formation = formation;  // found anew to be what they were
+    } else if (!KeepPaths(targets, formation)) {
+      return false;
+    }
   }
   const std::size_t bytes = range.size();  // huge when it ends before it begins
   const std::size_t offset = range.from.value() & (options_.capacity - 1);
@@ -130,6 +134,7 @@ void VerbsTransport::TakeOver(Link& link, std::uint32_t number) {
     KeptPath& path = kept_.paths[i];
     if (path.link == &link) {
       path.tag = path.whole_tag;
+      path.room = static_cast<std::uint32_t>(paxos::kMaxPostedPerLink);
       if (AtOrBefore(path.first_work, number)) {
         kept_.Note(i, number);
       }

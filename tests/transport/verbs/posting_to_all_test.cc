@@ -27,8 +27,9 @@ class Heard final : public EventHandler {
       Done(completion.peer, completion.token);
     }
   }
-  void OnWritten(std::uint64_t /*formation*/, std::span<const WriteTarget> written) override {
+  void OnWritten(std::uint64_t of, std::span<const WriteTarget> written) override {
     ++told;
+    formation = of;
     for (const WriteTarget& target : written) {
       Done(target.peer, target.token);
     }
@@ -59,6 +60,7 @@ class Heard final : public EventHandler {
   };
   std::vector<Told> outcomes;
   std::size_t told = 0;
+  std::uint64_t formation = 0;  // that was told of last
 
  private:
   void Done(ReplicaId peer, std::uint64_t token) {
@@ -209,6 +211,43 @@ TEST_F(PostingToAllTest, NothingIsPostedWhereOneCannotBePostedTo) {
       << "it goes on at the start of the ring";
   EXPECT_FALSE(transport(kWriter).PostToAll({}, 3, MakeRange(0, kLine))) << "that is nobody";
   EXPECT_EQ(device(kWriter).posted, posted);
+}
+
+TEST_F(PostingToAllTest, AnotherFormationOfTheSamePathsGoesOn) {
+  device(kWriter).hold = true;
+  ASSERT_TRUE(PostLines(2, 1));
+  ASSERT_TRUE(PostLine(2));
+  device(kWriter).hold = false;
+  ASSERT_TRUE(Until([&] { return heard_.done(kAcceptor) == 102 && heard_.done(kRival) == 112; }));
+  EXPECT_TRUE(Holds(kAcceptor, 3));
+  EXPECT_TRUE(Holds(kRival, 3));
+  EXPECT_TRUE(heard_.outcomes.empty()) << "nothing was let go of";
+  EXPECT_EQ(heard_.formation, 2U);
+}
+
+TEST_F(PostingToAllTest, AnotherFormationIsOfThoseThatItNames) {
+  const auto post = [&](std::vector<WriteTarget> targets, std::uint64_t formation, std::uint64_t line) {
+    return transport(kWriter).PostToAll(targets, formation, MakeRange(line * kLine, (line + 1) * kLine));
+  };
+  const auto target = [&](ReplicaId peer, std::uint64_t token) {
+    return WriteTarget{.peer = peer, .acceptor = kFirstLife, .grant = grant_, .token = token};
+  };
+  device(kWriter).hold = true;
+  ASSERT_TRUE(PostLine(1));
+  ASSERT_TRUE(post({target(kRival, 111), target(kAcceptor, 101)}, 2, 1)) << "in another order";
+  ASSERT_TRUE(post({target(kRival, 115), target(kAcceptor, 105)}, 3, 2)) << "tokens have gone up";
+  ASSERT_TRUE(post({target(kRival, 116)}, 4, 3)) << "of one alone";
+  WriteTarget former = target(kRival, 117);
+  former.grant = MakeGrant(9, kWriter);
+  EXPECT_FALSE(post({former}, 5, 4)) << "P2: not under a grant that it does not hold";
+  former = target(kRival, 117);
+  former.acceptor = Incarnation(2);
+  EXPECT_FALSE(post({former}, 6, 4)) << "P2: nor in another life";
+  device(kWriter).hold = false;
+  ASSERT_TRUE(Until([&] { return heard_.done(kAcceptor) == 105 && heard_.done(kRival) == 116; }));
+  EXPECT_TRUE(Holds(kAcceptor, 3));
+  EXPECT_FALSE(Holds(kAcceptor, 4));
+  EXPECT_TRUE(Holds(kRival, 4));
 }
 
 TEST_F(PostingToAllTest, NoMoreIsUnderWayThanALinkHolds) {
