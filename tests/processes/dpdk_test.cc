@@ -179,7 +179,7 @@ TEST_F(Dpdk, OneReplicaHasAKernelSocket) {
 
 TEST_F(Dpdk, AGroupOfBothPortsEncrypts) {
   JudgedGroup hosts(Settings({0}, "encrypt = true\n"));
-  Group& group = hosts.group();
+  const Group& group = hosts.group();
   static_cast<void>(group.AwaitLeader());
   ASSERT_TRUE(hosts.UnderLoad([&] { return hosts.AllInSync(); })) << group.Output(0) << group.Output(1);
   // Of all that the switch sees, whoever sends it.

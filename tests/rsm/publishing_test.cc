@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -174,7 +173,7 @@ class Group {
       transports_.push_back(std::make_unique<Watched>(world_.transport(options.protocol.self), stores));
       replicas_.push_back(std::make_unique<Replica>(options, *transports_[i], clock_, machine_, nullptr));
     }
-    listener_.emplace(*transports_[0], replicas_[0]);
+    listener_ = std::make_unique<Looking>(*transports_[0], replicas_[0]);
   }
 
   // One of each replica, after which so much time passes.
@@ -200,7 +199,7 @@ class Group {
   Nothing machine_;
   std::vector<std::unique_ptr<Watched>> transports_;
   std::vector<std::unique_ptr<Replica>> replicas_;
-  std::optional<Looking> listener_;
+  std::unique_ptr<Looking> listener_;
 };
 
 struct Way {

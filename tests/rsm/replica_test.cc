@@ -156,6 +156,7 @@ TEST(Replica, ManyAreTakenInOrderUpToTheFirstThatIsRefused) {
   std::memcpy(&session.session, group.listener.replies[1000].data(), sizeof(session.session));
   // Every third is of a session, and they differ in length.
   std::vector<std::string> texts;
+  texts.reserve(70);
   for (std::size_t i = 0; i < 70; ++i) {
     texts.emplace_back(i % 23, static_cast<char>('a' + i % 26));
   }
@@ -302,8 +303,9 @@ TEST(Replica, OneThatDivergesIsFoundAndStopsApplying) {
     ASSERT_EQ(group.Propose(0, "c", tag), Taken::kTaken);
   }
   ASSERT_TRUE(group.RunUntil([&] { return group.members[2]->divergence().has_value(); }));
-  EXPECT_EQ(group.members[2]->divergence()->commands % 10, 0U);
-  EXPECT_NE(group.members[2]->divergence()->own_hash, group.members[2]->divergence()->leader_hash);
+  const Divergence found = group.members[2]->divergence().value_or(Divergence());
+  EXPECT_EQ(found.commands % 10, 0U);
+  EXPECT_NE(found.own_hash, found.leader_hash);
   EXPECT_FALSE(group.members[1]->divergence().has_value());
   ASSERT_TRUE(group.RunUntil([&] { return group.listener.answers.size() == 30; }));
 }

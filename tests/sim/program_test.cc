@@ -16,7 +16,6 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::StartsWith;
 
 Ran Call(const std::string& arguments) {
   return RunProgram("gaios-sim", arguments);

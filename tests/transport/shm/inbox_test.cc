@@ -396,7 +396,7 @@ TEST_F(InboxLinkTest, WhileALinkHasEndedThePeerLooksAtItsSocketsFirst) {
 }
 
 TEST_F(InboxLinkTest, RingsForMemoryKeepNobodyFromLookingAtTheSockets) {
-  HandMade peer = LinkByHand();
+  const HandMade peer = LinkByHand();
   HandMade dead = LinkByHand(2);
   dead.socket.Close();
   for (int i = 0; i < 3; ++i) {

@@ -367,7 +367,7 @@ TEST(RttEstimatorTest, TheTimeoutFollowsWhatIsMeasuredWithinItsBounds) {
 
 TEST_F(SenderTest, APieceIsSettledWhenItIsTakenAndItsLatestLoanIsOver) {
   Write(0, 3000);
-  for (const std::uint64_t loan : {7, 8, 9}) {
+  for (const std::uint64_t loan : {7U, 8U, 9U}) {
     ASSERT_NE(sender_->Next(posted_, now_ns_), nullptr);
     sender_->Sent(now_ns_, loan);
   }

@@ -127,7 +127,7 @@ class PostingToAllTest : public VerbsTest {
 };
 
 TEST_F(PostingToAllTest, EachGetsTheRangeByOneWorkRequest) {
-  FakeDevice& own = device(kWriter);
+  const FakeDevice& own = device(kWriter);
   const std::uint64_t posted = own.posted;
   const std::uint64_t signalled = own.signalled;
   ASSERT_TRUE(PostLines(3, 1));

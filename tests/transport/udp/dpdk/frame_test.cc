@@ -73,9 +73,9 @@ void Reseal(Bytes& frame, std::size_t header_bytes = kIpv4Bytes) {
 TEST(Frame, InPiecesItIsWhatItIsInOne) {
   for (const ChecksumsByDevice by_device :
        {ChecksumsByDevice{}, ChecksumsByDevice{.ipv4 = true, .udp = true}}) {
-    for (const std::size_t first : {0, 1, 96}) {
-      for (const std::size_t second : {0, 1, 2, 1'279, 1'280}) {
-        for (const std::size_t third : {0, 1, 24, 25}) {
+    for (const std::size_t first : {0U, 1U, 96U}) {
+      for (const std::size_t second : {0U, 1U, 2U, 1'279U, 1'280U}) {
+        for (const std::size_t third : {0U, 1U, 24U, 25U}) {
           EXPECT_EQ(DatagramOfPieces(first, second, third, by_device),
                     Datagram(first + second + third, by_device))
               << first << " " << second << " " << third;
