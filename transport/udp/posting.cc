@@ -123,7 +123,7 @@ std::size_t UdpTransport::Report(Link& link, EventHandler& handler) {
     }
   };
   while (!link.posted.empty()) {
-    PostedOperation& oldest = link.posted.front();
+    const PostedOperation& oldest = link.posted.front();
     const Completion completion = oldest.completion;
     const bool read = completion.operation == Operation::kReadLog;
     if (!oldest.decided) {

@@ -226,7 +226,7 @@ void DpdkPort::WatchRemoval(const rte_eth_dev_info& info, rte_eth_conf& conf) {
 }
 
 // A device that lends, and may keep what it has sent, is to let go of it soon, if its driver takes that.
-int DpdkPort::SetUpSending(const rte_eth_dev_info& info, std::uint16_t descriptors) {
+int DpdkPort::SetUpSending(const rte_eth_dev_info& info, std::uint16_t descriptors) const {
   const auto socket = static_cast<unsigned>(SOCKET_ID_ANY);
   if (lends_ && may_keep_frames_) {
     rte_eth_txconf soon = info.default_txconf;

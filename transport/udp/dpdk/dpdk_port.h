@@ -93,7 +93,7 @@ class DpdkPort final : public Port {
   [[nodiscard]] absl::Status FindDevice(const std::string& device, bool pci);
   [[nodiscard]] absl::Status SetUpDevice(const DevicePlan& plan);
   void WatchRemoval(const rte_eth_dev_info& info, rte_eth_conf& conf);
-  [[nodiscard]] int SetUpSending(const rte_eth_dev_info& info, std::uint16_t descriptors);
+  [[nodiscard]] int SetUpSending(const rte_eth_dev_info& info, std::uint16_t descriptors) const;
   [[nodiscard]] absl::Status StartQueues(FlowSharing& sharing);
   [[nodiscard]] absl::Status DriverFailed(const char* what, int error) const;
 
