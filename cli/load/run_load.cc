@@ -227,6 +227,8 @@ class Load {
       Rest(PollAll(), idle);
       TellOfPort(clock_.NowNs());
     }
+    next_tell_ns_ = 0;  // what is not told yet
+    TellOfPort(clock_.NowNs());
   }
 
   [[nodiscard]] nlohmann::json Result() const {
