@@ -70,7 +70,9 @@ class InboxWriter {
     Framed framed;
     framed.after = after;
     framed.bytes = static_cast<std::uint32_t>(packet.size());
-    std::memcpy(framed.packet.data(), packet.data(), packet.size());
+    if (!packet.empty()) {  // else it may be null
+      std::memcpy(framed.packet.data(), packet.data(), packet.size());
+    }
     Frame& frame = page_->frames[(next_ - 1) % kInboxFrames];
     CopyShared(reinterpret_cast<std::byte*>(&frame.framed), reinterpret_cast<const std::byte*>(&framed),
                sizeof(framed));
