@@ -28,6 +28,17 @@ Json DescribeBlocks(const Series& series) {
   return json;
 }
 
+Json CompareBlocks(const Series& with, const Series& without) {
+  Json json;
+  json["with"] = DescribeBlocks(with);
+  json["without"] = DescribeBlocks(without);
+  json["p50_ratio"] = Median(with.p50_ns) / std::max(Median(without.p50_ns), 1.0);
+  json["p99_ratio"] = Median(with.p99_ns) / std::max(Median(without.p99_ns), 1.0);
+  json["block_p50_ratio"] = Spread(Ratios(with.p50_ns, without.p50_ns));
+  json["block_p99_ratio"] = Spread(Ratios(with.p99_ns, without.p99_ns));
+  return json;
+}
+
 std::vector<double> Ratios(const std::vector<double>& of, const std::vector<double>& to) {
   std::vector<double> ratios;
   ratios.reserve(of.size());

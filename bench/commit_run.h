@@ -99,6 +99,8 @@ template <typename FloorTarget, typename ProductTarget, typename Check>
 
 // Percentiles of one side, of all its commands and of its blocks.
 [[nodiscard]] Json DescribeBlocks(const Series& series);
+// Both sides, and what the percentiles and the blocks of the first are of those of the second.
+[[nodiscard]] Json CompareBlocks(const Series& with, const Series& without);
 // Each over its counterpart.
 [[nodiscard]] std::vector<double> Ratios(const std::vector<double>& of, const std::vector<double>& to);
 

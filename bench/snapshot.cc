@@ -144,15 +144,9 @@ absl::Status MeasureWay(const Way& way, const Options& options, const Placement&
 }
 
 Json CommitsReport(const Commits& commits) {
-  Json json;
+  Json json = CompareBlocks(commits.with, commits.without);
   json["snapshots"] = commits.snapshots;
   json["leaders_mean_pause_ns"] = commits.mean_pause_ns;
-  json["with"] = DescribeBlocks(commits.with);
-  json["without"] = DescribeBlocks(commits.without);
-  json["p50_ratio"] = Median(commits.with.p50_ns) / std::max(Median(commits.without.p50_ns), 1.0);
-  json["p99_ratio"] = Median(commits.with.p99_ns) / std::max(Median(commits.without.p99_ns), 1.0);
-  json["block_p50_ratio"] = Spread(Ratios(commits.with.p50_ns, commits.without.p50_ns));
-  json["block_p99_ratio"] = Spread(Ratios(commits.with.p99_ns, commits.without.p99_ns));
   return json;
 }
 

@@ -35,14 +35,19 @@ class LendingTest : public UdpTest {
     Give(kWriter, grant);
     return grant;
   }
+  // From its first write on the device keeps what it has.
+  Grant StartAndHold() {
+    Start({});
+    const Grant grant = Granted();
+    Hold();
+    return grant;
+  }
   void Hold() { backend_->network().SetLoans({.least_bytes = 64, .flushes = kForGood}); }
   [[nodiscard]] MemoryNetwork& network() { return backend_->network(); }
 };
 
 TEST_F(LendingTest, AWriteIsNotDoneBeforeTheDeviceHasLetGoOfIt) {
-  Start({});
-  const Grant grant = Granted();
-  Hold();
+  const Grant grant = StartAndHold();
   const std::uint64_t token = PostWrite(kWriter, grant, kRange);
   Pump(200);
   EXPECT_EQ(at(kAcceptor).LogBytes(kRange), at(kWriter).LogBytes(kRange)) << "it is there,";
@@ -54,9 +59,7 @@ TEST_F(LendingTest, AWriteIsNotDoneBeforeTheDeviceHasLetGoOfIt) {
 }
 
 TEST_F(LendingTest, ThoseBehindAnotherThatIsDoneWaitForTheirOwnLoansAlone) {
-  Start({});
-  const Grant grant = Granted();
-  Hold();
+  const Grant grant = StartAndHold();
   const std::uint64_t first = PostWrite(kWriter, grant, MakeRange(256, 512));
   Pump(10);
   const std::size_t of_first = network().open_loans();
@@ -73,9 +76,7 @@ TEST_F(LendingTest, ThoseBehindAnotherThatIsDoneWaitForTheirOwnLoansAlone) {
 
 // What is sent again is another loan; that the first is over, and the write acknowledged, is not enough.
 TEST_F(LendingTest, WhatIsSentAgainIsALoanAsWell) {
-  Start({});
-  const Grant grant = Granted();
-  Hold();
+  const Grant grant = StartAndHold();
   bool lose = true;
   network().SetTap([&](Endpoint /*from*/, Endpoint /*to*/, const Tapped& bytes) {
     return !lose || KindOf(bytes) != Kind::kAck;
@@ -91,9 +92,7 @@ TEST_F(LendingTest, WhatIsSentAgainIsALoanAsWell) {
 }
 
 TEST_F(LendingTest, WhatIsAbandonedIsReadNoMoreWhenAbandonReturns) {
-  Start({});
-  const Grant grant = Granted();
-  Hold();
+  const Grant grant = StartAndHold();
   const std::uint64_t token = PostWrite(kWriter, grant, kRange);
   Pump();
   ASSERT_GT(network().open_loans(), 0U);
@@ -105,9 +104,7 @@ TEST_F(LendingTest, WhatIsAbandonedIsReadNoMoreWhenAbandonReturns) {
 }
 
 TEST_F(LendingTest, ALaterGrantAndTheEndOfTheLinkEndTheLoansOfThePathBefore) {
-  Start({});
-  const Grant grant = Granted();
-  Hold();
+  const Grant grant = StartAndHold();
   const std::uint64_t token = PostWrite(kWriter, grant, kRange);
   Pump();
   ASSERT_GT(network().open_loans(), 0U);
