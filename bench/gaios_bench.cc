@@ -40,7 +40,7 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   Options& options = line.options;
   command.add_option(
       "--transport", line.transport,
-      "shm, verbs (commit, throughput), udp-socket or udp-dpdk (these, loss, failover); network: shm or "
+      "shm, verbs (commit, throughput, failover), udp-socket or udp-dpdk (these, loss); network: shm or "
       "udp-socket");
   command.add_option(
       "--device", options.device,
@@ -112,7 +112,7 @@ absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std:
 
 // Whether there is such a benchmark over that transport, which is one of those that there are.
 bool IsMeasured(const std::string& benchmark, const std::string& transport) {
-  if (benchmark == "commit" || benchmark == "throughput") {
+  if (benchmark == "commit" || benchmark == "throughput" || benchmark == "failover") {
     return true;
   }
   if (benchmark == "idle") {
@@ -126,9 +126,6 @@ bool IsMeasured(const std::string& benchmark, const std::string& transport) {
   }
   if (benchmark == "catchup" && transport == "udp-socket") {
     return true;
-  }
-  if (benchmark == "failover") {
-    return transport != "verbs";
   }
   return transport == "shm" || (benchmark == "network" && transport == "udp-socket");
 }

@@ -127,7 +127,7 @@ def main():
             (["commit", "--transport", "udp-socket", "--device", "net_af_packet"], "verbs and udp-dpdk"),
             (["commit", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
             (["throughput", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
-            (["failover", "--transport", "verbs"], "not measured with --transport verbs"),
+            (["failover", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
             (["loss"], "udp-socket or udp-dpdk"),
             (["loss", "--transport", "udp-socket", "--loss-percent", "60"], "--loss-percent"),
             (["network", "--transport", "udp-dpdk"], "not measured with --transport udp-dpdk"),
