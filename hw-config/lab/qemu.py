@@ -28,9 +28,9 @@ def quoted(path):
 def command(accelerator, kernel, initramfs, memory_mib, arguments, processors=1):
     """The command line of a machine without any device but its console, on standard output.
 
-    One virtual processor but for benches: with two, a queue pair of Soft-RoCE can be left dead by a reset. Without `erms`: the kernel
-    would copy by `rep movsb`, and under TCG a word of 8 bytes written by RDMA was seen half old and half new. Without
-    a check of the timer: on a busy host it comes too late, and the kernel gives up.
+    One virtual processor but for benches: with two, a queue pair of Soft-RoCE can be left dead by a reset. Without
+    `erms`: the kernel would copy by `rep movsb`, and under TCG a word of 8 bytes written by RDMA was seen half old and
+    half new. Without a check of the timer: on a busy host it comes too late, and the kernel gives up.
     """
     if accelerator == "tcg":
         accelerator, processor = "tcg,thread=multi", "max"
