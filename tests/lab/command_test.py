@@ -229,6 +229,9 @@ class CommandTest(unittest.TestCase):
         fifo = os.path.join(self.folder, "fifo")
         os.mkfifo(fifo)
         held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        # A pipe tells that no writer is left only where there was one: a command killed before it opened it would be
+        # waited for.
+        os.close(os.open(fifo, os.O_WRONLY))
         try:
             code, _, errors = self.lab("run", "--timeout", "1", "0", f"exec sleep 1000 >{fifo}")
             self.assertEqual(124, code)
