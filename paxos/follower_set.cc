@@ -20,4 +20,38 @@ void FollowerSet::WriteNoteDown() const {
   note_ = {};
 }
 
+void FollowerSet::WriteTogetherDown() const {
+  for (std::size_t i = 0; i < together_.size(); ++i) {
+    together_.WriteDown(i, links_[together_.progress(i).place]);
+  }
+  together_.AllWrittenDown();
+}
+
+// A write that was posted before they were written to together, or that the link has been told of.
+Position FollowerSet::CompleteInLink(std::size_t i, std::uint64_t token, TimeNs now) {
+  WriteDown();
+  FollowerLink& link = links_[together_.progress(i).place];
+  if (link.IsUnderWay(token)) {
+    link.WritesDoneUpTo(token);
+    link.acked_ns = now;
+  }
+  together_.WriteDown(i, link);  // takes over what the link shows
+  return link.acked;
+}
+
+bool FollowerSet::LookForRoom(std::size_t depth, std::size_t straggler_depth, bool& straggles) {
+  WriteTogetherDown();  // what each has completed may be known to its link alone
+  return together_.LookForRoom(depth, straggler_depth, straggles);
+}
+
+bool FollowerSet::AnyWaitsForWord(Position commit) const {
+  for (std::size_t i = 0; i < together_.size(); ++i) {
+    const PostedTogether::Progress& progress = together_.progress(i);
+    if (progress.done_token == together_.last_token(i) && links_[progress.place].word_posted < commit) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace gaios::paxos

@@ -4,9 +4,10 @@
 // The followers of one leader, and the counting over them and the leader itself. Values without behaviour of
 // the protocol; Leader decides. One thread.
 //
-// That all who are written to have accepted the log up to one position is noted once, and written into each
-// link when somebody next looks at one: no reader sees the links without it. And whoever may have changed a
-// link is noticed: what was found out about them is to be found out anew.
+// That all who are written to have accepted the log up to one position is noted once, and so is what was
+// posted to all of them together; both are written into each link when somebody next looks at one: no reader
+// sees the links without it. And whoever may have changed a link is noticed: what was found out about them is
+// to be found out anew.
 
 #include <array>
 #include <cstddef>
@@ -17,6 +18,7 @@
 #include "gaios/paxos/configuration.h"
 #include "gaios/paxos/follower_link.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/paxos/posted_together.h"
 #include "gaios/paxos/quorum.h"
 #include "gaios/paxos/replica_set.h"
 #include "gaios/paxos/types.h"
@@ -29,6 +31,7 @@ class FollowerSet {
     size_ = 0;
     places_ = {};
     note_ = {};
+    together_.Begin(Position());
     unchanged_ = false;
   }
   // A new follower, as FollowerLink() has it.
@@ -75,8 +78,8 @@ class FollowerSet {
   }
 
   // Whether nobody has had a link to change since the last call of NoteUnchanged, but by notes or to
-  // complete, and whoever called it and has it still. As long as this holds Leader keeps pointers to links
-  // from call to call (abreast_).
+  // complete, and whoever called it and has it still. As long as this holds those who are written to together
+  // are who they were.
   [[nodiscard]] bool unchanged() const { return unchanged_; }
   void NoteUnchanged() { unchanged_ = true; }
   void NoteChanged() { unchanged_ = false; }
@@ -92,6 +95,29 @@ class FollowerSet {
     note_.to = range.to;
     note_.at_ns = now;
   }
+
+  // Those who are written to together from now on are `links`, of this set, all of which have been posted the
+  // log up to `at`.
+  void Form(Position at, std::span<FollowerLink* const> links) {
+    WriteDown();
+    together_.Begin(at);
+    for (const FollowerLink* const link : links) {
+      together_.Add(*link, static_cast<std::size_t>(link - links_.data()));
+    }
+  }
+  [[nodiscard]] const PostedTogether& together() const { return together_; }
+  // To each of them the log has been posted up to `end` by one more write.
+  [[gnu::always_inline]] void NotePosted(Position end) { together_.NotePosted(end); }
+  // Whether another may be posted: see PostedTogether.
+  [[nodiscard]] bool LookForRoom(std::size_t depth, std::size_t straggler_depth, bool& straggles);
+  // What was posted to the one of them that is number `i` has completed up to `token`, which was under way.
+  // Returns how far it has accepted the log by that.
+  [[gnu::always_inline]] Position NoteCompleted(std::size_t i, std::uint64_t token, TimeNs now) {
+    return together_.IsNoted(i, token) ? together_.NoteCompleted(i, token, now)
+                                       : CompleteInLink(i, token, now);
+  }
+  // Whether one of them has nothing under way and a commit word below `commit`.
+  [[nodiscard]] bool AnyWaitsForWord(Position commit) const;
 
   // Those that count and satisfy `predicate`.
   template <typename Predicate>
@@ -136,12 +162,18 @@ class FollowerSet {
     if (note_.count != 0) {
       WriteNoteDown();
     }
+    if (together_.noted()) {
+      WriteTogetherDown();
+    }
   }
   void WriteNoteDown() const;
+  void WriteTogetherDown() const;
+  [[nodiscard]] Position CompleteInLink(std::size_t i, std::uint64_t token, TimeNs now);
 
   bool unchanged_ = false;
   // What WriteDown changes is seen as it is after that alone.
   mutable Note note_;
+  mutable PostedTogether together_;
   mutable std::array<FollowerLink, kMaxReplicas> links_;
   std::array<std::uint8_t, kMaxReplicas> places_ = {};  // by id: place in links_ plus one, 0 for none
   std::size_t size_ = 0;

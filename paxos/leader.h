@@ -136,7 +136,7 @@ class Leader {
   // other case, which is Flush's: perhaps the batch is sealed. `checksum` does what EntryChecksum does.
   template <typename Checksum>
   [[nodiscard]] bool GatherForAll(Checksum checksum, Range& gathered);
-  [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), targets_size_}; }
+  [[nodiscard]] std::span<const WriteTarget> targets() const { return followers_.together().targets(); }
   // Changes when targets() do. Never 0.
   [[nodiscard]] std::uint64_t formation() const { return formation_; }
   void WrittenToAll(Range gathered);
@@ -144,8 +144,9 @@ class Leader {
   // are written to lack the same, each has at most writes under way, and they decide. Seals the batch that is
   // open, and `gathered` is what all of `targets()` are to be sent; nothing while nothing is to be posted.
   // When it has been posted to all, so is to be said. False in any other case, for Flush: perhaps the batch
-  // is sealed.
-  [[nodiscard]] bool GatherToPost(Range& gathered);
+  // is sealed. `checksum` does what EntryChecksum does.
+  template <typename Checksum>
+  [[nodiscard]] bool GatherToPost(Checksum checksum, Range& gathered);
   void PostedToAll(Position end);
   // Each of these has completed its writes up to its token, as by OnCompletion for each. False, and nothing
   // has changed: so is to be told, one by one.
@@ -311,9 +312,7 @@ class Leader {
   enum class Abreast : std::uint8_t { kCompleted, kPosted };
   [[nodiscard]] bool FormUp(Abreast abreast);
   [[nodiscard]] bool IsAbreast(const FollowerLink& follower, Abreast abreast, Position at) const;
-  void SealToPost();
-  [[nodiscard]] bool WaitsForCommitWord() const;
-  void ShowAccept(const FollowerLink& follower) const;
+  void ShowAccept(const PostedTogether::Progress& progress, const WriteTarget& target) const;
   void ShowWrittenToAll(Position end) const;
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t aligned) const;
@@ -431,11 +430,8 @@ class Leader {
   // been posted all of it where that is enough, and to decide together with the leader; and since then has
   // been written to with all the others. kNowhere: that is not known.
   Position abreast_at_ = kNowhere;
-  Position abreast_limit_;  // these links have room up to here
-  std::array<WriteTarget, kMaxReplicas> targets_;
-  std::array<FollowerLink*, kMaxReplicas> abreast_ = {};  // their links, as long as these are unchanged
-  std::size_t targets_size_ = 0;
-  std::uint64_t formation_ = 0;   // how often these have been found
+  Position abreast_limit_;        // these links have room up to here
+  std::uint64_t formation_ = 0;   // how often these links have been found
   std::uint64_t read_round_ = 0;  // latest probe round posted
   bool read_asked_ = false;       // somebody waits for the next round
   TimeNs next_beat_ns_ = 0;

@@ -162,8 +162,9 @@ class Replica {
   [[nodiscard]] std::uint64_t formation() const { return leader_.formation(); }
   [[gnu::always_inline]] void WrittenToAll(Range gathered) { leader_.WrittenToAll(gathered); }
   // Leader, instead of Flush, where the transport posts to many in one call: see Leader.
-  [[nodiscard, gnu::always_inline]] bool GatherToPost(Range& gathered) {
-    return !leader_.handing_over() && leader_.GatherToPost(gathered);
+  template <typename Checksum>
+  [[nodiscard, gnu::always_inline]] bool GatherToPost(Checksum checksum, Range& gathered) {
+    return !leader_.handing_over() && leader_.GatherToPost(checksum, gathered);
   }
   void PostedToAll(Position end) { leader_.PostedToAll(end); }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
@@ -221,6 +222,7 @@ class Replica {
   // --------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] Actions& actions() { return state_.actions; }
+  [[nodiscard]] const Actions& actions() const { return state_.actions; }
   [[nodiscard]] Role role() const { return state_.role; }
   [[nodiscard]] Member self() const { return state_.self; }
   // Who votes, as far as the log is known here to be committed; and whether this replica does.
