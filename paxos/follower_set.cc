@@ -22,32 +22,42 @@ void FollowerSet::WriteNoteDown() const {
 
 void FollowerSet::WriteTogetherDown() const {
   for (std::size_t i = 0; i < together_.size(); ++i) {
-    together_.WriteDown(i, links_[together_.progress(i).place]);
+    together_.WriteDown(i, links_[together_.place(i)]);
   }
   together_.AllWrittenDown();
 }
 
-// A write that was posted before they were written to together, or that the link has been told of.
-Position FollowerSet::CompleteInLink(std::size_t i, std::uint64_t token, TimeNs now) {
+// Of writes that were posted before these were written to together, or that the links have been told of
+// since.
+Position FollowerSet::CompleteInLinks(std::span<const WriteTarget> written, TimeNs now) {
   WriteDown();
-  FollowerLink& link = links_[together_.progress(i).place];
-  if (link.IsUnderWay(token)) {
-    link.WritesDoneUpTo(token);
-    link.acked_ns = now;
+  Position reached;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    FollowerLink& link = links_[together_.place(i)];
+    if (link.IsUnderWay(written[i].token)) {
+      link.WritesDoneUpTo(written[i].token);
+      link.acked_ns = now;
+      reached = link.counts ? std::max(reached, link.acked) : reached;
+    }
+    together_.NoteLink(i, link);
   }
-  together_.WriteDown(i, link);  // takes over what the link shows
-  return link.acked;
+  return reached;
 }
 
 bool FollowerSet::LookForRoom(std::size_t depth, std::size_t straggler_depth, bool& straggles) {
-  WriteTogetherDown();  // what each has completed may be known to its link alone
+  if (together_.LookForRoom(depth, straggler_depth, straggles) && !straggles) {
+    return true;
+  }
+  WriteDown();
+  for (std::size_t i = 0; i < together_.size(); ++i) {
+    together_.NoteLink(i, links_[together_.place(i)]);  // it may know of more
+  }
   return together_.LookForRoom(depth, straggler_depth, straggles);
 }
 
 bool FollowerSet::AnyWaitsForWord(Position commit) const {
   for (std::size_t i = 0; i < together_.size(); ++i) {
-    const PostedTogether::Progress& progress = together_.progress(i);
-    if (progress.done_token == together_.last_token(i) && links_[progress.place].word_posted < commit) {
+    if (together_.under_way(i) == 0 && links_[together_.place(i)].word_posted < commit) {
       return true;
     }
   }

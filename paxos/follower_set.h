@@ -9,6 +9,7 @@
 // sees the links without it. And whoever may have changed a link is noticed: what was found out about them is
 // to be found out anew.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -110,11 +111,16 @@ class FollowerSet {
   [[gnu::always_inline]] void NotePosted(Position end) { together_.NotePosted(end); }
   // Whether another may be posted: see PostedTogether.
   [[nodiscard]] bool LookForRoom(std::size_t depth, std::size_t straggler_depth, bool& straggles);
-  // What was posted to the one of them that is number `i` has completed up to `token`, which was under way.
-  // Returns how far it has accepted the log by that.
-  [[gnu::always_inline]] Position NoteCompleted(std::size_t i, std::uint64_t token, TimeNs now) {
-    return together_.IsNoted(i, token) ? together_.NoteCompleted(i, token, now)
-                                       : CompleteInLink(i, token, now);
+  // What was posted to each of them has completed up to the token that it carries in `written`. Returns how
+  // far the first of those that count has accepted the log, where that is new; else Position().
+  [[gnu::always_inline]] Position NoteCompleted(std::span<const WriteTarget> written, TimeNs now) {
+    bool older = false;
+    const Position reached = together_.NoteCompleted(written, now, older);
+    return !older ? reached : std::max(reached, CompleteInLinks(written, now));
+  }
+  // How far the one of them that is number `i` has accepted the log.
+  [[nodiscard]] Position AckedTogether(std::size_t i) const {
+    return std::max(together_.Acked(i), links_[together_.place(i)].acked);
   }
   // Whether one of them has nothing under way and a commit word below `commit`.
   [[nodiscard]] bool AnyWaitsForWord(Position commit) const;
@@ -168,7 +174,7 @@ class FollowerSet {
   }
   void WriteNoteDown() const;
   void WriteTogetherDown() const;
-  [[nodiscard]] Position CompleteInLink(std::size_t i, std::uint64_t token, TimeNs now);
+  [[nodiscard]] Position CompleteInLinks(std::span<const WriteTarget> written, TimeNs now);
 
   bool unchanged_ = false;
   // What WriteDown changes is seen as it is after that alone.

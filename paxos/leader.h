@@ -312,7 +312,7 @@ class Leader {
   enum class Abreast : std::uint8_t { kCompleted, kPosted };
   [[nodiscard]] bool FormUp(Abreast abreast);
   [[nodiscard]] bool IsAbreast(const FollowerLink& follower, Abreast abreast, Position at) const;
-  void ShowAccept(const PostedTogether::Progress& progress, const WriteTarget& target) const;
+  [[nodiscard]] Position CompleteAllAndShow(std::span<const WriteTarget> written);
   void ShowWrittenToAll(Position end) const;
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t aligned) const;

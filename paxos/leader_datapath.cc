@@ -239,8 +239,18 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
   }
 }
 
-void Leader::ShowAccept(const PostedTogether::Progress& progress, const WriteTarget& target) const {
-  state_.observer->OnAccept(state_.self, ballot_, {target.peer, target.acceptor}, progress.acked);
+Position Leader::CompleteAllAndShow(std::span<const WriteTarget> written) {
+  std::array<Position, kMaxReplicas> before;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    before.at(i) = followers_.AckedTogether(i);
+  }
+  const Position reached = followers_.NoteCompleted(written, state_.now);
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    if (const Position acked = followers_.AckedTogether(i); acked > before.at(i)) {
+      state_.observer->OnAccept(state_.self, ballot_, {targets()[i].peer, targets()[i].acceptor}, acked);
+    }
+  }
+  return reached;
 }
 
 void Leader::CompleteAndShow(FollowerLink& follower) {

@@ -281,21 +281,9 @@ template <typename Checksum>
   if (formation != formation_ || abreast_at_ == kNowhere || !followers_.unchanged()) [[unlikely]] {
     return false;
   }
-  const PostedTogether& together = followers_.together();
-  GAIOS_CHECK(written.size() == together.size(), "P5: a formation has the same targets for whoever writes");
-  Position reached;
-  for (std::size_t i = 0; i < written.size(); ++i) {
-    if (!together.IsUnderWay(i, written[i].token)) {
-      continue;  // nothing new
-    }
-    const Position acked = followers_.NoteCompleted(i, written[i].token, state_.now);
-    if (state_.observer != nullptr) [[unlikely]] {
-      ShowAccept(together.progress(i), written[i]);
-    }
-    if (together.progress(i).counts) {
-      reached = std::max(reached, acked);
-    }
-  }
+  GAIOS_CHECK(written.size() == targets().size(), "P5: a formation has the same targets for whoever writes");
+  const Position reached = state_.observer == nullptr ? followers_.NoteCompleted(written, state_.now)
+                                                      : CompleteAllAndShow(written);
   // The ballot record is committed, and no change is undecided: else there is no formation.
   if (reached > state_.commit.position) {
     if (OneDecides()) [[likely]] {

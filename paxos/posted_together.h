@@ -21,15 +21,6 @@ namespace gaios::paxos {
 
 class PostedTogether {
  public:
-  // How far one of them has completed, as far as it has been told together.
-  struct Progress {
-    std::size_t place = 0;  // of its link in the set
-    bool counts = false;    // as its link says
-    std::uint64_t done_token = 0;
-    Position acked;
-    TimeNs acked_ns = 0;
-  };
-
   // Nobody is written to together; the log has been posted up to `at`.
   void Begin(Position at) {
     size_ = 0;
@@ -45,21 +36,25 @@ class PostedTogether {
                        .token = link.next_token()};
     progress_[size_++] = {.place = place,
                           .counts = link.counts,
+                          .before_token = link.next_token() - 1,
                           .done_token = link.done_token(),
-                          .acked = link.acked,
                           .acked_ns = link.acked_ns};
   }
 
   [[nodiscard]] std::size_t size() const { return size_; }
   // Each with the token of the next write to it.
   [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), size_}; }
-  [[nodiscard]] const Progress& progress(std::size_t i) const { return progress_[i]; }
-  [[nodiscard]] std::uint64_t last_token(std::size_t i) const { return targets_[i].token - 1; }
+  // Of the link of target `i` in the set.
+  [[nodiscard]] std::size_t place(std::size_t i) const { return progress_[i].place; }
+  // Writes to target `i`, as far as is known here.
+  [[nodiscard]] std::uint64_t under_way(std::size_t i) const {
+    return targets_[i].token - 1 - progress_[i].done_token;
+  }
 
   // One more write to each, up to `end`.
   [[gnu::always_inline]] void NotePosted(Position end) {
     end_ = end;
-    ends_[++posts_ % kMaxPostedPerLink] = end;
+    ends_[++posts_ % kEnds] = end;
     for (std::size_t i = 0; i < size_; ++i) {
       ++targets_[i].token;
     }
@@ -73,9 +68,8 @@ class PostedTogether {
     std::uint64_t least = kMaxPostedPerLink;
     std::uint64_t most = 0;
     for (std::size_t i = 0; i < size_; ++i) {
-      const std::uint64_t under_way = last_token(i) - progress_[i].done_token;
-      least = std::min(least, under_way);
-      most = std::max(most, under_way);
+      least = std::min(least, under_way(i));
+      most = std::max(most, under_way(i));
     }
     straggles = most >= straggler_depth;
     if (least >= depth || straggles) {
@@ -86,24 +80,39 @@ class PostedTogether {
     return true;
   }
 
-  // Whether the write of this token is under way to target `i`, as far as is known here.
-  [[nodiscard]] bool IsUnderWay(std::size_t i, std::uint64_t token) const {
-    const std::uint64_t done_token = progress_[i].done_token;
-    return token - done_token - 1 < last_token(i) - done_token;
-  }
-  // Whether that write is one that the link does not know of yet.
-  [[nodiscard]] bool IsNoted(std::size_t i, std::uint64_t token) const {
-    return last_token(i) - token < posts_ - written_down_;
-  }
-  // That write, which is noted, and all before it have completed, at `now`. Returns where it ends.
-  [[gnu::always_inline]] Position NoteCompleted(std::size_t i, std::uint64_t token, TimeNs now) {
-    const std::uint64_t behind = last_token(i) - token;
-    Progress& progress = progress_[i];
-    progress.done_token = token;
-    progress.acked = ends_[(posts_ - behind) % kMaxPostedPerLink];
-    progress.acked_ns = now;
+  // What each has completed up to the token it carries, as known at `now`. Returns how far the first that
+  // counts has accepted the log by what is new in that, or Position(). `older`: tokens of writes that the
+  // links know are among them, and are left to them.
+  [[gnu::always_inline]] Position NoteCompleted(std::span<const WriteTarget> written, TimeNs now,
+                                                bool& older) {
+    const std::uint64_t unknown = posts_ - written_down_;
+    std::uint64_t most = 0;
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      const std::uint64_t token = written[i].token;
+      Progress& progress = progress_[i];
+      if (token == progress.done_token) {
+        continue;  // nothing new
+      }
+      const std::uint64_t post = token - progress.before_token;
+      if (post - written_down_ - 1 >= unknown) [[unlikely]] {
+        older = true;
+        continue;
+      }
+      progress.done_token = token;
+      progress.acked_ns = now;
+      if (progress.counts) {
+        most = std::max(most, post);
+      }
+    }
     noted_ = true;
-    return progress.acked;
+    return most == 0 ? Position() : ends_[most % kEnds];
+  }
+  // Target `i` has completed its link's writes up to where that stands.
+  void NoteLink(std::size_t i, const FollowerLink& link) { progress_[i].done_token = link.done_token(); }
+  // How far target `i` has accepted the log by writes that its link does not know of; Position(): by none.
+  [[nodiscard]] Position Acked(std::size_t i) const {
+    const std::uint64_t post = progress_[i].done_token - progress_[i].before_token;
+    return post - written_down_ - 1 < posts_ - written_down_ ? ends_[post % kEnds] : Position();
   }
 
   // Whether there is something that the links do not show yet.
@@ -113,18 +122,15 @@ class PostedTogether {
     Progress& progress = progress_[i];
     GAIOS_CHECK(link.stage == FollowerLink::Stage::kActive && link.posted == written_down_to_,
                 "P5: who is said to have been posted to had been posted all before it");
-    const bool newer = progress.done_token > link.done_token();
-    const std::uint64_t last = last_token(i);
-    link.NoteWrites(last, progress.done_token, [this, last](std::uint64_t token) {
-      return ends_[(posts_ - (last - token)) % kMaxPostedPerLink];
-    });
-    link.posted = end_;
-    if (newer) {
-      link.acked = progress.acked;
+    if (const Position acked = Acked(i); acked != Position()) {
+      link.acked = acked;
       link.acked_ns = progress.acked_ns;
     }
-    progress.done_token = link.done_token();
-    progress.acked = link.acked;
+    link.NoteWrites(targets_[i].token - 1, progress.done_token, [this, &progress](std::uint64_t token) {
+      return ends_[(token - progress.before_token) % kEnds];
+    });
+    link.posted = end_;
+    NoteLink(i, link);
   }
   void AllWrittenDown() {
     written_down_ = posts_;
@@ -133,6 +139,18 @@ class PostedTogether {
   }
 
  private:
+  // How far one of them has completed, as far as it has been told together.
+  struct Progress {
+    std::size_t place = 0;           // of its link in the set
+    bool counts = false;             // as its link says
+    std::uint64_t before_token = 0;  // one below that of its write of the first post
+    std::uint64_t done_token = 0;
+    TimeNs acked_ns = 0;
+  };
+
+  // Those of what is under way, and of what has completed last.
+  static constexpr std::size_t kEnds = 2 * kMaxPostedPerLink;
+
   std::size_t size_ = 0;
   std::uint64_t posts_ = 0;
   std::uint64_t limit_ = 0;         // so many may be posted, as far as has been looked
@@ -142,7 +160,7 @@ class PostedTogether {
   bool noted_ = false;
   std::array<WriteTarget, kMaxReplicas> targets_;
   std::array<Progress, kMaxReplicas> progress_;
-  std::array<Position, kMaxPostedPerLink> ends_;  // of the latest posts
+  std::array<Position, kEnds> ends_;  // of the latest posts
 };
 
 }  // namespace gaios::paxos

@@ -505,9 +505,11 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
 }
 
 bool Replica::Poll() {
-  if (!engine_.writes_at_once()) {
-    return PollPosting();
-  }
+  return engine_.writes_at_once() ? PollWriting() : PollPosting();
+}
+
+// Where writes are done at once.
+[[gnu::noinline]] bool Replica::PollWriting() {
   now_ns_ = clock_.NowNs();
   const bool written = engine_.WriteAtOnce(now_ns_, paxos::ChecksumInPlace);
   if (written && engine_.TryEndTurn(now_ns_)) [[likely]] {
@@ -517,7 +519,7 @@ bool Replica::Poll() {
   return EndTurn(written ? Engine::Begun::kWritten : Engine::Begun::kNot);
 }
 
-// The same where writes are posted.
+// Where they are posted.
 [[gnu::noinline]] bool Replica::PollPosting() {
   now_ns_ = clock_.NowNs();
   if (!engine_.posts_to_all()) {

@@ -241,6 +241,7 @@ class Replica {
   std::size_t ProposeRun(std::span<const Submission> submissions, ProposalListener& listener,
                          std::uint64_t first_tag);
   void AwaitAnswer(const paxos::Proposal& proposal, ProposalListener& listener, std::uint64_t tag);
+  [[nodiscard]] bool PollWriting();
   [[nodiscard]] bool PollPosting();
   [[nodiscard]] bool EndTurn(Engine::Begun begun);
   void ApplyCommitted();

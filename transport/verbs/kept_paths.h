@@ -75,14 +75,28 @@ struct KeptPaths {
     posted_limit = posted + left;
     return left != 0;
   }
-  // Takes note that a work request has completed, and so all before it on its path. False: it is of none of
-  // these (P5: what has completed was posted).
-  [[gnu::always_inline]] bool Take(std::uint64_t work_id) {
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::uint64_t done = work_id - paths[i].before_work;
-      if (done - 1 < posted) {
-        written[i].token = paths[i].before_token + done;
-        news = true;
+  // Takes note that these work requests have completed, and so all before each on its path, up to the first
+  // that has failed or is of none of these (P5: what has completed was posted). Returns how many that is.
+  [[gnu::always_inline]] std::size_t Take(std::span<const ibv_wc> completions) {
+    const std::uint64_t most = posted;  // kept in registers
+    const std::size_t paths_size = size;
+    std::size_t taken = 0;
+    for (; taken < completions.size(); ++taken) {
+      const ibv_wc& work = completions[taken];
+      if (work.status != IBV_WC_SUCCESS || !TakeOne(work.wr_id, paths_size, most)) [[unlikely]] {
+        break;
+      }
+    }
+    news = news || taken != 0;
+    return taken;
+  }
+  [[gnu::always_inline]] bool TakeOne(std::uint64_t work_id, std::size_t paths_size, std::uint64_t most) {
+    KeptPath* path = paths.data();
+    WriteTarget* target = written.data();
+    for (std::size_t i = 0; i < paths_size; ++i, ++path, ++target) {
+      const std::uint64_t done = work_id - path->before_work;
+      if (done - 1 < most) {
+        target->token = path->before_token + done;
         return true;
       }
     }
