@@ -24,7 +24,7 @@ class PostedTogether {
   // Nobody is written to together; the log has been posted up to `at`.
   void Begin(Position at) {
     size_ = 0;
-    posts_ = written_down_ = limit_ = 0;
+    posts_ = limit_ = 0;
     end_ = written_down_to_ = at;
     noted_ = false;
   }
@@ -81,20 +81,19 @@ class PostedTogether {
   }
 
   // What each has completed up to the token it carries, as known at `now`. Returns how far the first that
-  // counts has accepted the log by what is new in that, or Position(). `older`: tokens of writes that the
-  // links know are among them, and are left to them.
+  // counts has accepted the log by what is new in that, or Position(). `older`: writes that were posted
+  // before these were written to together are among what is new, and left to the links.
   [[gnu::always_inline]] Position NoteCompleted(std::span<const WriteTarget> written, TimeNs now,
                                                 bool& older) {
-    const std::uint64_t unknown = posts_ - written_down_;
     std::uint64_t most = 0;
     for (std::size_t i = 0; i < written.size(); ++i) {
       const std::uint64_t token = written[i].token;
       Progress& progress = progress_[i];
-      if (token == progress.done_token) {
+      if (token - progress.done_token - 1 >= under_way(i)) {
         continue;  // nothing new
       }
       const std::uint64_t post = token - progress.before_token;
-      if (post - written_down_ - 1 >= unknown) [[unlikely]] {
+      if (post - 1 >= posts_) [[unlikely]] {
         older = true;
         continue;
       }
@@ -109,10 +108,10 @@ class PostedTogether {
   }
   // Target `i` has completed its link's writes up to where that stands.
   void NoteLink(std::size_t i, const FollowerLink& link) { progress_[i].done_token = link.done_token(); }
-  // How far target `i` has accepted the log by writes that its link does not know of; Position(): by none.
+  // How far target `i` has accepted the log by what was posted together; Position(): by none of that.
   [[nodiscard]] Position Acked(std::size_t i) const {
     const std::uint64_t post = progress_[i].done_token - progress_[i].before_token;
-    return post - written_down_ - 1 < posts_ - written_down_ ? ends_[post % kEnds] : Position();
+    return post - 1 < posts_ ? ends_[post % kEnds] : Position();
   }
 
   // Whether there is something that the links do not show yet.
@@ -122,8 +121,8 @@ class PostedTogether {
     Progress& progress = progress_[i];
     GAIOS_CHECK(link.stage == FollowerLink::Stage::kActive && link.posted == written_down_to_,
                 "P5: who is said to have been posted to had been posted all before it");
-    if (const Position acked = Acked(i); acked != Position()) {
-      link.acked = acked;
+    if (progress.done_token > link.done_token()) {
+      link.acked = Acked(i);
       link.acked_ns = progress.acked_ns;
     }
     link.NoteWrites(targets_[i].token - 1, progress.done_token, [this, &progress](std::uint64_t token) {
@@ -133,7 +132,6 @@ class PostedTogether {
     NoteLink(i, link);
   }
   void AllWrittenDown() {
-    written_down_ = posts_;
     written_down_to_ = end_;
     noted_ = false;
   }
@@ -153,10 +151,9 @@ class PostedTogether {
 
   std::size_t size_ = 0;
   std::uint64_t posts_ = 0;
-  std::uint64_t limit_ = 0;         // so many may be posted, as far as has been looked
-  std::uint64_t written_down_ = 0;  // so many posts are known to the links, ...
-  Position written_down_to_;        // ... which end here
-  Position end_;                    // of the last post
+  std::uint64_t limit_ = 0;   // so many may be posted, as far as has been looked
+  Position written_down_to_;  // end of what is known to the links
+  Position end_;              // of the last post
   bool noted_ = false;
   std::array<WriteTarget, kMaxReplicas> targets_;
   std::array<Progress, kMaxReplicas> progress_;
