@@ -27,6 +27,13 @@ std::string_view RoundTripIs(const Options& options) {
   return "";
 }
 
+std::vector<double> InRoundTrips(std::vector<double> values, double to) {
+  for (double& value : values) {
+    value /= to;
+  }
+  return values;
+}
+
 Json HandOversReport(const Options& options, const HandOvers& hand_overs, const RoundTrips& round_trips) {
   std::vector<double> gaps_us;
   std::vector<double> to_leader_cpu_us;
@@ -59,6 +66,7 @@ Json HandOversReport(const Options& options, const HandOvers& hand_overs, const 
   json["round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.often_ns, 1.0);
   json["rare_round_trip_ns"] = round_trips.rare_ns;
   json["rare_round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.rare_ns, 1.0);
+  json["rare_ratio"] = Spread(InRoundTrips(gaps_us, std::max(round_trips.rare_ns, 1.0) / 1000));
   if (options.transport == rsm::TransportKind::kShm) {
     json["message_round_trip_ns"] = round_trips.message_ns;
     json["message_round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.message_ns, 1.0);
@@ -114,6 +122,9 @@ absl::Status RunHandOver(const Options& options) {
   report["replicas"] = options.replicas;
   report["capacity_bytes"] = options.capacity_bytes;
   report["rest_ms"] = options.rest_ms;
+  report["floor"]["round_trip_ns"] = hand_over->at("round_trip_ns");
+  report["floor"]["rare_round_trip_ns"] = hand_over->at("rare_round_trip_ns");
+  report["ratio"] = hand_over->at("rare_ratio");
   report["hand_over"] = *hand_over;
   report["env"] = environment;
   report["one_core"] = placement.crowded();

@@ -112,6 +112,7 @@ def check_shape(name, report):
         check_hand_over(report["hand_over"], True)
     elif name in ("hand_over", "hand_over_udp"):
         check_hand_over(report["hand_over"], name == "hand_over")
+        expect(report["ratio"]["min"] > 0 and report["floor"]["round_trip_ns"] > 0, "ratio and floor")
     elif name == "snapshot":
         expect({"follower_fork", "follower_own", "leader_fork", "leader_own"} == set(report["commit"]), "who takes it, and how")
         for taken in report["commit"].values():
