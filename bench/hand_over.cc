@@ -121,8 +121,10 @@ class Member {
     }
     const std::uint64_t at = page_.done.load(std::memory_order_acquire);
     const bool rested = now_ns - led_since_ns_ >= options_.rest_ms * 1'000'000;
-    if (committed_ >= commands_between_ && rested && at < options_.trials &&
-        AllFollow(replica_, options_.replicas)) {
+    if (committed_ >= commands_between_ && rested && at < options_.trials) {
+      if (!AllFollow(replica_, options_.replicas)) {
+        return false;  // with nothing under way
+      }
       const std::uint64_t before = replica_.core().hand_overs();
       if (replica_.HandOver(paxos::ReplicaId(id_ == 0 ? 1 : 0)) == rsm::HandOverAnswer::kBegun) {
         if (begun_) {
