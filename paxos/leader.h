@@ -96,9 +96,10 @@ class Leader {
 
   // Phase 1 is won: starts writing the adopted log. The ballot record is appended when a majority has
   // completed a probe posted behind that: one that wins elections and cannot write does not fill its log with
-  // records. False when the ring has no room for the record, or no majority of the promises can be in sync:
-  // then this replica must not lead now.
-  [[nodiscard]] bool Start(const Recovery& recovery);
+  // records. But at once where the leader before has handed over: that one could write, so there is at most
+  // one such record for each leader that could. False when the ring has no room for the record, or no
+  // majority of the promises can be in sync: then this replica must not lead now.
+  [[nodiscard]] bool Start(const Recovery& recovery, bool handed_over);
 
   // Makes an entry of what has been published, so that it outlives a change of ballot.
   void Seal() {
@@ -193,8 +194,8 @@ class Leader {
   [[nodiscard]] bool CanBeReplaced() const;
 
   [[nodiscard]] Ballot ballot() const { return ballot_; }
-  // Whether its ballot record is in its log: until then it takes no proposals.
-  [[nodiscard]] bool has_record() const { return !proving_; }
+  // It has shown that it can write: a majority has completed something that was written under this ballot.
+  [[nodiscard]] bool proven() const { return proven_ || record_committed(); }
   [[nodiscard]] bool record_committed() const { return state_.commit.position >= record_end_; }
   // A majority has acknowledged something within the last quarter of the suspect timeout.
   [[nodiscard]] bool has_quorum() const;
@@ -446,6 +447,7 @@ class Leader {
   Refusal closed_ = Refusal::kNone;  // why no proposals are taken
   std::optional<PlannedHandOver> hand_over_;
   bool proving_ = false;  // the ballot record waits for the probes of proof_round_
+  bool proven_ = false;   // by them
   std::uint64_t proof_round_ = 0;
   std::uint64_t membership_changes_ = 0;  // that `counts` of every follower rests on
   bool one_decides_ = false;

@@ -242,6 +242,7 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
       case FollowerLink::Posted::Kind::kProbe:
         follower.probed = std::max(follower.probed, posted.value);
         if (proving_ && ReadConfirmed() >= proof_round_) {
+          proven_ = true;
           AppendRecord();
         }
         break;

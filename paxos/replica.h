@@ -293,6 +293,7 @@ class Replica {
   FollowerReads follower_reads_{state_};
   Cursor apply_;              // end of what the state machine has applied
   bool taking_back_ = false;  // this campaign is a leader's own, for a higher ballot
+  bool handed_over_ = false;  // this campaign was asked for by the leader that had been granted our log
 };
 
 }  // namespace gaios::paxos
