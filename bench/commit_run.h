@@ -27,7 +27,7 @@ struct Series {
   base::Histogram block;
   std::vector<double> p50_ns;  // of each block, as the next
   std::vector<double> p99_ns;
-  std::vector<double> run_p50_ns;  // of the means of commands in a row: see LatencyLoop
+  std::vector<double> run_p50_ns;    // of the means of commands in a row: see LatencyLoop
   std::vector<double> instructions;  // for a command
   std::uint64_t commands = 0;
   std::uint64_t elapsed_ns = 0;

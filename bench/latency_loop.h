@@ -6,8 +6,8 @@
 // is not ordered with what stands before it: without the wait for that, a processor reads the counter while
 // the stores of a floor are still draining, and the floor looks as if it took no time.
 //
-// A counter may go on in steps (of 10 ns on some processors), and a percentile of single commands is then one of
-// the steps. So the loops also take the mean of so many commands in a row, of which a percentile is finer.
+// A counter may go on in steps (of 10 ns on some processors), and a percentile of single commands is then one
+// of the steps. So the loops also take the mean of so many commands in a row, of which a percentile is finer.
 //
 // A Target has `bool Propose()`, false when there is no room now, and `std::size_t Poll()`, the number of
 // commands that have completed, oldest first.

@@ -301,8 +301,7 @@ class Leader {
   void FillThoseDue();
   [[nodiscard]] bool EnoughWithout(const FollowerLink& follower) const;
   [[nodiscard]] bool LacksMuch(const FollowerLink& follower) const {
-    return state_.options.fill_bytes_per_second != 0 &&
-           state_.end.position - follower.posted > much_bytes_;
+    return state_.options.fill_bytes_per_second != 0 && state_.end.position - follower.posted > much_bytes_;
   }
   void PostWord(FollowerLink& follower);
   void PostProbes();
@@ -419,8 +418,7 @@ class Leader {
   static constexpr std::uint64_t kMostFillPieceBytes = 8192;
   [[nodiscard]] static constexpr std::uint64_t FillPieceBytes(std::uint64_t bytes_per_second,
                                                               std::uint64_t capacity) {
-    const std::uint64_t bytes =
-        bytes_per_second / kFillPiecesPerSecond / kEntryAlignment * kEntryAlignment;
+    const std::uint64_t bytes = bytes_per_second / kFillPiecesPerSecond / kEntryAlignment * kEntryAlignment;
     return std::min(std::clamp(bytes, kLeastFillPieceBytes, kMostFillPieceBytes), capacity / 8);
   }
   [[nodiscard]] static constexpr TimeNs FillIntervalNs(std::uint64_t bytes_per_second,
