@@ -100,10 +100,14 @@ void Leader::Fill(FollowerLink& follower) {
   }
   const std::uint64_t appended = state_.end.position - std::max(follower.filled_beside, follower.posted);
   follower.filled_beside = state_.end.position;
+  // Where much is appended, what is sent is long however small the piece is, and better seldom: the commits
+  // that wait behind it are then few among many.
+  const std::uint64_t pieces = appended > kMostFillPieceBytes ? kMostFillPieceBytes / fill_piece_bytes_ : 1;
   // From when it was due: a turn that came late does not make it slower.
-  follower.next_piece_ns = std::max(follower.next_piece_ns + fill_interval_ns_, state_.now);
-  PostTo(follower, std::min(state_.end.position,
-                            follower.posted + std::min(fill_piece_bytes_ + appended, kMaxWriteBytes)));
+  follower.next_piece_ns = std::max(follower.next_piece_ns + pieces * fill_interval_ns_, state_.now);
+  PostTo(follower,
+         std::min(state_.end.position,
+                  follower.posted + std::min(pieces * fill_piece_bytes_ + appended, kMaxWriteBytes)));
   follower.filling = LacksMuch(follower);
 }
 
