@@ -136,6 +136,7 @@ void Append(Series& to, const Series& block) {
   to.all.Add(block.all);
   to.p50_ns.push_back(block.p50_ns.front());
   to.p99_ns.push_back(block.p99_ns.front());
+  to.run_p50_ns.push_back(block.run_p50_ns.front());
   to.commands += block.commands;
   to.elapsed_ns += block.elapsed_ns;
 }

@@ -6,7 +6,7 @@ void FollowerSet::WriteNoteDown() const {
   std::size_t found = 0;
   for (std::size_t i = 0; i < size_; ++i) {
     FollowerLink& link = links_[i];
-    if (link.stage != FollowerLink::Stage::kActive) {
+    if (!link.takes_all()) {
       continue;
     }
     GAIOS_CHECK(link.posted == note_.from && link.acked == note_.from && link.under_way() == 0,

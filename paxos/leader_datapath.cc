@@ -81,7 +81,8 @@ bool Leader::IsAbreast(const FollowerLink& follower, Abreast abreast, Position a
                                      : follower.under_way() == 0 && follower.acked == at;
 }
 
-// Whether all links that are written to have the whole log and wait for more, and decide.
+// Whether all links that are written to have the whole log and wait for more, and decide. One that is filled
+// piece by piece is none of them where writes are done at once: FillBeside sees to it.
 bool Leader::FormUp(Abreast abreast) {
   Disturb();
   const Position end = state_.end.position;
@@ -91,8 +92,13 @@ bool Leader::FormUp(Abreast abreast) {
   }
   targets_size_ = 0;
   abreast_limit_ = kNowhere;
+  fill_due_ns_ = kNever;
   for (FollowerLink& follower : followers_.all()) {
     if (follower.stage != FollowerLink::Stage::kActive) {
+      continue;
+    }
+    if (follower.filling && abreast == Abreast::kCompleted) {
+      fill_due_ns_ = std::min(fill_due_ns_, follower.next_piece_ns);
       continue;
     }
     if (!IsAbreast(follower, abreast, end)) {
@@ -105,7 +111,7 @@ bool Leader::FormUp(Abreast abreast) {
                                  .token = follower.next_token()};
     abreast_limit_ = std::min(abreast_limit_, follower.applied + state_.log.capacity());
   }
-  if (!Decide([](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; })) {
+  if (!Decide([](const FollowerLink& follower) { return follower.takes_all(); })) {
     return false;
   }
   followers_.NoteUnchanged();

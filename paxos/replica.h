@@ -166,6 +166,8 @@ class Replica {
     return !leader_.handing_over() && leader_.GatherToPost(gathered);
   }
   void PostedToAll(Position end) { leader_.PostedToAll(end); }
+  // Leader, in a turn in which it has written to all at once: see Leader.
+  void FillBeside() { leader_.FillBeside(); }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {

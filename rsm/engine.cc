@@ -30,14 +30,14 @@ Engine::Engine(const paxos::Options& options, transport::Transport& transport, p
 
 bool Engine::EndTurn(paxos::TimeNs now_ns, bool written) {
   bool learned = false;
-  if (!written) {
-    if (core_.role() == paxos::Role::kLeader) {
-      if (!PostToAll()) {
-        core_.Flush();
-      }
-    } else {
-      learned = core_.Learn(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
+  if (written) {
+    core_.FillBeside();
+  } else if (core_.role() == paxos::Role::kLeader) {
+    if (!PostToAll()) {
+      core_.Flush();
     }
+  } else {
+    learned = core_.Learn(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
   }
   if (!core_.actions().empty()) {
     CarryOut();

@@ -160,7 +160,8 @@ transport::sim::WorldOptions OptionsOf(std::uint32_t at_once_per_mille) {
 // Three replicas, of which the first leads and is watched.
 class Group {
  public:
-  explicit Group(const transport::sim::WorldOptions& world_options, bool stores = false)
+  explicit Group(const transport::sim::WorldOptions& world_options, bool stores = false,
+                 std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second)
       : world_(world_options) {
     for (std::size_t i = 0; i < kReplicas; ++i) {
       ReplicaOptions options;
@@ -169,6 +170,7 @@ class Group {
       options.protocol.configuration = paxos::Configuration::Bootstrap(kReplicas);
       options.protocol.capacity_bytes = kCapacity;
       options.protocol.election_jitter_ns = 20 * kMs * i;
+      options.protocol.fill_bytes_per_second = fill_bytes_per_second;
       options.sessions.max_sessions = 4;
       transports_.push_back(std::make_unique<Watched>(world_.transport(options.protocol.self), stores));
       replicas_.push_back(std::make_unique<Replica>(options, *transports_[i], clock_, machine_, nullptr));
@@ -188,6 +190,12 @@ class Group {
     world_.AdvanceTo(world_.now_ns() + step_ns);
   }
   [[nodiscard]] std::uint64_t now_ns() const { return world_.now_ns(); }
+  [[nodiscard]] transport::sim::World& world() { return world_; }
+  // What the first knows of the last.
+  [[nodiscard]] const paxos::FollowerLink& last() const {
+    return *replicas_[0]->core().follower(ReplicaId(kReplicas - 1));
+  }
+  [[nodiscard]] paxos::Position end() const { return replicas_[0]->core().end_cursor().position; }
   [[nodiscard]] Taken Read(ReadListener& listener) { return replicas_[0]->Read(listener, 0); }
   [[nodiscard]] const Watched& leader() const { return *transports_[0]; }
   [[nodiscard]] const Looking& listener() const { return *listener_; }
@@ -300,6 +308,52 @@ TEST(Looks, GoOnWhileNearlyEveryTurnWritesAtOnce) {
   EXPECT_GE(looks, kTurns - at_once + at_once * kStepNs / 2'000) << "one for each microsecond";
   EXPECT_EQ(group.listener().early, 0U);
   EXPECT_EQ(group.leader().early(), 0U);
+}
+
+// Whoever is filled is given its pieces at their time, though no turn posts anything else; and commands go
+// the short way meanwhile.
+TEST(Filling, GoesOnBesideWhatIsWrittenAtOnce) {
+  constexpr std::uint64_t kStepNs = 500;
+  constexpr std::uint64_t kBytesPerSecond = std::uint64_t{16} << 20;
+  transport::sim::WorldOptions options = OptionsOf(1'000);
+  options.in_part_per_mille = 0;
+  options.min_delay_ns = 1;
+  options.max_delay_ns = kStepNs / 2;
+  Group group(options, true, kBytesPerSecond);
+  const auto turn = [&group] { group.Turn(true, kStepNs); };
+  while (group.listener().committed == 0 && group.now_ns() < 5000 * kMs) {
+    group.Turn(true, 1'000);
+  }
+  constexpr ReplicaId kFirst(0);
+  constexpr ReplicaId kLast(kReplicas - 1);
+  group.world().Cut(kFirst, kLast);
+  group.world().Cut(kLast, kFirst);
+  for (const std::uint64_t until = group.end().value() + kCapacity / 8; group.end().value() < until;) {
+    turn();
+  }
+  group.world().Heal(kFirst, kLast);
+  group.world().Heal(kLast, kFirst);
+  while (!group.last().filling && group.now_ns() < 5000 * kMs) {
+    group.Turn(false, 10'000);
+  }
+  ASSERT_TRUE(group.last().filling);
+  const std::uint64_t lacking_bytes = group.end() - group.last().posted;
+  const std::uint64_t begin_ns = group.now_ns();
+  const std::uint64_t at_once_before = group.leader().at_once();
+  std::uint64_t turns = 0;
+  for (; group.last().filling && group.now_ns() < 5000 * kMs; ++turns) {
+    turn();
+  }
+  EXPECT_FALSE(group.last().filling);
+  const std::uint64_t bytes_per_second = lacking_bytes * 1'000'000'000 / (group.now_ns() - begin_ns);
+  EXPECT_GT(bytes_per_second, kBytesPerSecond / 10 * 9);
+  EXPECT_LT(bytes_per_second, kBytesPerSecond / 10 * 13) << "what lacks little is given at once, at the end";
+  EXPECT_GT(group.leader().at_once() - at_once_before, turns / 2);
+  EXPECT_EQ(group.leader().early(), 0U);
+  while (group.last().acked != group.end() && group.now_ns() < 5000 * kMs) {
+    group.Turn(false, 1'000);
+  }
+  EXPECT_EQ(group.last().acked, group.end());
 }
 
 }  // namespace
