@@ -2,13 +2,15 @@
 
 The contract of a transport on Soft-RoCE, each replica a process of the first host; and a group on the three hosts whose
 leader's host dies, whose leader's host stalls, one of whose replicas holds another key, and between whose hosts RDMA
-alone is cut while UDP carries on; a group whose datagrams DPDK carries over the guests' cards, and whose leader is
+alone is cut while UDP carries on; two rounds of chaos on the first host, by the plans of seeds that are played over shared
+memory too; a group whose datagrams DPDK carries over the guests' cards, and whose leader is
 killed; and one whose replicas are killed one after another and come back, on hosts that are booted for it. The rest,
 which takes longer, is in the other tests of this directory.
 """
 
 import os
 
+import chaos_test
 import fallback_test
 import group
 import machines
@@ -17,15 +19,20 @@ import restarted_test
 import udp_test
 
 RESTARTS = 10
+CHAOS_ROUNDS = 2
 
 
-class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.GroupLab):
+class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, chaos_test.Chaos, group.GroupLab):
     def test_the_contract_of_a_transport_is_kept(self):
         code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,
                                         os.path.join(paths.BIN, "verbs_lab_test"), "--gtest_filter=Verbs/ConformanceTest.*")
         print(output, errors, flush=True)
         self.assertEqual(0, code)
         self.assertRegex(output, r"\[  PASSED  \] [1-9][0-9]+ tests\.")
+
+    def test_a_group_under_fire(self):
+        for seed in range(chaos_test.SEEDS[3], chaos_test.SEEDS[3] + CHAOS_ROUNDS):
+            self.play(seed, 3)
 
     def test_a_leaders_host_that_stalls_finds_itself_fenced(self):
         leader = self.make_group()
