@@ -20,6 +20,7 @@ import udp_test
 
 RESTARTS = 10
 CHAOS_ROUNDS = 2
+HUGE_PAGES = 8  # of 2 MiB
 
 
 class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, chaos_test.Chaos, group.GroupLab):
@@ -35,7 +36,12 @@ class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, chaos_te
             self.play(seed, 3)
 
     def test_a_leaders_host_that_stalls_finds_itself_fenced(self):
+        self.run_in(0, f"echo {HUGE_PAGES} > /proc/sys/vm/nr_hugepages")
+        self.addCleanup(self.run_in, 0, "echo 0 > /proc/sys/vm/nr_hugepages")
         leader = self.make_group()
+        # The ring with its words and the rest, where there are any.
+        self.assertEqual([4 << 20, 0, 0],
+                         [self.replica(host)["transport_counters"]["huge_page_bytes"] for host in range(self.HOSTS)])
         for host in range(self.HOSTS):
             self.assertEqual(["verbs", "verbs"], [link["path"] for link in self.replica(host)["links"]])
         self.load(range(self.HOSTS))
