@@ -92,9 +92,9 @@ TEST_P(ConformanceTest, WritesThatFollowEachOtherByOnePathAreEachTheirOwn) {
 }
 
 TEST_P(ConformanceTest, PromiseWhatFollowsByAPathThatIsFencedMeanwhileIsNotWritten) {
-  constexpr std::uint64_t kRounds = 8;
+  constexpr std::uint32_t kRounds = 8;
   StartGroup();
-  for (std::uint64_t i = 0; i < kRounds; ++i) {
+  for (std::uint32_t i = 0; i < kRounds; ++i) {
     const Grant grant = MakeGrant(2 * i + 1, kWriter);
     Give(kAcceptor, kWriter, grant);
     at(kWriter).FillLog(kRange.from, Pattern(kRange.size(), 8));
