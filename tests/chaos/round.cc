@@ -184,7 +184,7 @@ class Round {
   }
   // Goes on, with clients that send nothing unless `sends`, until it holds. False when that takes too long.
   bool Until(const std::function<bool()>& holds, bool sends = false) {
-    const std::uint64_t deadline_ns = clock_.NowNs() + kPatienceNs;
+    const std::uint64_t deadline_ns = clock_.NowNs() + kPatienceNs * options_.slower;
     std::uint64_t next_look_ns = 0;
     for (std::uint64_t now_ns = clock_.NowNs(); now_ns < deadline_ns; now_ns = clock_.NowNs()) {
       if (now_ns >= next_look_ns) {

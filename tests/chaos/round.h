@@ -23,7 +23,7 @@ struct RoundOptions {
   std::size_t replicas = 0;  // 0: three or five, by the seed
   double seconds = 0;        // of faults; 0: two to five, by the seed
   // Faults come so many times later than planned, and last so many times as long: for a group whose
-  // failovers take longer, as on an emulated device.
+  // failovers take longer, as on an emulated device. What is waited for may take so many times as long too.
   std::uint32_t slower = 1;
   // When faults have ended, clients go on until this many commands have been acknowledged in all.
   std::uint64_t least_acknowledged = 0;
