@@ -157,11 +157,10 @@ absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placemen
   std::vector<ChildProcess> replicas;
   for (std::size_t i = 0; i < options.replicas; ++i) {
     ReplicaWord& word = (*page)->replicas[i];
-    auto child = ChildProcess::Fork(i == 0 ? placement.leader_cpu : placement.follower_cpu,
-                                    [&options, &config, &clock, i, &word, &signals] {
-                                      return RunReplica(options, *config, clock, static_cast<std::uint8_t>(i),
-                                                        word, signals);
-                                    });
+    auto child = ChildProcess::Fork(
+        placement.CpuOf(i, options.replicas), [&options, &config, &clock, i, &word, &signals] {
+          return RunReplica(options, *config, clock, static_cast<std::uint8_t>(i), word, signals);
+        });
     if (!child.ok()) {
       return child.status();
     }
@@ -253,6 +252,7 @@ absl::Status RunFailover(const Options& options) {
   report["elections"] = {{"asked", asked}, {"begun", begun}, {"failed", begun - options.trials}};
   report["env"] = environment;
   report["one_core"] = placement.crowded();
+  report["core_each"] = placement.one_each(options.replicas);
   return Emit(options, report);
 }
 

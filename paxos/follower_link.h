@@ -53,6 +53,9 @@ struct FollowerLink {
   TimeNs leaving_since_ns = 0;  // ... for as long as suspicion takes
   TimeNs preferred_since_ns = 0;  // it is to lead instead, and has kept up since then; 0: not so
 
+  // It is written to, and not piece by piece.
+  [[nodiscard]] bool takes_all() const { return stage == Stage::kActive && !filling; }
+
   // The replica has come back as another incarnation: nothing of the former one holds for it.
   void Become(Incarnation incarnation) {
     member.incarnation = incarnation;

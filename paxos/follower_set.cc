@@ -6,7 +6,7 @@ void FollowerSet::WriteNoteDown() const {
   std::size_t found = 0;
   for (std::size_t i = 0; i < size_; ++i) {
     FollowerLink& link = links_[i];
-    if (link.stage != FollowerLink::Stage::kActive) {
+    if (!link.takes_all()) {
       continue;
     }
     GAIOS_CHECK(link.posted == note_.from && link.acked == note_.from && link.under_way() == 0,
@@ -57,7 +57,10 @@ bool FollowerSet::LookForRoom(std::size_t depth, std::size_t straggler_depth, bo
 
 bool FollowerSet::AnyWaitsForWord(Position commit) const {
   for (std::size_t i = 0; i < together_.size(); ++i) {
-    if (together_.under_way(i) == 0 && links_[together_.place(i)].word_posted < commit) {
+    const FollowerLink& link = links_[together_.place(i)];
+    // What was told one by one, only the link knows, and it shows all when nothing more is noted.
+    const bool idle = together_.under_way(i) == 0 || (!together_.noted() && link.under_way() == 0);
+    if (idle && link.word_posted < commit) {
       return true;
     }
   }

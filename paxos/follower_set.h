@@ -85,9 +85,9 @@ class FollowerSet {
   void NoteUnchanged() { unchanged_ = true; }
   void NoteChanged() { unchanged_ = false; }
 
-  // All `count` that are active had completed the log up to `range.from`, where the last such note ends if it
-  // is not written down yet, and have now, at `now`, accepted `range` (P5). References to links that were got
-  // before do not show it.
+  // All `count` that are written to, but for those that are being filled, had completed the log up to
+  // `range.from`, where the last such note ends if it is not written down yet, and have now, at `now`,
+  // accepted `range` (P5). References to links that were got before do not show it.
   [[gnu::always_inline]] void NoteAccepted(Range range, std::size_t count, TimeNs now) {
     if (note_.count == 0) {
       note_.from = range.from;

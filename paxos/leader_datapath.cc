@@ -81,7 +81,8 @@ bool Leader::IsAbreast(const FollowerLink& follower, Abreast abreast, Position a
                                      : follower.under_way() == 0 && follower.acked == at;
 }
 
-// Whether all links that are written to have the whole log and wait for more, and decide.
+// Whether all links that are written to have the whole log and wait for more, and decide. One that is filled
+// piece by piece is none of them where writes are done at once: FillBeside sees to it.
 bool Leader::FormUp(Abreast as) {
   Disturb();
   const Position end = state_.end.position;
@@ -92,8 +93,13 @@ bool Leader::FormUp(Abreast as) {
   std::array<FollowerLink*, kMaxReplicas> abreast = {};
   std::size_t size = 0;
   abreast_limit_ = kNowhere;
+  fill_due_ns_ = kNever;
   for (FollowerLink& follower : followers_.all()) {
     if (follower.stage != FollowerLink::Stage::kActive) {
+      continue;
+    }
+    if (follower.filling && as == Abreast::kCompleted) {
+      fill_due_ns_ = std::min(fill_due_ns_, follower.next_piece_ns);
       continue;
     }
     if (!IsAbreast(follower, as, end)) {
@@ -102,7 +108,7 @@ bool Leader::FormUp(Abreast as) {
     abreast[size++] = &follower;
     abreast_limit_ = std::min(abreast_limit_, follower.applied + state_.log.capacity());
   }
-  if (!Decide([](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; })) {
+  if (!Decide([](const FollowerLink& follower) { return follower.takes_all(); })) {
     return false;
   }
   followers_.Form(end, {abreast.data(), size});
@@ -228,6 +234,7 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
       case FollowerLink::Posted::Kind::kProbe:
         follower.probed = std::max(follower.probed, posted.value);
         if (proving_ && ReadConfirmed() >= proof_round_) {
+          proven_ = true;
           AppendRecord();
         }
         break;

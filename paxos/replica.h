@@ -167,6 +167,8 @@ class Replica {
     return !leader_.handing_over() && leader_.GatherToPost(checksum, gathered);
   }
   void PostedToAll(Position end) { leader_.PostedToAll(end); }
+  // Leader, in a turn in which it has written to all at once: see Leader.
+  void FillBeside() { leader_.FillBeside(); }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {
@@ -295,6 +297,7 @@ class Replica {
   FollowerReads follower_reads_{state_};
   Cursor apply_;              // end of what the state machine has applied
   bool taking_back_ = false;  // this campaign is a leader's own, for a higher ballot
+  bool handed_over_ = false;  // this campaign was asked for by the leader that had been granted our log
 };
 
 }  // namespace gaios::paxos

@@ -45,7 +45,9 @@ bool Engine::Poll(paxos::TimeNs now_ns) {
 
 bool Engine::EndTurn(paxos::TimeNs now_ns, Begun begun) {
   bool learned = false;
-  if (begun == Begun::kNot) {
+  if (begun == Begun::kWritten) {
+    core_.FillBeside();
+  } else if (begun == Begun::kNot) {
     if (core_.role() == paxos::Role::kLeader) {
       core_.Flush();
     } else {

@@ -76,8 +76,9 @@ class Engine final : private transport::EventHandler {
       return false;
     }
     events = transport_.Poll(*this);
+    PublishProgress();  // a leader that decides alone has committed without an event
     if (events != 0) {
-      PublishMoved();
+      PublishBallot();  // it may lead no more
     }
     return true;
   }
@@ -104,7 +105,8 @@ class Engine final : private transport::EventHandler {
   // How often the core's timers run, ns.
   static constexpr paxos::TimeNs kTickIntervalNs = 1'000'000;
   // A leader whose writes are done at once has nothing to wait for: while it writes in every turn, it looks
-  // at what else the transport has to report, and at its timers, so often, ns.
+  // at what else the transport has to report, and at its timers, so often, ns. So often at most does one that
+  // posts to all look at its timers, and publish more than its progress.
   static constexpr paxos::TimeNs kBusyLookIntervalNs = 1'000;
 
  private:

@@ -13,7 +13,8 @@ namespace {
 using paxos::Refusal;
 
 constexpr std::size_t kHashesKept = 64;
-constexpr int kEntriesPerPoll = 32;
+// What a turn learns, it applies.
+constexpr int kEntriesPerPoll = paxos::Learner::kEntriesPerCall;
 
 struct StateHashCommand {
   std::uint64_t commands = 0;

@@ -55,7 +55,7 @@ class Machine:
         inner, outer = link_pair()
         agent_inner, agent_outer = socket.socketpair()
         argv = qemu.command(settings.accelerator, settings.kernel, settings.initramfs, settings.memory_mib,
-                            f"LAB_HOST={self.host}")
+                            f"LAB_HOST={self.host}", settings.processors)
         argv += ["-name", f"{self._state.machine_name(self.host)},process=gaios-{self.name}"]
         argv += ["-netdev", f"socket,id=net,fd={inner.fileno()}"]
         argv += ["-device", f"virtio-net-pci,netdev=net,mac=52:54:00:77:00:{self.host:02x},romfile="]

@@ -25,10 +25,10 @@ def quoted(path):
     return path.replace(",", ",,")
 
 
-def command(accelerator, kernel, initramfs, memory_mib, arguments):
+def command(accelerator, kernel, initramfs, memory_mib, arguments, processors=1):
     """The command line of a machine without any device but its console, on standard output.
 
-    One virtual processor: with two, a queue pair of Soft-RoCE can be left dead by a reset. Without `erms`: the kernel
+    One virtual processor but for benches: with two, a queue pair of Soft-RoCE can be left dead by a reset. Without `erms`: the kernel
     would copy by `rep movsb`, and under TCG a word of 8 bytes written by RDMA was seen half old and half new. Without
     a check of the timer: on a busy host it comes too late, and the kernel gives up.
     """
@@ -36,7 +36,7 @@ def command(accelerator, kernel, initramfs, memory_mib, arguments):
         accelerator, processor = "tcg,thread=multi", "max"
     else:
         processor = "host,-arch-capabilities"  # QEMU gives up where it cannot set these, as within virtual machines
-    return [program(), "-M", "q35", "-accel", accelerator, "-cpu", f"{processor},-erms", "-smp", "1",
+    return [program(), "-M", "q35", "-accel", accelerator, "-cpu", f"{processor},-erms", "-smp", str(processors),
             "-m", str(memory_mib), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-serial", "stdio", "-kernel", kernel.image, "-initrd", initramfs, "-append",
             f"quiet console=ttyS0 panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check {arguments}"]

@@ -18,6 +18,7 @@ class Settings(NamedTuple):
     accelerator: str  # of QEMU: kvm or tcg
     memory_mib: int   # of each machine
     tree: str         # the directory that guests see as it is at any moment, at the same path
+    processors: int   # of each machine
 
     @staticmethod
     def of(values):
@@ -25,7 +26,7 @@ class Settings(NamedTuple):
         return Settings(*values)._replace(kernel=kernel.Kernel(*values[0]))
 
 
-def prepare(folder, hosts, memory_mib, tree, say):
+def prepare(folder, hosts, memory_mib, tree, processors, say):
     """Gets all that is needed, the initramfs as a new file in `folder`, which the caller removes or renames."""
     qemu.program()
     initramfs.busybox()
@@ -35,7 +36,7 @@ def prepare(folder, hosts, memory_mib, tree, say):
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(initramfs.build(used, tree, names))
-        return Settings(used, path, accelerator.choose(used, path, say), memory_mib, tree)
+        return Settings(used, path, accelerator.choose(used, path, say), memory_mib, tree, processors)
     except BaseException:
         os.remove(path)
         raise

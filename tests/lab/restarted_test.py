@@ -31,7 +31,7 @@ KILL = "read pid < {directory}/pid && kill -9 $pid"  # nothing that a guest woul
 
 
 class ReplicasAreRestarted(group.GroupLab):
-    """Rounds of it. Ten are what every ./check shows (short_test.py).
+    """Rounds of it. Four are what every ./check shows (short_test.py).
 
     What happens is read from the replicas' logs, which costs the guests nothing; a command run in one takes seconds
     where this machine is busy.

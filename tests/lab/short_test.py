@@ -16,7 +16,7 @@ import paths
 import restarted_test
 import udp_test
 
-RESTARTS = 10
+RESTARTS = 4
 
 
 class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.GroupLab):
