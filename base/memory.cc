@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+// So that no more is taken than twice what was asked for.
+constexpr std::size_t kLeastBytes = kHugePageBytes / 2;
 
 }  // namespace
 
@@ -30,10 +32,11 @@ absl::StatusOr<Memory> Memory::Create(std::size_t bytes) {
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS;
   std::size_t size = RoundUp(bytes, kHugePageBytes);
   void* mapped = MAP_FAILED;
-  if (bytes >= kHugePageBytes) {
+  if (bytes >= kLeastBytes) {
     mapped = ::mmap(nullptr, size, kProtection, kFlags | MAP_HUGETLB | MAP_POPULATE, -1, 0);
   }
-  if (mapped == MAP_FAILED) {
+  const bool reserved_pages = mapped != MAP_FAILED;
+  if (!reserved_pages) {
     size = RoundUp(bytes, kPageBytes);
     mapped = ::mmap(nullptr, size, kProtection, kFlags, -1, 0);
   }
@@ -45,6 +48,7 @@ absl::StatusOr<Memory> Memory::Create(std::size_t bytes) {
   Memory memory;
   memory.data_ = static_cast<std::byte*>(mapped);
   memory.size_ = size;
+  memory.reserved_pages_ = reserved_pages;
   // Neither is needed for it to work: huge pages save translations in the device, and a child that forks must
   // not take the pages that the device writes to.
   (void)::madvise(mapped, size, MADV_HUGEPAGE);

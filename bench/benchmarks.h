@@ -44,6 +44,9 @@ namespace gaios::bench {
 // without a bound, and the gap that a planned hand-over leaves.
 [[nodiscard]] absl::Status RunCatchup(const Options& options);
 
+// The gap that a planned hand-over leaves, against the round trip of the medium.
+[[nodiscard]] absl::Status RunHandOver(const Options& options);
+
 // What snapshots cost: the latency of commits while they are taken and while none is, on a follower and by
 // the leader, by fork and by the state machine's own way; and one streamed over the channel by which hosts
 // meet.

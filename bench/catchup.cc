@@ -8,10 +8,9 @@
 #include "bench/commit_run.h"
 #include "bench/environment.h"
 #include "bench/group.h"
-#include "bench/hand_over.h"
+#include "bench/hand_over_report.h"
 #include "bench/placement.h"
 #include "bench/raw_copy.h"
-#include "bench/round_trip.h"
 #include "bench/targets.h"
 #include "bench/udp.h"
 
@@ -137,6 +136,7 @@ void Append(Series& to, const Series& block) {
   to.all.Add(block.all);
   to.p50_ns.push_back(block.p50_ns.front());
   to.p99_ns.push_back(block.p99_ns.front());
+  to.run_p50_ns.push_back(block.run_p50_ns.front());
   to.commands += block.commands;
   to.elapsed_ns += block.elapsed_ns;
 }
@@ -275,55 +275,6 @@ Json FillsReport(const Options& options, const Fills& fills) {
   return json;
 }
 
-Json HandOversReport(const HandOvers& hand_overs, const RoundTrips& round_trips) {
-  std::vector<double> gaps_us;
-  std::vector<double> to_leader_cpu_us;
-  std::vector<double> to_follower_cpu_us;
-  std::vector<double> drains_us;
-  std::vector<double> fences_us;
-  std::vector<double> recoveries_us;
-  std::vector<double> first_commits_us;
-  for (const HandOverTimes& times : hand_overs.times) {
-    gaps_us.push_back(times.gap_us);
-    (times.to_leader_cpu ? to_leader_cpu_us : to_follower_cpu_us).push_back(times.gap_us);
-    drains_us.push_back(times.drain_us);
-    fences_us.push_back(times.fence_us);
-    recoveries_us.push_back(times.recover_us);
-    first_commits_us.push_back(times.first_commit_us);
-  }
-  Json json;
-  json["hand_overs"] = hand_overs.times.size();
-  json["failed"] = hand_overs.failed;
-  json["unknown"] = hand_overs.unknown;
-  json["gap_us"] = Spread(gaps_us);
-  json["gap_to_leader_cpu_us"] = Spread(to_leader_cpu_us);
-  json["gap_to_follower_cpu_us"] = Spread(to_follower_cpu_us);
-  json["drain_us"] = Spread(drains_us);
-  json["fence_us"] = Spread(fences_us);
-  json["recover_us"] = Spread(recoveries_us);
-  json["first_commit_us"] = Spread(first_commits_us);
-  json["round_trip_ns"] = round_trips.word_ns;
-  json["round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.word_ns, 1.0);
-  json["rare_round_trip_ns"] = round_trips.rare_word_ns;
-  json["rare_round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.rare_word_ns, 1.0);
-  json["message_round_trip_ns"] = round_trips.message_ns;
-  json["message_round_trips"] = Median(gaps_us) * 1000 / std::max(round_trips.message_ns, 1.0);
-  return json;
-}
-
-absl::StatusOr<Json> MeasureHandOversBesideRoundTrips(const Options& options, const Placement& placement,
-                                                      const base::TscClock& clock) {
-  const absl::StatusOr<RoundTrips> round_trips = MeasureRoundTrips(options, placement, clock);
-  if (!round_trips.ok()) {
-    return round_trips.status();
-  }
-  const absl::StatusOr<HandOvers> hand_overs = MeasureHandOvers(options, placement, clock);
-  if (!hand_overs.ok()) {
-    return hand_overs.status();
-  }
-  return HandOversReport(*hand_overs, *round_trips);
-}
-
 }  // namespace
 
 absl::Status RunCatchup(const Options& options) {
@@ -358,7 +309,7 @@ absl::Status RunCatchup(const Options& options) {
   report["commit"] = CommitsReport(commits);
   report["fill"] = FillsReport(options, fills);
   if (shm) {
-    const absl::StatusOr<Json> hand_overs = MeasureHandOversBesideRoundTrips(options, placement, clock);
+    const absl::StatusOr<Json> hand_overs = MeasureHandOversBesideFloor(options, placement, clock);
     if (!hand_overs.ok()) {
       return hand_overs.status();
     }

@@ -24,6 +24,7 @@ Json Describe(const Series& series) {
 Json DescribeBlocks(const Series& series) {
   Json json = Describe(series);
   json["block_p99_ns"] = Spread(series.p99_ns);
+  json["block_run_p50_ns"] = Spread(series.run_p50_ns);
   json["blocks"] = series.p50_ns.size();
   return json;
 }
@@ -34,7 +35,9 @@ Json CompareBlocks(const Series& with, const Series& without) {
   json["without"] = DescribeBlocks(without);
   json["p50_ratio"] = Median(with.p50_ns) / std::max(Median(without.p50_ns), 1.0);
   json["p99_ratio"] = Median(with.p99_ns) / std::max(Median(without.p99_ns), 1.0);
+  json["run_p50_ratio"] = Median(with.run_p50_ns) / std::max(Median(without.run_p50_ns), 1.0);
   json["block_p50_ratio"] = Spread(Ratios(with.p50_ns, without.p50_ns));
+  json["block_run_p50_ratio"] = Spread(Ratios(with.run_p50_ns, without.run_p50_ns));
   json["block_p99_ratio"] = Spread(Ratios(with.p99_ns, without.p99_ns));
   return json;
 }

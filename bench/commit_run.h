@@ -27,6 +27,7 @@ struct Series {
   base::Histogram block;
   std::vector<double> p50_ns;  // of each block, as the next
   std::vector<double> p99_ns;
+  std::vector<double> run_p50_ns;    // of the means of commands in a row: see LatencyLoop
   std::vector<double> instructions;  // for a command
   std::uint64_t commands = 0;
   std::uint64_t elapsed_ns = 0;
@@ -53,6 +54,7 @@ class CommitRun {
     series.all.Add(series.block);
     series.p50_ns.push_back(static_cast<double>(series.block.ValueAtPercentile(50)));
     series.p99_ns.push_back(static_cast<double>(series.block.ValueAtPercentile(99)));
+    series.run_p50_ns.push_back(loop_.RunP50Ns());
     if (before.has_value() && after.has_value() && result.commands > 0) {
       series.instructions.push_back(static_cast<double>(*after - *before) /
                                     static_cast<double>(result.commands));

@@ -40,8 +40,8 @@ void AddFlags(CLI::App& command, CommandLine& line) {
   Options& options = line.options;
   command.add_option(
       "--transport", line.transport,
-      "shm, verbs (commit, throughput, failover), udp-socket or udp-dpdk (these, loss); network: shm or "
-      "udp-socket");
+      "shm, verbs (commit, throughput, failover, hand-over), udp-socket or udp-dpdk (the first three, loss); "
+      "hand-over and network: udp-socket too");
   command.add_option(
       "--device", options.device,
       "verbs: the RDMA device, when there are several; udp-dpdk: net_af_packet, unless given, or "
@@ -77,12 +77,14 @@ void AddFlags(CLI::App& command, CommandLine& line) {
           "commit and throughput: commands of a block, in place of --seconds or the wraps of the ring")
       ->check(CLI::Range(1, 1'000'000'000));
   command
-      .add_option("--trials", options.trials, "failovers, each of a group of its own; catchup: hand-overs")
+      .add_option("--trials", options.trials,
+                  "failovers, each of a group of its own; hand-over and catchup: hand-overs")
       ->check(CLI::Range(1, 10'000));
   command
       .add_option(
           "--rest-ms", options.rest_ms,
-          "catchup: how long commits go on before each hand-over, so that the memory for the next is ready")
+          "hand-over and catchup: how long commits go on before each hand-over, so that the memory for the "
+          "next is ready")
       ->check(CLI::Range(0, 600'000));
   command.add_option("--capacity", options.capacity_bytes, "bytes of a ring, a power of two")
       ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
@@ -114,6 +116,9 @@ absl::StatusOr<base::IdleStrategy> ParseIdle(const std::string& flag, const std:
 bool IsMeasured(const std::string& benchmark, const std::string& transport) {
   if (benchmark == "commit" || benchmark == "throughput" || benchmark == "failover") {
     return true;
+  }
+  if (benchmark == "hand-over") {
+    return transport != "udp-dpdk";
   }
   if (benchmark == "idle") {
     return transport == "shm" || transport == "udp-socket";
@@ -202,7 +207,7 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
 // Whether datagrams at kernel sockets wake followers that wait, and the floor's peers.
 bool WakesFollowers(const std::string& benchmark, const std::string& transport) {
   return transport == "udp-socket" && benchmark != "failover" && benchmark != "loss" &&
-         benchmark != "network";
+         benchmark != "network" && benchmark != "hand-over";
 }
 
 // What a parser cannot see. The message says what to do.
@@ -252,6 +257,8 @@ int Run(int argc, char** argv) {
   add("idle", "what an idle follower costs", RunIdle);
   add("catchup", "commits while a replica is filled, how fast it is filled, and planned hand-overs",
       RunCatchup);
+  add("hand-over", "the gap in commits of a planned hand-over, beside the round trip of the medium",
+      RunHandOver);
   add("snapshot", "commits while snapshots are taken, and one streamed from host to host", RunSnapshot);
   try {
     app.parse(argc, argv);

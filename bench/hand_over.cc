@@ -24,7 +24,9 @@
 namespace gaios::bench {
 namespace {
 
+// Before each hand-over. Where each waits for a datagram or for a device, fewer are as good.
 constexpr std::uint64_t kCommandsBetween = 2'000;
+constexpr std::uint64_t kPostedCommandsBetween = 200;
 constexpr std::uint64_t kPatienceMs = 60'000;
 constexpr char kDone = 'd';
 
@@ -83,12 +85,15 @@ class Member {
         id_(id),
         page_(page),
         signals_(signals),
-        command_(options.size_bytes) {}
+        command_(options.size_bytes),
+        commands_between_(options.transport == rsm::TransportKind::kShm ? kCommandsBetween
+                                                                        : kPostedCommandsBetween) {}
 
   // One turn. Whether there was anything to do.
   bool Turn() {
     bool active = false;
-    const bool leads = replica_.leading();
+    // A new leader takes commands with its ballot record, before that is committed.
+    const bool leads = replica_.core().role() == paxos::Role::kLeader;
     if (leads && replica_.proposals_under_way() == 0 && !ended_) {
       active = LeadOn(clock_.NowNs());
     }
@@ -116,15 +121,18 @@ class Member {
     }
     const std::uint64_t at = page_.done.load(std::memory_order_acquire);
     const bool rested = now_ns - led_since_ns_ >= options_.rest_ms * 1'000'000;
-    if (committed_ >= kCommandsBetween && rested && at < options_.trials &&
-        AllFollow(replica_, options_.replicas)) {
+    if (committed_ >= commands_between_ && rested && at < options_.trials) {
+      if (!AllFollow(replica_, options_.replicas)) {
+        return false;  // with nothing under way
+      }
+      const std::uint64_t before = replica_.core().hand_overs();
       if (replica_.HandOver(paxos::ReplicaId(id_ == 0 ? 1 : 0)) == rsm::HandOverAnswer::kBegun) {
         if (begun_) {
           page_.failed.fetch_add(1, std::memory_order_relaxed);  // the one before it
         }
         at_ = at;
         begun_ = true;
-        hand_overs_ = replica_.core().hand_overs();
+        hand_overs_ = before;
         page_.words[at].begun_ns.store(now_ns, std::memory_order_relaxed);
         return true;
       }
@@ -178,6 +186,7 @@ class Member {
   Page& page_;
   const Signals& signals_;
   const std::vector<std::byte> command_;
+  const std::uint64_t commands_between_;
   CompletionCount completions_;
   std::uint64_t committed_ = 0;  // since it leads
   std::uint64_t led_since_ns_ = 0;

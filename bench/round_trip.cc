@@ -186,8 +186,8 @@ absl::StatusOr<RoundTrips> MeasureRoundTrips(const Options& options, const Place
   if (!status.ok()) {
     return status;
   }
-  return RoundTrips{.word_ns = static_cast<double>(words.ValueAtPercentile(50)),
-                    .rare_word_ns = static_cast<double>(rare_words.ValueAtPercentile(50)),
+  return RoundTrips{.often_ns = static_cast<double>(words.ValueAtPercentile(50)),
+                    .rare_ns = static_cast<double>(rare_words.ValueAtPercentile(50)),
                     .message_ns = static_cast<double>(messages.ValueAtPercentile(50))};
 }
 

@@ -13,6 +13,7 @@
 #include "bench/options.h"
 #include "bench/placement.h"
 #include "bench/posted_run.h"
+#include "bench/round_trip.h"
 #include "bench/udp_floor.h"
 
 namespace gaios::bench {
@@ -33,6 +34,12 @@ using UdpSides = PostedSides<UdpFloor>;
 // peer, until that has taken all. Bytes a second. To be called while the process holds no sockets.
 [[nodiscard]] absl::StatusOr<double> UdpRawBytesPerSecond(const Options& options, const Placement& placement,
                                                           std::uint64_t bytes, const base::TscClock& clock);
+
+// The floor of a hand-over: a datagram with a message of the protocol, as long as the product's, and one as
+// long back. To be called while the process holds no sockets.
+[[nodiscard]] absl::StatusOr<RoundTrips> MeasureUdpRoundTrips(const Options& options,
+                                                              const Placement& placement,
+                                                              const base::TscClock& clock);
 
 }  // namespace gaios::bench
 

@@ -1,6 +1,7 @@
 #include <memory>
 #include <utility>
 
+#include "gaios/paxos/message.h"
 #include "gaios/transport/udp/socket_port.h"
 
 #include "bench/dpdk_network.h"
@@ -8,6 +9,7 @@
 #include "bench/environment.h"
 #include "bench/group.h"
 #include "bench/placement.h"
+#include "bench/posted_round_trip.h"
 #include "bench/posted_run.h"
 #include "bench/udp.h"
 #include "bench/udp_floor.h"
@@ -141,6 +143,18 @@ absl::StatusOr<double> UdpRawBytesPerSecond(const Options& options, const Placem
   const absl::StatusOr<double> seconds =
       PostedFloorBlock(**floor, options, load, clock, [&floor] { return (*floor)->TakenByAll(); });
   return seconds.ok() ? absl::StatusOr<double>(static_cast<double>(bytes) / *seconds) : seconds.status();
+}
+
+absl::StatusOr<RoundTrips> MeasureUdpRoundTrips(const Options& options, const Placement& placement,
+                                                const base::TscClock& clock) {
+  auto floor = UdpFloor::Fork({.peers = 1,
+                               .payload_bytes = options.payload_bytes,
+                               .idle = AwaitingIdle(options),
+                               .answer_bytes = transport::udp::kOverheadBytes + paxos::kEncodedMessageBytes,
+                               .open_port = Opener(options, clock)},
+                              placement, clock);
+  return floor.ok() ? PostedRoundTrips(**floor, paxos::kEncodedMessageBytes, options, placement, clock)
+                    : floor.status();
 }
 
 absl::Status RunUdpCommit(const Options& options) {

@@ -6,8 +6,13 @@
 #include <string>
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "gaios/base/clock.h"
 
 #include "bench/options.h"
+#include "bench/placement.h"
+#include "bench/round_trip.h"
 
 namespace gaios::bench {
 
@@ -18,6 +23,11 @@ namespace gaios::bench {
 // As RunCommit and RunThroughput, beside the floor of verbs_floor.h.
 [[nodiscard]] absl::Status RunVerbsCommit(const Options& options);
 [[nodiscard]] absl::Status RunVerbsThroughput(const Options& options);
+
+// The floor of a hand-over: an RDMA WRITE as long as a message of the protocol, until it has completed.
+[[nodiscard]] absl::StatusOr<RoundTrips> MeasureVerbsRoundTrips(const Options& options,
+                                                                const Placement& placement,
+                                                                const base::TscClock& clock);
 
 }  // namespace gaios::bench
 

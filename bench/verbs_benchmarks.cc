@@ -1,12 +1,15 @@
 #include <memory>
 #include <utility>
 
+#include "gaios/paxos/entry.h"
+#include "gaios/paxos/message.h"
 #include "gaios/transport/verbs/libverbs_device.h"
 
 #include "bench/empty_machine.h"
 #include "bench/environment.h"
 #include "bench/group.h"
 #include "bench/placement.h"
+#include "bench/posted_round_trip.h"
 #include "bench/posted_run.h"
 #include "bench/verbs.h"
 #include "bench/verbs_floor.h"
@@ -50,6 +53,19 @@ absl::Status EmitReport(const Options& options, const Placement& placement, cons
 
 absl::Status CheckVerbsDevice(const std::string& device) {
   return transport::verbs::LibverbsDevice::Open(device, 1).status();
+}
+
+absl::StatusOr<RoundTrips> MeasureVerbsRoundTrips(const Options& options, const Placement& placement,
+                                                  const base::TscClock& clock) {
+  // Entries of the floor are whole cache lines.
+  constexpr std::size_t kBytes = (paxos::kEncodedMessageBytes + paxos::kEntryAlignment - 1) /
+                                 paxos::kEntryAlignment * paxos::kEntryAlignment;
+  auto floor = VerbsFloor::Fork({.device = options.device,
+                                 .peers = 1,
+                                 .capacity_bytes = options.capacity_bytes,
+                                 .idle = AwaitingIdle(options)},
+                                placement);
+  return floor.ok() ? PostedRoundTrips(**floor, kBytes, options, placement, clock) : floor.status();
 }
 
 absl::Status RunVerbsCommit(const Options& options) {

@@ -23,4 +23,9 @@ absl::Status RunVerbsThroughput(const Options& /*options*/) {
   return Without();
 }
 
+absl::StatusOr<RoundTrips> MeasureVerbsRoundTrips(const Options& /*options*/, const Placement& /*placement*/,
+                                                  const base::TscClock& /*clock*/) {
+  return Without();
+}
+
 }  // namespace gaios::bench

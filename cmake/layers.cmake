@@ -62,6 +62,7 @@ function(gaios_precompile target for)
                               <string_view> <system_error> <utility> <vector> <absl/status/status.h>
                               <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/strings/str_format.h>)
     if(for STREQUAL "tests")
+      gaios_test_settings(${headers})
       target_link_libraries(${headers} PRIVATE GTest::gtest GTest::gmock)
       target_precompile_headers(${headers} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
     endif()
@@ -126,6 +127,11 @@ function(gaios_program name)
   endif()
 endfunction()
 
+# Of the time that all the tests take to compile, optimizing what runs once is the larger half, and with sanitizers more.
+function(gaios_test_settings target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:RelWithDebInfo>:-O0>)
+endfunction()
+
 # gaios_test(NAME SOURCES cc... DEPENDS targets... [LABELS l...] [TIMEOUT s]): a GoogleTest program, each of its
 # tests a CTest of its own.
 function(gaios_test name)
@@ -135,8 +141,7 @@ function(gaios_test name)
   endif()
   add_executable(${name} ${TEST_SOURCES})
   gaios_compile_settings(${name})
-  # Of the time that all the tests take to compile, optimizing what runs once is the larger half.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  gaios_test_settings(${name})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${TEST_DEPENDS} gaios_test_paths GTest::gtest GTest::gmock GTest::gtest_main)
   gaios_precompile(${name} tests)

@@ -5,6 +5,7 @@
 // acknowledged, and the operations under way in posting order. A value without behaviour of the protocol;
 // Leader decides.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -51,6 +52,9 @@ struct FollowerLink {
   Position leaves_at;           // ... which it does when its commit has got here, ...
   TimeNs leaving_since_ns = 0;  // ... for as long as suspicion takes
   TimeNs preferred_since_ns = 0;  // it is to lead instead, and has kept up since then; 0: not so
+
+  // It is written to, and not piece by piece.
+  [[nodiscard]] bool takes_all() const { return stage == Stage::kActive && !filling; }
 
   // The replica has come back as another incarnation: nothing of the former one holds for it.
   void Become(Incarnation incarnation) {
@@ -105,6 +109,20 @@ struct FollowerLink {
   void WritesDoneUpTo(std::uint64_t token) {
     done_token_ = token;
     acked = Position(posted_ring_[token % kMaxPostedPerLink].value);
+  }
+  // Writes have been posted, up to token `last`, of which `end` says where each ends, and all up to token
+  // `done` has completed. The caller says how far the log is posted and acknowledged by that.
+  template <typename End>
+  void NoteWrites(std::uint64_t last, std::uint64_t done, End end) {
+    done_token_ = std::max(done_token_, done);
+    GAIOS_CHECK(last >= last_token_ && done_token_ <= last && last - done_token_ <= kMaxPostedPerLink,
+                "P5: what has completed was posted, and no more is under way than a link holds");
+    for (std::uint64_t token = std::max(last_token_, done_token_) + 1; token <= last; ++token) {
+      Posted& place = posted_ring_[token % kMaxPostedPerLink];
+      place.kind = Posted::Kind::kWrite;
+      place.value = end(token).value();
+    }
+    last_token_ = last;
   }
   // All operations under way have completed.
   void DoneWithAll() { done_token_ = last_token_; }

@@ -7,7 +7,7 @@
 
 namespace gaios::paxos {
 
-bool Leader::Start(const Recovery& recovery) {
+bool Leader::Start(const Recovery& recovery, bool handed_over) {
   ballot_ = recovery.ballot();
   followers_.Clear();
   Disturb();
@@ -15,6 +15,7 @@ bool Leader::Start(const Recovery& recovery) {
   read_asked_ = false;
   refused_bytes_ = 0;
   proving_ = false;
+  proven_ = false;
   next_beat_ns_ = state_.now;
   own_pause_ns_ = 0;
   fenced_since_ns_ = 0;
@@ -69,7 +70,7 @@ bool Leader::Start(const Recovery& recovery) {
     state_.observer->OnLead(state_.self, ballot_, {promised.data(), promised_size}, state_.end);
   }
   state_.heartbeat_ballot = ballot_;
-  if (alone_) {
+  if (alone_ || handed_over) {
     AppendRecord();
     AdvanceCommit();
     return true;
@@ -121,6 +122,7 @@ bool Leader::HandOver(ReplicaId to) {
   open_ = {};
   closed_ = Refusal::kFull;
   hand_over_ = PlannedHandOver{to, state_.now, false};
+  GoOnHandingOver();
   return true;
 }
 

@@ -90,15 +90,18 @@ class Leader {
       : state_(state),
         reserved_bytes_(std::max(kLeastReservedBytes, state.log.capacity() / 64)),
         max_batch_bytes_(std::min(state.options.max_batch_bytes, state.log.MaxPayloadBytes())),
-        fill_piece_bytes_(std::min(kFillPieceBytes, state.log.capacity() / 8)),
+        much_bytes_(std::min(kMuchBytes, state.log.capacity() / 4)),
+        fill_piece_bytes_(FillPieceBytes(state.options.fill_bytes_per_second, state.log.capacity())),
+        fill_interval_ns_(FillIntervalNs(state.options.fill_bytes_per_second, fill_piece_bytes_)),
         pipeline_depth_(std::min(state.options.pipeline_depth, kMaxPostedPerLink)),
         straggler_depth_(std::min(2 * pipeline_depth_, kMaxPostedPerLink)) {}
 
   // Phase 1 is won: starts writing the adopted log. The ballot record is appended when a majority has
   // completed a probe posted behind that: one that wins elections and cannot write does not fill its log with
-  // records. False when the ring has no room for the record, or no majority of the promises can be in sync:
-  // then this replica must not lead now.
-  [[nodiscard]] bool Start(const Recovery& recovery);
+  // records. But at once where the leader before has handed over: that one could write, so there is at most
+  // one such record for each leader that could. False when the ring has no room for the record, or no
+  // majority of the promises can be in sync: then this replica must not lead now.
+  [[nodiscard]] bool Start(const Recovery& recovery, bool handed_over);
 
   // Makes an entry of what has been published, so that it outlives a change of ballot.
   void Seal() {
@@ -136,7 +139,7 @@ class Leader {
   // other case, which is Flush's: perhaps the batch is sealed. `checksum` does what EntryChecksum does.
   template <typename Checksum>
   [[nodiscard]] bool GatherForAll(Checksum checksum, Range& gathered);
-  [[nodiscard]] std::span<const WriteTarget> targets() const { return {targets_.data(), targets_size_}; }
+  [[nodiscard]] std::span<const WriteTarget> targets() const { return followers_.together().targets(); }
   // Changes when targets() do. Never 0.
   [[nodiscard]] std::uint64_t formation() const { return formation_; }
   void WrittenToAll(Range gathered);
@@ -144,9 +147,17 @@ class Leader {
   // are written to lack the same, each has at most writes under way, and they decide. Seals the batch that is
   // open, and `gathered` is what all of `targets()` are to be sent; nothing while nothing is to be posted.
   // When it has been posted to all, so is to be said. False in any other case, for Flush: perhaps the batch
-  // is sealed.
-  [[nodiscard]] bool GatherToPost(Range& gathered);
+  // is sealed. `checksum` does what EntryChecksum does.
+  template <typename Checksum>
+  [[nodiscard]] bool GatherToPost(Checksum checksum, Range& gathered);
   void PostedToAll(Position end);
+  // Posts what is due to whoever is filled while the others are written to at once: Flush, which does that
+  // otherwise, is not called then.
+  void FillBeside() {
+    if (state_.now >= fill_due_ns_) [[unlikely]] {
+      FillThoseDue();
+    }
+  }
   // Each of these has completed its writes up to its token, as by OnCompletion for each. False, and nothing
   // has changed: so is to be told, one by one.
   [[nodiscard]] bool TryCompleteAll(std::uint64_t formation, std::span<const WriteTarget> written);
@@ -193,8 +204,8 @@ class Leader {
   [[nodiscard]] bool CanBeReplaced() const;
 
   [[nodiscard]] Ballot ballot() const { return ballot_; }
-  // Whether its ballot record is in its log: until then it takes no proposals.
-  [[nodiscard]] bool has_record() const { return !proving_; }
+  // It has shown that it can write: a majority has completed something that was written under this ballot.
+  [[nodiscard]] bool proven() const { return proven_ || record_committed(); }
   [[nodiscard]] bool record_committed() const { return state_.commit.position >= record_end_; }
   // A majority has acknowledged something within the last quarter of the suspect timeout.
   [[nodiscard]] bool has_quorum() const;
@@ -289,10 +300,10 @@ class Leader {
   void PostRange(FollowerLink& follower, Position holds, Position end);
   void PostTo(FollowerLink& follower, Position end);
   void Fill(FollowerLink& follower);
+  void FillThoseDue();
   [[nodiscard]] bool EnoughWithout(const FollowerLink& follower) const;
   [[nodiscard]] bool LacksMuch(const FollowerLink& follower) const {
-    return state_.options.fill_bytes_per_second != 0 &&
-           state_.end.position - follower.posted > 2 * fill_piece_bytes_;
+    return state_.options.fill_bytes_per_second != 0 && state_.end.position - follower.posted > much_bytes_;
   }
   void PostWord(FollowerLink& follower);
   void PostProbes();
@@ -311,9 +322,7 @@ class Leader {
   enum class Abreast : std::uint8_t { kCompleted, kPosted };
   [[nodiscard]] bool FormUp(Abreast abreast);
   [[nodiscard]] bool IsAbreast(const FollowerLink& follower, Abreast abreast, Position at) const;
-  void SealToPost();
-  [[nodiscard]] bool WaitsForCommitWord() const;
-  void ShowAccept(const FollowerLink& follower) const;
+  [[nodiscard]] Position CompleteAllAndShow(std::span<const WriteTarget> written);
   void ShowWrittenToAll(Position end) const;
   [[nodiscard]] Action& AddWrite(ActionKind kind, const FollowerLink& follower);
   [[nodiscard]] std::byte* PlaceAtEnd(std::uint64_t aligned) const;
@@ -400,11 +409,26 @@ class Leader {
   static constexpr std::uint64_t kLeastReservedBytes = 16 * kEntryAlignment;
   static_assert(kLeastReservedBytes <= kMinCapacityBytes / 4);
 
-  // What a follower that lacks much is sent at a time: on shared memory a copy of about a microsecond.
-  static constexpr std::uint64_t kFillPieceBytes = 8192;
+  // From here on a follower that lacks so much is sent it piece by piece.
+  static constexpr std::uint64_t kMuchBytes = 16384;
+  // Of such pieces, but for what was appended meanwhile: so many a second, as long as they are of a datagram
+  // or so at least, and of no more than a copy of a microsecond. Small and often: a commit waits behind each.
+  static constexpr std::uint64_t kFillPiecesPerSecond = std::uint64_t{1} << 15;
+  static constexpr std::uint64_t kLeastFillPieceBytes = 1024;
+  static constexpr std::uint64_t kMostFillPieceBytes = 8192;
+  [[nodiscard]] static constexpr std::uint64_t FillPieceBytes(std::uint64_t bytes_per_second,
+                                                              std::uint64_t capacity) {
+    const std::uint64_t bytes = bytes_per_second / kFillPiecesPerSecond / kEntryAlignment * kEntryAlignment;
+    return std::min(std::clamp(bytes, kLeastFillPieceBytes, kMostFillPieceBytes), capacity / 8);
+  }
+  [[nodiscard]] static constexpr TimeNs FillIntervalNs(std::uint64_t bytes_per_second,
+                                                       std::uint64_t piece_bytes) {
+    return bytes_per_second == 0 ? 0 : piece_bytes * 1'000'000'000 / bytes_per_second;
+  }
 
-  // What no log ends at.
+  // What no log ends at, and a time that does not come.
   static constexpr Position kNowhere{~std::uint64_t{0}};
+  static constexpr TimeNs kNever = ~TimeNs{0};
 
   // A replica is readmitted when what it lacks is so small a part of the ring.
   static constexpr std::uint64_t kCaughtUpFraction = 16;
@@ -412,7 +436,9 @@ class Leader {
   State& state_;
   const std::uint64_t reserved_bytes_;
   const std::uint32_t max_batch_bytes_;  // of payload
+  const std::uint64_t much_bytes_;
   const std::uint64_t fill_piece_bytes_;
+  const TimeNs fill_interval_ns_;
   const std::size_t pipeline_depth_;
   // Written to together with others, a follower may have so much under way before it is left to itself.
   const std::size_t straggler_depth_;
@@ -432,10 +458,9 @@ class Leader {
   // been written to with all the others. kNowhere: that is not known.
   Position abreast_at_ = kNowhere;
   Position abreast_limit_;  // these links have room up to here
-  std::array<WriteTarget, kMaxReplicas> targets_;
-  std::array<FollowerLink*, kMaxReplicas> abreast_ = {};  // their links, as long as these are unchanged
-  std::size_t targets_size_ = 0;
-  std::uint64_t formation_ = 0;   // how often these have been found
+  // When the next piece may be posted of those that are filled beside them.
+  TimeNs fill_due_ns_ = kNever;
+  std::uint64_t formation_ = 0;   // how often these links have been found
   std::uint64_t read_round_ = 0;  // latest probe round posted
   bool read_asked_ = false;       // somebody waits for the next round
   TimeNs next_beat_ns_ = 0;
@@ -446,6 +471,7 @@ class Leader {
   Refusal closed_ = Refusal::kNone;  // why no proposals are taken
   std::optional<PlannedHandOver> hand_over_;
   bool proving_ = false;  // the ballot record waits for the probes of proof_round_
+  bool proven_ = false;   // by them
   std::uint64_t proof_round_ = 0;
   std::uint64_t membership_changes_ = 0;  // that `counts` of every follower rests on
   bool one_decides_ = false;

@@ -81,33 +81,37 @@ bool Leader::IsAbreast(const FollowerLink& follower, Abreast abreast, Position a
                                      : follower.under_way() == 0 && follower.acked == at;
 }
 
-// Whether all links that are written to have the whole log and wait for more, and decide.
-bool Leader::FormUp(Abreast abreast) {
+// Whether all links that are written to have the whole log and wait for more, and decide. One that is filled
+// piece by piece is none of them where writes are done at once: FillBeside sees to it.
+bool Leader::FormUp(Abreast as) {
   Disturb();
   const Position end = state_.end.position;
   if (read_asked_ || alone_ || !record_committed() || state_.failover.first_commit_ns == 0 ||
       state_.membership.undecided() || state_.membership.changes() != membership_changes_) {
     return false;
   }
-  targets_size_ = 0;
+  std::array<FollowerLink*, kMaxReplicas> abreast = {};
+  std::size_t size = 0;
   abreast_limit_ = kNowhere;
+  fill_due_ns_ = kNever;
   for (FollowerLink& follower : followers_.all()) {
     if (follower.stage != FollowerLink::Stage::kActive) {
       continue;
     }
-    if (!IsAbreast(follower, abreast, end)) {
+    if (follower.filling && as == Abreast::kCompleted) {
+      fill_due_ns_ = std::min(fill_due_ns_, follower.next_piece_ns);
+      continue;
+    }
+    if (!IsAbreast(follower, as, end)) {
       return false;
     }
-    abreast_[targets_size_] = &follower;
-    targets_[targets_size_++] = {.peer = follower.member.id,
-                                 .acceptor = follower.member.incarnation,
-                                 .grant = follower.grant,
-                                 .token = follower.next_token()};
+    abreast[size++] = &follower;
     abreast_limit_ = std::min(abreast_limit_, follower.applied + state_.log.capacity());
   }
-  if (!Decide([](const FollowerLink& follower) { return follower.stage == FollowerLink::Stage::kActive; })) {
+  if (!Decide([](const FollowerLink& follower) { return follower.takes_all(); })) {
     return false;
   }
+  followers_.Form(end, {abreast.data(), size});
   followers_.NoteUnchanged();
   abreast_at_ = end;
   ++formation_;
@@ -144,18 +148,6 @@ Range Leader::FormUpAndSeal() {
 
 void Leader::SealBatch() {
   SealHere(EntryChecksum);
-}
-
-// Whether one has nothing to do, and does not know the commit, which would travel with the next entry.
-bool Leader::WaitsForCommitWord() const {
-  return std::any_of(abreast_.begin(), abreast_.begin() + static_cast<std::ptrdiff_t>(targets_size_),
-                     [this](const FollowerLink* follower) {
-                       return follower->under_way() == 0 && follower->word_posted < state_.commit.position;
-                     });
-}
-
-void Leader::SealToPost() {
-  SealHere(ChecksumInPlace);
 }
 
 void Leader::FillToEndOfRing() {
@@ -242,6 +234,7 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
       case FollowerLink::Posted::Kind::kProbe:
         follower.probed = std::max(follower.probed, posted.value);
         if (proving_ && ReadConfirmed() >= proof_round_) {
+          proven_ = true;
           AppendRecord();
         }
         break;
@@ -253,8 +246,18 @@ void Leader::OnDone(FollowerLink& follower, FollowerLink::Posted posted, std::ui
   }
 }
 
-void Leader::ShowAccept(const FollowerLink& follower) const {
-  state_.observer->OnAccept(state_.self, ballot_, follower.member, follower.acked);
+Position Leader::CompleteAllAndShow(std::span<const WriteTarget> written) {
+  std::array<Position, kMaxReplicas> before;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    before.at(i) = followers_.AckedTogether(i);
+  }
+  const Position reached = followers_.NoteCompleted(written, state_.now);
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    if (const Position acked = followers_.AckedTogether(i); acked > before.at(i)) {
+      state_.observer->OnAccept(state_.self, ballot_, {targets()[i].peer, targets()[i].acceptor}, acked);
+    }
+  }
+  return reached;
 }
 
 void Leader::CompleteAndShow(FollowerLink& follower) {

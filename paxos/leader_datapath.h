@@ -223,7 +223,7 @@ template <typename Checksum>
 [[gnu::always_inline]] inline void Leader::WrittenToAll(Range gathered) {
   GAIOS_CHECK(gathered.from == abreast_at_ && gathered.to == state_.end.position && followers_.unchanged(),
               "P5: who is said to have accepted had completed all before it");
-  followers_.NoteAccepted(gathered, targets_size_, state_.now);
+  followers_.NoteAccepted(gathered, followers_.together().size(), state_.now);
   abreast_at_ = gathered.to;
   if (state_.observer != nullptr) [[unlikely]] {
     ShowWrittenToAll(gathered.to);
@@ -233,38 +233,34 @@ template <typename Checksum>
   state_.AdvanceCommitToEnd();
 }
 
-// What was found of the links holds: all that are written to have been posted the log up to abreast_at_.
-[[gnu::always_inline]] inline bool Leader::GatherToPost(Range& gathered) {
+// What was found of the links holds: all that are written to have been posted the log up to abreast_at_, and
+// nobody waits for a round of probes.
+template <typename Checksum>
+[[gnu::always_inline]] inline bool Leader::GatherToPost(Checksum checksum, Range& gathered) {
   gathered = {};
-  if (read_asked_) [[unlikely]] {
-    return false;
-  }
   if (abreast_at_ == kNowhere || !followers_.unchanged()) [[unlikely]] {
     if (open_.commands == 0 || !FormUp(Abreast::kPosted)) {
       return false;
     }
   }
   const Position from = abreast_at_;
-  if (open_.commands == 0 && from == state_.end.position) {
-    return !WaitsForCommitWord();
+  Position to = state_.end.position;
+  if (open_.commands == 0 && from == to) {
+    return !followers_.AnyWaitsForWord(
+        state_.commit.position);  // it would otherwise travel with the next entry
   }
-  std::size_t least = kMaxPostedPerLink;
-  std::size_t most = 0;
-  for (std::size_t i = 0; i < targets_size_; ++i) {
-    const std::size_t under_way = abreast_[i]->under_way();
-    least = std::min(least, under_way);
-    most = std::max(most, under_way);
-  }
-  if (least >= pipeline_depth_) {
-    return true;  // commands gather
-  }
-  if (most >= straggler_depth_) [[unlikely]] {
-    return false;
+  if (followers_.together().full()) [[unlikely]] {
+    bool straggles = false;
+    if (!followers_.LookForRoom(pipeline_depth_, straggler_depth_, straggles)) {
+      return true;  // commands gather
+    }
+    if (straggles) {
+      return false;
+    }
   }
   if (open_.commands != 0) {
-    SealToPost();
+    to = SealHere(checksum);
   }
-  const Position to = state_.end.position;
   GAIOS_CHECK(from + state_.log.capacity() >= reuse_limit_, "P8: what is posted may not be written over yet");
   // Full of what one of them has yet to apply, or too much for one write (P8).
   if (to > abreast_limit_ || to - from > kMaxWriteBytes) [[unlikely]] {
@@ -276,11 +272,7 @@ template <typename Checksum>
 }
 
 [[gnu::always_inline]] inline void Leader::PostedToAll(Position end) {
-  for (std::size_t i = 0; i < targets_size_; ++i) {
-    FollowerLink& follower = *abreast_[i];
-    follower.posted = end;
-    targets_[i].token = follower.Push(FollowerLink::Posted::Kind::kWrite, end.value()) + 1;
-  }
+  followers_.NotePosted(end);
   abreast_at_ = end;
 }
 
@@ -289,25 +281,13 @@ template <typename Checksum>
   if (formation != formation_ || abreast_at_ == kNowhere || !followers_.unchanged()) [[unlikely]] {
     return false;
   }
-  GAIOS_CHECK(written.size() == targets_size_, "P5: a formation has the same targets for whoever writes");
-  Position reached;
-  for (std::size_t i = 0; i < targets_size_; ++i) {
-    FollowerLink& follower = *abreast_[i];
-    if (!follower.IsUnderWay(written[i].token)) {
-      continue;  // nothing new
-    }
-    follower.WritesDoneUpTo(written[i].token);
-    follower.acked_ns = state_.now;
-    if (state_.observer != nullptr) [[unlikely]] {
-      ShowAccept(follower);
-    }
-    if (follower.counts) {
-      reached = std::max(reached, follower.acked);
-    }
-  }
+  GAIOS_CHECK(written.size() == targets().size(), "P5: a formation has the same targets for whoever writes");
+  const Position reached = state_.observer == nullptr ? followers_.NoteCompleted(written, state_.now)
+                                                      : CompleteAllAndShow(written);
+  // The ballot record is committed, and no change is undecided: else there is no formation.
   if (reached > state_.commit.position) {
     if (OneDecides()) [[likely]] {
-      CommitTo(reached);
+      state_.AdvanceCommit(reached);
     } else {
       AdvanceCommit();
     }

@@ -85,8 +85,7 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
 // Whether a majority keeps up with the log without this one: then it is not waited for.
 bool Leader::EnoughWithout(const FollowerLink& follower) const {
   return Decide([&follower](const FollowerLink& other) {
-    return !other.filling && other.stage == FollowerLink::Stage::kActive &&
-           other.member.id != follower.member.id;
+    return other.takes_all() && other.member.id != follower.member.id;
   });
 }
 
@@ -101,10 +100,24 @@ void Leader::Fill(FollowerLink& follower) {
   }
   const std::uint64_t appended = state_.end.position - std::max(follower.filled_beside, follower.posted);
   follower.filled_beside = state_.end.position;
-  follower.next_piece_ns =
-      state_.now + fill_piece_bytes_ * 1'000'000'000 / state_.options.fill_bytes_per_second;
-  PostTo(follower, std::min(state_.end.position,
-                            follower.posted + std::min(fill_piece_bytes_ + appended, kMaxWriteBytes)));
+  // Where much is appended, what is sent is long however small the piece is, and better seldom: the commits
+  // that wait behind it are then few among many.
+  const std::uint64_t pieces = appended > kMostFillPieceBytes ? kMostFillPieceBytes / fill_piece_bytes_ : 1;
+  // From when it was due: a turn that came late does not make it slower.
+  follower.next_piece_ns = std::max(follower.next_piece_ns + pieces * fill_interval_ns_, state_.now);
+  PostTo(follower,
+         std::min(state_.end.position,
+                  follower.posted + std::min(pieces * fill_piece_bytes_ + appended, kMaxWriteBytes)));
+  follower.filling = LacksMuch(follower);
+}
+
+void Leader::FillThoseDue() {
+  const Position holds = Holds();
+  for (FollowerLink& follower : followers_.all()) {
+    if (follower.stage == FollowerLink::Stage::kActive && follower.filling) {
+      PostRange(follower, holds, state_.end.position);
+    }
+  }
 }
 
 void Leader::OnReject(ReplicaId from, const Message& reject) {

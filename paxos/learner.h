@@ -16,6 +16,9 @@ namespace gaios::paxos {
 
 class Learner {
  public:
+  // Looked at in one call. Whoever applies as many in a turn finds them in the caches.
+  static constexpr int kEntriesPerCall = 32;
+
   explicit Learner(State& state) : state_(state) {}
 
   // Takes in entries that have landed and moves the commit to at most `commit_word`, or to what the entries
@@ -31,8 +34,6 @@ class Learner {
   void Reset() { hint_ = Position(); }
 
  private:
-  static constexpr int kEntriesPerCall = 64;
-
   State& state_;
   Position hint_;  // largest commit position found in entries of the leader's chain
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gaios/base/check.h"
+#include "gaios/paxos/entry_checksum.h"
 
 namespace gaios::paxos {
 namespace {
@@ -55,7 +56,7 @@ std::optional<Entry> Log::Next(const Cursor& at) const {
   if (header.slot != at.slot.value() + 1 || !IsKnownKind(header.kind) || size > BytesToEnd(at.position)) {
     return std::nullopt;
   }
-  const std::uint64_t checksum = EntryChecksum(bytes, size, at.position, group_, at.checksum);
+  const std::uint64_t checksum = ChecksumInPlace(bytes, size, at.position, group_, at.checksum);
   // The header that was hashed is the one that was copied only if it is still there: each word of it is
   // overwritten at most once meanwhile.
   std::atomic_signal_fence(std::memory_order_seq_cst);

@@ -15,6 +15,8 @@ Ballot Recovery::Start() {
   promisers_.Clear();
   source_ = state_.self.id;
   adopted_own_ = true;
+  asked_.Clear();
+  AskForPromises({});
   return ballot_;
 }
 
@@ -26,7 +28,7 @@ Recovery::Progress Recovery::OnSelfGranted() {
   if (Enough()) {
     return Choose();
   }
-  AskForPromises();
+  AskForPromises(asked_);  // of whom our log tells since it was followed to its end
   return Progress::kWaiting;
 }
 
@@ -57,25 +59,28 @@ ReplicaSet Recovery::Promised() const {
   return promised;
 }
 
-void Recovery::AskForPromises() {
+void Recovery::AskForPromises(ReplicaSet but) {
   asked_ns_ = state_.now;
   Message prepare;
   prepare.kind = MessageKind::kPrepare;
   prepare.grant = {ballot_, 1};
   for (const ReplicaId id : state_.membership.voting()) {
     const PeerView& peer = state_.peers[id.value()];
-    if (id != state_.self.id && peer.link_up && promised_as(id) != peer.incarnation) {
+    if (id != state_.self.id && !but.Contains(id) && peer.link_up && promised_as(id) != peer.incarnation) {
       state_.actions.PushMessage(id, prepare);
+      asked_.Add(id);
     }
   }
 }
 
 Recovery::Progress Recovery::OnPromise(ReplicaId from, const Message& promise) {
-  if (stage_ != Stage::kPreparing || promise.grant != Grant{ballot_, 1}) {
+  const bool asks = stage_ == Stage::kFencing || stage_ == Stage::kPreparing;
+  if (!asks || promise.grant != Grant{ballot_, 1}) {
     return Progress::kWaiting;
   }
   Take({from, state_.peers[from.value()].incarnation}, promise);
-  return Enough() ? Choose() : Progress::kWaiting;
+  // Before our own log is fenced a majority decides nothing (P2, P4): what we would go on from may change.
+  return stage_ == Stage::kPreparing && Enough() ? Choose() : Progress::kWaiting;
 }
 
 Recovery::Progress Recovery::OnReject(const Message& reject) {
@@ -207,7 +212,7 @@ Recovery::Progress Recovery::Finish() {
     return Progress::kAdopted;
   }
   stage_ = Stage::kPreparing;
-  AskForPromises();
+  AskForPromises({});
   return Progress::kWaiting;
 }
 
@@ -215,8 +220,9 @@ Recovery::Progress Recovery::Tick() {
   if (state_.now - started_ns_ > state_.options.election_timeout_ns) {
     return Progress::kLost;
   }
-  if (stage_ == Stage::kPreparing && state_.now - asked_ns_ > state_.options.heartbeat_interval_ns) {
-    AskForPromises();
+  const bool asks = stage_ == Stage::kFencing || stage_ == Stage::kPreparing;
+  if (asks && state_.now - asked_ns_ > state_.options.heartbeat_interval_ns) {
+    AskForPromises({});
   }
   return Progress::kWaiting;
 }

@@ -3,6 +3,10 @@
 
 // Phase 1 of a candidate: fence itself, gather a majority of promises, adopt one whole log.
 //
+// The others are asked while the own log is being fenced: neither waits for the other. But nothing is decided
+// before that is done. Our own promise is one like all others: it says where our log ends, and until nobody
+// else writes that (P2), the end may still move, by what the old leader has chosen with our acceptance (P4).
+//
 // The adopted log is the one whose last valid entry has the highest ballot, the longest among equals:
 // everything that a majority accepted under any lower ballot is in it (P4). If it is not the candidate's own,
 // its bytes are read from the candidate's commit on, over whatever suffix stands there, and must then chain
@@ -33,11 +37,11 @@ class Recovery {
     kLost,     // a higher ballot, or the log cannot be had: give up and try again later
   };
 
-  // The ballot to campaign with: above all seen. Starts the campaign; the own log is to be granted to
-  // ourselves next.
+  // The ballot to campaign with: above all seen. Starts the campaign and asks the others; the own log is to
+  // be granted to ourselves next.
   [[nodiscard]] Ballot Start();
 
-  // Our own grant is effective: ask the others.
+  // Our own grant is effective: from now on promises decide.
   Progress OnSelfGranted();
   Progress OnPromise(ReplicaId from, const Message& promise);
   Progress OnReject(const Message& reject);
@@ -56,7 +60,8 @@ class Recovery {
  private:
   enum class Stage : std::uint8_t { kIdle, kFencing, kPreparing, kReading };
 
-  void AskForPromises();
+  // Asks the voters, as this log has them, that have not promised; but not `but`, who have just been asked.
+  void AskForPromises(ReplicaSet but);
   void Take(Member acceptor, const Message& promise);
   [[nodiscard]] Message OwnPromise() const;
   // Those whose promises count.
@@ -75,6 +80,7 @@ class Recovery {
   Ballot ballot_;
   TimeNs started_ns_ = 0;
   TimeNs asked_ns_ = 0;
+  ReplicaSet asked_;  // before our log was fenced
   ReplicaSet promisers_;
   std::array<Incarnation, kMaxReplicas> promised_as_;
   std::array<Message, kMaxReplicas> promise_;

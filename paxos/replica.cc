@@ -71,7 +71,7 @@ void Replica::After(Recovery::Progress progress) {
     }
     taking_back_ = false;
     state_.role = Role::kLeader;
-    if (leader_.Start(recovery_)) {
+    if (leader_.Start(recovery_, std::exchange(handed_over_, false))) {
       ++state_.elections.won;
       state_.leader = state_.self.id;
       state_.has_leader = true;
@@ -114,7 +114,8 @@ bool Replica::Drain(bool drained) {
 
 void Replica::StepDown() {
   // One that could not write lets others try first, however long they wait.
-  const bool unproven = state_.role == Role::kLeader && !leader_.has_record();
+  const bool unproven = state_.role == Role::kLeader && !leader_.proven();
+  handed_over_ = false;
   if (state_.role == Role::kLeader) {
     leader_.Stop();
     ++state_.leadership_epoch;
@@ -191,6 +192,7 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
         state_.failover = {};
         state_.failover.leader_last_alive_ns = state_.now;
         state_.failover.suspected_ns = state_.now;
+        handed_over_ = true;
         Campaign();
       } else {
         ++state_.dropped_messages;

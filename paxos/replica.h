@@ -162,10 +162,13 @@ class Replica {
   [[nodiscard]] std::uint64_t formation() const { return leader_.formation(); }
   [[gnu::always_inline]] void WrittenToAll(Range gathered) { leader_.WrittenToAll(gathered); }
   // Leader, instead of Flush, where the transport posts to many in one call: see Leader.
-  [[nodiscard, gnu::always_inline]] bool GatherToPost(Range& gathered) {
-    return !leader_.handing_over() && leader_.GatherToPost(gathered);
+  template <typename Checksum>
+  [[nodiscard, gnu::always_inline]] bool GatherToPost(Checksum checksum, Range& gathered) {
+    return !leader_.handing_over() && leader_.GatherToPost(checksum, gathered);
   }
   void PostedToAll(Position end) { leader_.PostedToAll(end); }
+  // Leader, in a turn in which it has written to all at once: see Leader.
+  void FillBeside() { leader_.FillBeside(); }
   // Anybody else: learns what has landed, up to the leader's `commit_word`, and posts what reads wait for.
   // Returns whether anything was new.
   bool Learn(Position commit_word) {
@@ -221,6 +224,7 @@ class Replica {
   // --------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] Actions& actions() { return state_.actions; }
+  [[nodiscard]] const Actions& actions() const { return state_.actions; }
   [[nodiscard]] Role role() const { return state_.role; }
   [[nodiscard]] Member self() const { return state_.self; }
   // Who votes, as far as the log is known here to be committed; and whether this replica does.
@@ -293,6 +297,7 @@ class Replica {
   FollowerReads follower_reads_{state_};
   Cursor apply_;              // end of what the state machine has applied
   bool taking_back_ = false;  // this campaign is a leader's own, for a higher ballot
+  bool handed_over_ = false;  // this campaign was asked for by the leader that had been granted our log
 };
 
 }  // namespace gaios::paxos

@@ -28,13 +28,28 @@ Engine::Engine(const paxos::Options& options, transport::Transport& transport, p
               "core and transport must agree on the capacity");
 }
 
-bool Engine::EndTurn(paxos::TimeNs now_ns, bool written) {
+bool Engine::Poll(paxos::TimeNs now_ns) {
+  if (posts_to_all_) {
+    if (!PostAll(now_ns, paxos::EntryChecksum)) {
+      return EndTurn(now_ns, Begun::kNot);
+    }
+    std::size_t events = 0;
+    return TryLook(now_ns, events) ? events != 0 : EndTurn(now_ns, Begun::kPosted);
+  }
+  core_.SetTime(now_ns);
+  if (!writes_at_once_ || !WriteAtOnce(now_ns, paxos::EntryChecksum)) {
+    return EndTurn(now_ns, Begun::kNot);
+  }
+  return TryEndTurn(now_ns) || EndTurn(now_ns, Begun::kWritten);
+}
+
+bool Engine::EndTurn(paxos::TimeNs now_ns, Begun begun) {
   bool learned = false;
-  if (!written) {
+  if (begun == Begun::kWritten) {
+    core_.FillBeside();
+  } else if (begun == Begun::kNot) {
     if (core_.role() == paxos::Role::kLeader) {
-      if (!PostToAll()) {
-        core_.Flush();
-      }
+      core_.Flush();
     } else {
       learned = core_.Learn(paxos::Position(transport_.ReadLogWord(LogWord::kCommit)));
     }
@@ -49,7 +64,7 @@ bool Engine::EndTurn(paxos::TimeNs now_ns, bool written) {
   const std::size_t events = transport_.Poll(*this);
   PublishProgress();
   PublishBallot();
-  return written || learned || events > 0;
+  return begun == Begun::kWritten || learned || events > 0;
 }
 
 void Engine::Tick(paxos::TimeNs now_ns) {

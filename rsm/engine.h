@@ -24,14 +24,22 @@ class Engine final : private transport::EventHandler {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // What a leader has to write, where it is told at once what has become of it: first in each turn. False
-  // when there is nothing, or it is to be posted. `now_ns` is monotonic; `checksum` does what EntryChecksum
-  // does.
+  // A turn is begun in one of three ways. `now_ns` is monotonic; `checksum` does what EntryChecksum does.
+  enum class Begun : std::uint8_t {
+    kNot,      // what there is to write or to learn is still to be seen to
+    kWritten,  // it is written, and committed
+    kPosted,   // what may be posted is
+  };
+  [[nodiscard]] bool writes_at_once() const { return writes_at_once_; }
+  [[nodiscard]] bool posts_to_all() const { return posts_to_all_; }
+
+  // Where writes are done at once: what a leader has to write, first in each turn. False when there is
+  // nothing, or it is to be posted.
   template <typename Checksum>
   [[nodiscard, gnu::always_inline]] bool WriteAtOnce(paxos::TimeNs now_ns, Checksum checksum) {
     core_.SetTime(now_ns);
     paxos::Range gathered;
-    if (!writes_at_once_ || !core_.GatherForAll(checksum, gathered) ||
+    if (!core_.GatherForAll(checksum, gathered) ||
         !transport_.WriteToAll(core_.targets(), core_.formation(), gathered)) {
       return false;
     }
@@ -41,21 +49,46 @@ class Engine final : private transport::EventHandler {
   // Then either, where it is written at once and nothing else has to be looked at yet: the turn is over. In
   // most turns of a busy leader that is all.
   [[nodiscard, gnu::always_inline]] bool TryEndTurn(paxos::TimeNs now_ns) {
-    if (now_ns >= next_look_ns_ || !core_.actions().empty()) {
+    if (OwesMore(now_ns)) {
       return false;
     }
     PublishMoved();
     return true;
   }
+
+  // Where one range is posted to all: what a leader has to post, first in each turn. False: this replica does
+  // not lead.
+  template <typename Checksum>
+  [[nodiscard, gnu::always_inline]] bool PostAll(paxos::TimeNs now_ns, Checksum checksum) {
+    core_.SetTime(now_ns);
+    if (core_.role() != paxos::Role::kLeader) {
+      return false;
+    }
+    if (!PostToAll(checksum)) {
+      core_.Flush();
+    }
+    return true;
+  }
+  // Then either, where there is nothing to be done beside: the turn ends with a look at what the transport
+  // has to report, `events`.
+  [[nodiscard, gnu::always_inline]] bool TryLook(paxos::TimeNs now_ns, std::size_t& events) {
+    if (OwesMore(now_ns)) {
+      return false;
+    }
+    events = transport_.Poll(*this);
+    PublishProgress();  // a leader that decides alone has committed without an event
+    if (events != 0) {
+      PublishBallot();  // it may lead no more
+    }
+    return true;
+  }
+
   // Or the rest of it: posting or learning, timers when due, what the transport has to report. Returns
-  // whether anything happened. `written`: what WriteAtOnce has said.
-  [[nodiscard]] bool EndTurn(paxos::TimeNs now_ns, bool written);
+  // whether anything happened.
+  [[nodiscard]] bool EndTurn(paxos::TimeNs now_ns, Begun begun);
 
   // A whole turn. Returns whether anything happened.
-  bool Poll(paxos::TimeNs now_ns) {
-    const bool written = WriteAtOnce(now_ns, paxos::EntryChecksum);
-    return (written && TryEndTurn(now_ns)) || EndTurn(now_ns, written);
-  }
+  bool Poll(paxos::TimeNs now_ns);
 
   // To be called after every use of core() that may cause actions or move what it has applied.
   void CarryOut() {
@@ -72,7 +105,8 @@ class Engine final : private transport::EventHandler {
   // How often the core's timers run, ns.
   static constexpr paxos::TimeNs kTickIntervalNs = 1'000'000;
   // A leader whose writes are done at once has nothing to wait for: while it writes in every turn, it looks
-  // at what else the transport has to report, and at its timers, so often, ns.
+  // at what else the transport has to report, and at its timers, so often, ns. So often at most does one that
+  // posts to all look at its timers, and publish more than its progress.
   static constexpr paxos::TimeNs kBusyLookIntervalNs = 1'000;
 
  private:
@@ -87,6 +121,10 @@ class Engine final : private transport::EventHandler {
   void OnLinkDown(paxos::ReplicaId peer) override;
   paxos::Range LiveRange(const std::byte* log) override;
 
+  // Whether there is more to be done in this turn than to write and to hear of it.
+  [[nodiscard]] bool OwesMore(paxos::TimeNs now_ns) const {
+    return now_ns >= next_look_ns_ || !core_.actions().empty();
+  }
   // Puts into the control region what has changed. A commit is published before anything that rests on it is
   // done; progress after each turn, the ballot when actions or events may have moved it, the rest when a
   // timer may.
@@ -99,7 +137,7 @@ class Engine final : private transport::EventHandler {
       PublishIfChanged(transport::ControlWord::kApplied, core_.applied().value());
     }
   }
-  // The same after a commit, which has moved, and so has what is applied: without a look.
+  // The same after what has most often moved both, without a look.
   void PublishMoved() {
     if (commit_word_ != nullptr) [[likely]] {
       commit_word_->store(core_.commit().value(), std::memory_order_release);
@@ -126,10 +164,11 @@ class Engine final : private transport::EventHandler {
       transport_.Publish(word, value);
     }
   }
-  // What a leader has to post, where the transport posts to all in one call. False: the core is to post it.
-  [[nodiscard]] bool PostToAll() {
+  // False: the core is to post what there is.
+  template <typename Checksum>
+  [[nodiscard, gnu::always_inline]] bool PostToAll(Checksum checksum) {
     paxos::Range gathered;
-    if (!posts_to_all_ || !core_.GatherToPost(gathered)) {
+    if (!core_.GatherToPost(checksum, gathered)) {
       return false;
     }
     if (gathered.empty()) {

@@ -118,6 +118,7 @@ class PathsNodeTransport final : public NodeTransport {
   // Of all paths together.
   [[nodiscard]] std::optional<TransportCounters> counters() const override {
     TransportCounters all;
+    all[TransportCounter::kHugePageBytes] = ring_.huge_page_bytes();
     for (const auto& way : ways_) {
       const TransportCounters one = way->transport().counters().value_or(TransportCounters());
       std::ranges::transform(all.values, one.values, all.values.begin(), std::plus<>());

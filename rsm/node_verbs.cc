@@ -22,6 +22,7 @@ TransportCounters CountersOf(const transport::bootstrap::ChannelCounters& channe
   using enum TransportCounter;
   TransportCounters all;
   CountChannel(channel, all);
+  all[kHugePageBytes] = verbs.huge_page_bytes;
   all[kMessagesSent] = verbs.messages_sent;
   all[kMessagesDropped] = verbs.messages_dropped;
   all[kMessagesMalformed] = verbs.messages_malformed;

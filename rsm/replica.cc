@@ -13,7 +13,8 @@ namespace {
 using paxos::Refusal;
 
 constexpr std::size_t kHashesKept = 64;
-constexpr int kEntriesPerPoll = 32;
+// What a turn learns, it applies.
+constexpr int kEntriesPerPoll = paxos::Learner::kEntriesPerCall;
 
 struct StateHashCommand {
   std::uint64_t commands = 0;
@@ -505,17 +506,44 @@ void Replica::ApplyBatch(const paxos::Entry& entry) {
 }
 
 bool Replica::Poll() {
+  return engine_.writes_at_once() ? PollWriting() : PollPosting();
+}
+
+// Where writes are done at once.
+[[gnu::noinline]] bool Replica::PollWriting() {
   now_ns_ = clock_.NowNs();
   const bool written = engine_.WriteAtOnce(now_ns_, paxos::ChecksumInPlace);
   if (written && engine_.TryEndTurn(now_ns_)) [[likely]] {
     ApplyCommitted();  // all else has its turn within a microsecond
     return true;
   }
-  return EndTurn(written);
+  return EndTurn(written ? Engine::Begun::kWritten : Engine::Begun::kNot);
 }
 
-[[gnu::noinline]] bool Replica::EndTurn(bool written) {
-  const bool active = engine_.EndTurn(now_ns_, written);
+// Where they are posted.
+[[gnu::noinline]] bool Replica::PollPosting() {
+  now_ns_ = clock_.NowNs();
+  if (!engine_.posts_to_all()) {
+    engine_.core().SetTime(now_ns_);
+    return EndTurn(Engine::Begun::kNot);
+  }
+  if (!engine_.PostAll(now_ns_, paxos::ChecksumInPlace)) {
+    return EndTurn(Engine::Begun::kNot);
+  }
+  std::size_t events = 0;
+  if (reads_count_ > 0 || !engine_.TryLook(now_ns_, events)) {
+    return EndTurn(Engine::Begun::kPosted);
+  }
+  const paxos::Position applied = engine_.core().applied();
+  if (engine_.core().leadership_epoch() != epoch_) [[unlikely]] {
+    ForgetProposals();
+  }
+  ApplyCommitted();
+  return events != 0 || engine_.core().applied() != applied;
+}
+
+[[gnu::noinline]] bool Replica::EndTurn(Engine::Begun begun) {
+  const bool active = engine_.EndTurn(now_ns_, begun);
   const paxos::Position applied = engine_.core().applied();
   if (engine_.core().leadership_epoch() != epoch_) {
     ForgetProposals();

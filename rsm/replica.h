@@ -102,7 +102,8 @@ struct ReplicaOptions {
   std::size_t max_reads = 1024;
   SessionOptions sessions;
   // A leader whose writes are done at once (Transport::WriteToAll), and that writes in every turn, looks at
-  // all else so often: events, timers, reads; ns.
+  // all else so often: events, timers, reads; ns. One that posts to all (Transport::PostToAll) looks so often
+  // at its timers, and else at its events alone: not above Engine::kTickIntervalNs where its beats count.
   paxos::TimeNs busy_look_interval_ns = Engine::kBusyLookIntervalNs;
   // The leader puts the hash of its state in the log every so many commands, and every replica compares. 0:
   // never.
@@ -241,7 +242,9 @@ class Replica {
   std::size_t ProposeRun(std::span<const Submission> submissions, ProposalListener& listener,
                          std::uint64_t first_tag);
   void AwaitAnswer(const paxos::Proposal& proposal, ProposalListener& listener, std::uint64_t tag);
-  [[nodiscard]] bool EndTurn(bool written);
+  [[nodiscard]] bool PollWriting();
+  [[nodiscard]] bool PollPosting();
+  [[nodiscard]] bool EndTurn(Engine::Begun begun);
   void ApplyCommitted();
   [[nodiscard]] bool ApplyOne();
   void ApplyMany();

@@ -152,6 +152,8 @@ std::string_view TransportCounterName(TransportCounter counter) {
       return "dropped_other_seal";
     case TransportCounter::kDatagramsLent:
       return "datagrams_lent";
+    case TransportCounter::kHugePageBytes:
+      return "huge_page_bytes";
   }
   GAIOS_CHECK(false, "no such counter");
   return "";

@@ -95,9 +95,10 @@ enum class TransportCounter : std::uint8_t {
   kPortLinksDown,
   kDroppedOtherSeal,  // transport/udp/wire.h
   kDatagramsLent,     // transport/udp/port.h
+  kHugePageBytes,     // transport/verbs/options.h; the log of a replica with several paths too. Does not grow
 };
 inline constexpr std::size_t kTransportCounters =
-    static_cast<std::size_t>(TransportCounter::kDatagramsLent) + 1;
+    static_cast<std::size_t>(TransportCounter::kHugePageBytes) + 1;
 
 // "strangers_garbage"
 [[nodiscard]] std::string_view TransportCounterName(TransportCounter counter);

@@ -62,8 +62,11 @@ void ExamineHugePages(const System& system, Findings& findings) {
   const std::string mounted =
       mount.empty() ? "no hugetlbfs is mounted" : absl::StrCat("hugetlbfs is at ", mount);
   if (reserved.empty()) {
-    findings.push_back({"huge_pages", Level::kInfo, absl::StrCat("no huge pages are reserved; ", mounted),
-                        "nothing for shared memory; for DPDK reserve some: sysctl vm.nr_hugepages=64"});
+    findings.push_back(
+        {"huge_pages", Level::kInfo, absl::StrCat("no huge pages are reserved; ", mounted),
+         "nothing for shared memory; for RDMA reserve as many as the ring of each replica of this host "
+         "has (capacity_bytes, 2 MiB each) and two more for each, for DPDK some: "
+         "sysctl vm.nr_hugepages=64"});
     return;
   }
   for (const std::string& text : reserved) {

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "gaios/base/check.h"
 #include "gaios/base/clock.h"
 #include "gaios/rsm/replica.h"
 
@@ -57,8 +58,9 @@ template <typename Transport>
 class CountedGroup {
  public:
   // `open` makes the transport of a replica, which it is given as an id, from this clock; it must not fail.
+  // `heartbeat_ns`: how often the leader beats, of the stepped clock; 0: as usual.
   template <typename Open>
-  explicit CountedGroup(Open open) {
+  explicit CountedGroup(Open open, std::uint64_t heartbeat_ns = 0) {
     for (std::size_t i = 0; i < kCountedReplicas; ++i) {
       const paxos::ReplicaId id(static_cast<std::uint8_t>(i));
       members_[i].transport = open(id, clock_);
@@ -70,6 +72,9 @@ class CountedGroup {
       // The leader is given, and followers are seldom polled.
       options.protocol.suspect_timeout_ns = 600'000'000'000;
       options.protocol.drop_timeout_ns = 600'000'000'000;
+      if (heartbeat_ns != 0) {
+        options.protocol.heartbeat_interval_ns = heartbeat_ns;
+      }
       options.protocol.election_timeout_ns = 20'000'000;
       options.protocol.election_jitter_ns = i == 0 ? 0 : 600'000'000'000;
       members_[i].replica =
@@ -141,6 +146,22 @@ GAIOS_STAYS_A_FUNCTION inline void MeasureCommits(ProductTarget& target, std::si
   }
 }
 
+// The same with a rest after every so many commands: a turn with nothing to do, in which a leader tells
+// those who have nothing under way up to where it has committed.
+GAIOS_STAYS_A_FUNCTION inline void MeasureCommitsAndRests(ProductTarget& target, std::size_t commands,
+                                                          std::size_t between_rests) {
+  for (std::size_t i = 0; i < commands; ++i) {
+    while (!target.Propose()) {
+      static_cast<void>(target.Poll());
+    }
+    while (target.Poll() == 0) {
+    }
+    if (i % between_rests == 0) {
+      GAIOS_CHECK(target.Poll() == 0, "nothing is committed that was not proposed");
+    }
+  }
+}
+
 template <typename Floor>
 GAIOS_STAYS_A_FUNCTION void MeasureFloor(Floor& floor, std::size_t commands) {
   for (std::size_t i = 0; i < commands; ++i) {
@@ -150,10 +171,12 @@ GAIOS_STAYS_A_FUNCTION void MeasureFloor(Floor& floor, std::size_t commands) {
   }
 }
 
-// Runs both in turn, each for so many commands, and prints how long they took, as JSON. A floor has `void
-// Write()` and `bool Done()`, and `void Settle()`, which is not counted. Returns the exit code of a program.
+// Runs both in turn, each for so many commands, and prints how long they took, and how often the leader found
+// its links anew, as JSON. A floor has `void Write()` and `bool Done()`, and `void Settle()`, which is not
+// counted. `between_rests`: commands; 0: the leader has no rest. Returns the exit code of a program.
 template <typename Transport, typename Floor>
-int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& floor, std::size_t commands) {
+int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& floor, std::size_t commands,
+               std::size_t between_rests = 0) {
   // Between two turns of the followers. Within the ring and the replies that a leader keeps.
   constexpr std::size_t kCommandsAtATime = 10'000;
   if (!group.Settle()) {
@@ -164,6 +187,7 @@ int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& 
   std::vector<double> commit_ns;
   std::vector<double> floor_ns;
   std::vector<double> cost_ns;
+  std::uint64_t formations = 0;
   // Nanoseconds that each command takes.
   const auto time = [&group](auto measure, std::size_t measured) {
     const std::uint64_t begin_ns = group.clock().NowNs();
@@ -172,7 +196,17 @@ int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& 
   };
   for (std::size_t done = 0; done < commands; done += kCommandsAtATime) {
     const std::size_t now = std::min(kCommandsAtATime, commands - done);
-    commit_ns.push_back(time([&target](std::size_t count) { MeasureCommits(target, count); }, now));
+    const std::uint64_t formation = group.leader().core().formation();
+    commit_ns.push_back(time(
+        [&](std::size_t count) {
+          if (between_rests == 0) {
+            MeasureCommits(target, count);
+          } else {
+            MeasureCommitsAndRests(target, count, between_rests);
+          }
+        },
+        now));
+    formations += group.leader().core().formation() - formation;
     floor_ns.push_back(time([&floor](std::size_t count) { MeasureFloor(floor, count); }, now));
     cost_ns.push_back(commit_ns.back() - floor_ns.back());
     floor.Settle();
@@ -182,6 +216,7 @@ int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& 
     }
   }
   std::cout << Json{{"commands", commands},
+                    {"formations", formations},
                     {"product_ns", Spread(commit_ns)},
                     {"floor_ns", Spread(floor_ns)},
                     {"own_cost_ns", Spread(cost_ns)}}

@@ -67,6 +67,8 @@ TEST(LatencyLoop, ClosedKeepsToWhatMayBeOutstandingAndTimesEachCommand) {
   EXPECT_EQ(result.commands, target.proposed()) << "none is left under way";
   EXPECT_EQ(histogram.count(), result.commands);
   EXPECT_GE(result.elapsed_ns, 1'000'000U);
+  EXPECT_GE(loop.RunP50Ns(), static_cast<double>(histogram.min_ns())) << "means of some of them";
+  EXPECT_LE(loop.RunP50Ns(), static_cast<double>(histogram.max_ns()));
 }
 
 TEST(LatencyLoop, OpenSendsWhatWasDueWhateverKeepsItBack) {

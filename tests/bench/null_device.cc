@@ -18,7 +18,12 @@ struct NullFabric::Queue : ibv_cq {
   std::vector<ibv_wc> ring;
   std::size_t head = 0;
   std::size_t tail = 0;
-  std::vector<ibv_wc> late;  // for the look after the next
+  struct Late {
+    ibv_wc completion = {};
+    std::uint64_t behind_look = 0;  // it is there when so many have been made
+  };
+  std::deque<Late> late;  // of one delay, so in order
+  std::uint64_t looks = 0;
 
   ibv_wc& Push() {
     GAIOS_CHECK(tail - head < ring.size(), "a completion queue overruns");
@@ -29,7 +34,7 @@ struct NullFabric::Queue : ibv_cq {
 struct NullFabric::Pair : ibv_qp {
   Queue* queue = nullptr;
   std::atomic<Pair*> other{nullptr};
-  bool answers_late = false;
+  std::size_t late_looks = 0;
   std::mutex mutex;  // of the receives
   struct Receive {
     std::uint64_t id = 0;
@@ -40,7 +45,7 @@ struct NullFabric::Pair : ibv_qp {
 
 class NullDevice final : public RdmaDevice {
  public:
-  NullDevice(NullFabric& fabric, bool answers_late) : fabric_(fabric), answers_late_(answers_late) {
+  NullDevice(NullFabric& fabric, std::size_t late_looks) : fabric_(fabric), late_looks_(late_looks) {
     facts_.name = "null0";
     facts_.driver = "mlx5_core";  // so that the transport fences as on an adapter
     facts_.port = 1;
@@ -79,7 +84,7 @@ class NullDevice final : public RdmaDevice {
   ibv_qp* CreateQueuePair(ibv_qp_init_attr& attributes) override {
     auto pair = std::make_unique<NullFabric::Pair>();
     pair->queue = static_cast<NullFabric::Queue*>(attributes.send_cq);
-    pair->answers_late = answers_late_;
+    pair->late_looks = late_looks_;
     const std::lock_guard lock(fabric_.mutex_);
     pair->qp_num = ++fabric_.last_number_;
     ibv_qp* const result = pair.get();
@@ -113,8 +118,7 @@ class NullDevice final : public RdmaDevice {
       NullFabric::Pair* const other = pair->other.load(std::memory_order_relaxed);
       const ibv_wc_status status = other == nullptr ? IBV_WC_RETRY_EXC_ERR : Perform(*work, *other);
       if ((work->send_flags & IBV_SEND_SIGNALED) != 0 || status != IBV_WC_SUCCESS) {
-        const bool late = other != nullptr && other->answers_late;
-        ibv_wc& completion = late ? pair->queue->late.emplace_back() : pair->queue->Push();
+        ibv_wc& completion = Place(*pair->queue, other == nullptr ? 0 : other->late_looks);
         completion.wr_id = work->wr_id;
         completion.status = status;
         completion.qp_num = pair->qp_num;
@@ -136,14 +140,23 @@ class NullDevice final : public RdmaDevice {
     while (taken < most && queue->head != queue->tail) {
       completions[taken++] = queue->ring[queue->head++ & (queue->ring.size() - 1)];
     }
-    for (const ibv_wc& late : queue->late) {
-      queue->Push() = late;
+    ++queue->looks;
+    while (!queue->late.empty() && queue->late.front().behind_look <= queue->looks) {
+      queue->Push() = queue->late.front().completion;
+      queue->late.pop_front();
     }
-    queue->late.clear();
     return taken;
   }
 
  private:
+  // Where a completion goes that comes so many looks late.
+  static ibv_wc& Place(NullFabric::Queue& queue, std::size_t late_looks) {
+    if (late_looks == 0) {
+      return queue.Push();
+    }
+    return queue.late.emplace_back(NullFabric::Queue::Late{.behind_look = queue.looks + late_looks})
+        .completion;
+  }
   static ibv_wc_status Perform(const ibv_send_wr& work, NullFabric::Pair& other) {
     const std::size_t bytes = work.num_sge == 0 ? 0 : work.sg_list->length;
     // NOLINTBEGIN(performance-no-int-to-ptr): addresses are numbers in work requests
@@ -176,15 +189,15 @@ class NullDevice final : public RdmaDevice {
   }
 
   NullFabric& fabric_;
-  const bool answers_late_;
+  const std::size_t late_looks_;
   DeviceFacts facts_;
 };
 
 NullFabric::NullFabric() = default;
 NullFabric::~NullFabric() = default;
 
-std::unique_ptr<RdmaDevice> NullFabric::MakeDevice(bool answers_late) {
-  return std::make_unique<NullDevice>(*this, answers_late);
+std::unique_ptr<RdmaDevice> NullFabric::MakeDevice(std::size_t late_looks) {
+  return std::make_unique<NullDevice>(*this, late_looks);
 }
 
 }  // namespace gaios::bench

@@ -9,6 +9,7 @@
 // Threads: everything cold from any thread; PostSend and PollCompletions, of all devices of a fabric, from
 // one thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -28,8 +29,8 @@ class NullFabric {
   NullFabric& operator=(const NullFabric&) = delete;
   ~NullFabric();
 
-  // What is posted to a device that answers late completes one look later than it otherwise would.
-  [[nodiscard]] std::unique_ptr<transport::verbs::RdmaDevice> MakeDevice(bool answers_late = false);
+  // What is posted to a device completes so many looks later than it otherwise would.
+  [[nodiscard]] std::unique_ptr<transport::verbs::RdmaDevice> MakeDevice(std::size_t late_looks = 0);
 
  private:
   friend class NullDevice;

@@ -31,7 +31,8 @@ def count(program, function, arguments, commands, output):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("program")
-    parser.add_argument("--late", action="store_true", help="verbs_instructions: one peer answers a look later")
+    parser.add_argument("--with", dest="disturbances", action="append", default=[], metavar="NAME=NUMBER",
+                        help="verbs_instructions: what disturbs the leader, as late=1")
     parser.add_argument("--commands", type=int, default=20_000)
     parser.add_argument("--most", type=float, help="instructions beyond the floor that are allowed")
     parser.add_argument("--keep", metavar="DIRECTORY", help="leave the profiles there, for callgrind_annotate")
@@ -40,7 +41,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         for side, function in SIDES.items():
             output = os.path.join(options.keep or temporary, f"{side}.callgrind")
-            counted = count(options.program, function, ["late"] * options.late, options.commands, output)
+            counted = count(options.program, function, options.disturbances, options.commands, output)
             report[side] = {"instructions": round(counted, 1)}
     report["own_instructions"] = round(report["product"]["instructions"] - report["floor"]["instructions"], 1)
     print(json.dumps(report))

@@ -26,6 +26,8 @@ COMMANDS = {
     "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
     "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216", "--rest-ms", "20"],
     "catchup_udp": ["catchup", "--transport", "udp-socket", "--blocks", "2", "--block-commits", "200", "--capacity", "16777216"],
+    "hand_over": ["hand-over", "--trials", "3", "--capacity", "16777216", "--rest-ms", "20"],
+    "hand_over_udp": ["hand-over", "--transport", "udp-socket", "--trials", "3", "--capacity", "1048576", "--rest-ms", "20"],
     "snapshot": ["snapshot", "--block-commits", "200", "--blocks", "2", "--capacity", "1048576", "--state-bytes", "1048576"],
     "idle": ["idle", "--seconds", "0.2", "--capacity", "1048576"],
 }
@@ -46,6 +48,13 @@ def check_refusals(program, cases):
         done = run(program, arguments)
         expect(done.returncode == 2, f"{arguments} exits with 2, not {done.returncode}")
         expect(word in done.stderr, f"{arguments} says {word!r}: {done.stderr}")
+
+
+def check_hand_over(hand_over, messages):
+    expect(hand_over["hand_overs"] == 3 and hand_over["gap_us"]["min"] > 0, "hand-overs")
+    expect(hand_over["round_trip_ns"] > 0 and hand_over["rare_round_trip_ns"] > 0, "round trips")
+    expect(("message_round_trip_ns" in hand_over) == messages, "sockets of the system are beside shared memory")
+    expect(hand_over["gap_us"]["min"] >= hand_over["recover_us"]["min"], "a gap holds its parts")
 
 
 def check_shape(name, report):
@@ -100,10 +109,10 @@ def check_shape(name, report):
         expect(("hand_over" in report) == (name == "catchup"), "hand-overs are of shared memory")
         if name == "catchup_udp":
             return
-        hand_over = report["hand_over"]
-        expect(hand_over["hand_overs"] == 3 and hand_over["gap_us"]["min"] > 0, "hand-overs")
-        expect(hand_over["round_trip_ns"] > 0 and hand_over["message_round_trip_ns"] > 0, "round trips")
-        expect(hand_over["gap_us"]["min"] >= hand_over["recover_us"]["min"], "a gap holds its parts")
+        check_hand_over(report["hand_over"], True)
+    elif name in ("hand_over", "hand_over_udp"):
+        check_hand_over(report["hand_over"], name == "hand_over")
+        expect(report["ratio"]["min"] > 0 and report["floor"]["round_trip_ns"] > 0, "ratio and floor")
     elif name == "snapshot":
         expect({"follower_fork", "follower_own", "leader_fork", "leader_own"} == set(report["commit"]), "who takes it, and how")
         for taken in report["commit"].values():
@@ -140,6 +149,10 @@ def main():
             (["failover", "--replicas", "1"], "at least 3"),
             (["catchup", "--replicas", "2"], "at least 3"),
             (["snapshot", "--replicas", "1"], "at least 2"),
+            (["hand-over", "--replicas", "2"], "at least 3"),
+            (["hand-over", "--transport", "udp-dpdk"], "not measured with --transport udp-dpdk"),
+            (["hand-over", "--transport", "verbs", "--device", "no-such-device"], "RDMA device"),
+            (["hand-over", "--transport", "udp-socket", "--idle", "block"], "block"),
             (["snapshot", "--transport", "verbs"], "not measured with --transport verbs"),
             (["catchup", "--transport", "verbs"], "not measured with --transport verbs"),
         ])

@@ -19,35 +19,6 @@ namespace {
 constexpr std::uint64_t kNsPerUs = 1'000;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
-// How often each is drawn, of all that may be drawn. Kills soon come to their bound, so they need not be
-// rare.
-struct Weight {
-  FaultKind kind;
-  std::uint32_t weight;
-};
-constexpr auto kWeights = std::to_array<Weight>({{FaultKind::kKillLeader, 10},
-                                                 {FaultKind::kKillFollower, 5},
-                                                 {FaultKind::kKillStopped, 7},
-                                                 {FaultKind::kKillLearner, 5},
-                                                 {FaultKind::kStopLeader, 22},
-                                                 {FaultKind::kStopFollower, 14},
-                                                 {FaultKind::kStopSeveral, 10},
-                                                 {FaultKind::kStopAll, 5},
-                                                 {FaultKind::kStutter, 14},
-                                                 {FaultKind::kHog, 10},
-                                                 {FaultKind::kClientGone, 5},
-                                                 // Only where members change, so last.
-                                                 {FaultKind::kAdd, 15},
-                                                 {FaultKind::kRemove, 10},
-                                                 {FaultKind::kReplace, 15}});
-constexpr std::uint32_t SumOfWeights(bool members) {
-  std::uint32_t sum = 0;
-  for (const Weight& each : kWeights) {
-    sum += members || each.kind < FaultKind::kAdd ? each.weight : 0;
-  }
-  return sum;
-}
-
 std::string LastLines(const std::string& text) {
   constexpr std::size_t kBytes = 600;
   return text.size() <= kBytes ? text : text.substr(text.size() - kBytes);
@@ -55,20 +26,8 @@ std::string LastLines(const std::string& text) {
 
 }  // namespace
 
-const char* FaultName(FaultKind kind) {
-  constexpr std::array<const char*, kFaultKinds> kNames = {
-      "kill_leader",   "kill_follower", "kill_stopped", "kill_learner", "stop_leader",
-      "stop_follower", "stop_several",  "stop_all",     "stutter",      "hog",
-      "client_gone",   "restart",       "add",          "remove",       "replace"};
-  return kNames[static_cast<std::size_t>(kind)];
-}
-
-Faults::Faults(cli::Group& group, const Setting& setting, std::uint64_t seed)
-    : group_(group),
-      setting_(setting),
-      random_(seed),
-      began_with_(group.size()),
-      replicas_(paxos::kMaxReplicas) {
+Faults::Faults(cli::Group& group, const Setting& setting)
+    : group_(group), setting_(setting), began_with_(group.size()), replicas_(paxos::kMaxReplicas) {
   for (std::size_t i = 0; i < began_with_; ++i) {
     Start(i);
   }
@@ -87,25 +46,18 @@ void Faults::Turn(std::uint64_t now_ns) {
   LookAtChange(now_ns);
   if (begin_ns_ == 0) {
     begin_ns_ = now_ns;
-    next_ns_ = now_ns + random_.Geometric(setting_.mean_gap_us) * kNsPerUs;
   }
   while (!due_.empty() && due_.top().at_ns <= now_ns_) {
     const std::function<void()> what = due_.top().what;
     due_.pop();
     what();
   }
-  if (now_ns_ < next_ns_) {
+  if (played() || now_ns_ - begin_ns_ < setting_.plan[next_].at_us * kNsPerUs * setting_.slower) {
     return;
   }
-  next_ns_ = now_ns_ + random_.Geometric(setting_.mean_gap_us) * kNsPerUs;
-  std::uint32_t drawn = random_.Below(SumOfWeights(setting_.members));
-  for (const Weight& each : kWeights) {
-    if (drawn < each.weight) {
-      Do(each.kind);
-      return;
-    }
-    drawn -= each.weight;
-  }
+  const PlannedFault& fault = setting_.plan[next_++];
+  random_ = feeds::Random(fault.seed);
+  Do(fault.kind);
 }
 
 void Faults::Do(FaultKind kind) {
@@ -135,7 +87,7 @@ bool Faults::Try(FaultKind kind) {
           Any([this](std::size_t i) { return (replicas_[i].life > 1 || i >= began_with_) && !Votes(i); });
       const bool may = learner.has_value() && (!MayBeAdmitted(*learner) || MayLose(*learner));
       if (may) {
-        Kill(*learner);
+        Kill(*learner, DrawRestartNs());
       }
       return may;
     }
@@ -171,7 +123,7 @@ bool Faults::Try(FaultKind kind) {
       return Hog();
     case FaultKind::kClientGone:
       Note("a client is gone, another comes");
-      setting_.drop_client();
+      setting_.drop_client(random_.Next());
       return true;
     case FaultKind::kRestart:  // is not drawn
     case FaultKind::kAdd:      // nor tried
@@ -274,7 +226,7 @@ bool Faults::KillVoter(std::optional<std::size_t> victim) {
   if (!victim.has_value() || !MayLose(*victim)) {
     return false;
   }
-  Kill(*victim);
+  Kill(*victim, DrawRestartNs());
   return true;
 }
 
@@ -284,12 +236,13 @@ bool Faults::KillWhileStopped(std::optional<std::size_t> victim) {
   }
   Stop(*victim);
   const std::size_t life = replicas_[*victim].life;
-  Later(DrawStopNs(), [this, victim = *victim, life] {
+  const std::uint64_t stop_ns = DrawStopNs();
+  Later(stop_ns, [this, victim = *victim, life, restart_ns = DrawRestartNs()] {
     if (replicas_[victim].life != life || replicas_[victim].killed) {
       return;
     }
     if (MayLose(victim)) {
-      Kill(victim);
+      Kill(victim, restart_ns);
     } else {
       GoOn(victim, life);
     }
@@ -297,7 +250,7 @@ bool Faults::KillWhileStopped(std::optional<std::size_t> victim) {
   return true;
 }
 
-void Faults::Kill(std::size_t replica) {
+void Faults::Kill(std::size_t replica, std::uint64_t restart_ns) {
   Replica& state = replicas_[replica];
   if (!group_.process(replica).running()) {
     return;  // Deaths() will tell
@@ -309,10 +262,8 @@ void Faults::Kill(std::size_t replica) {
   if (!setting_.come_back) {
     return;
   }
-  // At once, soon, or after a while.
-  const std::uint64_t delay_ns = random_.Below(3) == 0 ? 0 : DrawStopNs();
   state.comes_back = true;
-  Later(delay_ns, [this, replica] {
+  Later(restart_ns, [this, replica] {
     Note(absl::StrCat("start ", replica, " again"));
     Start(replica);
     ++counts_[static_cast<std::size_t>(FaultKind::kRestart)];
@@ -382,8 +333,13 @@ std::uint64_t Faults::DrawStopNs() {
   return longest_ns / 2 + random_.Below(static_cast<std::uint32_t>(longest_ns / 2 / kNsPerUs)) * kNsPerUs;
 }
 
+// At once, soon, or after a while.
+std::uint64_t Faults::DrawRestartNs() {
+  return random_.Below(3) == 0 ? 0 : DrawStopNs();
+}
+
 void Faults::Later(std::uint64_t delay_ns, std::function<void()> what) {
-  due_.push({.at_ns = now_ns_ + delay_ns, .number = ++due_count_, .what = std::move(what)});
+  due_.push({.at_ns = now_ns_ + delay_ns * setting_.slower, .number = ++due_count_, .what = std::move(what)});
 }
 
 void Faults::Heal() {

@@ -1,8 +1,8 @@
 #ifndef GAIOS_TESTS_CHAOS_FAULTS_H_
 #define GAIOS_TESTS_CHAOS_FAULTS_H_
 
-// What is done to the processes of a group, drawn from a seed: kill -9, stops of any length, stops in quick
-// succession, hogs of the processor, replicas started again.
+// Does to the processes of a group what is planned (fault_plan.h): kill -9, stops of any length, stops in
+// quick succession, hogs of the processor, replicas started again.
 //
 // A replica that was killed and started again votes when it has been filled and readmitted. One that votes is
 // killed only while a majority of voters stays that holds what is committed, or can still be brought up to it
@@ -16,7 +16,6 @@
 // Nothing here waits: what is to end later (a stop, a hog) is noted and done by a later Turn. One thread;
 // times are in nanoseconds of the caller's clock.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -30,51 +29,33 @@
 #include "gaios/rsm/counters.h"
 #include "gaios/rsm/feeds/random.h"
 
+#include "tests/chaos/fault_plan.h"
 #include "tests/processes/group.h"
 
 namespace gaios::chaos {
 
-enum class FaultKind : std::uint8_t {
-  kKillLeader,
-  kKillFollower,
-  kKillStopped,  // a voter that has stood still for a while
-  kKillLearner,  // a replica that had been started again
-  kStopLeader,
-  kStopFollower,
-  kStopSeveral,  // at once, each for as long as the draw says
-  kStopAll,
-  kStutter,  // one replica, stopped and let go many times
-  kHog,      // processes that want the processors for themselves
-  kClientGone,
-  kRestart,  // follows a kill
-  kAdd,      // a voter more; these three are counted when they are known to be made
-  kRemove,
-  kReplace,
-};
-inline constexpr std::size_t kFaultKinds = 15;
-[[nodiscard]] const char* FaultName(FaultKind kind);
-
-using FaultCounts = std::array<std::uint64_t, kFaultKinds>;
-
 class Faults {
  public:
   struct Setting {
-    std::uint32_t mean_gap_us = 100'000;  // between faults
+    FaultPlan plan;
+    std::uint32_t slower = 1;  // all times are so many times as long as planned and drawn
     std::uint32_t longest_stop_ms = 2'000;
     bool come_back = true;  // those that were killed
     bool members = false;   // they change
     // Arguments for a process of a replica, by its life, from 1.
     std::function<std::vector<std::string>(std::size_t replica, std::size_t life)> arguments;
-    std::function<void()> drop_client;
+    std::function<void(std::uint64_t drawn)> drop_client;  // one of them
   };
 
   // The replicas of `group` have not been started yet, and are now.
-  Faults(cli::Group& group, const Setting& setting, std::uint64_t seed);
+  Faults(cli::Group& group, const Setting& setting);
   Faults(const Faults&) = delete;
   Faults& operator=(const Faults&) = delete;
 
-  // Ends what is due to end; then, if it is time, does the next fault.
+  // Ends what is due to end; then, if it is time, does the next fault, or finds that it cannot be done.
   void Turn(std::uint64_t now_ns);
+  // All that is planned has come.
+  [[nodiscard]] bool played() const { return next_ == setting_.plan.size(); }
   // Ends everything, so that the group may recover. Not to be followed by Turn().
   void Heal();
 
@@ -126,7 +107,7 @@ class Faults {
   void Do(FaultKind kind);
   bool Try(FaultKind kind);
   bool KillVoter(std::optional<std::size_t> victim);
-  void Kill(std::size_t replica);
+  void Kill(std::size_t replica, std::uint64_t restart_ns);
   void StopFor(std::size_t replica, std::uint64_t duration_ns);
   void Stop(std::size_t replica);
   void GoOn(std::size_t replica, std::size_t life);
@@ -145,12 +126,13 @@ class Faults {
   [[nodiscard]] std::optional<std::size_t> Any(const std::function<bool(std::size_t)>& wanted);
   [[nodiscard]] std::optional<std::size_t> AnyFollower();
   [[nodiscard]] std::uint64_t DrawStopNs();
+  [[nodiscard]] std::uint64_t DrawRestartNs();
   void Later(std::uint64_t delay_ns, std::function<void()> what);
   void Note(const std::string& line);
 
   cli::Group& group_;
   const Setting setting_;
-  feeds::Random random_;
+  feeds::Random random_{0};  // of the fault that came last
   const std::size_t began_with_;
   std::vector<Replica> replicas_;  // by id, of all that there may be
   std::optional<Change> change_;
@@ -160,7 +142,7 @@ class Faults {
   std::vector<std::unique_ptr<cli::ChildProcess>> hogs_;
   std::uint64_t begin_ns_ = 0;
   std::uint64_t now_ns_ = 0;
-  std::uint64_t next_ns_ = 0;
+  std::size_t next_ = 0;  // of the plan
   FaultCounts counts_ = {};
   std::string timeline_;
 };

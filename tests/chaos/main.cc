@@ -1,5 +1,6 @@
 // gaios-chaos: real replicas under fire, rounds in a row, each with a group of its own.
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -27,6 +28,7 @@ namespace {
 
 constexpr int kExitGood = 0;
 constexpr int kExitFailed = 1;
+constexpr std::uint32_t kMostSlower = 100;
 
 struct Flags {
   std::uint64_t seed = 1;
@@ -35,6 +37,8 @@ struct Flags {
   std::uint64_t rounds = 0;
   bool members = false;
   std::string transport = "shm";
+  std::uint32_t slower = 1;
+  bool plan = false;
   std::string fault;
   std::string keep = ".";
   bool keep_good = false;
@@ -53,6 +57,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_flag("--members", flags.members, "replicas are added, removed and replaced too");
   app.add_option("--transport", flags.transport, "shm, or verbs for processes that share an RDMA device")
       ->capture_default_str();
+  app.add_option("--slower", flags.slower, "faults come so many times later, and last so many times as long")
+      ->capture_default_str();
+  app.add_flag("--plan", flags.plan, "tell what is planned for each of --rounds (1), and run nothing");
   app.add_option("--inject-fault", flags.fault,
                  "lose, duplicate, reorder or diverge: all replicas do that damage, to see that it is found");
   app.add_option("--keep", flags.keep, "where the files of a round that failed are kept, in a directory")
@@ -69,6 +76,7 @@ struct Totals {
   std::uint64_t unknown = 0;
   std::uint64_t leader_changes = 0;
   std::uint64_t ring_wraps = 0;
+  std::uint64_t planned = 0;
   FaultCounts faults = {};
 
   void Add(std::uint64_t seed, const RoundResult& round) {
@@ -82,6 +90,7 @@ struct Totals {
     unknown += round.unknown;
     leader_changes += round.leader_changes;
     ring_wraps += round.ring_wraps;
+    planned += round.planned;
     for (std::size_t i = 0; i < faults.size(); ++i) {
       faults[i] += round.faults[i];
     }
@@ -91,15 +100,11 @@ struct Totals {
     for (std::size_t i = 0; i < faults.size(); ++i) {
       counts[FaultName(static_cast<FaultKind>(i))] = faults[i];
     }
-    return {{"passed", passed},
-            {"failed_seeds", failed_seeds},
-            {"faults", std::move(counts)},
-            {"operations", operations},
-            {"acknowledged", acknowledged},
-            {"unknown", unknown},
-            {"leader_changes", leader_changes},
-            {"ring_wraps", ring_wraps},
-            {"wall_seconds", wall_seconds}};
+    return {{"passed", passed},         {"failed_seeds", failed_seeds},
+            {"planned", planned},       {"faults", std::move(counts)},
+            {"operations", operations}, {"acknowledged", acknowledged},
+            {"unknown", unknown},       {"leader_changes", leader_changes},
+            {"ring_wraps", ring_wraps}, {"wall_seconds", wall_seconds}};
   }
 };
 
@@ -116,17 +121,18 @@ std::string FaultsText(const FaultCounts& counts) {
 void Tell(std::FILE* out, const Flags& flags, std::uint64_t seed, const RoundResult& round) {
   absl::FPrintF(out,
                 "seed %d: %s, %d replicas, rings of %d KiB wrapped %d times, %d clients, %d acknowledged, "
-                "%d unknown, %d changes of leader, %.1f s; %s\n",
+                "%d unknown, %d changes of leader, %.1f s; plan %s, of its %d faults: %s\n",
                 seed, round.passed() ? "passed" : "FAILED", round.replicas, round.ring_bytes >> 10,
                 round.ring_wraps, round.clients, round.acknowledged, round.unknown, round.leader_changes,
-                round.seconds, FaultsText(round.faults));
+                round.seconds, round.plan_digest, round.planned, FaultsText(round.faults));
   for (const std::string& finding : round.findings) {
     absl::FPrintF(out, "  %s\n", finding);
   }
   if (!round.passed()) {
-    absl::FPrintF(out, "  again: gaios-chaos --seed %d --rounds 1%s%s%s%s\n", seed,
+    absl::FPrintF(out, "  again: gaios-chaos --seed %d --rounds 1%s%s%s%s%s\n", seed,
                   flags.members ? " --members" : "",
                   flags.transport == "shm" ? "" : " --transport " + flags.transport,
+                  flags.slower == 1 ? "" : absl::StrCat(" --slower ", flags.slower),
                   flags.replicas == 0 ? "" : absl::StrCat(" --replicas ", flags.replicas),
                   flags.fault.empty() ? "" : " --inject-fault " + flags.fault);
   }
@@ -134,6 +140,24 @@ void Tell(std::FILE* out, const Flags& flags, std::uint64_t seed, const RoundRes
     absl::FPrintF(out, "  its history, journals and what was done when: %s\n", round.kept);
   }
   std::fflush(out);
+}
+
+RoundOptions OptionsOf(const Flags& flags, std::uint64_t seed) {
+  return {.seed = seed,
+          .replicas = flags.replicas,
+          .slower = flags.slower,
+          .transport = flags.transport == "verbs" ? rsm::TransportKind::kVerbs : rsm::TransportKind::kShm,
+          .members = flags.members,
+          .fault = flags.fault,
+          .keep = flags.keep,
+          .keep_good = flags.keep_good};
+}
+
+int TellPlans(const Flags& flags) {
+  for (std::uint64_t i = 0; i < std::max<std::uint64_t>(flags.rounds, 1); ++i) {
+    absl::PrintF("%s", RoundText(OptionsOf(flags, flags.seed + i)));
+  }
+  return kExitGood;
 }
 
 int RunRounds(const Flags& flags) {
@@ -145,14 +169,7 @@ int RunRounds(const Flags& flags) {
   Totals totals;
   for (std::uint64_t done = 0; flags.rounds != 0 ? done < flags.rounds : elapsed() < flags.seconds; ++done) {
     const std::uint64_t seed = flags.seed + done;
-    const RoundResult round = RunRound(
-        {.seed = seed,
-         .replicas = flags.replicas,
-         .transport = flags.transport == "verbs" ? rsm::TransportKind::kVerbs : rsm::TransportKind::kShm,
-         .members = flags.members,
-         .fault = flags.fault,
-         .keep = flags.keep,
-         .keep_good = flags.keep_good});
+    const RoundResult round = RunRound(OptionsOf(flags, seed));
     totals.Add(seed, round);
     Tell(out, flags, seed, round);
   }
@@ -188,10 +205,13 @@ int Run(int argc, char** argv) {
     return Complain(
         absl::StrCat("--inject-fault is \"", flags.fault, "\": say lose, duplicate, reorder or diverge"));
   }
+  if (flags.slower < 1 || flags.slower > kMostSlower) {
+    return Complain(absl::StrCat("--slower is ", flags.slower, ": give it 1 to ", kMostSlower));
+  }
   if (!(flags.seconds > 0)) {
     return Complain(absl::StrCat("--seconds is ", flags.seconds, ": give it more than 0"));
   }
-  return RunRounds(flags);
+  return flags.plan ? TellPlans(flags) : RunRounds(flags);
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ class Program : public ::testing::Test {
     EXPECT_EQ(json["passed"], 0);
     EXPECT_EQ(json["failed_seeds"], nlohmann::json({11}));
     for (const char* file : {"history.jsonl", "client-0.acks", "client-0.sessions", "faults.txt",
-                             "findings.txt", "group.toml", "0.log", "replica-0.life-1.journal"}) {
+                             "findings.txt", "plan.txt", "group.toml", "0.log", "replica-0.life-1.journal"}) {
       EXPECT_TRUE(std::filesystem::exists(scratch_.Path("kept/chaos-11-3/") + file)) << file;
     }
   }
@@ -69,12 +69,24 @@ TEST_F(Program, FindsAnAnswerThatNoCounterGives) {
   ExpectFound("reorder", "answers to a client were not those of a counter");
 }
 
+TEST_F(Program, TellsItsPlansWhichAreTheSameOverRdma) {
+  const std::vector<std::string> arguments = {"--plan", "--seed", "300", "--rounds", "2", "--replicas", "3"};
+  const cli::Ran here = Run(arguments);
+  EXPECT_EQ(here.exit_code, 0);
+  EXPECT_THAT(here.output, HasSubstr("seed 300: 3 replicas"));
+  EXPECT_THAT(here.output, HasSubstr("seed 301: 3 replicas"));
+  std::vector<std::string> over_rdma = arguments;
+  over_rdma.insert(over_rdma.end(), {"--transport", "verbs", "--slower", "4"});
+  EXPECT_EQ(Run(over_rdma).output, here.output);
+}
+
 TEST_F(Program, ExitsWith2ForWrongUsage) {
   for (const std::vector<std::string>& wrong :
        std::vector<std::vector<std::string>>{{"--replicas", "8"},
                                              {"--seconds", "0"},
                                              {"--inject-fault", "rust"},
                                              {"--nonsense"},
+                                             {"--slower", "0"},
                                              {"--members", "--transport", "verbs"}}) {
     const cli::Ran ran = Run(wrong);
     EXPECT_EQ(ran.exit_code, 2) << ran.output;

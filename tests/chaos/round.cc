@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 
 #include "gaios/base/check.h"
 #include "gaios/base/clock.h"
@@ -22,12 +23,14 @@
 #include "gaios/rsm/feeds/random.h"
 
 #include "tests/chaos/crowd_client.h"
+#include "tests/chaos/faults.h"
 #include "tests/chaos/judge.h"
 
 namespace gaios::chaos {
 namespace {
 
-constexpr double kNsPerS = 1e9;
+constexpr double kUsPerS = 1e6;
+constexpr std::uint64_t kNsPerUs = 1'000;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 // Beyond what any recovery should need on a busy machine.
 constexpr std::uint64_t kPatienceNs = 60'000'000'000;
@@ -39,7 +42,7 @@ T OneOf(feeds::Random& random, const T (&values)[N]) {
   return values[random.Below(N)];
 }
 
-// What a seed stands for, but for the faults.
+// What a seed stands for. The timing suits the transport, and nothing else depends on that.
 struct Plan {
   explicit Plan(const RoundOptions& options) : random(options.seed) {
     const std::size_t drawn_replicas = OneOf<std::size_t>(random, {3, 5});
@@ -64,6 +67,10 @@ struct Plan {
                         // Of those that the group began with perhaps none is left.
                         .ids = options.members ? paxos::kMaxReplicas : 0});
     }
+    faults = PlanFaults({.mean_gap_us = mean_fault_gap_us,
+                         .length_us = static_cast<std::uint64_t>(seconds * kUsPerS),
+                         .members = options.members},
+                        random.Next());
   }
 
   feeds::Random random;
@@ -74,6 +81,7 @@ struct Plan {
   std::uint32_t mean_fault_gap_us = 0;
   std::uint32_t longest_stop_ms = 0;
   std::vector<Habits> habits;
+  FaultPlan faults;
 };
 
 class Round {
@@ -87,7 +95,7 @@ class Round {
                 .transport = options.transport},
                plan_.timing),
         directory_(std::filesystem::path(group_.config_path()).parent_path()),
-        faults_(group_, FaultSetting(), plan_.random.Next()) {
+        faults_(group_, FaultSetting()) {
     absl::StatusOr<std::unique_ptr<cli::History>> history =
         cli::History::Create(directory_ + "/" + kHistoryName);
     GAIOS_CHECK(history.ok(), "a scratch directory takes the history");
@@ -101,8 +109,9 @@ class Round {
     if (!Until([this] { return LeaderSeen(); })) {
       result_.findings.emplace_back("nobody led a group that had just been started");
     } else {
-      const std::uint64_t end_ns = clock_.NowNs() + static_cast<std::uint64_t>(plan_.seconds * kNsPerS);
-      while (clock_.NowNs() < end_ns) {
+      const auto length_us = static_cast<std::uint64_t>(plan_.seconds * kUsPerS);
+      const std::uint64_t end_ns = clock_.NowNs() + length_us * kNsPerUs * options_.slower;
+      while (clock_.NowNs() < end_ns || !faults_.played()) {
         faults_.Turn(clock_.NowNs());
         Turn(operations_ < kMaxOperations);
         NoteLeader();
@@ -122,7 +131,8 @@ class Round {
 
   Faults::Setting FaultSetting() {
     Faults::Setting setting;
-    setting.mean_gap_us = plan_.mean_fault_gap_us;
+    setting.plan = plan_.faults;
+    setting.slower = options_.slower;
     setting.longest_stop_ms = plan_.longest_stop_ms;
     // Damage that is done on purpose is done once: a later life would do it again, at another place.
     setting.come_back = options_.fault.empty();
@@ -134,8 +144,8 @@ class Round {
       }
       return arguments;
     };
-    setting.drop_client = [this] {
-      Member& member = crowd_[plan_.random.Below(static_cast<std::uint32_t>(crowd_.size()))];
+    setting.drop_client = [this](std::uint64_t drawn) {
+      Member& member = crowd_[drawn % crowd_.size()];
       Dismiss(*member.client);
       member.client.reset();
       member.client = MakeClient(member.habits);
@@ -174,7 +184,7 @@ class Round {
   }
   // Goes on, with clients that send nothing unless `sends`, until it holds. False when that takes too long.
   bool Until(const std::function<bool()>& holds, bool sends = false) {
-    const std::uint64_t deadline_ns = clock_.NowNs() + kPatienceNs;
+    const std::uint64_t deadline_ns = clock_.NowNs() + kPatienceNs * options_.slower;
     std::uint64_t next_look_ns = 0;
     for (std::uint64_t now_ns = clock_.NowNs(); now_ns < deadline_ns; now_ns = clock_.NowNs()) {
       if (now_ns >= next_look_ns) {
@@ -279,6 +289,8 @@ class Round {
     result_.clients = clients_;
     result_.operations = judged.operations;
     result_.ring_wraps = highest_commit_ / plan_.ring_bytes;
+    result_.planned = plan_.faults.size();
+    result_.plan_digest = PlanDigest(plan_.faults);
     result_.faults = faults_.counts();
     if (!options_.keep.empty() && (options_.keep_good || !result_.passed())) {
       Keep();
@@ -289,6 +301,7 @@ class Round {
   void Keep() {
     namespace fs = std::filesystem;
     result_.kept = absl::StrCat(options_.keep, "/chaos-", options_.seed, "-", plan_.replicas);
+    std::ofstream(directory_ + "/plan.txt") << RoundText(options_);
     std::ofstream(directory_ + "/faults.txt") << faults_.timeline();
     std::ofstream findings(directory_ + "/findings.txt");
     for (const std::string& finding : result_.findings) {
@@ -326,6 +339,15 @@ class Round {
 };
 
 }  // namespace
+
+std::string RoundText(const RoundOptions& options) {
+  const Plan plan(options);
+  return absl::StrFormat(
+      "seed %d: %d replicas, rings of %d KiB, %d clients; plan %s, %d faults in %.3f s, stops of at most %d "
+      "ms\n%s",
+      options.seed, plan.replicas, plan.ring_bytes >> 10, plan.habits.size(), PlanDigest(plan.faults),
+      plan.faults.size(), plan.seconds, plan.longest_stop_ms, PlanText(plan.faults));
+}
 
 RoundResult RunRound(const RoundOptions& options) {
   const auto begin = std::chrono::steady_clock::now();

@@ -141,7 +141,9 @@ TEST(Doctor, TellsHugePagesAndTheirMount) {
   EXPECT_EQ(Find(Examine(host.Get(), {}, std::nullopt), "huge_pages").text,
             "huge pages reserved: 64 of 2048kB, 60 of them free; hugetlbfs is at /hugepages");
   host.Write("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0");
-  EXPECT_THAT(Find(Examine(host.Get(), {}, std::nullopt), "huge_pages").text, HasSubstr("no huge pages"));
+  const Finding none = Find(Examine(host.Get(), {}, std::nullopt), "huge_pages");
+  EXPECT_THAT(none.text, HasSubstr("no huge pages"));
+  EXPECT_THAT(none.fix, HasSubstr("for RDMA reserve"));
 }
 
 TEST(Doctor, TellsTheLockingLimit) {

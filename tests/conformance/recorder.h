@@ -102,7 +102,7 @@ class LocalEndpoint : public Endpoint {
         return Post::kPosted;
       }
     }
-    if (token % 4 == 2 && transport_.PostToAll({&target, 1}, 0, range)) {
+    if (PostToAll(target, range)) {
       return Noted(peer, Post::kPosted);
     }
     const RangeWrite write{
@@ -132,6 +132,20 @@ class LocalEndpoint : public Endpoint {
   std::vector<Event> Release() override { return {}; }
 
  private:
+  // Two tokens of four, in a row: what the first write has found out about its path is kept for the second,
+  // in the same formation, or in one that is found anew to be of the same.
+  bool PostToAll(const paxos::WriteTarget& target, Range range) {
+    if (target.token % 4 < 2) {
+      return false;
+    }
+    const bool goes_on = target.peer == latest_.peer && target.acceptor == latest_.acceptor &&
+                         target.grant == latest_.grant && target.token == latest_.token + 1;
+    if (!goes_on || target.token % 8 == 7) {
+      ++formation_;
+    }
+    latest_ = target;
+    return transport_.PostToAll({&target, 1}, formation_, range);
+  }
   Post Noted(ReplicaId peer, Post post) {
     if (post == Post::kPosted) {
       recorder_.OnPosted(peer);
@@ -141,6 +155,8 @@ class LocalEndpoint : public Endpoint {
 
   Transport& transport_;
   Recorder recorder_;
+  paxos::WriteTarget latest_;    // of PostToAll
+  std::uint64_t formation_ = 0;  // of it
 };
 
 }  // namespace gaios::transport::conformance

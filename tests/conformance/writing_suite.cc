@@ -64,6 +64,54 @@ TEST_P(ConformanceTest, OperationsCompleteInPostingOrderAndNameWhatWasPosted) {
   EXPECT_EQ(at(kAcceptor).LogBytes(all), Pattern(all.size(), 6)) << "done, though not reported each";
 }
 
+TEST_P(ConformanceTest, WritesThatFollowEachOtherByOnePathAreEachTheirOwn) {
+  constexpr std::uint64_t kCount = 16;
+  StartGroup();
+  const Grant grant = MakeGrant(1, kWriter);
+  Give(kAcceptor, kWriter, grant);
+  ASSERT_EQ(ProbeAndWait(grant), Outcome::kDone);
+  const Range all = MakeRange(0, kCount * 64);
+  at(kWriter).FillLog(all.from, Pattern(all.size(), 8));
+  const auto write = [&](std::uint64_t i) {
+    const std::uint64_t token = NextToken();
+    EXPECT_EQ(at(kWriter).Write(kAcceptor, grant, kFirstLife, MakeRange(i * 64, i * 64 + 64), token),
+              Post::kPosted);
+    return token;
+  };
+  std::uint64_t token = 0;
+  for (std::uint64_t i = 0; i < kCount / 2; ++i) {
+    token = write(i);  // while those before it may be under way
+  }
+  ASSERT_EQ(AwaitCompletion(kWriter, token).outcome, Outcome::kDone);
+  for (std::uint64_t i = kCount / 2; i < kCount; ++i) {
+    ASSERT_EQ(AwaitCompletion(kWriter, write(i)).outcome, Outcome::kDone) << "when it is done";
+  }
+  at(kAcceptor).SetLiveRange(all);
+  Give(kAcceptor, kAcceptor, MakeGrant(2, kAcceptor));
+  EXPECT_EQ(at(kAcceptor).LogBytes(all), Pattern(all.size(), 8));
+}
+
+TEST_P(ConformanceTest, PromiseWhatFollowsByAPathThatIsFencedMeanwhileIsNotWritten) {
+  constexpr std::uint32_t kRounds = 8;
+  StartGroup();
+  for (std::uint32_t i = 0; i < kRounds; ++i) {
+    const Grant grant = MakeGrant(2 * i + 1, kWriter);
+    Give(kAcceptor, kWriter, grant);
+    at(kWriter).FillLog(kRange.from, Pattern(kRange.size(), 8));
+    ASSERT_EQ(WriteAndWait(kWriter, grant, kRange), Outcome::kDone);
+    at(kAcceptor).SetLiveRange(kRange);
+    GiveAlone(kRival, MakeGrant(2 * i + 2, kRival));
+    const Bytes held = at(kAcceptor).LogBytes(kRange);
+    at(kWriter).FillLog(kRange.from, Pattern(kRange.size(), 9));
+    const std::uint64_t token = NextToken();
+    if (at(kWriter).Write(kAcceptor, grant, kFirstLife, kRange, token) == Post::kPosted) {
+      EXPECT_NE(AwaitCompletion(kWriter, token).outcome, Outcome::kDone);
+    }
+    EXPECT_EQ(at(kAcceptor).LogBytes(kRange), held);
+    (void)NextToken();  // so that both writes of a round are posted by each call of a transport in turn
+  }
+}
+
 TEST_P(ConformanceTest, AWriteWrapsAroundTheEndOfTheRing) {
   StartGroup();
   const Grant grant = MakeGrant(1, kWriter);

@@ -9,12 +9,17 @@ import machines
 
 class GroupTest(group.GroupLab):
     def test_commits_and_agrees(self):
+        self.run_in(0, "echo 8 > /proc/sys/vm/nr_hugepages")
+        self.addCleanup(self.run_in, 0, "echo 0 > /proc/sys/vm/nr_hugepages")
         self.make_group()
         self.load(range(self.HOSTS), 5)
         self.end_of_load()
         self.assert_same_state(range(self.HOSTS))
         for host in range(self.HOSTS):
-            self.assertEqual("verbs", self.replica(host)["links"][0]["path"])
+            replica = self.replica(host)
+            self.assertEqual("verbs", replica["links"][0]["path"])
+            # The ring with its words, and the rest, each on two mebibytes; the other hosts have no such pages.
+            self.assertEqual(0 if host else 4 << 20, replica["transport_counters"]["huge_page_bytes"])
 
     def test_a_leader_that_is_cut_off(self):
         for how in ((), ("--to", "all"), ("--from", "all")):

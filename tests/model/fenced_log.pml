@@ -84,7 +84,7 @@ bit forgot[REPLICAS];        /* lives in another incarnation than the one that v
 
 /* Of each ballot b, at b - 1. */
 #define IDLE 0
-#define ASKING 1  /* candidate: own log fenced, Prepare sent */
+#define ASKING 1  /* candidate: Prepare sent, own log fenced */
 #define READING 2 /* candidate: has a majority, reads the log that it adopts */
 #define LEADING 3 /* ballot record appended; leads while it has promised no higher */
 #define GONE 4    /* has no effect any more, see Forget */
@@ -174,8 +174,12 @@ inline Scan(a, to, last) {
 /* Ends every path into a's log but that of the ballot it has promised. What is in flight then never arrives. */
 #define FENCE(a) paths[a] = paths[a] & (1 << promised[a])
 
-/* A candidate promises to itself, fences itself, and asks. It may be what leads, or reads, under a lower ballot; now it
- * does so no longer. */
+/* A candidate promises to itself, asks, and fences itself. It may be what leads, or reads, under a lower ballot; now it
+ * does so no longer.
+ *
+ * Merged: the asking and the fence, which takes longer. It chooses a log after both. What lands in its own log between
+ * the two could as well land before; and whoever grants its log before that fence has a log that does not change from
+ * there on, so it could as well grant it after. */
 #define CAN_CAMPAIGN(b) (stage OF(b) == IDLE && promised[PROPOSER(b)] < b && MAY_VOTE(PROPOSER(b)))
 inline Campaign() {
   a = PROPOSER(b);

@@ -40,6 +40,18 @@ TEST(FollowerSet, WhatAllHaveAcceptedIsSeenInEachLinkThatIsWrittenTo) {
   EXPECT_EQ(followers.Find(kAbsent)->acked_ns, 0U);
 }
 
+TEST(FollowerSet, WhoIsBeingFilledHasAcceptedNoneOfIt) {
+  FollowerSet followers = TwoOfThree();
+  FollowerLink& filled = *followers.Find(kReached[1]);
+  filled.filling = true;
+  filled.posted = Position(64);
+  filled.acked = Position();
+  followers.NoteAccepted({kBefore, kThen}, 1, 7);
+  EXPECT_EQ(followers.Find(kReached[0])->acked, kThen);
+  EXPECT_EQ(followers.Find(kReached[1])->acked, Position());
+  EXPECT_EQ(followers.Find(kReached[1])->posted, Position(64));
+}
+
 TEST(FollowerSet, NothingOfItOutlivesTheLinks) {
   FollowerSet followers = TwoOfThree();
   followers.NoteAccepted({kBefore, kThen}, 2, 7);

@@ -1,5 +1,8 @@
 #include "gaios/paxos/recovery.h"
 
+#include <cstddef>
+#include <cstdint>
+
 #include <gtest/gtest.h>
 
 #include "tests/paxos/ring.h"
@@ -9,7 +12,12 @@ namespace {
 
 class RecoveryTest : public ::testing::Test {
  protected:
-  RecoveryTest() : state_(MakeOptions(), ring_.memory.data(), nullptr), recovery_(state_) {}
+  RecoveryTest() : state_(MakeOptions(), ring_.memory.data(), nullptr), recovery_(state_) {
+    for (const std::size_t other : {0, 2}) {
+      state_.peers[other].link_up = true;
+      state_.peers[other].incarnation = Incarnation(1);
+    }
+  }
   static Options MakeOptions() {
     Options options;
     options.self = ReplicaId(1);
@@ -26,10 +34,76 @@ class RecoveryTest : public ::testing::Test {
     return recovery_.OnReject(reject);
   }
 
+  // Of one whose log is empty.
+  Recovery::Progress PromisedBy(std::uint8_t id) {
+    Message promise;
+    promise.kind = MessageKind::kPromise;
+    promise.grant = {recovery_.ballot(), 1};
+    promise.valid_end = StartOfLog(kGroup);
+    return recovery_.OnPromise(ReplicaId(id), promise);
+  }
+  // Who has been asked for a promise since the last look.
+  ReplicaSet Asked() {
+    ReplicaSet asked;
+    for (const Action& action : state_.actions.list()) {
+      if (action.kind == ActionKind::kSend && state_.actions.message(action).kind == MessageKind::kPrepare) {
+        EXPECT_FALSE(asked.Contains(action.peer)) << "twice";
+        asked.Add(action.peer);
+      }
+    }
+    state_.actions.Clear();
+    return asked;
+  }
+  static ReplicaSet Others() {
+    ReplicaSet others;
+    others.Add(ReplicaId(0));
+    others.Add(ReplicaId(2));
+    return others;
+  }
+
   Ring ring_;
   State state_;
   Recovery recovery_;
 };
+
+TEST_F(RecoveryTest, TheOthersAreAskedWhileTheOwnLogIsFenced) {
+  static_cast<void>(recovery_.Start());
+  EXPECT_EQ(Asked(), Others());
+  EXPECT_EQ(recovery_.OnSelfGranted(), Recovery::Progress::kWaiting);
+  EXPECT_TRUE(Asked().empty()) << "they have just been asked";
+}
+
+TEST_F(RecoveryTest, WhoHasAlreadyPromisedIsNotWaitedForWhenTheFenceHolds) {
+  static_cast<void>(recovery_.Start());
+  EXPECT_EQ(PromisedBy(0), Recovery::Progress::kWaiting) << "the own log is not fenced yet";
+  EXPECT_EQ(recovery_.OnSelfGranted(), Recovery::Progress::kAdopted);
+}
+
+// The others are a majority without it. What the old leader has written meanwhile may be chosen.
+TEST_F(RecoveryTest, NothingIsAdoptedBeforeTheFenceHoldsAndTheLogHasBeenReadAfterIt) {
+  static_cast<void>(recovery_.Start());
+  EXPECT_EQ(PromisedBy(0), Recovery::Progress::kWaiting);
+  EXPECT_EQ(PromisedBy(2), Recovery::Progress::kWaiting);
+  ring_.Append("landed before the fence", MakeBallot(1, 0));
+  state_.Examine();
+  EXPECT_EQ(recovery_.OnSelfGranted(), Recovery::Progress::kAdopted);
+  EXPECT_EQ(state_.end, ring_.end);
+  EXPECT_TRUE(recovery_.adopted_own());
+}
+
+TEST_F(RecoveryTest, WhoDoesNotAnswerWhileTheFenceLastsIsAskedAgain) {
+  static_cast<void>(recovery_.Start());
+  EXPECT_EQ(Asked(), Others());
+  EXPECT_EQ(PromisedBy(0), Recovery::Progress::kWaiting);
+  state_.now += state_.options.heartbeat_interval_ns + 1;
+  EXPECT_EQ(recovery_.Tick(), Recovery::Progress::kWaiting);
+  EXPECT_EQ(
+      Asked(), Others() - [] {
+        ReplicaSet promised;
+        promised.Add(ReplicaId(0));
+        return promised;
+      }());
+}
 
 TEST_F(RecoveryTest, SeeingAHigherBallotItGivesUp) {
   const Ballot own = recovery_.Start();

@@ -158,6 +158,8 @@ std::string Script::MakeCluster(Words words) {
       options.world.at_once_per_mille = static_cast<std::uint32_t>(*value);
       options.world.in_part_per_mille = 0;
       options.world.to_all_per_mille = 0;
+    } else if (word == "fill") {  // at most so many bytes a second
+      options.fill_bytes_per_second = *value;
     } else if (word == "to-all") {  // so many writes in a thousand
       options.world.to_all_per_mille = static_cast<std::uint32_t>(*value);
     } else {

@@ -8,10 +8,13 @@
 // Errors name file and line. One thread.
 //
 // clang-format off
-//   cluster replicas N [voters N] ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place] [to-all N]
+//   cluster replicas N [voters N] ring BYTES [batch BYTES] [pipeline N] [seed N] [delay US] [fence US] [torn] [in-place]
+//           [at-once N | to-all N] [fill N]
 //                                      the group; must come first. Writes and fences take up to `delay` and `fence`.
 //                                      Of the replicas the first `voters` are in it, the others run and are not.
-//                                      Of a thousand writes `to-all` are posted to all in one call, where they can be
+//                                      Of a thousand writes `at-once` are done when the call returns, or `to-all` are
+//                                      posted to all in one call, where they can be. Whoever lacks much is filled with
+//                                      at most `fill` bytes a second.
 //
 // Time. Nothing happens but by these; the longest `until` may take is ten seconds of virtual time.
 //   run 20ms                           also us

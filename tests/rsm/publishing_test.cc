@@ -160,15 +160,17 @@ transport::sim::WorldOptions OptionsOf(std::uint32_t at_once_per_mille) {
 // Three replicas, of which the first leads and is watched.
 class Group {
  public:
-  explicit Group(const transport::sim::WorldOptions& world_options, bool stores = false)
-      : world_(world_options) {
-    for (std::size_t i = 0; i < kReplicas; ++i) {
+  explicit Group(const transport::sim::WorldOptions& world_options, bool stores = false,
+                 std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second)
+      : size_(world_options.replicas), world_(world_options) {
+    for (std::size_t i = 0; i < size_; ++i) {
       ReplicaOptions options;
       options.protocol.self = ReplicaId(static_cast<std::uint8_t>(i));
       options.protocol.group = paxos::GroupId(7);
-      options.protocol.configuration = paxos::Configuration::Bootstrap(kReplicas);
+      options.protocol.configuration = paxos::Configuration::Bootstrap(size_);
       options.protocol.capacity_bytes = kCapacity;
       options.protocol.election_jitter_ns = 20 * kMs * i;
+      options.protocol.fill_bytes_per_second = fill_bytes_per_second;
       options.sessions.max_sessions = 4;
       transports_.push_back(std::make_unique<Watched>(world_.transport(options.protocol.self), stores));
       replicas_.push_back(std::make_unique<Replica>(options, *transports_[i], clock_, machine_, nullptr));
@@ -188,12 +190,19 @@ class Group {
     world_.AdvanceTo(world_.now_ns() + step_ns);
   }
   [[nodiscard]] std::uint64_t now_ns() const { return world_.now_ns(); }
+  [[nodiscard]] transport::sim::World& world() { return world_; }
+  // What the first knows of the last.
+  [[nodiscard]] const paxos::FollowerLink& last() const {
+    return *replicas_[0]->core().follower(ReplicaId(kReplicas - 1));
+  }
+  [[nodiscard]] paxos::Position end() const { return replicas_[0]->core().end_cursor().position; }
   [[nodiscard]] Taken Read(ReadListener& listener) { return replicas_[0]->Read(listener, 0); }
   [[nodiscard]] const Watched& leader() const { return *transports_[0]; }
   [[nodiscard]] const Looking& listener() const { return *listener_; }
 
  private:
   const std::string command_ = "a command";
+  const std::size_t size_;
   transport::sim::World world_;
   base::ManualClock clock_;
   Nothing machine_;
@@ -228,11 +237,28 @@ TEST_P(Publishing, ComesBeforeWhatRestsOnTheCommit) {
   EXPECT_EQ(group.leader().to_all() > 0, way.to_all_per_mille > 0);
 }
 
-// With the short steps there are turns that only write (Engine::TryEndTurn).
+// With the short steps there are turns that only write (Engine::TryEndTurn), or only post and look
+// (Engine::TryLook).
 INSTANTIATE_TEST_SUITE_P(Ways, Publishing,
                          ::testing::Values(Way{0, 0, 1'000, false}, Way{700, 0, 1'000, false},
                                            Way{1'000, 0, 100, true}, Way{1'000, 0, 100, false},
-                                           Way{0, 700, 1'000, true}));
+                                           Way{0, 700, 1'000, true}, Way{0, 1'000, 100, true},
+                                           Way{0, 1'000, 100, false}, Way{0, 700, 100, true}));
+
+// A leader that decides alone commits what it appends, and no event tells of it.
+TEST(PublishingAlone, ComesBeforeTheReply) {
+  transport::sim::WorldOptions options = OptionsOf(0);
+  options.to_all_per_mille = 1'000;
+  options.replicas = 1;
+  for (const bool stores : {false, true}) {
+    Group group(options, stores);
+    while (group.listener().committed < 500 && group.now_ns() < 5000 * kMs) {
+      group.Turn(true, 100);
+    }
+    EXPECT_GE(group.listener().committed, 500U);
+    EXPECT_EQ(group.listener().early, 0U);
+  }
+}
 
 class Readers final : public ReadListener {
  public:
@@ -300,6 +326,52 @@ TEST(Looks, GoOnWhileNearlyEveryTurnWritesAtOnce) {
   EXPECT_GE(looks, kTurns - at_once + at_once * kStepNs / 2'000) << "one for each microsecond";
   EXPECT_EQ(group.listener().early, 0U);
   EXPECT_EQ(group.leader().early(), 0U);
+}
+
+// Whoever is filled is given its pieces at their time, though no turn posts anything else; and commands go
+// the short way meanwhile.
+TEST(Filling, GoesOnBesideWhatIsWrittenAtOnce) {
+  constexpr std::uint64_t kStepNs = 500;
+  constexpr std::uint64_t kBytesPerSecond = std::uint64_t{16} << 20;
+  transport::sim::WorldOptions options = OptionsOf(1'000);
+  options.in_part_per_mille = 0;
+  options.min_delay_ns = 1;
+  options.max_delay_ns = kStepNs / 2;
+  Group group(options, true, kBytesPerSecond);
+  const auto turn = [&group] { group.Turn(true, kStepNs); };
+  while (group.listener().committed == 0 && group.now_ns() < 5000 * kMs) {
+    group.Turn(true, 1'000);
+  }
+  constexpr ReplicaId kFirst(0);
+  constexpr ReplicaId kLast(kReplicas - 1);
+  group.world().Cut(kFirst, kLast);
+  group.world().Cut(kLast, kFirst);
+  for (const std::uint64_t until = group.end().value() + kCapacity / 8; group.end().value() < until;) {
+    turn();
+  }
+  group.world().Heal(kFirst, kLast);
+  group.world().Heal(kLast, kFirst);
+  while (!group.last().filling && group.now_ns() < 5000 * kMs) {
+    group.Turn(false, 10'000);
+  }
+  ASSERT_TRUE(group.last().filling);
+  const std::uint64_t lacking_bytes = group.end() - group.last().posted;
+  const std::uint64_t begin_ns = group.now_ns();
+  const std::uint64_t at_once_before = group.leader().at_once();
+  std::uint64_t turns = 0;
+  for (; group.last().filling && group.now_ns() < 5000 * kMs; ++turns) {
+    turn();
+  }
+  EXPECT_FALSE(group.last().filling);
+  const std::uint64_t bytes_per_second = lacking_bytes * 1'000'000'000 / (group.now_ns() - begin_ns);
+  EXPECT_GT(bytes_per_second, kBytesPerSecond / 10 * 9);
+  EXPECT_LT(bytes_per_second, kBytesPerSecond / 10 * 13) << "what lacks little is given at once, at the end";
+  EXPECT_GT(group.leader().at_once() - at_once_before, turns / 2);
+  EXPECT_EQ(group.leader().early(), 0U);
+  while (group.last().acked != group.end() && group.now_ns() < 5000 * kMs) {
+    group.Turn(false, 1'000);
+  }
+  EXPECT_EQ(group.last().acked, group.end());
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ void Cluster::Start(ReplicaId id) {
   options.max_batch_bytes = options_.max_batch_bytes;
   options.pipeline_depth = options_.pipeline_depth;
   options.links_come_back = options_.links_come_back;
+  options.fill_bytes_per_second = options_.fill_bytes_per_second;
   options.priorities = options_.priorities;
   options.preferred_after_ns = options_.preferred_after_ns;
   // Later replicas wait longer, so that scripts can tell who will campaign first.

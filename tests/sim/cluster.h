@@ -30,6 +30,7 @@ struct ClusterOptions {
   std::uint32_t max_batch_bytes = 1024;
   std::size_t pipeline_depth = 4;
   bool links_come_back = false;
+  std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;
   // Whether the live replica with the lowest id always campaigns first, or of the highest priority, so that a
   // script can tell who will lead.
   bool orderly_elections = false;

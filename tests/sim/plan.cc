@@ -58,6 +58,10 @@ void DrawProtocol(Plan& plan, Random& random) {
   protocol.drop_timeout_ns = 2 * protocol.suspect_timeout_ns;
   // Not drawn: what the seeds stood for before this was there, they still stand for.
   protocol.links_come_back = plan.world.seed % 2 == 0;
+  // A ring is filled within a millisecond else, and writes that are done at once beside that are few.
+  if (plan.world.at_once_per_mille != 0 && (plan.world.seed >> 20) % 2 == 0) {
+    protocol.fill_bytes_per_second = std::uint64_t{256} << 10 << (plan.world.seed >> 24) % 4;
+  }
   plan.hash_interval_commands = random.Between(20, 200);
   plan.turn_ns = random.Between(200, 2'000);
 }

@@ -337,15 +337,14 @@ std::size_t VerbsTransport::Poll(EventHandler& handler) {
   if (taken < 0) [[unlikely]] {
     return events + LoseDevice("has lost its completions", handler);
   }
-  for (int i = 0; i < taken; ++i) {
-    const ibv_wc& work = completions[static_cast<std::size_t>(i)];
-    if (work.status == IBV_WC_SUCCESS && kept_.Take(work.wr_id)) [[likely]] {
-      continue;
-    }
+  const std::span<const ibv_wc> all(completions.data(), static_cast<std::size_t>(taken));
+  std::size_t done = kept_.Take(all);
+  while (done != all.size()) [[unlikely]] {
     if (kept_.news) {
       events += TellWritten(handler);
     }
-    events += OnWork(work, handler);
+    events += OnWork(all[done++], handler);
+    done += kept_.Take(all.subspan(done));
   }
   if (kept_.news) [[likely]] {
     events += TellWritten(handler);

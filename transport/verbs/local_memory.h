@@ -1,9 +1,10 @@
 #ifndef GAIOS_TRANSPORT_VERBS_LOCAL_MEMORY_H_
 #define GAIOS_TRANSPORT_VERBS_LOCAL_MEMORY_H_
 
-// The memory that the device reads and writes for its own replica alone, in one registration without any
-// remote right: messages, copies of peers' control regions, words on their way, and the bytes of a read of a
-// peer's log. Constant once made; any thread.
+// The memory of a replica's device but for the log, in one piece, so that it may be on a huge page: first a
+// page for the control region, which is registered by itself; then what the device reads and writes for its
+// own replica alone, in one registration without any remote right: messages, copies of peers' control
+// regions, words on their way, and the bytes of a read of a peer's log. Constant once made; any thread.
 
 #include <algorithm>
 #include <cstddef>
@@ -39,12 +40,17 @@ class LocalMemory {
       : memory_(std::move(memory)), staging_bytes_(staging_bytes) {}
 
   [[nodiscard]] static std::size_t Bytes(std::size_t staging_bytes) {
-    return kHeadBytes + kPeerBytes * paxos::kMaxReplicas + staging_bytes;
+    return kPageBytes + kHeadBytes + kPeerBytes * paxos::kMaxReplicas + staging_bytes;
   }
   [[nodiscard]] const base::Memory& memory() const { return memory_; }
 
+  [[nodiscard]] std::byte* control_page() const { return memory_.data(); }
+  // What is behind that, for the own device alone.
+  [[nodiscard]] std::byte* buffers() const { return memory_.data() + kPageBytes; }
+  [[nodiscard]] std::size_t buffers_bytes() const { return memory_.size() - kPageBytes; }
+
   // Where the read after a fence lands.
-  [[nodiscard]] std::byte* flush() const { return memory_.data(); }
+  [[nodiscard]] std::byte* flush() const { return buffers(); }
   [[nodiscard]] std::byte* receive_slot(std::size_t peer, std::size_t slot) const {
     return AtPeer(peer) + slot * kMessageSlotBytes;
   }
@@ -58,7 +64,7 @@ class LocalMemory {
     return reinterpret_cast<std::uint64_t*>(AtPeer(peer) + kWordsAt) + slot;
   }
   [[nodiscard]] std::byte* staging() const {
-    return memory_.data() + kHeadBytes + kPeerBytes * paxos::kMaxReplicas;
+    return buffers() + kHeadBytes + kPeerBytes * paxos::kMaxReplicas;
   }
   [[nodiscard]] std::size_t staging_bytes() const { return staging_bytes_; }
 
@@ -71,7 +77,7 @@ class LocalMemory {
   static_assert(kPeerBytes % base::kCacheLineBytes == 0);
 
   [[nodiscard]] std::byte* AtPeer(std::size_t peer) const {
-    return memory_.data() + kHeadBytes + kPeerBytes * peer;
+    return buffers() + kHeadBytes + kPeerBytes * peer;
   }
 
   base::Memory memory_;

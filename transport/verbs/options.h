@@ -51,6 +51,8 @@ struct VerbsOptions {
 
 // What happened off the fast path since the transport was opened. Each only grows.
 struct VerbsCounters {
+  // Of the own log, the control region and the buffers, on huge pages that were reserved; constant.
+  std::uint64_t huge_page_bytes = 0;
   std::uint64_t messages_sent = 0;
   std::uint64_t messages_dropped = 0;    // no link, or too many wait
   std::uint64_t messages_malformed = 0;  // the link is closed

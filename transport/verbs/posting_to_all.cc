@@ -1,6 +1,7 @@
 // PostToAll: one range to many paths, which are kept from call to call. Nothing here allocates or locks.
 
 #include <algorithm>
+#include <limits>
 
 #include "gaios/base/check.h"
 #include "gaios/transport/verbs/verbs_transport.h"
@@ -32,7 +33,7 @@ bool VerbsTransport::PostToAll(std::span<const WriteTarget> targets, std::uint64
   for (KeptPath& path : kept_.all()) {
     path.piece.addr = local;
     path.piece.length = static_cast<std::uint32_t>(bytes);
-    path.work.wr_id = std::uint64_t{path.whole_tag} << 32 | path.link->path.next_work++;
+    ++path.work.wr_id;
     path.work.send_flags = flags;
     path.work.wr.rdma.remote_addr = path.log_address + offset;
     ibv_send_wr* bad = nullptr;
@@ -87,22 +88,26 @@ bool VerbsTransport::KeepPaths(std::span<const WriteTarget> targets, std::uint64
 void VerbsTransport::Keep(Link& link, const WriteTarget& target) {
   const std::uint32_t inline_bytes = link.path.pair.inline_bytes();
   kept_.inline_bytes = kept_.size == 0 ? inline_bytes : std::min(kept_.inline_bytes, inline_bytes);
-  const WorkId id{.kind = WorkKind::kPath, .peer = link.peer.value(), .life = link.path.life};
+  const WorkId id{.kind = WorkKind::kPath,
+                  .peer = link.peer.value(),
+                  .life = link.path.life,
+                  .number = link.path.next_work};
+  const std::uint64_t until_wrap = std::numeric_limits<std::uint32_t>::max() - id.number;
+  kept_.most_posted = kept_.size == 0 ? until_wrap : std::min(kept_.most_posted, until_wrap);
   WriteTarget& written = kept_.written.at(kept_.size);
   written = target;
   written.token = 0;
   KeptPath& path = kept_.paths.at(kept_.size++);
   path.link = &link;
-  path.whole_tag = static_cast<std::uint32_t>(id.Packed() >> 32);
-  path.tag = link.posted.empty() ? path.whole_tag : 0;
-  path.first_work = link.path.next_work;
+  path.first_work = id.Packed();
+  path.before_work = link.posted.empty() ? path.first_work - 1 : 0;
   path.before_token = target.token - 1;
-  path.done = 0;
   path.room = static_cast<std::uint32_t>(paxos::kMaxPostedPerLink - link.posted.size());
   path.refused = false;
   path.pair = link.path.pair.handle();
   path.log_address = link.log_address;
   path.piece.lkey = own_log_.get()->lkey;
+  path.work.wr_id = path.first_work - 1;
   path.work.next = nullptr;
   path.work.sg_list = &path.piece;
   path.work.num_sge = 1;
@@ -118,9 +123,11 @@ void VerbsTransport::LetGo() {
     Link& link = *path.link;
     link.kept = false;
     const std::size_t i = static_cast<std::size_t>(&path - kept_.paths.data());
-    for (std::uint32_t number = path.done; number != kept_.posted; ++number) {
+    const auto first_work = WorkId::FromPacked(path.first_work).number;
+    link.path.next_work = first_work + static_cast<std::uint32_t>(kept_.posted);
+    for (std::uint64_t number = kept_.Done(i); number != kept_.posted; ++number) {
       Enqueue(link, Operation::kWrite, kept_.written[i].grant, path.before_token + 1 + number);
-      link.posted.back().last_work = path.first_work + number;
+      link.posted.back().last_work = first_work + static_cast<std::uint32_t>(number);
     }
   }
   kept_.size = 0;
@@ -133,10 +140,14 @@ void VerbsTransport::TakeOver(Link& link, std::uint32_t number) {
   for (std::size_t i = 0; i < kept_.size; ++i) {
     KeptPath& path = kept_.paths[i];
     if (path.link == &link) {
-      path.tag = path.whole_tag;
+      path.before_work = path.first_work - 1;
       path.room = static_cast<std::uint32_t>(paxos::kMaxPostedPerLink);
-      if (AtOrBefore(path.first_work, number)) {
-        kept_.Note(i, number);
+      const auto first_work = WorkId::FromPacked(path.first_work).number;
+      if (AtOrBefore(first_work, number)) {
+        const std::uint64_t done = number - first_work + 1;
+        GAIOS_CHECK(done <= kept_.posted, "P5: what has completed was posted");
+        kept_.written[i].token = path.before_token + done;
+        kept_.news = true;
       }
     }
   }

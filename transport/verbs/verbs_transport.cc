@@ -132,19 +132,15 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<bootstrap::PeerChannel> cha
     log_ = log_memory_.data();
   }
   ::new (log_ + options_.capacity) LogWords;
-  absl::StatusOr<base::Memory> control = base::Memory::Create(kPageBytes);
-  if (!control.ok()) {
-    return control.status();
-  }
-  control_memory_ = *std::move(control);
-  control_ = ::new (control_memory_.data()) ControlRegion;
-  control_->incarnation.value.store(options_.incarnation.value(), std::memory_order_release);
   const std::size_t staging_bytes = std::min(options_.capacity, paxos::kMaxWriteBytes);
   absl::StatusOr<base::Memory> local = base::Memory::Create(LocalMemory::Bytes(staging_bytes));
   if (!local.ok()) {
     return local.status();
   }
   local_ = LocalMemory(*std::move(local), staging_bytes);
+  control_ = ::new (local_.control_page()) ControlRegion;
+  control_->incarnation.value.store(options_.incarnation.value(), std::memory_order_release);
+  counters_.huge_page_bytes = log_memory_.huge_page_bytes() + local_.memory().huge_page_bytes();
 
   // What is left of queue pairs that are gone may still stand there when their successors work.
   const int depth = static_cast<int>(options_.replicas * (3 * kPathSends + 2 * (kControlSends + kReceives)));
@@ -169,9 +165,9 @@ absl::Status VerbsTransport::Prepare(std::unique_ptr<bootstrap::PeerChannel> cha
   };
   for (const Wanted& wanted : {Wanted{&own_log_, log_, log_bytes, 0, "the log"},
                                Wanted{&registration_, log_, log_bytes, kLogAccess, "the log"},
-                               Wanted{&control_registration_, control_memory_.data(), sizeof(ControlRegion),
+                               Wanted{&control_registration_, control_, sizeof(ControlRegion),
                                       IBV_ACCESS_REMOTE_READ, "the control region"},
-                               Wanted{&local_registration_, local_.memory().data(), local_.memory().size(),
+                               Wanted{&local_registration_, local_.buffers(), local_.buffers_bytes(),
                                       IBV_ACCESS_LOCAL_WRITE, "the buffers"}}) {
     absl::StatusOr<Registration> registered = Register(wanted.at, wanted.bytes, wanted.access, wanted.what);
     if (!registered.ok()) {

@@ -98,9 +98,7 @@ class VerbsTransport final : public Transport {
 
   // Bytes of memory set aside, each counted once however often it is registered; not of a ring that was
   // given.
-  [[nodiscard]] std::size_t reserved_bytes() const {
-    return log_memory_.size() + control_memory_.size() + local_.memory().size();
-  }
+  [[nodiscard]] std::size_t reserved_bytes() const { return log_memory_.size() + local_.memory().size(); }
   [[nodiscard]] const DeviceFacts& facts() const { return device_->facts(); }
   [[nodiscard]] FenceStrategy fence() const { return fence_; }
   [[nodiscard]] const VerbsCounters& counters() const { return counters_; }
@@ -239,7 +237,6 @@ class VerbsTransport final : public Transport {
   VerbsCounters counters_;
   base::Memory log_memory_;  // none where the ring is given
   std::byte* log_;           // the ring, and the page with the log words
-  base::Memory control_memory_;
   LocalMemory local_;
   CompletionQueue completions_;
   Registration own_log_;  // what the own writes are read from: no remote rights

@@ -3,12 +3,14 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "gaios/transport/verbs/layout.h"
 #include "gaios/transport/verbs/libverbs_device.h"
+#include "gaios/transport/verbs/local_memory.h"
 #include "gaios/transport/verbs/wire.h"
 #include "gaios/transport/verbs/work_id.h"
 
@@ -23,6 +25,20 @@ std::vector<std::byte> CopyOf(const ControlRegion& region) {
   std::vector<std::byte> bytes(sizeof(region));
   std::memcpy(bytes.data(), static_cast<const void*>(&region), bytes.size());
   return bytes;
+}
+
+TEST(LocalMemory, PeersReachNothingButThePageInFrontOfTheBuffers) {
+  constexpr std::size_t kStagingBytes = std::size_t{1} << 20;
+  absl::StatusOr<base::Memory> memory = base::Memory::Create(LocalMemory::Bytes(kStagingBytes));
+  ASSERT_TRUE(memory.ok()) << memory.status();
+  const LocalMemory local(*std::move(memory), kStagingBytes);
+  EXPECT_EQ(local.control_page(), local.memory().data());
+  EXPECT_EQ(local.buffers(), local.control_page() + kPageBytes);
+  EXPECT_GE(local.flush(), local.buffers());
+  EXPECT_GE(local.receive_slot(0, 0), local.flush() + sizeof(std::uint64_t));
+  EXPECT_EQ(local.buffers() + local.buffers_bytes(), local.memory().data() + local.memory().size());
+  EXPECT_LE(local.staging() + kStagingBytes, local.buffers() + local.buffers_bytes());
+  EXPECT_GE(local.memory().size(), std::size_t{1} << 20) << "enough for a huge page";
 }
 
 TEST(ControlRegion, SaysTheNewestPromiseAndTheWords) {
