@@ -126,6 +126,8 @@ class Member {
         return false;  // with nothing under way
       }
       const std::uint64_t before = replica_.core().hand_overs();
+      // Before the call, which sends the word to take over.
+      page_.words[at].begun_ns.store(now_ns, std::memory_order_relaxed);
       if (replica_.HandOver(paxos::ReplicaId(id_ == 0 ? 1 : 0)) == rsm::HandOverAnswer::kBegun) {
         if (begun_) {
           page_.failed.fetch_add(1, std::memory_order_relaxed);  // the one before it
@@ -133,9 +135,9 @@ class Member {
         at_ = at;
         begun_ = true;
         hand_overs_ = before;
-        page_.words[at].begun_ns.store(now_ns, std::memory_order_relaxed);
         return true;
       }
+      page_.words[at].begun_ns.store(0, std::memory_order_relaxed);
     }
     if (now_ns < next_ns_) {
       return false;

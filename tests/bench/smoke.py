@@ -52,6 +52,7 @@ def check_refusals(program, cases):
 
 def check_hand_over(hand_over, messages):
     expect(hand_over["hand_overs"] == 3 and hand_over["gap_us"]["min"] > 0, "hand-overs")
+    expect(hand_over["unknown"] == 0 and hand_over["failed"] == 0, "nothing failed or became unknown")
     expect(hand_over["round_trip_ns"] > 0 and hand_over["rare_round_trip_ns"] > 0, "round trips")
     expect(("message_round_trip_ns" in hand_over) == messages, "sockets of the system are beside shared memory")
     expect(hand_over["gap_us"]["min"] >= hand_over["recover_us"]["min"], "a gap holds its parts")
