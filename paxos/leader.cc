@@ -186,7 +186,7 @@ bool Leader::CanStillReachMajority() const {
 }
 
 bool Leader::wants_takeback() const {
-  if (!record_committed() || retired() || !has_quorum() ||
+  if (!record_committed() || retired() || handing_over() || !has_quorum() ||
       state_.now - fenced_since_ns_ < state_.options.suspect_timeout_ns) {
     return false;
   }

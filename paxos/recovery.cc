@@ -6,7 +6,7 @@
 
 namespace gaios::paxos {
 
-Ballot Recovery::Start() {
+Ballot Recovery::Start(bool fenced_soon) {
   stage_ = Stage::kFencing;
   ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
   state_.Saw(ballot_);
@@ -15,8 +15,11 @@ Ballot Recovery::Start() {
   promisers_.Clear();
   source_ = state_.self.id;
   adopted_own_ = true;
-  asked_.Clear();
-  AskForPromises({});
+  asked_as_.fill(Incarnation());
+  asked_ns_ = state_.now;
+  if (fenced_soon) {
+    AskForPromises(false);
+  }
   return ballot_;
 }
 
@@ -28,7 +31,7 @@ Recovery::Progress Recovery::OnSelfGranted() {
   if (Enough()) {
     return Choose();
   }
-  AskForPromises(asked_);  // of whom our log tells since it was followed to its end
+  AskForPromises(false);  // of whom our log tells since it was followed to its end, too
   return Progress::kWaiting;
 }
 
@@ -59,16 +62,18 @@ ReplicaSet Recovery::Promised() const {
   return promised;
 }
 
-void Recovery::AskForPromises(ReplicaSet but) {
-  asked_ns_ = state_.now;
+void Recovery::AskForPromises(bool again) {
   Message prepare;
   prepare.kind = MessageKind::kPrepare;
   prepare.grant = {ballot_, 1};
   for (const ReplicaId id : state_.membership.voting()) {
     const PeerView& peer = state_.peers[id.value()];
-    if (id != state_.self.id && !but.Contains(id) && peer.link_up && promised_as(id) != peer.incarnation) {
+    Incarnation& asked_as = asked_as_[id.value()];
+    if (id != state_.self.id && peer.link_up && promised_as(id) != peer.incarnation &&
+        (again || asked_as != peer.incarnation)) {
       state_.actions.PushMessage(id, prepare);
-      asked_.Add(id);
+      asked_as = peer.incarnation;
+      asked_ns_ = state_.now;
     }
   }
 }
@@ -212,7 +217,7 @@ Recovery::Progress Recovery::Finish() {
     return Progress::kAdopted;
   }
   stage_ = Stage::kPreparing;
-  AskForPromises({});
+  AskForPromises(true);
   return Progress::kWaiting;
 }
 
@@ -220,9 +225,8 @@ Recovery::Progress Recovery::Tick() {
   if (state_.now - started_ns_ > state_.options.election_timeout_ns) {
     return Progress::kLost;
   }
-  const bool asks = stage_ == Stage::kFencing || stage_ == Stage::kPreparing;
-  if (asks && state_.now - asked_ns_ > state_.options.heartbeat_interval_ns) {
-    AskForPromises({});
+  if (stage_ == Stage::kPreparing && state_.now - asked_ns_ > state_.options.heartbeat_interval_ns) {
+    AskForPromises(true);
   }
   return Progress::kWaiting;
 }

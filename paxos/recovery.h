@@ -3,7 +3,8 @@
 
 // Phase 1 of a candidate: fence itself, gather a majority of promises, adopt one whole log.
 //
-// The others are asked while the own log is being fenced: neither waits for the other. But nothing is decided
+// The others are asked, once, while the own log is being fenced: neither waits for the other. Not by one that
+// still waits for the fence of an earlier grant: it may never lead, and would only hold up who can. And nothing is decided
 // before that is done. Our own promise is one like all others: it says where our log ends, and until nobody
 // else writes that (P2), the end may still move, by what the old leader has chosen with our acceptance (P4).
 //
@@ -37,9 +38,9 @@ class Recovery {
     kLost,     // a higher ballot, or the log cannot be had: give up and try again later
   };
 
-  // The ballot to campaign with: above all seen. Starts the campaign and asks the others; the own log is to
-  // be granted to ourselves next.
-  [[nodiscard]] Ballot Start();
+  // The ballot to campaign with: above all seen. Starts the campaign; the own log is to be granted to
+  // ourselves next. The others are asked now, or, where `fenced_soon` is false, only when it has been.
+  [[nodiscard]] Ballot Start(bool fenced_soon);
 
   // Our own grant is effective: from now on promises decide.
   Progress OnSelfGranted();
@@ -60,8 +61,8 @@ class Recovery {
  private:
   enum class Stage : std::uint8_t { kIdle, kFencing, kPreparing, kReading };
 
-  // Asks the voters, as this log has them, that have not promised; but not `but`, who have just been asked.
-  void AskForPromises(ReplicaSet but);
+  // Asks the voters, as this log has them, that have not promised: those who have not been asked, or all.
+  void AskForPromises(bool again);
   void Take(Member acceptor, const Message& promise);
   [[nodiscard]] Message OwnPromise() const;
   // Those whose promises count.
@@ -80,8 +81,8 @@ class Recovery {
   Ballot ballot_;
   TimeNs started_ns_ = 0;
   TimeNs asked_ns_ = 0;
-  ReplicaSet asked_;  // before our log was fenced
   ReplicaSet promisers_;
+  std::array<Incarnation, kMaxReplicas> asked_as_;
   std::array<Incarnation, kMaxReplicas> promised_as_;
   std::array<Message, kMaxReplicas> promise_;
   ReplicaId source_;

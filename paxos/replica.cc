@@ -58,7 +58,9 @@ void Replica::Campaign() {
   state_.role = Role::kCandidate;
   ++state_.elections.begun;
   state_.has_leader = false;
-  acceptor_.Promise(state_.self.id, {recovery_.Start(), 1});
+  // While an earlier grant is not effective, who knows when ours will be: then nobody is asked before it is.
+  const bool fenced_soon = !acceptor_.granting();
+  acceptor_.Promise(state_.self.id, {recovery_.Start(fenced_soon), 1});
 }
 
 void Replica::After(Recovery::Progress progress) {
@@ -114,7 +116,7 @@ bool Replica::Drain(bool drained) {
 
 void Replica::StepDown() {
   // One that could not write lets others try first, however long they wait.
-  const bool unproven = state_.role == Role::kLeader && !leader_.proven();
+  const bool unproven = state_.role == Role::kLeader && leader_.unproven();
   handed_over_ = false;
   if (state_.role == Role::kLeader) {
     leader_.Stop();

@@ -54,12 +54,12 @@ class RecoveryTest : public ::testing::Test {
     state_.actions.Clear();
     return asked;
   }
-  static ReplicaSet Others() {
-    ReplicaSet others;
-    others.Add(ReplicaId(0));
-    others.Add(ReplicaId(2));
-    return others;
+  static ReplicaSet Only(std::uint8_t id) {
+    ReplicaSet only;
+    only.Add(ReplicaId(id));
+    return only;
   }
+  static ReplicaSet Others() { return Only(0) | Only(2); }
 
   Ring ring_;
   State state_;
@@ -67,21 +67,21 @@ class RecoveryTest : public ::testing::Test {
 };
 
 TEST_F(RecoveryTest, TheOthersAreAskedWhileTheOwnLogIsFenced) {
-  static_cast<void>(recovery_.Start());
+  static_cast<void>(recovery_.Start(true));
   EXPECT_EQ(Asked(), Others());
   EXPECT_EQ(recovery_.OnSelfGranted(), Recovery::Progress::kWaiting);
   EXPECT_TRUE(Asked().empty()) << "they have just been asked";
 }
 
 TEST_F(RecoveryTest, WhoHasAlreadyPromisedIsNotWaitedForWhenTheFenceHolds) {
-  static_cast<void>(recovery_.Start());
+  static_cast<void>(recovery_.Start(true));
   EXPECT_EQ(PromisedBy(0), Recovery::Progress::kWaiting) << "the own log is not fenced yet";
   EXPECT_EQ(recovery_.OnSelfGranted(), Recovery::Progress::kAdopted);
 }
 
 // The others are a majority without it. What the old leader has written meanwhile may be chosen.
 TEST_F(RecoveryTest, NothingIsAdoptedBeforeTheFenceHoldsAndTheLogHasBeenReadAfterIt) {
-  static_cast<void>(recovery_.Start());
+  static_cast<void>(recovery_.Start(true));
   EXPECT_EQ(PromisedBy(0), Recovery::Progress::kWaiting);
   EXPECT_EQ(PromisedBy(2), Recovery::Progress::kWaiting);
   ring_.Append("landed before the fence", MakeBallot(1, 0));
@@ -91,25 +91,50 @@ TEST_F(RecoveryTest, NothingIsAdoptedBeforeTheFenceHoldsAndTheLogHasBeenReadAfte
   EXPECT_TRUE(recovery_.adopted_own());
 }
 
-TEST_F(RecoveryTest, WhoDoesNotAnswerWhileTheFenceLastsIsAskedAgain) {
-  static_cast<void>(recovery_.Start());
+// What holds it up may hold for ever: those who can lead without it are not asked again and again.
+TEST_F(RecoveryTest, WhileTheFenceLastsNobodyIsAskedTwice) {
+  static_cast<void>(recovery_.Start(true));
   EXPECT_EQ(Asked(), Others());
   EXPECT_EQ(PromisedBy(0), Recovery::Progress::kWaiting);
   state_.now += state_.options.heartbeat_interval_ns + 1;
   EXPECT_EQ(recovery_.Tick(), Recovery::Progress::kWaiting);
-  EXPECT_EQ(
-      Asked(), Others() - [] {
-        ReplicaSet promised;
-        promised.Add(ReplicaId(0));
-        return promised;
-      }());
+  EXPECT_TRUE(Asked().empty());
+}
+
+TEST_F(RecoveryTest, WhoDoesNotAnswerIsAskedAgainWhenTheFenceHolds) {
+  static_cast<void>(recovery_.Start(true));
+  EXPECT_EQ(Asked(), Others());
+  EXPECT_EQ(recovery_.OnSelfGranted(), Recovery::Progress::kWaiting);
+  state_.now += state_.options.heartbeat_interval_ns + 1;
+  EXPECT_EQ(recovery_.Tick(), Recovery::Progress::kWaiting);
+  EXPECT_EQ(Asked(), Others());
+  EXPECT_EQ(recovery_.Tick(), Recovery::Progress::kWaiting);
+  EXPECT_TRUE(Asked().empty()) << "only now and then";
+}
+
+TEST_F(RecoveryTest, WhoeverCameBackMeanwhileIsAskedWhenTheFenceHolds) {
+  static_cast<void>(recovery_.Start(true));
+  EXPECT_EQ(Asked(), Others());
+  state_.peers[2].incarnation = Incarnation(2);
+  EXPECT_EQ(recovery_.OnSelfGranted(), Recovery::Progress::kWaiting);
+  EXPECT_EQ(Asked(), Only(2));
+}
+
+TEST_F(RecoveryTest, WhereTheFenceMayNeverComeNobodyIsAskedBeforeItHolds) {
+  static_cast<void>(recovery_.Start(false));
+  EXPECT_TRUE(Asked().empty());
+  state_.now += state_.options.heartbeat_interval_ns + 1;
+  EXPECT_EQ(recovery_.Tick(), Recovery::Progress::kWaiting);
+  EXPECT_TRUE(Asked().empty());
+  EXPECT_EQ(recovery_.OnSelfGranted(), Recovery::Progress::kWaiting);
+  EXPECT_EQ(Asked(), Others());
 }
 
 TEST_F(RecoveryTest, SeeingAHigherBallotItGivesUp) {
-  const Ballot own = recovery_.Start();
+  const Ballot own = recovery_.Start(true);
   EXPECT_EQ(RejectedFor(MakeBallot(own.round(), 0)), Recovery::Progress::kWaiting) << "a lower one";
   EXPECT_EQ(RejectedFor(MakeBallot(own.round() + 3, 0)), Recovery::Progress::kLost);
-  EXPECT_GT(recovery_.Start().round(), own.round() + 3) << "and goes above it the next time";
+  EXPECT_GT(recovery_.Start(true).round(), own.round() + 3) << "and goes above it the next time";
 }
 
 }  // namespace

@@ -52,7 +52,8 @@
 //   cut A -> B / heal A -> B           one direction; both with <->
 //   isolate N / rejoin N               all its links
 //   hold KIND A -> B / release KIND A -> B
-//                                      KIND: writes, words, reads, messages, control
+//                                      KIND: writes, words, reads, messages, control; fences, of A alone:
+//                                      hold fences A -> A
 //   drop KIND A -> B                   loses what is held
 //   land writes A -> B first BYTES     lets the first, or all but the first, bytes of the oldest held write land
 //   land writes A -> B past BYTES

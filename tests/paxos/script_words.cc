@@ -32,7 +32,8 @@ std::optional<Traffic> TrafficNamed(const std::string& word) {
                                                         {"words", Traffic::kWords},
                                                         {"reads", Traffic::kReads},
                                                         {"messages", Traffic::kMessages},
-                                                        {"control", Traffic::kControl}};
+                                                        {"control", Traffic::kControl},
+                                                        {"fences", Traffic::kFences}};
   const auto found = kNames.find(word);
   return found == kNames.end() ? std::nullopt : std::optional(found->second);
 }

@@ -55,7 +55,8 @@ void Endpoint::GrantTo(ReplicaId to, Grant grant) {
 
 void Endpoint::FinishFence(EventHandler& handler) {
   World::Node& node = world_.node(self_);
-  if (!node.fencing || world_.now_ns_ < node.fenced_at_ns) {
+  if (!node.fencing || world_.now_ns_ < node.fenced_at_ns ||
+      world_.link(self_, self_).holding.contains(Traffic::kFences)) {
     return;
   }
   node.fencing = false;

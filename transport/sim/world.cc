@@ -197,8 +197,9 @@ Traffic World::TrafficOf(Operation::Kind kind) {
     case Operation::Kind::kControl:
       return Traffic::kControl;
     case Operation::Kind::kMessage:
-    case Operation::Kind::kFence:
       return Traffic::kMessages;
+    case Operation::Kind::kFence:
+      return Traffic::kFences;
   }
   return Traffic::kMessages;
 }
@@ -313,8 +314,7 @@ void World::AdvanceTo(std::uint64_t now_ns) {
     due_.pop();
     now_ns_ = std::max(now_ns_, due.at_ns);
     Link& there = link(due.operation->from, due.operation->to);
-    if (due.operation->kind != Operation::Kind::kFence &&
-        there.holding.contains(TrafficOf(due.operation->kind)) && !due.operation->abandoned) {
+    if (there.holding.contains(TrafficOf(due.operation->kind)) && !due.operation->abandoned) {
       counters_.writes_held += due.operation->kind == Operation::Kind::kWrite ? 1U : 0U;
       counters_.messages_held += due.operation->kind == Operation::Kind::kMessage ? 1U : 0U;
       there.held.push_back(due);

@@ -99,7 +99,8 @@ struct WorldCounters {
 };
 
 // What a test may hold back.
-enum class Traffic : std::uint8_t { kWrites, kWords, kReads, kMessages, kControl };
+// kFences: a grant becoming effective, from its replica to itself.
+enum class Traffic : std::uint8_t { kWrites, kWords, kReads, kMessages, kControl, kFences };
 
 // What stands in memory that holds nothing any more.
 inline constexpr std::byte kJunk{0xee};
