@@ -138,7 +138,11 @@ void Leader::GoOnHandingOver() {
     return;
   }
   const Position end = state_.end.position;
-  if (!hand_over_->told && state_.commit.position == end && follower->acked == end) {
+  // What is committed and not applied here could be answered no more. But a state machine that stands still
+  // holds its replica in the leadership no longer than that.
+  const bool answered =
+      state_.applied == end || state_.now - hand_over_->since_ns > state_.options.suspect_timeout_ns / 2;
+  if (!hand_over_->told && state_.commit.position == end && follower->acked == end && answered) {
     hand_over_->told = true;
     state_.hand_over_drain_ns = state_.now - hand_over_->since_ns;
     ++state_.hand_overs;

@@ -25,13 +25,13 @@ constexpr std::uint64_t kMs = 1'000'000;
 // its transport: what is posted here goes nowhere.
 class FormationTest : public ::testing::Test {
  protected:
-  FormationTest() : cluster_(OptionsOfTest()) {}
+  explicit FormationTest(std::uint32_t depth = kDepth) : cluster_(OptionsOfTest(depth)) {}
 
-  static ClusterOptions OptionsOfTest() {
+  static ClusterOptions OptionsOfTest(std::uint32_t depth) {
     ClusterOptions options;
     options.world.to_all_per_mille = 1'000;
     options.world.capacity_bytes = 1U << 16;
-    options.pipeline_depth = kDepth;
+    options.pipeline_depth = depth;
     return options;
   }
 
@@ -136,6 +136,64 @@ TEST_F(FormationTest, OneThatStragglesIsLeftToItself) {
   Range gathered;
   EXPECT_FALSE(Gather(gathered));
   EXPECT_TRUE(gathered.empty());
+}
+
+TEST_F(FormationTest, WhatTheLinksAloneWereToldOfMakesRoom) {
+  for (std::size_t i = 0; i < kDepth; ++i) {
+    ASSERT_TRUE(Post()) << i;
+  }
+  ASSERT_TRUE(Propose());
+  Range gathered;
+  EXPECT_TRUE(Gather(gathered));
+  EXPECT_TRUE(gathered.empty());
+  for (std::size_t i = 0; i < 2; ++i) {
+    core().OnWritten(core().targets()[i].peer, true, false, last_token(i));
+  }
+  EXPECT_TRUE(Gather(gathered));
+  EXPECT_FALSE(gathered.empty());
+}
+
+TEST_F(FormationTest, WhoeverCompletesSomethingIsHeard) {
+  const auto heard = [this](std::size_t i) { return core().follower(core().targets()[i].peer)->acked_ns; };
+  ASSERT_TRUE(Post());
+  const paxos::TimeNs before = heard(1);
+  const paxos::TimeNs later = cluster_.world().now_ns() + kMs;
+  core().SetTime(later);
+  Complete({last_token(0), 0});
+  EXPECT_EQ(heard(0), later);
+  EXPECT_EQ(heard(1), before) << "it has completed nothing";
+}
+
+// A new formation is found while writes of the one before are under way; the oldest of them decides.
+TEST_F(FormationTest, WhatWasPostedBeforeTheFormationIsAcknowledgedByItself) {
+  ASSERT_TRUE(Post());
+  const Position first = core().end_cursor().position;
+  const std::uint64_t token = last_token(0);
+  const std::uint64_t formation = core().formation();
+  paxos::ControlWords words;
+  words.incarnation = core().targets()[0].acceptor;
+  core().OnControl(core().targets()[0].peer, words);  // its link is looked at, and nothing is new
+  ASSERT_TRUE(Post());
+  ASSERT_NE(core().formation(), formation) << "nothing was disturbed";
+  Complete({token, 0});
+  EXPECT_EQ(core().commit(), first);
+}
+
+// As many writes as a link may have, on a link of the longest.
+class DeepFormationTest : public FormationTest {
+ protected:
+  DeepFormationTest() : FormationTest(paxos::kMaxPostedPerLink / 2) {}
+};
+
+TEST_F(DeepFormationTest, OneThatIsAsFarBehindAsCanBeHasAcceptedWhatItCompleted) {
+  ASSERT_TRUE(Post());
+  const Position first = core().end_cursor().position;
+  Complete({last_token(0), last_token(1)});
+  for (std::size_t i = 0; i < paxos::kMaxPostedPerLink; ++i) {
+    ASSERT_TRUE(Post()) << i;
+    Complete({last_token(0), 0});
+  }
+  EXPECT_EQ(core().follower(core().targets()[1].peer)->acked, first);
 }
 
 // Flush is what goes on with that.

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gaios/transport/verbs/kept_paths.h"
 #include "gaios/transport/verbs/layout.h"
 #include "gaios/transport/verbs/libverbs_device.h"
 #include "gaios/transport/verbs/local_memory.h"
@@ -152,6 +153,19 @@ TEST(Gid, IsWrittenAsAnAddressAndReadAgain) {
   for (const char* const wrong : {"", "host1", "10.0.0", "10.0.0.1:7400", "::g"}) {
     EXPECT_FALSE(GidOf(wrong).has_value()) << wrong;
   }
+}
+
+// Numbers of work requests must not run into what stands above them in an id: then paths are kept anew.
+TEST(KeptPaths, NoMoreArePostedThanThereAreNumbersFor) {
+  KeptPaths kept;
+  kept.size = 1;
+  kept.paths[0].room = paxos::kMaxPostedPerLink;
+  kept.posted = 2;
+  kept.most_posted = 3;
+  EXPECT_TRUE(kept.RaiseLimit());
+  EXPECT_EQ(kept.posted_limit, 3U);
+  kept.posted = 3;
+  EXPECT_FALSE(kept.RaiseLimit());
 }
 
 TEST(CheckPort, SaysWhatToDoAboutOneThatIsDown) {
