@@ -195,6 +195,10 @@ class Leader {
   // the ballot record is committed.
   [[nodiscard]] bool HandOver(ReplicaId to);
   [[nodiscard]] bool handing_over() const { return hand_over_.has_value(); }
+  // Who has been told to take over, and has yet to.
+  [[nodiscard]] std::optional<ReplicaId> successor() const {
+    return hand_over_.has_value() && hand_over_->told ? std::optional(hand_over_->to) : std::nullopt;
+  }
   // To be called at each turn while handing over.
   void GoOnHandingOver();
   // Hands over to one that is to lead rather than this replica, when its time has come. With each beat, and

@@ -118,7 +118,9 @@ void Replica::StepDown() {
   // One that could not write lets others try first, however long they wait.
   const bool unproven = state_.role == Role::kLeader && leader_.unproven();
   handed_over_ = false;
+  std::optional<ReplicaId> successor;
   if (state_.role == Role::kLeader) {
+    successor = leader_.successor();
     leader_.Stop();
     ++state_.leadership_epoch;
   } else if (state_.role == Role::kCandidate) {
@@ -135,7 +137,9 @@ void Replica::StepDown() {
   }
   state_.role = state_.voter() ? Role::kFollower : Role::kLearner;
   if (state_.has_leader && state_.leader == state_.self.id) {
-    state_.has_leader = false;
+    // One that has been removed hears nothing from its successor, and has clients that ask for it.
+    state_.has_leader = successor.has_value();
+    state_.leader = successor.value_or(state_.leader);
   }
   learner_.Reset();
   election_.OnStepDown(

@@ -193,8 +193,10 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
     }
     // What is full stays in the ring, and the client finds that full in its turn. What is refused waits there
     // too while earlier requests are under way: answers come in the order of the requests, and a leader that
-    // is taking its leadership back will take the request then.
-    if (how == Taken::kFull || (how != Taken::kTaken && under_way_ > 0)) {
+    // is taking its leadership back will take the request then. So it does while it is being decided who
+    // leads: the client would have to ask again, and perhaps again.
+    if (how == Taken::kFull || (how != Taken::kTaken && under_way_ > 0) ||
+        (how == Taken::kNotLeader && replica.awaiting())) {
       break;
     }
     if (how == Taken::kTaken) {

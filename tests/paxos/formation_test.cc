@@ -198,7 +198,7 @@ TEST_F(DeepFormationTest, OneThatIsAsFarBehindAsCanBeHasAcceptedWhatItCompleted)
 
 // Flush is what goes on with that.
 TEST_F(FormationTest, NothingIsPostedTogetherWhileTheLeadershipIsHandedOver) {
-  ASSERT_TRUE(Propose());
+  ASSERT_TRUE(Post());
   ASSERT_TRUE(core().HandOver(ReplicaId(1)));
   Range gathered;
   EXPECT_FALSE(Gather(gathered));

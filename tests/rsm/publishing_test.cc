@@ -191,6 +191,24 @@ class Group {
   }
   [[nodiscard]] std::uint64_t now_ns() const { return world_.now_ns(); }
   [[nodiscard]] transport::sim::World& world() { return world_; }
+  // The last is cut off while commands are committed, until it lacks enough to be filled.
+  void LeaveTheLastBehind() {
+    while (listener().committed == 0 && now_ns() < 5000 * kMs) {
+      Turn(true, 1'000);
+    }
+    constexpr ReplicaId kFirst(0);
+    constexpr ReplicaId kLast(kReplicas - 1);
+    world_.Cut(kFirst, kLast);
+    world_.Cut(kLast, kFirst);
+    for (const std::uint64_t until = end().value() + kCapacity / 8; end().value() < until;) {
+      Turn(true, 500);
+    }
+    world_.Heal(kFirst, kLast);
+    world_.Heal(kLast, kFirst);
+    while (!last().filling && now_ns() < 5000 * kMs) {
+      Turn(false, 10'000);
+    }
+  }
   // What the first knows of the last.
   [[nodiscard]] const paxos::FollowerLink& last() const {
     return *replicas_[0]->core().follower(ReplicaId(kReplicas - 1));
@@ -330,6 +348,28 @@ TEST(Looks, GoOnWhileNearlyEveryTurnWritesAtOnce) {
 
 // Whoever is filled is given its pieces at their time, though no turn posts anything else; and commands go
 // the short way meanwhile.
+// A leader whose turns are far between, or whose followers are: what has come due meanwhile is sent together.
+TEST(Filling, IsNotSlowerWhereTurnsAreFarBetween) {
+  constexpr std::uint64_t kStepNs = 200'000;
+  constexpr std::uint64_t kBytesPerSecond = std::uint64_t{16} << 20;
+  transport::sim::WorldOptions options = OptionsOf(0);
+  options.in_part_per_mille = 0;
+  options.min_delay_ns = 1;
+  options.max_delay_ns = kStepNs / 2;
+  Group group(options, true, kBytesPerSecond);
+  group.LeaveTheLastBehind();
+  ASSERT_TRUE(group.last().filling);
+  const std::uint64_t lacking_bytes = group.end() - group.last().posted;
+  const std::uint64_t begin_ns = group.now_ns();
+  while (group.last().filling && group.now_ns() < 5000 * kMs) {
+    group.Turn(false, kStepNs);
+  }
+  EXPECT_FALSE(group.last().filling);
+  const std::uint64_t bytes_per_second = lacking_bytes * 1'000'000'000 / (group.now_ns() - begin_ns);
+  EXPECT_GT(bytes_per_second, kBytesPerSecond / 10 * 9);
+  EXPECT_LT(bytes_per_second, kBytesPerSecond / 10 * 13);
+}
+
 TEST(Filling, GoesOnBesideWhatIsWrittenAtOnce) {
   constexpr std::uint64_t kStepNs = 500;
   constexpr std::uint64_t kBytesPerSecond = std::uint64_t{16} << 20;
@@ -339,21 +379,7 @@ TEST(Filling, GoesOnBesideWhatIsWrittenAtOnce) {
   options.max_delay_ns = kStepNs / 2;
   Group group(options, true, kBytesPerSecond);
   const auto turn = [&group] { group.Turn(true, kStepNs); };
-  while (group.listener().committed == 0 && group.now_ns() < 5000 * kMs) {
-    group.Turn(true, 1'000);
-  }
-  constexpr ReplicaId kFirst(0);
-  constexpr ReplicaId kLast(kReplicas - 1);
-  group.world().Cut(kFirst, kLast);
-  group.world().Cut(kLast, kFirst);
-  for (const std::uint64_t until = group.end().value() + kCapacity / 8; group.end().value() < until;) {
-    turn();
-  }
-  group.world().Heal(kFirst, kLast);
-  group.world().Heal(kLast, kFirst);
-  while (!group.last().filling && group.now_ns() < 5000 * kMs) {
-    group.Turn(false, 10'000);
-  }
+  group.LeaveTheLastBehind();
   ASSERT_TRUE(group.last().filling);
   const std::uint64_t lacking_bytes = group.end() - group.last().posted;
   const std::uint64_t begin_ns = group.now_ns();
