@@ -458,6 +458,66 @@ TEST(Client, ConnectsWhenReplicasStartLater) {
   EXPECT_EQ(answers.hows[1], Applied::kApplied);
 }
 
+// A group of three, in which a client has committed something.
+class ClientOfThree : public ::testing::Test {
+ protected:
+  ClientOfThree() : group_(Three()), client_(group_.NewClient()) {}
+  static LocalGroup::Options Three() {
+    LocalGroup::Options options;
+    options.replicas = 3;
+    return options;
+  }
+  void SetUp() override {
+    ASSERT_TRUE(group_.WaitLeader());
+    leader_ = group_.Leader();
+    other_ = (leader_ + 1) % 3;
+    ASSERT_EQ(client_->Submit(Bytes("before"), 1), Submitted::kSubmitted);
+    ASSERT_TRUE(group_.Run(*client_, answers_, [&] { return client_->outstanding() == 0; }));
+    static_cast<void>(group_.Run([] { return false; }, 20));  // all keep up
+    sent_ = client_->counters().sent;
+  }
+  // How often commands have been sent since.
+  [[nodiscard]] std::uint64_t sent() const { return client_->counters().sent - sent_; }
+
+  LocalGroup group_;
+  Answers answers_;
+  const std::unique_ptr<Client> client_;
+  std::size_t leader_ = 0;
+  std::size_t other_ = 0;
+
+ private:
+  std::uint64_t sent_ = 0;
+};
+
+TEST_F(ClientOfThree, ACommandWaitsWhereItIsBeingDecidedWhoLeads) {
+  using transport::sim::Traffic;
+  group_.world().Hold(Traffic::kFences, LocalGroup::Id(other_), LocalGroup::Id(other_));
+  ASSERT_EQ(group_.replicas[leader_]->HandOver(LocalGroup::Id(other_)), HandOverAnswer::kBegun);
+  ASSERT_EQ(client_->Submit(Bytes("meanwhile"), 2), Submitted::kSubmitted);
+  EXPECT_FALSE(group_.Run(*client_, answers_, [&] { return client_->outstanding() == 0; }, 30));
+  EXPECT_EQ(group_.replicas[other_]->core().role(), paxos::Role::kCandidate);
+  group_.world().Release(Traffic::kFences, LocalGroup::Id(other_), LocalGroup::Id(other_));
+  ASSERT_TRUE(group_.Run(*client_, answers_, [&] { return client_->outstanding() == 0; }));
+  EXPECT_EQ(group_.Leader(), other_);
+  EXPECT_EQ(answers_.hows[2], Applied::kApplied);
+  EXPECT_LE(sent(), 2U) << "once more, to the new leader";
+}
+
+TEST_F(ClientOfThree, ALeaderThatIsRemovedNamesWhoFollowsIt) {
+  ASSERT_EQ(group_.replicas[leader_]->ChangeMembership(
+                {paxos::ConfigurationChange::Kind::kRemove, LocalGroup::Id(leader_), {}}),
+            paxos::ChangeRefusal::kNone);
+  ASSERT_EQ(client_->Submit(Bytes("meanwhile"), 2), Submitted::kSubmitted);
+  ASSERT_TRUE(
+      group_.Run([&] { return group_.replicas[leader_]->core().role() != paxos::Role::kLeader; }, 3000));
+  const std::optional<paxos::ReplicaId> named = group_.replicas[leader_]->leader();
+  ASSERT_TRUE(named.has_value());
+  ASSERT_TRUE(group_.Run(*client_, answers_, [&] { return client_->outstanding() == 0; }));
+  EXPECT_EQ(*named, LocalGroup::Id(group_.Leader()));
+  EXPECT_EQ(answers_.hows[2], Applied::kApplied);
+  EXPECT_LE(sent(), 2U);
+}
+
 TEST(Client, OptionsThatMakeNoSenseAreNamed) {
   const base::ManualClock clock;
   ClientOptions options;
