@@ -208,8 +208,8 @@ class Leader {
   [[nodiscard]] bool CanBeReplaced() const;
 
   [[nodiscard]] Ballot ballot() const { return ballot_; }
-  // It leads, and has yet to show that it can write: that a majority completes what is written under this ballot.
-  [[nodiscard]] bool unproven() const { return !ballot_.none() && !proven_ && !record_committed(); }
+  // It has shown that it can write: a majority has completed something that was written under this ballot.
+  [[nodiscard]] bool proven() const { return proven_ || record_committed(); }
   [[nodiscard]] bool record_committed() const { return state_.commit.position >= record_end_; }
   // A majority has acknowledged something within the last quarter of the suspect timeout.
   [[nodiscard]] bool has_quorum() const;

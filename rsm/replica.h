@@ -135,6 +135,13 @@ class Replica {
   // After a turn: something is under way that takes no longer than an answer does (an election, a hand-over).
   // A loop that sleeps now makes it last: see base::Idle::OnAwaiting.
   [[nodiscard]] bool awaiting() const { return engine_.core().awaiting(); }
+  // It is being decided who leads, and that may be this replica, or nobody is known to: a command that is
+  // refused now might be taken in a moment. A candidate may still hear the leader that it follows.
+  [[nodiscard]] bool leader_undecided() const {
+    const paxos::Replica& core = engine_.core();
+    const bool stands = core.role() == paxos::Role::kCandidate || core.role() == paxos::Role::kLeader;
+    return awaiting() && (stands || !core.leader().has_value());
+  }
 
   // Proposes a copy of `command`. `listener` is called once with `tag`, and must live until then.
   Taken Propose(std::span<const std::byte> command, ProposalListener& listener, std::uint64_t tag);

@@ -196,7 +196,7 @@ bool PortConnection::Serve(Replica& replica, std::size_t limit) {
     // is taking its leadership back will take the request then. So it does while it is being decided who
     // leads: the client would have to ask again, and perhaps again.
     if (how == Taken::kFull || (how != Taken::kTaken && under_way_ > 0) ||
-        (how == Taken::kNotLeader && replica.awaiting())) {
+        (how == Taken::kNotLeader && header.kind == RequestKind::kCommand && replica.leader_undecided())) {
       break;
     }
     if (how == Taken::kTaken) {

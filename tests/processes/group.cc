@@ -286,6 +286,7 @@ Counting::Counting(const rsm::Config& config, const Settings& settings) {
   GAIOS_CHECK(group.ok(), "the group of a test has been bootstrapped");
   options.group = *group;
   options.operation_timeout_ns = settings.operation_timeout_ns;
+  options.answer_timeout_ns = settings.answer_timeout_ns;
   options.window = settings.window;
   auto client = rsm::Client::Open(options, clock_);
   GAIOS_CHECK(client.ok(), "the options of a test's client are right");

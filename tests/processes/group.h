@@ -167,6 +167,7 @@ class Counting final : public rsm::ClientListener {
   struct Settings {
     std::size_t replicas = 0;  // that it knows of; 0 for all
     std::uint64_t operation_timeout_ns = 60'000'000'000;
+    std::uint64_t answer_timeout_ns = rsm::ClientOptions().answer_timeout_ns;
     std::size_t window = rsm::ClientOptions().window;
   };
   Counting(const rsm::Config& config, const Settings& settings);

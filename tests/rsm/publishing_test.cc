@@ -346,8 +346,6 @@ TEST(Looks, GoOnWhileNearlyEveryTurnWritesAtOnce) {
   EXPECT_EQ(group.leader().early(), 0U);
 }
 
-// Whoever is filled is given its pieces at their time, though no turn posts anything else; and commands go
-// the short way meanwhile.
 // A leader whose turns are far between, or whose followers are: what has come due meanwhile is sent together.
 TEST(Filling, IsNotSlowerWhereTurnsAreFarBetween) {
   constexpr std::uint64_t kStepNs = 200'000;
@@ -370,6 +368,8 @@ TEST(Filling, IsNotSlowerWhereTurnsAreFarBetween) {
   EXPECT_LT(bytes_per_second, kBytesPerSecond / 10 * 13);
 }
 
+// Whoever is filled is given its pieces at their time, though no turn posts anything else; and commands go
+// the short way meanwhile.
 TEST(Filling, GoesOnBesideWhatIsWrittenAtOnce) {
   constexpr std::uint64_t kStepNs = 500;
   constexpr std::uint64_t kBytesPerSecond = std::uint64_t{16} << 20;

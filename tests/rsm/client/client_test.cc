@@ -503,6 +503,17 @@ TEST_F(ClientOfThree, ACommandWaitsWhereItIsBeingDecidedWhoLeads) {
   EXPECT_LE(sent(), 2U) << "once more, to the new leader";
 }
 
+// However long its own grant takes.
+TEST_F(ClientOfThree, ALeaderThatHandedOverHoldsNobodyBack) {
+  using transport::sim::Traffic;
+  group_.world().Hold(Traffic::kFences, LocalGroup::Id(leader_), LocalGroup::Id(leader_));
+  ASSERT_EQ(group_.replicas[leader_]->HandOver(LocalGroup::Id(other_)), HandOverAnswer::kBegun);
+  ASSERT_EQ(client_->Submit(Bytes("meanwhile"), 2), Submitted::kSubmitted);
+  EXPECT_TRUE(group_.Run(*client_, answers_, [&] { return client_->outstanding() == 0; }, 30));
+  EXPECT_EQ(client_->target(), LocalGroup::Id(other_));
+  EXPECT_LE(sent(), 2U);
+}
+
 TEST_F(ClientOfThree, ALeaderThatIsRemovedNamesWhoFollowsIt) {
   ASSERT_EQ(group_.replicas[leader_]->ChangeMembership(
                 {paxos::ConfigurationChange::Kind::kRemove, LocalGroup::Id(leader_), {}}),
