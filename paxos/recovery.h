@@ -4,9 +4,10 @@
 // Phase 1 of a candidate: fence itself, gather a majority of promises, adopt one whole log.
 //
 // The others are asked, once, while the own log is being fenced: neither waits for the other. Not by one that
-// still waits for the fence of an earlier grant: it may never lead, and would only hold up who can. And nothing is decided
-// before that is done. Our own promise is one like all others: it says where our log ends, and until nobody
-// else writes that (P2), the end may still move, by what the old leader has chosen with our acceptance (P4).
+// still waits for the fence of an earlier grant: it may never lead, and would only hold up who can. And
+// nothing is decided before that is done. Our own promise is one like all others: it says where our log ends,
+// and until nobody else writes that (P2), the end may still move, by what the old leader has chosen with our
+// acceptance (P4).
 //
 // The adopted log is the one whose last valid entry has the highest ballot, the longest among equals:
 // everything that a majority accepted under any lower ballot is in it (P4). If it is not the candidate's own,

@@ -115,7 +115,8 @@ bool Replica::Drain(bool drained) {
 }
 
 void Replica::StepDown() {
-  // One that could not write, or whose log did not let it lead, lets others try first, however long they wait.
+  // One that could not write, or whose log did not let it lead, lets others try first, however long they
+  // wait.
   const bool unproven = state_.role == Role::kLeader && !leader_.proven();
   handed_over_ = false;
   std::optional<ReplicaId> successor;

@@ -28,12 +28,9 @@ std::optional<std::uint64_t> DurationNs(const std::string& word) {
 }
 
 std::optional<Traffic> TrafficNamed(const std::string& word) {
-  static const std::map<std::string, Traffic> kNames = {{"writes", Traffic::kWrites},
-                                                        {"words", Traffic::kWords},
-                                                        {"reads", Traffic::kReads},
-                                                        {"messages", Traffic::kMessages},
-                                                        {"control", Traffic::kControl},
-                                                        {"fences", Traffic::kFences}};
+  static const std::map<std::string, Traffic> kNames = {
+      {"writes", Traffic::kWrites},     {"words", Traffic::kWords},     {"reads", Traffic::kReads},
+      {"messages", Traffic::kMessages}, {"control", Traffic::kControl}, {"fences", Traffic::kFences}};
   const auto found = kNames.find(word);
   return found == kNames.end() ? std::nullopt : std::optional(found->second);
 }
