@@ -13,7 +13,7 @@ namespace {
 class RecoveryTest : public ::testing::Test {
  protected:
   RecoveryTest() : state_(MakeOptions(), ring_.memory.data(), nullptr), recovery_(state_) {
-    for (const std::size_t other : {0, 2}) {
+    for (const std::size_t other : {std::size_t{0}, std::size_t{2}}) {
       state_.peers[other].link_up = true;
       state_.peers[other].incarnation = Incarnation(1);
     }
