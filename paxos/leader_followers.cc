@@ -102,8 +102,8 @@ void Leader::Fill(FollowerLink& follower) {
   follower.filled_beside = state_.end.position;
   // Where much is appended, what is sent is long however small the piece is, and better seldom: the commits
   // that wait behind it are then few among many.
-  // So are those that have come due while there was no turn, or no room in the pipeline: what was late is not
-  // lost.
+  // What has come due while there was no turn, or no room in the pipeline, is sent together too: it is late,
+  // not lost.
   const std::uint64_t most = kMostFillPieceBytes / fill_piece_bytes_;
   const std::uint64_t due =
       1 + (state_.now - follower.next_piece_ns) / std::max<TimeNs>(fill_interval_ns_, 1);

@@ -3,6 +3,8 @@
 
 // A client that goes on adding, in a thread of its own, while the test does something to the group.
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <thread>
@@ -17,7 +19,8 @@ namespace gaios::cli {
 
 class Load {
  public:
-  explicit Load(const rsm::Config& config) : client_(config, {}), thread_([this] { Run(); }) {}
+  explicit Load(const rsm::Config& config, const Counting::Settings& settings = {})
+      : client_(config, settings), thread_([this] { Run(); }) {}
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
   ~Load() { Stop(); }
@@ -34,11 +37,19 @@ class Load {
     EXPECT_EQ(client_.unknown(), 0U);
     EXPECT_EQ(client_.sum(), client_.submitted());
   }
+  // Once it has settled, of a client with a window of one: how many commands were sent once, twice, three
+  // times, more often.
+  [[nodiscard]] const std::array<std::uint64_t, 4>& sent() const { return sent_; }
 
  private:
   void Run() {
     while (!stop_) {
       client_.Turn();
+      if (client_.committed() != committed_) {
+        const std::uint64_t times = client_.client().counters().sent - sent_before_;
+        ++sent_.at(std::clamp<std::uint64_t>(times, 1, sent_.size()) - 1);
+        sent_before_ += times;
+      }
       committed_ = client_.committed();
     }
   }
@@ -51,6 +62,8 @@ class Load {
 
   std::atomic<bool> stop_ = false;
   std::atomic<std::uint64_t> committed_ = 0;
+  std::array<std::uint64_t, 4> sent_ = {};
+  std::uint64_t sent_before_ = 0;
   Counting client_;
   std::thread thread_;
 };

@@ -476,6 +476,12 @@ class ClientOfThree : public ::testing::Test {
     static_cast<void>(group_.Run([] { return false; }, 20));  // all keep up
     sent_ = client_->counters().sent;
   }
+  // One hands over to the other, a command is submitted, and no grant of `whose` log is effective.
+  void HandOverWithoutTheFenceOf(std::size_t whose) {
+    group_.world().Hold(transport::sim::Traffic::kFences, LocalGroup::Id(whose), LocalGroup::Id(whose));
+    ASSERT_EQ(group_.replicas[leader_]->HandOver(LocalGroup::Id(other_)), HandOverAnswer::kBegun);
+    ASSERT_EQ(client_->Submit(Bytes("meanwhile"), 2), Submitted::kSubmitted);
+  }
   // How often commands have been sent since.
   [[nodiscard]] std::uint64_t sent() const { return client_->counters().sent - sent_; }
 
@@ -490,13 +496,10 @@ class ClientOfThree : public ::testing::Test {
 };
 
 TEST_F(ClientOfThree, ACommandWaitsWhereItIsBeingDecidedWhoLeads) {
-  using transport::sim::Traffic;
-  group_.world().Hold(Traffic::kFences, LocalGroup::Id(other_), LocalGroup::Id(other_));
-  ASSERT_EQ(group_.replicas[leader_]->HandOver(LocalGroup::Id(other_)), HandOverAnswer::kBegun);
-  ASSERT_EQ(client_->Submit(Bytes("meanwhile"), 2), Submitted::kSubmitted);
+  HandOverWithoutTheFenceOf(other_);
   EXPECT_FALSE(group_.Run(*client_, answers_, [&] { return client_->outstanding() == 0; }, 30));
   EXPECT_EQ(group_.replicas[other_]->core().role(), paxos::Role::kCandidate);
-  group_.world().Release(Traffic::kFences, LocalGroup::Id(other_), LocalGroup::Id(other_));
+  group_.world().Release(transport::sim::Traffic::kFences, LocalGroup::Id(other_), LocalGroup::Id(other_));
   ASSERT_TRUE(group_.Run(*client_, answers_, [&] { return client_->outstanding() == 0; }));
   EXPECT_EQ(group_.Leader(), other_);
   EXPECT_EQ(answers_.hows[2], Applied::kApplied);
@@ -505,10 +508,7 @@ TEST_F(ClientOfThree, ACommandWaitsWhereItIsBeingDecidedWhoLeads) {
 
 // However long its own grant takes.
 TEST_F(ClientOfThree, ALeaderThatHandedOverHoldsNobodyBack) {
-  using transport::sim::Traffic;
-  group_.world().Hold(Traffic::kFences, LocalGroup::Id(leader_), LocalGroup::Id(leader_));
-  ASSERT_EQ(group_.replicas[leader_]->HandOver(LocalGroup::Id(other_)), HandOverAnswer::kBegun);
-  ASSERT_EQ(client_->Submit(Bytes("meanwhile"), 2), Submitted::kSubmitted);
+  HandOverWithoutTheFenceOf(leader_);
   EXPECT_TRUE(group_.Run(*client_, answers_, [&] { return client_->outstanding() == 0; }, 30));
   EXPECT_EQ(client_->target(), LocalGroup::Id(other_));
   EXPECT_LE(sent(), 2U);
