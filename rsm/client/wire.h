@@ -63,8 +63,8 @@ static_assert(sizeof(RequestHeader) == 32);
 enum class ResponseStatus : std::uint8_t {
   kCommitted = 1,
   kUnknown = 2,    // the replica lost the leadership before it could tell
-  kNotLeader = 3,  // nothing was proposed; `leader` is whom it takes for the leader. Not said while that is
-                   // being decided
+  kNotLeader = 3,  // nothing was proposed; `leader` is whom it takes for the leader. A command waits,
+                   // and is not told so, where that may be this replica in a moment
   kTooLarge = 4,   // nothing was proposed, and never will be
   kBegun =
       5,  // kHandOver: begun, or under way already; kChangeMembership: it stands in the log; kDrain: done
