@@ -1,5 +1,6 @@
 #include "bench/child_process.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <iostream>
 #include <string>
@@ -66,6 +68,19 @@ void ChildProcess::Join() {
   while (pid_ != 0 && waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
   pid_ = 0;
+}
+
+absl::Status ChildProcess::MoveTo(int cpu) const {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (cpu >= 0 && cpu < CPU_SETSIZE) {
+    CPU_SET(static_cast<std::size_t>(cpu), &cpus);
+  }
+  if (pid_ == 0 || sched_setaffinity(pid_, sizeof(cpus), &cpus) != 0) {
+    return absl::InternalError("cannot move a process to cpu " + std::to_string(cpu) + ": " +
+                               (pid_ == 0 ? "it is gone" : std::generic_category().message(errno)));
+  }
+  return absl::OkStatus();
 }
 
 std::uint64_t ChildProcess::ProcessorTimeNs() const {

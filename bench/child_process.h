@@ -33,6 +33,8 @@ class ChildProcess {
   void Kill();
   // Waits until it ends by itself.
   void Join();
+  // Binds its main thread to another cpu, at any time. The error names the cpu.
+  [[nodiscard]] absl::Status MoveTo(int cpu) const;
   // Processor time that it has used, ns.
   [[nodiscard]] std::uint64_t ProcessorTimeNs() const;
 

@@ -179,6 +179,13 @@ absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placemen
   const std::uint64_t killed_ns = clock.NowNs();
   replicas[first].Kill();
   const std::uint64_t gone_ns = clock.NowNs();
+  // Its core is free now, as that of a host that died is nobody's: one that shares a core gets it.
+  if (placement.frees_one(options.replicas)) {
+    const ChildProcess& last = first + 1 < replicas.size() ? replicas.back() : replicas[first - 1];
+    if (absl::Status status = last.MoveTo(placement.CpuOf(first, options.replicas)); !status.ok()) {
+      return status;
+    }
+  }
   if (!signals.Await(kTakenOver)) {
     return absl::DeadlineExceededError("no successor has committed within 20 s");
   }
@@ -253,6 +260,7 @@ absl::Status RunFailover(const Options& options) {
   report["env"] = environment;
   report["one_core"] = placement.crowded();
   report["core_each"] = placement.one_each(options.replicas);
+  report["survivor_moved"] = placement.frees_one(options.replicas);
   return Emit(options, report);
 }
 

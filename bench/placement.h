@@ -20,6 +20,8 @@ struct Placement {
   [[nodiscard]] bool crowded() const { return leader_cpu == follower_cpu; }
   // Where there is a cpu for each of `replicas`.
   [[nodiscard]] bool one_each(std::size_t replicas) const { return cpus.size() >= replicas; }
+  // The first of `replicas` has a cpu that the others, who share one, can use once it is gone.
+  [[nodiscard]] bool frees_one(std::size_t replicas) const { return !crowded() && !one_each(replicas); }
   // That of a replica, the first of which begins as the leader: one of its own where there are enough.
   [[nodiscard]] int CpuOf(std::size_t replica, std::size_t replicas) const {
     if (one_each(replicas)) {
