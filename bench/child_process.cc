@@ -57,6 +57,12 @@ bool ChildProcess::Ended() {
   return pid_ == 0;
 }
 
+void ChildProcess::Stop() const {
+  if (pid_ != 0) {
+    kill(pid_, SIGSTOP);
+  }
+}
+
 void ChildProcess::Kill() {
   if (pid_ != 0) {
     kill(pid_, SIGKILL);

@@ -29,6 +29,8 @@ class ChildProcess {
   [[nodiscard]] pid_t pid() const { return pid_; }
   // Whether it has ended by itself. Does not wait.
   [[nodiscard]] bool Ended();
+  // SIGSTOP: it does nothing any more, and is still there.
+  void Stop() const;
   // SIGKILL; returns once the process is gone.
   void Kill();
   // Waits until it ends by itself.

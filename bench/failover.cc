@@ -23,7 +23,7 @@ constexpr std::uint64_t kDatagramCommandsBeforeKill = 2'000;
 
 // What a replica tells the process that does the killing.
 struct alignas(base::kCacheLineBytes) ReplicaWord {
-  std::atomic<std::uint64_t> first_commit_ns{0};  // of a user's command, since it leads
+  std::atomic<std::uint64_t> first_commit_ns{0};  // of a user's command, as the second
   paxos::FailoverTimes times;                     // complete once first_commit_ns is set
   std::atomic<std::uint64_t> asked{0};            // of its elections, as of its last turn
   std::atomic<std::uint64_t> begun{0};
@@ -31,6 +31,9 @@ struct alignas(base::kCacheLineBytes) ReplicaWord {
 
 struct Page {
   std::array<ReplicaWord, paxos::kMaxReplicas> replicas;
+  // Which one has committed its commands as the first leader, and which one has died; until then none.
+  std::atomic<std::size_t> warm = paxos::kMaxReplicas;
+  std::atomic<std::size_t> dead = paxos::kMaxReplicas;
 };
 
 constexpr char kWarm = 'w';       // has committed its commands as the first leader
@@ -49,7 +52,8 @@ bool AllInSync(const rsm::Replica& leader, std::size_t replicas) {
 
 // A replica that proposes one command after another whenever it leads.
 absl::Status RunReplica(const Options& options, const rsm::Config& config, const base::TscClock& clock,
-                        std::uint8_t id, ReplicaWord& word, const Signals& signals) {
+                        std::uint8_t id, Page& page, const Signals& signals) {
+  ReplicaWord& word = page.replicas[id];
   auto transport = OpenTransport(config, id, clock);
   if (!transport.ok()) {
     return transport.status();
@@ -78,7 +82,8 @@ absl::Status RunReplica(const Options& options, const rsm::Config& config, const
     }
     // The first leader waits for everybody: a replica that the ring has passed by before it came up would
     // leave the successor without a majority.
-    const bool first = replica.core().failover().leader_last_alive_ns == 0;
+    const std::size_t dead = page.dead.load(std::memory_order_acquire);
+    const bool first = dead == paxos::kMaxReplicas;
     if (replica.leading() && replica.proposals_under_way() == 0 &&
         (!first || AllInSync(replica, options.replicas))) {
       active = replica.Propose(command, completions, 0) == rsm::Taken::kTaken;
@@ -88,16 +93,16 @@ absl::Status RunReplica(const Options& options, const rsm::Config& config, const
     word.begun.store(replica.core().elections().begun, std::memory_order_relaxed);
     if (const std::size_t done = completions.Take(); done > 0 && completions.clean()) {
       committed += done;
-      if (committed == 1) {
+      std::size_t none = paxos::kMaxReplicas;
+      if (first && committed >= warm && page.warm.compare_exchange_strong(none, id) && !signals.Send(kWarm)) {
+        return absl::InternalError("the pipe to the parent is gone");
+      }
+      if (!first && dead != id && word.first_commit_ns.load(std::memory_order_relaxed) == 0) {
         word.times = replica.core().failover();
         word.first_commit_ns.store(clock.NowNs(), std::memory_order_release);
-        // The parent reads one byte for each event, and a first leader's first commit is none.
-        if (replica.core().failover().leader_last_alive_ns != 0 && !signals.Send(kTakenOver)) {
+        if (!signals.Send(kTakenOver)) {
           return absl::InternalError("the pipe to the parent is gone");
         }
-      }
-      if (committed == warm && replica.core().failover().leader_last_alive_ns == 0 && !signals.Send(kWarm)) {
-        return absl::InternalError("the pipe to the parent is gone");
       }
     }
     if (active) {
@@ -112,6 +117,7 @@ absl::Status RunReplica(const Options& options, const rsm::Config& config, const
 
 struct Trial {
   double detect_us = 0;
+  double agree_us = 0;  // from its suspicion until a majority suspects too; within fence
   double fence_us = 0;
   double recover_us = 0;
   double first_commit_us = 0;
@@ -156,10 +162,9 @@ absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placemen
   const Signals signals;
   std::vector<ChildProcess> replicas;
   for (std::size_t i = 0; i < options.replicas; ++i) {
-    ReplicaWord& word = (*page)->replicas[i];
     auto child = ChildProcess::Fork(
-        placement.CpuOf(i, options.replicas), [&options, &config, &clock, i, &word, &signals] {
-          return RunReplica(options, *config, clock, static_cast<std::uint8_t>(i), word, signals);
+        placement.CpuOf(i, options.replicas), [&options, &config, &clock, i, &page, &signals] {
+          return RunReplica(options, *config, clock, static_cast<std::uint8_t>(i), **page, signals);
         });
     if (!child.ok()) {
       return child.status();
@@ -169,15 +174,15 @@ absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placemen
   if (!signals.Await(kWarm)) {
     return absl::DeadlineExceededError("no leader has committed its commands within 20 s");
   }
-  // Whoever has committed by now is the one that leads.
-  std::size_t first = 0;
-  while (first + 1 < replicas.size() &&
-         (*page)->replicas[first].first_commit_ns.load(std::memory_order_acquire) == 0) {
-    ++first;
-  }
+  const std::size_t first = (*page)->warm.load(std::memory_order_acquire);
   const Elections before = ElectionsOf(**page, first);
+  (*page)->dead.store(first, std::memory_order_release);
   const std::uint64_t killed_ns = clock.NowNs();
-  replicas[first].Kill();
+  if (options.silent) {
+    replicas[first].Stop();
+  } else {
+    replicas[first].Kill();
+  }
   const std::uint64_t gone_ns = clock.NowNs();
   // Its core is free now, as that of a host that died is nobody's: one that shares a core gets it.
   if (placement.frees_one(options.replicas)) {
@@ -196,6 +201,7 @@ absl::StatusOr<Trial> RunTrial(const Options& options, const Placement& placemen
       const paxos::FailoverTimes& times = word.times;
       const Elections after = ElectionsOf(**page, first);
       return Trial{.detect_us = Microseconds(killed_ns, times.suspected_ns),
+                   .agree_us = Microseconds(times.suspected_ns, times.agreed_ns),
                    .fence_us = Microseconds(times.suspected_ns, times.promised_ns),
                    .recover_us = Microseconds(times.promised_ns, times.leading_ns),
                    .first_commit_us = Microseconds(times.leading_ns, first_commit_ns),
@@ -223,7 +229,7 @@ absl::Status RunFailover(const Options& options) {
       return status;
     }
   }
-  std::array<std::vector<double>, 7> parts;
+  std::array<std::vector<double>, 9> parts;
   std::uint64_t asked = 0;
   std::uint64_t begun = 0;
   for (std::size_t trial = 0; trial < options.trials; ++trial) {
@@ -238,6 +244,8 @@ absl::Status RunFailover(const Options& options) {
     parts[4].push_back(times->total_us);
     parts[5].push_back(times->gone_us);
     parts[6].push_back(times->total_us - times->detect_us);
+    parts[7].push_back(times->agree_us);
+    parts[8].push_back(times->total_us - times->detect_us - times->agree_us);
     asked += times->asked;
     begun += times->begun;
   }
@@ -250,8 +258,13 @@ absl::Status RunFailover(const Options& options) {
   report["replicas"] = options.replicas;
   report["trials"] = options.trials;
   const std::array<const char*, 5> names = {"detect", "fence", "recover", "first_commit", "total"};
-  report["process_gone_us"] = Spread(parts[5]);
+  report["death"] = options.silent ? "silent" : "killed";
+  if (!options.silent) {
+    report["process_gone_us"] = Spread(parts[5]);
+  }
   report["after_detection_us"] = Spread(parts[6]);
+  report["agree_us"] = Spread(parts[7]);
+  report["after_agreement_us"] = Spread(parts[8]);
   for (std::size_t i = 0; i < names.size(); ++i) {
     report["failover_us"][names[i]] = Spread(parts[i]);
   }

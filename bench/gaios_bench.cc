@@ -80,6 +80,8 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       .add_option("--trials", options.trials,
                   "failovers, each of a group of its own; hand-over and catchup: hand-overs")
       ->check(CLI::Range(1, 10'000));
+  command.add_flag("--silent", options.silent,
+                   "failover: the leader falls silent and its process stays, as of a host that has died");
   command
       .add_option(
           "--rest-ms", options.rest_ms,

@@ -27,6 +27,7 @@ struct Options {
   double seconds = 4;
   std::size_t blocks = 20;        // of product and of floor each
   std::size_t trials = 20;        // failover; catchup: hand-overs
+  bool silent = false;            // failover: the leader is stopped for good, not killed
   std::uint64_t rest_ms = 2'000;  // catchup: commits go on for so long before each hand-over
   std::size_t capacity_bytes = std::size_t{16} << 20;
   std::size_t state_bytes = std::size_t{64} << 20;  // snapshot: of the state machine

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace gaios::paxos {
+namespace {
+
+// Who asks early and is told no, because the others have not found out yet, asks so often in a jitter.
+constexpr TimeNs kEarlyPerJitter = 16;
+
+}  // namespace
 
 TimeNs Election::Jitter() {
   // Staggered by priority, then by id, so that even the first election of a group is seldom split, plus
@@ -23,13 +29,14 @@ bool Election::LeaderIsGone() const {
   return state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up;
 }
 
-// It goes before all other voters that can be reached.
+// It goes before all other voters that can be reached, but for the leader that is suspected.
 bool Election::IsNext() const {
   if (state_.last_resort()) {
     return false;
   }
   for (const ReplicaId id : state_.membership.voting()) {
-    if (id != state_.self.id && state_.peers[id.value()].link_up && !GoesBefore(id)) {
+    const bool suspected = state_.has_leader && state_.leader == id;
+    if (id != state_.self.id && !suspected && state_.peers[id.value()].link_up && !GoesBefore(id)) {
       return false;
     }
   }
@@ -81,9 +88,10 @@ bool Election::Tick(Ballot promised) {
   if (!suspecting_) {
     suspecting_ = true;
     campaign_at_ns_ = std::max({state_.now, favoured_until_ns_, not_before_ns_});
-    // All see a process go at about the same time, and agree on who asks first: that one need not wait.
-    asks_early_ = LeaderIsGone() && IsNext() && campaign_at_ns_ == state_.now;
-    campaign_at_ns_ += asks_early_ ? 0 : Wait();
+    // All find out before long, and agree on who asks first: that one need not wait.
+    asks_early_ = state_.has_leader && IsNext() && campaign_at_ns_ == state_.now;
+    early_until_ns_ = campaign_at_ns_ + Wait();
+    campaign_at_ns_ = asks_early_ ? campaign_at_ns_ : early_until_ns_;
     state_.failover = {};
     state_.failover.leader_last_alive_ns = state_.leader_alive_ns;
     state_.failover.suspected_ns = state_.now;
@@ -205,16 +213,19 @@ void Election::OnReject(ReplicaId from, const Message& reject) {
     return;
   }
   refusals_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
-  ReplicaSet may_agree;
+  ReplicaSet may_agree;  // one that leads says no, and one that is only silent says nothing
   for (const ReplicaId id : state_.membership.voting() - refusals_.voted()) {
-    if (id == state_.self.id || state_.peers[id.value()].link_up) {
+    const bool suspected = state_.has_leader && state_.leader == id;
+    if (id == state_.self.id || (state_.peers[id.value()].link_up && !suspected)) {
       may_agree.Add(id);
     }
   }
   if (!state_.membership.Decides(may_agree)) {
-    if (std::exchange(asks_early_, false)) {
+    if (asks_early_) {
       asking_ = false;  // the others may not have seen it yet: as if it had not asked
-      campaign_at_ns_ = state_.now + Wait();
+      campaign_at_ns_ = std::min(state_.now + state_.options.election_jitter_ns / kEarlyPerJitter, early_until_ns_);
+      asks_early_ = campaign_at_ns_ < early_until_ns_;
+      campaign_at_ns_ = std::max(campaign_at_ns_, state_.now);
     } else {
       BackOff(0);
     }

@@ -95,7 +95,8 @@ class Election {
   bool leader_has_beaten_ = false;  // not only sent a Prepare: its pauses are like those that were seen
   bool suspecting_ = false;
   bool asking_ = false;
-  bool asks_early_ = false;  // before its wait is over; of the question under way alone
+  bool asks_early_ = false;  // before its wait is over, again and again
+  TimeNs early_until_ns_ = 0;
   TimeNs next_read_ns_ = 0;
   TimeNs campaign_at_ns_ = 0;
   TimeNs not_before_ns_ = 0;  // no campaign of ours

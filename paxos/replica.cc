@@ -58,6 +58,7 @@ void Replica::Campaign() {
   state_.role = Role::kCandidate;
   ++state_.elections.begun;
   state_.has_leader = false;
+  state_.failover.agreed_ns = state_.now;
   // While an earlier grant is not effective, who knows when ours will be: then nobody is asked before it is.
   const bool fenced_soon = !acceptor_.granting();
   acceptor_.Promise(state_.self.id, {recovery_.Start(fenced_soon), 1});

@@ -23,6 +23,7 @@ COMMANDS = {
     "network": ["network", "--block-commits", "200", "--blocks", "2"],
     "failover_udp": ["failover", "--transport", "udp-socket", "--trials", "1", "--capacity", "1048576"],
     "failover": ["failover", "--trials", "2", "--capacity", "1048576"],
+    "failover_silent": ["failover", "--silent", "--trials", "1", "--capacity", "1048576"],
     "book": ["book", "--seconds", "0.01", "--blocks", "1", "--resting", "20000"],
     "catchup": ["catchup", "--seconds", "0.05", "--blocks", "2", "--trials", "3", "--capacity", "16777216", "--rest-ms", "20"],
     "catchup_udp": ["catchup", "--transport", "udp-socket", "--blocks", "2", "--block-commits", "200", "--capacity", "16777216"],
@@ -95,7 +96,7 @@ def check_shape(name, report):
     elif name == "network":
         expect(report["product"]["commands"] > 0 and report["floor"]["commands"] > 0, "commands")
         expect(report["ratio"]["min"] > 0, "ratio")
-    elif name in ("failover", "failover_udp"):
+    elif name in ("failover", "failover_silent", "failover_udp"):
         expect({"detect", "fence", "recover", "first_commit", "total"} == set(report["failover_us"]), "failover_us")
     elif name == "book":
         for flow in report["flows"]:

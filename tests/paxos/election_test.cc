@@ -147,7 +147,29 @@ TEST_F(ElectionTest, ANoOfTheOnlyOneThatCanBeReachedIsNotWaitedOn) {
   EXPECT_EQ(state_.elections.asked, 2U) << "not only when the election timeout is over";
 }
 
+TEST_F(ElectionTest, TheNextInLineAsksAsSoonAsALeaderIsSilent) {
+  while (!election_.awaiting()) {
+    Run(kMs);
+  }
+  EXPECT_TRUE(Asked());
+}
+
+TEST_F(ElectionTest, ALeaderThatIsSilentIsNotWaitedFor) {
+  while (!Asked()) {
+    Run(kMs);
+  }
+  Message no;
+  no.kind = MessageKind::kReject;
+  no.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
+  election_.OnReject(kOther, no);  // it has not found out yet
+  Run(2 * kMs);
+  EXPECT_EQ(state_.elections.asked, 2U) << "though the link to the leader is up, and it may answer";
+}
+
 // ---- a leader that is gone
+
+// How long after a no it asks again at the earliest, when it did not ask before its wait was over.
+constexpr TimeNs kRestAfterANo = 5 * kMs;
 
 class LeaderIsGoneTest : public ElectionTest {
  protected:
@@ -187,15 +209,25 @@ TEST_F(LeaderIsGoneTest, WhoStandsAsideWaitsAlthoughItIsTheNext) {
   EXPECT_FALSE(Asked());
 }
 
-TEST_F(LeaderIsGoneTest, ANoToOneThatAskedAtOnceCostsItTheUsualWaitAndNoMore) {
+TEST_F(LeaderIsGoneTest, ANoToOneThatAskedAtOnceMakesItAskAgainSoon) {
   Run(kMs);
   ASSERT_EQ(state_.elections.asked, 1U);
   SayNo();  // the other has not seen it yet
-  Run(kMs);
-  EXPECT_EQ(state_.elections.asked, 1U);
-  Run(7 * kMs);  // its place in line and the longest of chances
+  Run(2 * kMs);
   EXPECT_EQ(state_.elections.asked, 2U);
   EXPECT_FALSE(SaysYesTo(kOther)) << "it still goes first: it has not failed";
+}
+
+TEST_F(LeaderIsGoneTest, OneThatIsAlwaysToldNoAsksForTheUsualWaitAndThenLetsOthersTry) {
+  Run(kMs);
+  std::uint64_t asked = 0;
+  while (state_.elections.asked != asked) {
+    asked = state_.elections.asked;
+    ASSERT_LE(asked, 9U) << "its place in line and the longest of chances are 6.4 ms";
+    SayNo();
+    Run(2 * kMs);
+  }
+  EXPECT_TRUE(SaysYesTo(kOther));
 }
 
 TEST_F(LeaderIsGoneTest, OneThatStandsAsideIsNotWaitedFor) {
@@ -206,9 +238,6 @@ TEST_F(LeaderIsGoneTest, OneThatStandsAsideIsNotWaitedFor) {
   Run(kMs);
   EXPECT_TRUE(Asked());
 }
-
-// How long after a no it asks again at the earliest, when it did not ask before its wait was over.
-constexpr TimeNs kRestAfterANo = 5 * kMs;
 
 TEST_F(LeaderIsGoneTest, AnEarlyQuestionThatNobodyAnswersIsForgotten) {
   Run(kMs);
@@ -264,7 +293,8 @@ TEST_F(ElectionTest, OneThatHasSaidYesGivesWay) {
 }
 
 TEST_F(ElectionTest, OneThatDoesNotGetOnIsGivenWayOnce) {
-  Run(102 * kMs);
+  Run(99 * kMs);
+  state_.now += 3 * kMs;
   EXPECT_TRUE(SaysYesTo(kOther));
   for (int i = 0; i < 8; ++i) {
     Run(4 * kMs);
