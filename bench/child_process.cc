@@ -57,10 +57,12 @@ bool ChildProcess::Ended() {
   return pid_ == 0;
 }
 
-void ChildProcess::Stop() const {
-  if (pid_ != 0) {
-    kill(pid_, SIGSTOP);
+absl::Status ChildProcess::Stop() const {
+  if (pid_ == 0 || kill(pid_, SIGSTOP) != 0) {
+    return absl::InternalError(std::string("cannot stop a process: ") +
+                               (pid_ == 0 ? "it is gone" : std::generic_category().message(errno)));
   }
+  return absl::OkStatus();
 }
 
 void ChildProcess::Kill() {

@@ -30,7 +30,7 @@ class ChildProcess {
   // Whether it has ended by itself. Does not wait.
   [[nodiscard]] bool Ended();
   // SIGSTOP: it does nothing any more, and is still there.
-  void Stop() const;
+  [[nodiscard]] absl::Status Stop() const;
   // SIGKILL; returns once the process is gone.
   void Kill();
   // Waits until it ends by itself.

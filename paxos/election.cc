@@ -29,6 +29,12 @@ bool Election::LeaderIsGone() const {
   return state_.has_leader && state_.leader != state_.self.id && !state_.peers[state_.leader.value()].link_up;
 }
 
+// What it publishes still says that it leads: it would say no, and one that is only silent says nothing. One
+// that has stepped down since, or had only begun to campaign, may well say yes.
+bool Election::StillLeads(ReplicaId id) const {
+  return state_.has_leader && state_.leader == id && !state_.peers[id.value()].heartbeat_ballot.none();
+}
+
 // It goes before all other voters that can be reached, but for the leader that is suspected.
 bool Election::IsNext() const {
   if (state_.last_resort()) {
@@ -99,6 +105,9 @@ bool Election::Tick(Ballot promised) {
   if (asking_ && state_.now - asked_ns_ > state_.options.election_timeout_ns) {
     BackOff(0);
   }
+  if (asking_ && asks_early_ && !refusals_.voted().empty() && state_.now >= asked_ns_ + EarlyInterval()) {
+    AskAgainSoon();  // who said no may have found out by now, and the others may never answer
+  }
   if (asking_ || state_.now < campaign_at_ns_) {
     return false;
   }
@@ -117,7 +126,7 @@ void Election::Ask(Ballot promised) {
   votes_.Add(state_.membership, state_.self);
   Message question;
   question.kind = MessageKind::kPreVote;
-  question.grant = {asked_ballot_, 0};
+  question.grant = {asked_ballot_, ++question_};
   question.commit = state_.commit.position;
   for (const ReplicaId id : state_.membership.voting()) {
     if (id != state_.self.id && state_.peers[id.value()].link_up) {
@@ -200,7 +209,7 @@ void Election::GiveWayTo(ReplicaId candidate) {
 }
 
 bool Election::OnPreVoteReply(ReplicaId from, const Message& reply) {
-  if (!asking_ || reply.grant.ballot != asked_ballot_) {
+  if (!asking_ || reply.grant != Grant{asked_ballot_, question_}) {
     return false;
   }
   votes_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
@@ -209,27 +218,37 @@ bool Election::OnPreVoteReply(ReplicaId from, const Message& reply) {
 
 void Election::OnReject(ReplicaId from, const Message& reject) {
   state_.Saw(reject.promised);
-  if (!asking_ || reject.grant.ballot != asked_ballot_) {
+  if (!asking_ || reject.grant != Grant{asked_ballot_, question_}) {
     return;
   }
   refusals_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
-  ReplicaSet may_agree;  // one that leads says no, and one that is only silent says nothing
+  ReplicaSet may_agree;
   for (const ReplicaId id : state_.membership.voting() - refusals_.voted()) {
-    const bool suspected = state_.has_leader && state_.leader == id;
-    if (id == state_.self.id || (state_.peers[id.value()].link_up && !suspected)) {
+    const PeerView& peer = state_.peers[id.value()];
+    const bool counts = peer.link_up && state_.membership.Counts({id, peer.incarnation});
+    if (id == state_.self.id || (counts && !StillLeads(id))) {
       may_agree.Add(id);
     }
   }
-  if (!state_.membership.Decides(may_agree)) {
-    if (asks_early_) {
-      asking_ = false;  // the others may not have seen it yet: as if it had not asked
-      campaign_at_ns_ = std::min(state_.now + state_.options.election_jitter_ns / kEarlyPerJitter, early_until_ns_);
-      asks_early_ = campaign_at_ns_ < early_until_ns_;
-      campaign_at_ns_ = std::max(campaign_at_ns_, state_.now);
-    } else {
-      BackOff(0);
-    }
+  if (state_.membership.Decides(may_agree)) {
+    return;
   }
+  if (asks_early_) {
+    AskAgainSoon();  // the others may not have seen it yet: as if it had not asked
+  } else {
+    BackOff(0);
+  }
+}
+
+TimeNs Election::EarlyInterval() const {
+  return state_.options.election_jitter_ns / kEarlyPerJitter;
+}
+
+// Early still, or when its wait is over, as if it had not asked before.
+void Election::AskAgainSoon() {
+  asking_ = false;
+  campaign_at_ns_ = std::max(state_.now, std::min(asked_ns_ + EarlyInterval(), early_until_ns_));
+  asks_early_ = campaign_at_ns_ < early_until_ns_;
 }
 
 void Election::Calm() {

@@ -74,6 +74,7 @@ class Election {
  private:
   [[nodiscard]] bool Suspects() const;
   [[nodiscard]] bool LeaderIsGone() const;
+  [[nodiscard]] bool StillLeads(ReplicaId id) const;
   [[nodiscard]] bool IsNext() const;
   [[nodiscard]] bool GoesBefore(ReplicaId candidate) const;
   [[nodiscard]] TimeNs Jitter();
@@ -84,6 +85,8 @@ class Election {
     asking_ = false;
   }
   void Ask(Ballot promised);
+  [[nodiscard]] TimeNs EarlyInterval() const;
+  void AskAgainSoon();
   void BackOff(TimeNs longer_ns);
   // Whether that candidate is told yes.
   [[nodiscard]] bool Favours(ReplicaId candidate, Position its_commit) const;
@@ -102,6 +105,7 @@ class Election {
   TimeNs not_before_ns_ = 0;  // no campaign of ours
   TimeNs asked_ns_ = 0;
   Ballot asked_ballot_;
+  std::uint64_t question_ = 1;  // of them; told apart from what is asked in phase 1, which has number 1
   VoteCount votes_;
   VoteCount refusals_;
   bool has_failed_ = false;  // an election of its own, since there was a leader

@@ -73,6 +73,7 @@ std::optional<Entry> Log::Next(const Cursor& at) const {
   if (header.slot != at.slot.value() + 1 || !IsKnownKind(header.kind()) || size > BytesToEnd(at.position)) {
     return entry;
   }
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // the copy is taken before the bytes are hashed
   const std::uint64_t checksum = ChecksumInPlace(bytes, size, at.position, group_, at.checksum);
   // The header that was hashed is the one that was copied only if it is still there: each word of it is
   // overwritten at most once meanwhile.

@@ -71,7 +71,7 @@ struct ControlReads {
 struct FailoverTimes {
   TimeNs leader_last_alive_ns = 0;
   TimeNs suspected_ns = 0;
-  TimeNs agreed_ns = 0;        // a majority suspects it too
+  TimeNs agreed_ns = 0;        // a majority suspects it too, or nobody is asked: the campaign begins
   TimeNs prepared_ns = 0;      // own log fenced; the others are asked before, or now
   TimeNs promised_ns = 0;      // a majority has promised
   TimeNs leading_ns = 0;       // log adopted, ballot record appended

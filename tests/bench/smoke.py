@@ -98,6 +98,10 @@ def check_shape(name, report):
         expect(report["ratio"]["min"] > 0, "ratio")
     elif name in ("failover", "failover_silent", "failover_udp"):
         expect({"detect", "fence", "recover", "first_commit", "total"} == set(report["failover_us"]), "failover_us")
+        silent = name == "failover_silent"
+        expect(report["death"] == ("silent" if silent else "killed"), "death")
+        expect(("process_gone_us" in report) != silent, "a process that is only stopped is not gone")
+        expect(report["agree_us"]["min"] >= 0, "agree_us")
     elif name == "book":
         for flow in report["flows"]:
             expect(flow["messages"] > 0 and flow["orders_per_second"]["median"] > 0, flow["flow"])

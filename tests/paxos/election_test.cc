@@ -13,23 +13,26 @@ constexpr ReplicaId kLeader{0};
 constexpr ReplicaId kSelf{1};
 constexpr ReplicaId kOther{2};
 constexpr TimeNs kMs = 1'000'000;
+// How long after a no it asks again at the earliest, when it did not ask before its wait was over.
+constexpr TimeNs kRestAfterANo = 5 * kMs;
 
 class ElectionTest : public ::testing::Test {
  protected:
-  ElectionTest() : state_(MakeOptions(), ring_.memory.data(), nullptr), election_(state_) {
+  explicit ElectionTest(std::size_t replicas = 3)
+      : state_(MakeOptions(replicas), ring_.memory.data(), nullptr), election_(state_) {
     state_.now = 1000 * kMs;
-    for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < replicas; ++i) {
       state_.peers[i].link_up = i != kSelf.value();
       state_.peers[i].incarnation = Incarnation(1);
     }
     Beat();  // the first look at its control region tells nothing yet
     Beat();
   }
-  static Options MakeOptions() {
+  static Options MakeOptions(std::size_t replicas) {
     Options options;
     options.self = kSelf;
     options.group = kGroup;
-    options.configuration = Configuration::Bootstrap(3);
+    options.configuration = Configuration::Bootstrap(replicas);
     options.capacity_bytes = kRingBytes;
     return options;
   }
@@ -38,8 +41,27 @@ class ElectionTest : public ::testing::Test {
   void Run(TimeNs ns) {
     for (const TimeNs end = state_.now + ns; state_.now < end; state_.now += kMs) {
       static_cast<void>(election_.Tick(Ballot()));
+      for (const Action& action : state_.actions.list()) {
+        if (action.kind == ActionKind::kSend &&
+            state_.actions.message(action).kind == MessageKind::kPreVote) {
+          question_ = state_.actions.message(action).grant;
+        }
+      }
       state_.actions.Clear();
     }
+  }
+  // What `from` answers to the latest question.
+  void SayNo(ReplicaId from = kOther) {
+    Message no;
+    no.kind = MessageKind::kReject;
+    no.grant = question_;
+    election_.OnReject(from, no);
+  }
+  bool SayYes(ReplicaId from) {
+    Message yes;
+    yes.kind = MessageKind::kPreVoteReply;
+    yes.grant = question_;
+    return election_.OnPreVoteReply(from, yes);
   }
   bool SaysYesTo(ReplicaId candidate) {
     Message question;
@@ -59,6 +81,7 @@ class ElectionTest : public ::testing::Test {
   State state_;
   Election election_;
   std::uint64_t beats_ = 0;
+  Grant question_;
 };
 
 TEST_F(ElectionTest, ASilentLeaderIsSuspected) {
@@ -139,10 +162,7 @@ TEST_F(ElectionTest, ANoOfTheOnlyOneThatCanBeReachedIsNotWaitedOn) {
   state_.peers[kLeader.value()].link_up = false;
   Run(20 * kMs);
   ASSERT_EQ(state_.elections.asked, 1U);
-  Message no;
-  no.kind = MessageKind::kReject;
-  no.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
-  election_.OnReject(kOther, no);
+  SayNo();
   Run(30 * kMs);
   EXPECT_EQ(state_.elections.asked, 2U) << "not only when the election timeout is over";
 }
@@ -154,34 +174,78 @@ TEST_F(ElectionTest, TheNextInLineAsksAsSoonAsALeaderIsSilent) {
   EXPECT_TRUE(Asked());
 }
 
+TEST_F(ElectionTest, OneBehindAnotherWaitsForASilentLeaderToo) {
+  state_.leader = kOther;  // 0 can be reached, and goes first
+  while (!election_.awaiting()) {
+    Run(kMs);
+  }
+  EXPECT_FALSE(Asked());
+  while (!Asked()) {
+    Run(kMs);
+  }
+  state_.peers[kOther.value()].heartbeat_ballot = MakeBallot(1, kOther.value());
+  SayNo(kLeader);
+  Run(kRestAfterANo);
+  EXPECT_EQ(state_.elections.asked, 1U);
+  Run(15 * kMs);
+  EXPECT_EQ(state_.elections.asked, 2U) << "though the link to the leader is up, and it may answer";
+}
+
+TEST_F(ElectionTest, OneThatLeadsNoMoreMayAgree) {
+  while (!Asked()) {
+    Run(kMs);
+  }
+  state_.peers[kLeader.value()].heartbeat_ballot = Ballot();  // it has stepped down
+  SayNo();
+  EXPECT_TRUE(SayYes(kLeader));
+}
+
+class ElectionOfFiveTest : public ElectionTest {
+ protected:
+  ElectionOfFiveTest() : ElectionTest(5) {}
+};
+
+TEST_F(ElectionOfFiveTest, ANoBesideOneThatIsSilentIsAskedAgain) {
+  while (!Asked()) {
+    Run(kMs);
+  }
+  EXPECT_FALSE(SayYes(ReplicaId(2)));
+  SayNo(ReplicaId(3));  // has not found out yet; 4 says nothing, and could make three
+  Run(2 * kMs);
+  ASSERT_EQ(state_.elections.asked, 2U);
+  EXPECT_FALSE(SayYes(ReplicaId(2)));
+  EXPECT_TRUE(SayYes(ReplicaId(3)));
+}
+
+TEST_F(ElectionOfFiveTest, ALifeThatDoesNotCountIsNotWaitedFor) {
+  state_.leader = kOther;  // 0 can be reached, and goes first: this one does not ask early
+  state_.peers[kOther.value()].heartbeat_ballot = MakeBallot(1, kOther.value());
+  state_.peers[4].incarnation = Incarnation(2);  // filled, and no voter yet
+  while (!Asked()) {
+    Run(kMs);
+  }
+  EXPECT_FALSE(SayYes(ReplicaId(3)));
+  SayNo(kLeader);
+  Run(20 * kMs);
+  EXPECT_EQ(state_.elections.asked, 2U) << "not only when the election timeout is over";
+}
+
 TEST_F(ElectionTest, ALeaderThatIsSilentIsNotWaitedFor) {
   while (!Asked()) {
     Run(kMs);
   }
-  Message no;
-  no.kind = MessageKind::kReject;
-  no.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
-  election_.OnReject(kOther, no);  // it has not found out yet
+  SayNo();  // it has not found out yet
   Run(2 * kMs);
   EXPECT_EQ(state_.elections.asked, 2U) << "though the link to the leader is up, and it may answer";
 }
 
 // ---- a leader that is gone
 
-// How long after a no it asks again at the earliest, when it did not ask before its wait was over.
-constexpr TimeNs kRestAfterANo = 5 * kMs;
-
 class LeaderIsGoneTest : public ElectionTest {
  protected:
   LeaderIsGoneTest() {
     Run(5 * kMs);
     state_.peers[kLeader.value()].link_up = false;
-  }
-  void SayNo() {
-    Message no;
-    no.kind = MessageKind::kReject;
-    no.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
-    election_.OnReject(kOther, no);
   }
 };
 
@@ -210,11 +274,14 @@ TEST_F(LeaderIsGoneTest, WhoStandsAsideWaitsAlthoughItIsTheNext) {
 }
 
 TEST_F(LeaderIsGoneTest, ANoToOneThatAskedAtOnceMakesItAskAgainSoon) {
+  state_.options.election_jitter_ns = 1600 * kMs;  // so its place in line alone is 114 ms of wait
   Run(kMs);
   ASSERT_EQ(state_.elections.asked, 1U);
   SayNo();  // the other has not seen it yet
-  Run(2 * kMs);
-  EXPECT_EQ(state_.elections.asked, 2U);
+  Run(98 * kMs);
+  EXPECT_EQ(state_.elections.asked, 1U);
+  Run(5 * kMs);
+  EXPECT_EQ(state_.elections.asked, 2U) << "a sixteenth of the jitter later";
   EXPECT_FALSE(SaysYesTo(kOther)) << "it still goes first: it has not failed";
 }
 
@@ -227,7 +294,25 @@ TEST_F(LeaderIsGoneTest, OneThatIsAlwaysToldNoAsksForTheUsualWaitAndThenLetsOthe
     SayNo();
     Run(2 * kMs);
   }
-  EXPECT_TRUE(SaysYesTo(kOther));
+  EXPECT_LE(state_.now - state_.failover.suspected_ns, 9 * kMs);
+  while (state_.elections.asked == asked) {
+    Run(kMs);
+  }
+  EXPECT_TRUE(SaysYesTo(kOther)) << "while its own question is open: it has had its turn";
+}
+
+TEST_F(LeaderIsGoneTest, ALateNoIsNoneToTheNextQuestion) {
+  Run(kMs);
+  const Grant first = question_;
+  SayNo();
+  Run(2 * kMs);
+  ASSERT_EQ(state_.elections.asked, 2U);
+  ASSERT_NE(question_, first);
+  Message late;
+  late.kind = MessageKind::kReject;
+  late.grant = first;
+  election_.OnReject(kOther, late);
+  EXPECT_TRUE(SayYes(kOther));
 }
 
 TEST_F(LeaderIsGoneTest, OneThatStandsAsideIsNotWaitedFor) {
@@ -308,10 +393,7 @@ TEST_F(ElectionTest, OfTwoThatAskEachOtherTheLowerIdGoesFirst) {
   ASSERT_TRUE(Asked());
   EXPECT_FALSE(SaysYesTo(kOther));
   EXPECT_TRUE(SaysYesTo(kLeader));
-  Message late;
-  late.kind = MessageKind::kPreVoteReply;
-  late.grant = {Ballot(1, kSelf, Incarnation(1)), 0};
-  EXPECT_FALSE(election_.OnPreVoteReply(kOther, late)) << "it has given way";
+  EXPECT_FALSE(SayYes(kOther)) << "it has given way";
 }
 
 TEST_F(ElectionTest, ACandidateSaysNo) {
