@@ -53,7 +53,8 @@ struct Options {
   // timeout: it never does.
   TimeNs suspect_timeout_most_ns = 1'000'000'000;
 
-  // A candidate waits up to this long, by chance, so that two seldom start together, ns.
+  // Who would campaign waits up to this long, by chance, so that two seldom start together, ns. The next in
+  // line does not.
   TimeNs election_jitter_ns = 10'000'000;
 
   // After this long a candidate gives up and tries again later, ns.

@@ -29,6 +29,7 @@ class Racer final : public EventHandler {
   std::uint64_t Run(Grant grant) {
     fenced_ = false;
     last_done_ = 0;
+    bool begun = false;  // the grant has come
     while (!fenced_) {
       const std::size_t offset = next_ % kPieces * kPieceBytes;
       auto* const words = reinterpret_cast<std::uint64_t*>(transport_.log() + offset);
@@ -36,11 +37,16 @@ class Racer final : public EventHandler {
         words[word] = next_;
       }
       const Range range = {.from = Position(offset), .to = Position(offset + kPieceBytes)};
-      while (!fenced_ &&
-             transport_.Write(kRaceAcceptor, grant, Incarnation(1), range, next_) != Post::kPosted) {
+      Post post = transport_.Write(kRaceAcceptor, grant, Incarnation(1), range, next_);
+      while (!fenced_ && post != Post::kPosted) {
         (void)transport_.Poll(*this);
         ::sched_yield();
+        // It may be fenced with nothing under way, if this process has not run for long: then no completion
+        // says so.
+        fenced_ = fenced_ || (begun && post == Post::kDown);
+        post = fenced_ ? post : transport_.Write(kRaceAcceptor, grant, Incarnation(1), range, next_);
       }
+      begun = true;
       ++next_;
     }
     // What was under way is answered before the next run; the last number may not have been posted.
