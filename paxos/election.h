@@ -6,11 +6,11 @@
 // A leader beats only while a majority acknowledges its writes. A follower reads the control region of every
 // peer; a beat of any leader is a sign of life, so a replica that is cut off from its leader's writes but can
 // see it beat does not disturb it. When there was none for the suspect timeout, or the link to
-// the leader has ended, the follower waits a little, by chance, and asks the voters; the next in line does not
-// wait, and asks again soon if they have not found out yet. The timeout grows where
-// pauses are seen (silence_limit.h), and time in which the follower itself was not running is no silence of
-// the leader. Each agrees only if it sees no leader either, and if the candidate is not so far behind that it
-// could not obtain the log. A majority of yes starts phase 1.
+// the leader has ended, the follower waits a little, by chance, and asks the voters; the next in line does
+// not wait, and asks again soon if they have not found out yet. The timeout grows where pauses are seen
+// (silence_limit.h), and time in which the follower itself was not running is no silence of the leader. Each
+// agrees only if it sees no leader either, and if the candidate is not so far behind that it could not obtain
+// the log. A majority of yes starts phase 1.
 //
 // So that two seldom start it together, a voter that says yes to one gives way to it: for as long as the
 // jitter it says no to others and does not ask itself; and of two that ask each other, the one of higher
