@@ -118,7 +118,7 @@ class Replica final : public transport::EventHandler {
         Count(transport_->WriteWord(peer, grant, acceptor, transport::LogWord::kCommit, 64, 2));
         return;
       case 2:
-        Count(transport_->ReadLog(peer, grant, acceptor, {paxos::Position(0), paxos::Position(64)}, 3));
+        Read(peer, grant, acceptor);
         return;
       case 3:
         CountControl(transport_->ReadControl(peer));
@@ -137,9 +137,12 @@ class Replica final : public transport::EventHandler {
         "links are counted");
   }
 
-  void OnCompletion(const transport::Completion& /*completion*/) override {
+  void OnCompletion(const transport::Completion& completion) override {
     GAIOS_CHECK(operations_ > 0, "an operation completes once");
     --operations_;
+    if (completion.operation == transport::Operation::kReadLog) {
+      reading_ = false;
+    }
   }
   void OnControl(ReplicaId /*peer*/, transport::Outcome /*outcome*/,
                  const transport::ControlView& /*view*/) override {
@@ -169,8 +172,15 @@ class Replica final : public transport::EventHandler {
  private:
   void Count(Post post) { operations_ += post == Post::kPosted ? 1U : 0U; }
   void CountControl(Post post) { control_reads_ += post == Post::kPosted ? 1U : 0U; }
+  void Read(ReplicaId peer, Grant grant, Incarnation acceptor) {
+    const Post post =
+        transport_->ReadLog(peer, grant, acceptor, {paxos::Position(0), paxos::Position(64)}, 3);
+    Count(post);
+    reading_ = reading_ || post == Post::kPosted;
+  }
+  // Not while a log is read: the caller keeps that rule (P2).
   void GrantNext(ReplicaId peer) {
-    if (!granting_) {
+    if (!granting_ && !reading_) {
       granting_ = true;
       ++grant_.number;
       grant_.ballot = paxos::Ballot(1, peer, Incarnation(1));
@@ -189,6 +199,7 @@ class Replica final : public transport::EventHandler {
   std::uint64_t links_down_ = 0;
   Grant grant_;
   bool granting_ = false;
+  bool reading_ = false;
 };
 
 // A peer that keeps no rule: as replica 2 it connects, as replica 0 it is connected to.

@@ -38,7 +38,7 @@ void Race() {
   constexpr std::uint64_t kRounds = 100'000;
   const Bytes<kBytes> stale = EntryOf<kBytes>(MakeBallot(1, 0), Position(0), 'a');
   const Bytes<kBytes> fresh = EntryOf<kBytes>(MakeBallot(2, 1), Position(64), 'b');
-  Ring ring;
+  const Ring ring;
   std::byte* const memory = ring.log.At(Position(0));
   std::atomic<std::uint64_t> begun{0};
   std::atomic<std::uint64_t> ended{0};
