@@ -37,6 +37,7 @@ TEST(Retries, AHandOverCostsOneAtMost) {
 
 TEST(Retries, FollowersThatAreLostAndComeBackCostNone) {
   Group group;
+  static_cast<void>(group.AwaitLeader());  // else the first command is sent until there is one
   Load client(group.config(), kOneByOne);
   for (std::size_t round = 0; round < 6; ++round) {
     client.Await(200);
@@ -58,6 +59,7 @@ TEST(Retries, ChangesOfTheGroupCostOneAtMost) {
   GroupSettings settings;
   settings.replicas = 5;
   Group group(settings);
+  static_cast<void>(group.AwaitLeader());
   Load client(group.config(), kOneByOne);
   for (std::size_t round = 0; round < 2; ++round) {
     client.Await(200);
