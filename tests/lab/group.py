@@ -49,6 +49,7 @@ class GroupLab(machines.LabTest):
                 self.lab("start", host)
         self.results = [os.path.join(os.environ["GAIOS_LAB_DIR"], "results", f"host{host}") for host in range(self.HOSTS)]
         self.loads = []
+        self.loads_to_end = False  # some of them have no end of their own
         self.histories = []
         self.judged = 0  # histories that end_of_load() is done with
 
@@ -137,11 +138,13 @@ class GroupLab(machines.LabTest):
         except OSError as error:
             return str(error)
 
-    def load(self, hosts, seconds=machines.BOUND_SECONDS, more="--mode closed"):
-        """Clients of the replicas of these hosts, until end_of_load(), or for so long.
+    def load(self, hosts, seconds=None, more="--mode closed"):
+        """Clients of the replicas of these hosts, until end_of_load(), or for so long, which end_of_load() then waits for.
 
         Those in a closed loop take all that a guest's processor has to give; LIGHT leaves some to others.
         """
+        self.loads_to_end = self.loads_to_end or seconds is None
+        seconds = seconds or machines.BOUND_SECONDS
         for host in hosts:
             name = f"load{len(self.histories)}"
             self.histories.append(os.path.join(self.results[host], name + ".jsonl"))
@@ -157,8 +160,10 @@ class GroupLab(machines.LabTest):
 
     def end_of_load(self):
         """Ends the clients that run; what they were told is right. Returns how many commands were acknowledged to them."""
-        for host in range(self.HOSTS):
-            self.lab("run", host, "pkill -TERM -f '[g]aios load'")  # there may be none, or no host
+        if self.loads_to_end:
+            for host in range(self.HOSTS):
+                self.lab("run", host, "pkill -TERM -f '[g]aios load'")  # there may be none, or no host
+        self.loads_to_end = False
         for process in self.loads:
             self.end(process)
         self.loads.clear()
