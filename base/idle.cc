@@ -80,10 +80,11 @@ IdleSchedule::Step IdleSchedule::Next() {
 }
 
 IdleSchedule::Step IdleSchedule::NextAwaiting() {
-  const bool spins =
-      strategy_ == IdleStrategy::kSpin || (strategy_ != IdleStrategy::kYield && rounds_ < options_.spins);
-  rounds_ += strategy_ != IdleStrategy::kYield && rounds_ < options_.spins ? 1 : 0;
-  return {.action = spins ? Action::kPause : Action::kYield};
+  if (strategy_ == IdleStrategy::kSpin || rounds_ < options_.spins) {
+    ++rounds_;
+    return {.action = Action::kPause};
+  }
+  return {.action = Action::kYield};
 }
 
 IdleSchedule::Step IdleSchedule::NextPark() {

@@ -42,7 +42,8 @@ enum class IdleStrategy : std::uint8_t { kSpin, kYield, kBackOff, kBlock };
 // The defaults suit a loop body of about a microsecond: a loop that goes idle gives up its core within about
 // 50 us.
 struct IdleOptions {
-  // Idle rounds with a pause, and then with a yield, before kBackOff sleeps and kBlock blocks. Each round is
+  // Idle rounds with a pause, and then with a yield, before kBackOff sleeps and kBlock blocks; kYield pauses
+  // in as many before it yields, where something is awaited. Each round is
   // another poll at full speed: more of them catch a closely following command sooner and cost more after
   // every lull.
   std::uint32_t spins = 32;
@@ -118,7 +119,8 @@ class Idle {
   void OnIdle();
 
   // The same for a round after which something is awaited that will not take long, such as the answer of a
-  // process that may need this processor for it: what would sleep yields.
+  // process: what would sleep yields, and what would yield at once tries a few times before, as that process
+  // may need this processor, and most often does not.
   void OnAwaiting();
 
  private:

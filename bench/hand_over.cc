@@ -32,7 +32,8 @@ constexpr char kDone = 'd';
 
 // The first two hand the leadership to and fro. What each writes the others read once it is `done`.
 struct HandOverWord {
-  std::atomic<std::uint64_t> begun_ns{0};  // the old leader's
+  std::atomic<std::uint64_t> asked_ns{0};  // of the old leader
+  std::atomic<std::uint64_t> begun_ns{0};  // when it has begun to refuse commands
   std::atomic<std::uint64_t> drain_ns{0};  // the old leader's
   std::atomic<std::uint64_t> fence_ns{0};  // the new leader's, as those that follow
   std::atomic<std::uint64_t> recover_ns{0};
@@ -116,8 +117,8 @@ class Member {
 
  private:
   bool LeadOn(std::uint64_t now_ns) {
-    if (replica_.core().handing_over()) {
-      return false;
+    if (begun_ && replica_.core().handing_over()) {
+      return ProposeWhenDue(now_ns);  // as any client would: while all stand by it is taken
     }
     const std::uint64_t at = page_.done.load(std::memory_order_acquire);
     const bool rested = now_ns - led_since_ns_ >= options_.rest_ms * 1'000'000;
@@ -126,7 +127,7 @@ class Member {
         return false;  // with nothing under way
       }
       const std::uint64_t before = replica_.core().hand_overs();
-      // Before the call, which sends the word to take over.
+      page_.words[at].asked_ns.store(now_ns, std::memory_order_relaxed);
       page_.words[at].begun_ns.store(now_ns, std::memory_order_relaxed);
       if (replica_.HandOver(paxos::ReplicaId(id_ == 0 ? 1 : 0)) == rsm::HandOverAnswer::kBegun) {
         if (begun_) {
@@ -139,6 +140,10 @@ class Member {
       }
       page_.words[at].begun_ns.store(0, std::memory_order_relaxed);
     }
+    return ProposeWhenDue(now_ns);
+  }
+
+  bool ProposeWhenDue(std::uint64_t now_ns) {
     if (now_ns < next_ns_) {
       return false;
     }
@@ -173,6 +178,8 @@ class Member {
   void NoteProgress() {
     const paxos::Replica& core = replica_.core();
     if (core.hand_overs() > hand_overs_) {
+      // What was proposed until then was committed.
+      page_.words[at_].begun_ns.store(core.hand_over_refused_ns(), std::memory_order_relaxed);
       page_.words[at_].drain_ns.store(core.hand_over_drain_ns(), std::memory_order_relaxed);
     }
     if (!replica_.leading()) {
@@ -272,6 +279,7 @@ absl::StatusOr<HandOvers> MeasureHandOvers(const Options& options, const Placeme
     const double begun_ns = static_cast<double>(word.begun_ns.load());
     result.times.push_back({.to_leader_cpu = word.to.load() == 0,
                             .gap_us = (static_cast<double>(word.first_command_ns.load()) - begun_ns) / 1000,
+                            .stand_by_us = (begun_ns - static_cast<double>(word.asked_ns.load())) / 1000,
                             .drain_us = Microseconds(word.drain_ns),
                             .fence_us = Microseconds(word.fence_ns),
                             .recover_us = Microseconds(word.recover_ns),

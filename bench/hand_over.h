@@ -22,7 +22,8 @@ inline constexpr std::size_t kMaxHandOvers = 10'000;
 
 struct HandOverTimes {
   bool to_leader_cpu = false;  // the taker has a cpu to itself; else it shares the followers'
-  double gap_us = 0;           // from the request to the first command that the taker has committed
+  double gap_us = 0;           // from the first refusal to the first command that the taker has committed
+  double stand_by_us = 0;      // from the request until commands are refused, which go on until then
   double drain_us = 0;         // until the old leader told the taker to campaign
   // The taker's: from hearing of it to a majority's promises, from there to its ballot record, and from there
   // to the commit of that.

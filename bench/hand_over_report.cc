@@ -38,6 +38,7 @@ Json HandOversReport(const Options& options, const HandOvers& hand_overs, const 
   std::vector<double> gaps_us;
   std::vector<double> to_leader_cpu_us;
   std::vector<double> to_follower_cpu_us;
+  std::vector<double> stand_bys_us;
   std::vector<double> drains_us;
   std::vector<double> fences_us;
   std::vector<double> recoveries_us;
@@ -45,6 +46,7 @@ Json HandOversReport(const Options& options, const HandOvers& hand_overs, const 
   for (const HandOverTimes& times : hand_overs.times) {
     gaps_us.push_back(times.gap_us);
     (times.to_leader_cpu ? to_leader_cpu_us : to_follower_cpu_us).push_back(times.gap_us);
+    stand_bys_us.push_back(times.stand_by_us);
     drains_us.push_back(times.drain_us);
     fences_us.push_back(times.fence_us);
     recoveries_us.push_back(times.recover_us);
@@ -57,6 +59,7 @@ Json HandOversReport(const Options& options, const HandOvers& hand_overs, const 
   json["gap_us"] = Spread(gaps_us);
   json["gap_to_leader_cpu_us"] = Spread(to_leader_cpu_us);
   json["gap_to_follower_cpu_us"] = Spread(to_follower_cpu_us);
+  json["stand_by_us"] = Spread(stand_bys_us);
   json["drain_us"] = Spread(drains_us);
   json["fence_us"] = Spread(fences_us);
   json["recover_us"] = Spread(recoveries_us);

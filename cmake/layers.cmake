@@ -1,9 +1,10 @@
 # One CMake target per layer, and each target exposes its own headers only: they are linked, one by one, into an
 # include directory of the target's own. A file that includes a layer it does not depend on does not build.
 #
-#   gaios_layer(NAME HEADERS h... [SOURCES cc...] [DEPENDS targets...] [PRIVATE_DEPENDS targets...])
+#   gaios_layer(NAME [NEAR] HEADERS h... [SOURCES cc...] [DEPENDS targets...] [PRIVATE_DEPENDS targets...])
 #
-# makes target gaios_NAME (alias gaios::NAME), whose headers are included as "gaios/<folder>/<file>".
+# makes target gaios_NAME (alias gaios::NAME), whose headers are included as "gaios/<folder>/<file>". NEAR: its machine
+# code lies together in each program, where base/near.h finds it.
 
 set(GAIOS_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
     -Wcast-qual -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
@@ -36,6 +37,20 @@ function(gaios_library_settings target)
   # Without this no function of theirs that could be replaced at run time is inlined, for the sake of who puts
   # them into a shared library.
   target_compile_options(${target} PRIVATE -fno-semantic-interposition)
+endfunction()
+
+# Renames the sections of a library's code, so that the linker puts what all such libraries have into one, and says where
+# it begins and ends. The compiler can be told so of a function, not of a file.
+find_program(GAIOS_OBJCOPY NAMES objcopy)
+if(NOT GAIOS_OBJCOPY)
+  message(STATUS "No objcopy: planned hand-overs find their code cold, and take longer")
+endif()
+function(gaios_gather_code target)
+  if(GAIOS_OBJCOPY)
+    add_custom_command(TARGET ${target} POST_BUILD
+                       COMMAND ${GAIOS_OBJCOPY} --rename-section .text=gaios_code --rename-section .text.unlikely=gaios_code
+                               $<TARGET_FILE:${target}>)
+  endif()
 endfunction()
 
 # gaios_precompile(TARGET FOR): what nearly everything includes, parsed once for all libraries, programs or tests. The
@@ -76,7 +91,7 @@ endfunction()
 
 
 function(gaios_layer name)
-  cmake_parse_arguments(LAYER "" "" "HEADERS;SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(LAYER "NEAR" "" "HEADERS;SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   set(target gaios_${name})
   set(include_dir ${CMAKE_BINARY_DIR}/include/${name})
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
@@ -95,6 +110,9 @@ function(gaios_layer name)
     set(scope PUBLIC)
     gaios_library_settings(${target})
     gaios_precompile(${target} libraries)
+    if(LAYER_NEAR)
+      gaios_gather_code(${target})
+    endif()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)

@@ -27,6 +27,7 @@ enum class ActionKind : std::uint8_t {
   kReadControl,  // read the peer's control region
   kSend,         // send message number `value`
   kAbandon,      // give up the granted path to the peer
+  kStandBy,      // a hand-over is near: have at hand what it takes
 };
 
 struct Action {

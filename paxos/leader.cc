@@ -6,6 +6,12 @@
 #include "gaios/base/check.h"
 
 namespace gaios::paxos {
+namespace {
+
+// After the last answer, for whoever shares a processor with others to have done with its own.
+constexpr TimeNs kSettleNs = 10'000;
+
+}  // namespace
 
 bool Leader::Start(const Recovery& recovery, bool handed_over) {
   ballot_ = recovery.ballot();
@@ -117,13 +123,51 @@ bool Leader::HandOver(ReplicaId to) {
   if (!record_committed() || follower == nullptr || !MayTakeOver(*follower)) {
     return false;
   }
+  hand_over_ = PlannedHandOver(to, state_.now);
+  AskToStandBy();
+  GoOnHandingOver();
+  return true;
+}
+
+void Leader::AskToStandBy() {
+  if (state_.options.stand_by_ns == 0) {
+    return;
+  }
+  Message message;
+  message.kind = MessageKind::kStandBy;
+  for (const FollowerLink& follower : followers_.all()) {
+    if (follower.counts && follower.stage == FollowerLink::Stage::kActive) {
+      message.grant = follower.grant;
+      state_.actions.PushMessage(follower.member.id, message);
+      hand_over_->awaited.Add(follower.member.id);
+    }
+  }
+  static_cast<void>(state_.actions.Add(ActionKind::kStandBy, state_.self.id));
+}
+
+void Leader::OnStandingBy(ReplicaId from, const Message& answer) {
+  const FollowerLink* const follower = followers_.Find(from);
+  if (!hand_over_.has_value() || follower == nullptr || answer.grant != follower->grant) {
+    return;
+  }
+  hand_over_->awaited.Remove(from);
+  hand_over_->answered_ns = state_.now;
+}
+
+// Or have been waited for long enough.
+bool Leader::AllStandBy() const {
+  const bool answered = hand_over_->awaited.empty() && state_.now - hand_over_->answered_ns >= kSettleNs;
+  return answered || state_.now - hand_over_->since_ns >= state_.options.stand_by_ns;
+}
+
+void Leader::RefuseProposals() {
   Seal();
   GiveUpClaim();
   open_ = {};
   closed_ = Refusal::kFull;
-  hand_over_ = PlannedHandOver{to, state_.now, false};
-  GoOnHandingOver();
-  return true;
+  hand_over_->refuses = true;
+  hand_over_->since_ns = state_.now;
+  state_.hand_over_refused_ns = state_.now;
 }
 
 void Leader::GoOnHandingOver() {
@@ -136,6 +180,16 @@ void Leader::GoOnHandingOver() {
     hand_over_.reset();
     closed_ = retired() ? Refusal::kFull : Refusal::kNone;
     return;
+  }
+  if (!hand_over_->refuses) {
+    if (!AllStandBy()) {
+      return;
+    }
+    if (!retired() && !MayTakeOver(*follower)) {
+      hand_over_.reset();  // it was drained meanwhile, or left behind: nothing has been refused
+      return;
+    }
+    RefuseProposals();
   }
   const Position end = state_.end.position;
   // What is committed and not applied here could be answered no more. But a state machine that stands still

@@ -189,18 +189,20 @@ class Leader {
   [[nodiscard]] std::optional<Read> StartRead();
   [[nodiscard]] std::uint64_t ReadConfirmed() const;
 
-  // Planned hand-over: takes no more proposals (kFull), and when all that was taken is committed and `to`
-  // holds it, tells `to` to campaign. Taken up again when `to` is lost, or after the suspect timeout. False,
-  // and nothing happens, when `to` does not count, is not written to or in sync, or stands aside, or before
-  // the ballot record is committed.
+  // Planned hand-over: has all stand by, takes no more proposals (kFull) when they do, and when all that was
+  // taken is committed and `to` holds it, tells `to` to campaign. Taken up again when `to` is lost, or after
+  // the suspect timeout. False, and nothing happens, when `to` does not count, is not written to or in sync,
+  // or stands aside, or before the ballot record is committed.
   [[nodiscard]] bool HandOver(ReplicaId to);
   [[nodiscard]] bool handing_over() const { return hand_over_.has_value(); }
+  [[nodiscard]] bool refuses_proposals() const { return hand_over_.has_value() && hand_over_->refuses; }
   // Who has been told to take over, and has yet to.
   [[nodiscard]] std::optional<ReplicaId> successor() const {
     return hand_over_.has_value() && hand_over_->told ? std::optional(hand_over_->to) : std::nullopt;
   }
-  // To be called at each turn while handing over.
+  // To be called at each turn while handing over, or now and then where every turn writes.
   void GoOnHandingOver();
+  void OnStandingBy(ReplicaId from, const Message& answer);
   // Hands over to one that is to lead rather than this replica, when its time has come. With each beat, and
   // when this replica is drained.
   void PreferAnother();
@@ -230,8 +232,12 @@ class Leader {
 
  private:
   struct PlannedHandOver {
+    PlannedHandOver(ReplicaId successor, TimeNs begun_ns) : to(successor), since_ns(begun_ns) {}
     ReplicaId to;
-    TimeNs since_ns = 0;
+    TimeNs since_ns;
+    ReplicaSet awaited;      // who was asked to stand by and has not answered
+    TimeNs answered_ns = 0;  // when the last one did
+    bool refuses = false;    // proposals, since `since_ns`; before that all stand by
     bool told = false;
   };
   struct OpenBatch {
@@ -379,6 +385,9 @@ class Leader {
 
   // leader.cc
   void AppendRecord();
+  void AskToStandBy();
+  [[nodiscard]] bool AllStandBy() const;
+  void RefuseProposals();
   [[nodiscard]] TimeNs MajorityHeardNs() const;
   void LeaveOutOwnPause();
   [[nodiscard]] bool HearsMajority() const;

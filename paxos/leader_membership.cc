@@ -183,7 +183,7 @@ void Leader::Retire() {
     }
   }
   if (best != nullptr) {
-    hand_over_ = PlannedHandOver{best->member.id, state_.now, false};
+    hand_over_ = PlannedHandOver(best->member.id, state_.now);
   }
 }
 

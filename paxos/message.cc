@@ -52,7 +52,7 @@ std::optional<Message> DecodeMessage(std::span<const std::byte> bytes, GroupId g
   std::memcpy(&wire, bytes.data(), sizeof(wire));
   if (wire.version != kMessageVersion || wire.group != group.value() || wire.reserved != 0 ||
       wire.kind < static_cast<std::uint32_t>(MessageKind::kPreVote) ||
-      wire.kind > static_cast<std::uint32_t>(MessageKind::kTakeOver)) {
+      wire.kind > static_cast<std::uint32_t>(kLastMessageKind)) {
     return std::nullopt;
   }
   Message message;

@@ -10,6 +10,8 @@
 //   Promise       acceptor -> proposer  promised and granted: own commit, applied, retained, valid end, last ballot
 //   Reject        acceptor -> proposer  no: `promised` is what I have promised, or there is a live leader
 //   TakeOver      leader -> follower   you hold all of my log under `grant`, and I take nothing more: campaign now
+//   StandBy       leader -> follower   I am about to hand over; what I hold your log under is `grant`
+//   StandingBy    follower -> leader   so I do
 // clang-format on
 //
 // Messages may be lost, doubled and late; none is trusted for more than what it says.
@@ -32,7 +34,10 @@ enum class MessageKind : std::uint8_t {
   kPromise = 4,
   kReject = 5,
   kTakeOver = 6,
+  kStandBy = 7,
+  kStandingBy = 8,
 };
+inline constexpr MessageKind kLastMessageKind = MessageKind::kStandingBy;
 
 struct Message {
   MessageKind kind = MessageKind::kPreVote;

@@ -206,6 +206,25 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
         ++state_.dropped_messages;
       }
       return;
+    case MessageKind::kStandBy:
+      // What it causes is not seen from outside, but for the answer.
+      if (state_.role == Role::kFollower && !acceptor_.granting() && message->grant == acceptor_.granted() &&
+          message->grant.ballot.replica() == from) {
+        static_cast<void>(state_.actions.Add(ActionKind::kStandBy, from));
+        stands_by_until_ns_ = state_.now + 2 * state_.options.stand_by_ns;  // longer than its leader waits
+        Message answer;
+        answer.kind = MessageKind::kStandingBy;
+        answer.grant = message->grant;
+        state_.actions.PushMessage(from, answer);
+      } else {
+        ++state_.dropped_messages;
+      }
+      return;
+    case MessageKind::kStandingBy:
+      if (state_.role == Role::kLeader) {
+        leader_.OnStandingBy(from, *message);
+      }
+      return;
     case MessageKind::kPromise:
       if (state_.role == Role::kCandidate) {
         After(recovery_.OnPromise(from, *message));

@@ -82,8 +82,8 @@ class Replica {
   void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
   // Leader: hands the leadership over to `to`, as planned: nothing that was taken is lost or unknown, and
-  // what comes meanwhile is refused as full. False, and nothing happens, unless this replica leads and `to`
-  // could.
+  // what comes when all stand by is refused as full. False, and nothing happens, unless this replica leads
+  // and `to` could.
   [[nodiscard]] bool HandOver(ReplicaId to) {
     return state_.role == Role::kLeader && !leader_.handing_over() && leader_.HandOver(to);
   }
@@ -98,7 +98,7 @@ class Replica {
         return leader_.handing_over() || !leader_.record_committed();
       case Role::kLearner:
       case Role::kFollower:
-        return acceptor_.awaiting() || election_.awaiting();
+        return acceptor_.awaiting() || election_.awaiting() || state_.now < stands_by_until_ns_;
     }
     return false;
   }
@@ -149,10 +149,16 @@ class Replica {
   // Leader: posts what has gathered.
   void Flush() {
     leader_.Flush();
+    GoOnHandingOver();
+  }
+  // Leader, after turns without a Flush, once in some microseconds.
+  void GoOnHandingOver() {
     if (leader_.handing_over()) [[unlikely]] {
       leader_.GoOnHandingOver();
     }
   }
+  // It has refused proposals since all stand by.
+  [[nodiscard]] bool refuses_proposals() const { return leader_.refuses_proposals(); }
   // Leader, instead of Flush, where the transport knows at once what has become of a write: see Leader.
   template <typename Checksum>
   [[nodiscard, gnu::always_inline]] bool GatherForAll(Checksum checksum, Range& gathered) {
@@ -164,7 +170,7 @@ class Replica {
   // Leader, instead of Flush, where the transport posts to many in one call: see Leader.
   template <typename Checksum>
   [[nodiscard, gnu::always_inline]] bool GatherToPost(Checksum checksum, Range& gathered) {
-    return !leader_.handing_over() && leader_.GatherToPost(checksum, gathered);
+    return !leader_.refuses_proposals() && leader_.GatherToPost(checksum, gathered);
   }
   void PostedToAll(Position end) { leader_.PostedToAll(end); }
   // Leader, in a turn in which it has written to all at once: see Leader.
@@ -274,6 +280,8 @@ class Replica {
   // proposals had been refused by then.
   [[nodiscard]] std::uint64_t hand_overs() const { return state_.hand_overs; }
   [[nodiscard]] TimeNs hand_over_drain_ns() const { return state_.hand_over_drain_ns; }
+  // Since when the last one, or the one under way, had proposals refused, ns.
+  [[nodiscard]] TimeNs hand_over_refused_ns() const { return state_.hand_over_refused_ns; }
   [[nodiscard]] std::uint64_t dropped_messages() const { return state_.dropped_messages; }
   [[nodiscard]] const Log& log() const { return state_.log; }
 
@@ -295,9 +303,10 @@ class Replica {
   Leader leader_{state_};
   Learner learner_{state_};
   FollowerReads follower_reads_{state_};
-  Cursor apply_;              // end of what the state machine has applied
-  bool taking_back_ = false;  // this campaign is a leader's own, for a higher ballot
-  bool handed_over_ = false;  // this campaign was asked for by the leader that had been granted our log
+  Cursor apply_;                   // end of what the state machine has applied
+  bool taking_back_ = false;       // this campaign is a leader's own, for a higher ballot
+  TimeNs stands_by_until_ns_ = 0;  // its leader is about to hand over
+  bool handed_over_ = false;       // this campaign was asked for by the leader that had been granted our log
 };
 
 }  // namespace gaios::paxos

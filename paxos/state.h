@@ -124,7 +124,8 @@ struct State {
   ElectionCounts elections;
   // Of the last planned hand-over from here: from the first refusal to the word that the successor campaign.
   TimeNs hand_over_drain_ns = 0;
-  std::uint64_t hand_overs = 0;  // in which it came to that word
+  TimeNs hand_over_refused_ns = 0;  // when that first refusal could have been
+  std::uint64_t hand_overs = 0;     // in which it came to that word
   Actions actions;
   Observer* const observer;  // may be null
 

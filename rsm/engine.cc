@@ -1,6 +1,7 @@
 #include "gaios/rsm/engine.h"
 
 #include "gaios/base/check.h"
+#include "gaios/base/near.h"
 #include "gaios/paxos/entry_checksum.h"
 #include "gaios/paxos/message.h"
 
@@ -45,9 +46,12 @@ bool Engine::Poll(paxos::TimeNs now_ns) {
 
 bool Engine::EndTurn(paxos::TimeNs now_ns, Begun begun) {
   bool learned = false;
-  if (begun == Begun::kWritten) {
-    core_.FillBeside();
-  } else if (begun == Begun::kNot) {
+  if (begun != Begun::kNot) {
+    core_.GoOnHandingOver();
+    if (begun == Begun::kWritten) {
+      core_.FillBeside();
+    }
+  } else {
     if (core_.role() == paxos::Role::kLeader) {
       core_.Flush();
     } else {
@@ -59,6 +63,10 @@ bool Engine::EndTurn(paxos::TimeNs now_ns, Begun begun) {
   }
   if (now_ns >= next_tick_ns_) [[unlikely]] {
     Tick(now_ns);
+  }
+  if (!code_ahead_.empty()) [[unlikely]] {
+    code_ahead_ = core_.refuses_proposals() ? std::span<const std::byte>()
+                                            : base::BringNear(code_ahead_, kCodeBytesPerTurn);
   }
   next_look_ns_ = now_ns + busy_look_interval_ns_;
   const std::size_t events = transport_.Poll(*this);
@@ -151,9 +159,22 @@ transport::Post Engine::Post(const Action& action) {
     case ActionKind::kAbandon:
       transport_.Abandon(action.peer);
       return Post::kPosted;
+    case ActionKind::kStandBy:
+      StandBy();
+      return Post::kPosted;
   }
   GAIOS_CHECK(false, "no such action");
   return Post::kDown;
+}
+
+// What a hand-over takes has not been used for long, and each step of it waits for the one before.
+void Engine::StandBy() {
+  transport_.StandBy();
+  code_ahead_ = base::OwnCode();
+  if (core_.role() != paxos::Role::kLeader) {  // which goes on committing
+    base::BringNear(std::as_bytes(std::span(&core_, 1)), sizeof(core_));
+    code_ahead_ = base::BringNear(code_ahead_, code_ahead_.size());
+  }
 }
 
 void Engine::PublishRest() {

@@ -110,6 +110,9 @@ class Engine final : private transport::EventHandler {
   static constexpr paxos::TimeNs kBusyLookIntervalNs = 1'000;
 
  private:
+  // Brought near between two commits of a leader that is about to hand over.
+  static constexpr std::size_t kCodeBytesPerTurn = 4096;
+
   void OnCompletion(const transport::Completion& completion) override;
   void OnWritten(std::uint64_t formation, std::span<const paxos::WriteTarget> written) override;
   void OnControl(paxos::ReplicaId peer, transport::Outcome outcome,
@@ -184,6 +187,7 @@ class Engine final : private transport::EventHandler {
   void Perform();
   void PerformFrom(std::span<const paxos::RangeWrite> writes);
   void CompleteSlowly(const transport::Completion& completion);
+  void StandBy();
   [[nodiscard]] transport::Post Post(const paxos::Action& action);
 
   transport::Transport& transport_;
@@ -197,6 +201,7 @@ class Engine final : private transport::EventHandler {
   const paxos::TimeNs busy_look_interval_ns_;
   const bool writes_at_once_;
   const bool posts_to_all_;
+  std::span<const std::byte> code_ahead_;  // to be brought near, some in each turn
   // Within Perform: what could not be posted.
   std::array<paxos::Action, paxos::Actions::kCapacity + paxos::kMaxReplicas> failed_;
 };

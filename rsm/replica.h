@@ -188,9 +188,9 @@ class Replica {
   // the first Poll, on every replica alike.
   [[nodiscard]] absl::Status BeginWith(const SnapshotFacts& facts, SnapshotSource& source);
 
-  // Leader: hands the leadership over to replica `to`. Begun, it takes nothing more (kFull) until `to` leads,
-  // or cannot; everything that it had taken is answered as committed before. See leader() for what came of
-  // it.
+  // Leader: hands the leadership over to replica `to`. Begun, all stand by, for `stand_by_ns` at most; then
+  // it takes nothing more (kFull) until `to` leads, or cannot; everything that it had taken is answered as
+  // committed before. See leader() for what came of it.
   HandOverAnswer HandOver(paxos::ReplicaId to);
 
   // Takes this replica out of leading, or lets it in again; for as long as it lives. Drained, it hands over

@@ -215,6 +215,10 @@ class Transport {
   // grant opens a new path.
   virtual void Abandon(ReplicaId peer) = 0;
 
+  // A grant and messages are near, after long: a hint to have at hand what they take. Changes nothing that
+  // anybody sees.
+  virtual void StandBy() {}
+
   // ---- progress
   // -------------------------------------------------------------------------------------------------
 

@@ -51,7 +51,8 @@ Ballot TakeBallot(Choices& choices) {
 
 Message TakeMessage(Choices& choices) {
   Message message;
-  message.kind = static_cast<MessageKind>(1 + choices.Below(6));
+  message.kind =
+      static_cast<MessageKind>(1 + choices.Below(static_cast<std::uint8_t>(paxos::kLastMessageKind)));
   message.grant = {TakeBallot(choices), choices.Below(4)};
   message.promised = TakeBallot(choices);
   message.commit = Position(choices.Take<std::uint64_t>());

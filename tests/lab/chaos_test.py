@@ -23,7 +23,7 @@ with open(os.path.join(paths.SOURCE_DIR, "tests", "chaos", "seeds.json"), encodi
     SEEDS = {int(replicas): seed for replicas, seed in json.load(file).items() if replicas.isdigit()}
 
 
-class ChaosTest(machines.LabTest):
+class GroupsUnderFire(machines.LabTest):
     HOSTS = 1
     MEMORY_MIB = 1024
 
@@ -41,6 +41,7 @@ class ChaosTest(machines.LabTest):
         self.assertIn(f"; plan {plan[1]}, of its {plan[2]} faults: ", output)
 
 
+class ChaosTest(GroupsUnderFire):
     def test_groups_under_fire(self):
         for replicas, rounds in ROUNDS.items():
             for seed in range(SEEDS[replicas], SEEDS[replicas] + rounds):

@@ -3,12 +3,14 @@
 The contract of a transport on Soft-RoCE, each replica a process of the first host; and a group on the three hosts whose
 leader's host dies, whose leader's host stalls, one of whose replicas holds another key, and between whose hosts RDMA
 alone is cut while UDP carries on; a group whose datagrams DPDK carries over the guests' cards, and whose leader is
-killed; and one whose replicas are killed one after another and come back, on hosts that are booted for it. The rest,
-which takes longer, is in the other tests of this directory.
+killed; one whose replicas are killed one after another and come back, on hosts that are booted for it; and one that is
+killed, stopped and starved by a seed's plan, on one host. The rest, which takes longer, is in the other tests of this
+directory.
 """
 
 import os
 
+import chaos_test
 import fallback_test
 import group
 import machines
@@ -67,6 +69,11 @@ class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.Gr
 class ShortRestartedTest(restarted_test.ReplicasAreRestarted):
     def test_replicas_lost_one_after_another(self):
         self.restarted(RESTARTS)
+
+
+class ShortChaosTest(chaos_test.GroupsUnderFire):
+    def test_a_group_under_fire(self):
+        self.play(chaos_test.SEEDS[3], 3, chaos_test.SLOWER)
 
 
 if __name__ == "__main__":

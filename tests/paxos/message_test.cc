@@ -30,7 +30,7 @@ std::array<std::byte, kEncodedMessageBytes> Encoded(const Message& message) {
 }
 
 TEST(Message, EveryKindComesBackAsItWas) {
-  for (int kind = 1; kind <= 6; ++kind) {
+  for (int kind = 1; kind <= static_cast<int>(kLastMessageKind); ++kind) {
     Message message = Full();
     message.kind = static_cast<MessageKind>(kind);
     EXPECT_EQ(DecodeMessage(Encoded(message), kGroup), message);

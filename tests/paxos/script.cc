@@ -150,6 +150,8 @@ std::string Script::MakeCluster(Words words) {
       options.world.seed = *value;
     } else if (word == "preferred-after") {  // milliseconds
       options.preferred_after_ns = *value * kMs;
+    } else if (word == "stand-by") {  // milliseconds
+      options.stand_by_ns = *value * kMs;
     } else if (word == "delay") {
       options.world.max_delay_ns = *value * kUs;
     } else if (word == "fence") {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -13,7 +14,9 @@
 
 #include <gtest/gtest.h>
 
+#include "gaios/base/near.h"
 #include "gaios/paxos/entry.h"
+#include "gaios/paxos/message.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/transport/sim/world.h"
 
@@ -44,6 +47,7 @@ class Watched final : public transport::Transport {
   [[nodiscard]] std::uint64_t to_all() const { return to_all_; }
   [[nodiscard]] std::uint64_t early() const { return early_; }
   [[nodiscard]] std::uint64_t looks() const { return looks_; }
+  [[nodiscard]] std::uint64_t stand_bys() const { return stand_bys_; }
 
   [[nodiscard]] std::size_t capacity() const override { return inner_.capacity(); }
   [[nodiscard]] std::byte* log() override { return inner_.log(); }
@@ -93,6 +97,7 @@ class Watched final : public transport::Transport {
   Post ReadControl(ReplicaId peer) override { return inner_.ReadControl(peer); }
   void Send(ReplicaId peer, std::span<const std::byte> message) override { inner_.Send(peer, message); }
   void Abandon(ReplicaId peer) override { inner_.Abandon(peer); }
+  void StandBy() override { ++stand_bys_; }
   std::size_t Poll(transport::EventHandler& handler) override {
     ++looks_;
     if (stores_) {
@@ -120,6 +125,7 @@ class Watched final : public transport::Transport {
   std::uint64_t to_all_ = 0;   // posted to all in one call
   std::uint64_t early_ = 0;    // what told a commit above the published one
   std::uint64_t looks_ = 0;
+  std::uint64_t stand_bys_ = 0;
 };
 
 class Nothing final : public StateMachine {
@@ -216,6 +222,8 @@ class Group {
   [[nodiscard]] paxos::Position end() const { return replicas_[0]->core().end_cursor().position; }
   [[nodiscard]] Taken Read(ReadListener& listener) { return replicas_[0]->Read(listener, 0); }
   [[nodiscard]] const Watched& leader() const { return *transports_[0]; }
+  [[nodiscard]] const Watched& transport(std::size_t id) const { return *transports_[id]; }
+  [[nodiscard]] Replica& replica(std::size_t id) { return *replicas_[id]; }
   [[nodiscard]] const Looking& listener() const { return *listener_; }
 
  private:
@@ -398,6 +406,53 @@ TEST(Filling, GoesOnBesideWhatIsWrittenAtOnce) {
     group.Turn(false, 1'000);
   }
   EXPECT_EQ(group.last().acked, group.end());
+}
+
+// Commands that are proposed in every turn are committed meanwhile.
+TEST(StandingBy, AllHaveAtHandWhatAHandOverTakes) {
+  for (const std::uint32_t at_once_per_mille : {0U, 1'000U}) {
+    constexpr std::uint64_t kStepNs = 200;
+    Group group(OptionsOf(at_once_per_mille));
+    while (group.listener().committed == 0 && group.now_ns() < 5000 * kMs) {
+      group.Turn(true, 1'000);
+    }
+    for (const std::uint64_t until = group.now_ns() + 20 * kMs; group.now_ns() < until;) {
+      group.Turn(false, 10'000);  // all keep up
+    }
+    EXPECT_EQ(group.transport(0).stand_bys(), 0U);
+    ASSERT_EQ(group.replica(0).HandOver(ReplicaId(2)), HandOverAnswer::kBegun);
+    const std::uint64_t begun_ns = group.now_ns();
+    const std::uint64_t committed = group.listener().committed;
+    while (group.replica(0).core().hand_overs() == 0 && group.now_ns() < begun_ns + 100 * kMs) {
+      group.Turn(true, kStepNs);
+    }
+    EXPECT_LE(group.now_ns() - begun_ns, group.replica(0).core().options().stand_by_ns)
+        << "all have answered before";
+    EXPECT_GT(group.listener().committed, committed);
+    EXPECT_GE(group.replica(0).core().hand_over_refused_ns(), begun_ns);
+    for (std::size_t id = 0; id < kReplicas; ++id) {
+      EXPECT_EQ(group.transport(id).stand_bys(), 1U) << id;
+    }
+    EXPECT_TRUE(group.replica(1).awaiting()) << "it does not go to sleep";
+    while (!group.replica(2).leading() && group.now_ns() < begun_ns + 200 * kMs) {
+      group.Turn(true, 1'000);
+    }
+    EXPECT_TRUE(group.replica(2).leading());
+    while (group.replica(1).awaiting() && group.now_ns() < begun_ns + 300 * kMs) {
+      group.Turn(false, 100'000);
+    }
+    EXPECT_FALSE(group.replica(1).awaiting());
+  }
+}
+
+TEST(StandingBy, TheCodeOfTheCoreIsPartOfWhatIsBroughtNear) {
+  const std::span<const std::byte> code = base::OwnCode();
+  if (code.empty()) {
+    GTEST_SKIP() << "it was built without objcopy";
+  }
+  const auto* const function = reinterpret_cast<const std::byte*>(&paxos::DecodeMessage);
+  EXPECT_GE(function, code.data());
+  EXPECT_LT(function, code.data() + code.size());
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ void Cluster::Start(ReplicaId id) {
   options.fill_bytes_per_second = options_.fill_bytes_per_second;
   options.priorities = options_.priorities;
   options.preferred_after_ns = options_.preferred_after_ns;
+  options.stand_by_ns = options_.stand_by_ns;
   // Later replicas wait longer, so that scripts can tell who will campaign first.
   options.election_jitter_ns = 20 * kMs * id.value();
   if (options_.orderly_elections) {

@@ -36,6 +36,7 @@ struct ClusterOptions {
   bool orderly_elections = false;
   paxos::Priorities priorities = paxos::UsualPriorities();
   paxos::TimeNs preferred_after_ns = 5'000'000'000;
+  paxos::TimeNs stand_by_ns = 0;
 };
 
 class Cluster {

@@ -125,6 +125,7 @@ Plan Plan::Draw(const Profile& profile, std::uint64_t seed, std::size_t replicas
     const bool left_out = profile.swarm && drawn_for && random.Chance(350);
     plan.weights[i] = left_out ? 0 : profile.weights[i];
   }
+  plan.protocol.stand_by_ns = seed % 2 == 0 ? plan.protocol.stand_by_ns : 0;
   plan.deed_gap_ns = random.Between(10, 60) * kMs;
   plan.commits = profile.commits;
   // Longer than an election takes, or than most faults last.

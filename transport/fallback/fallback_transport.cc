@@ -200,6 +200,12 @@ void FallbackTransport::Abandon(ReplicaId peer) {
   reading_ = reading_ && read_peer_ != peer;
 }
 
+void FallbackTransport::StandBy() {
+  for (const FallbackPath& path : paths_) {
+    path.transport->StandBy();
+  }
+}
+
 // ---- which path
 
 std::size_t FallbackTransport::path(ReplicaId peer) const {

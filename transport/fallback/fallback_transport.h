@@ -110,6 +110,7 @@ class FallbackTransport final : public Transport {
   Post ReadControl(ReplicaId peer) override;
   void Send(ReplicaId peer, std::span<const std::byte> message) override;
   void Abandon(ReplicaId peer) override;
+  void StandBy() override;
 
   std::size_t Poll(EventHandler& handler) override;
 

@@ -1,6 +1,7 @@
 #include "gaios/transport/shm/shm_transport.h"
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <utility>
 
@@ -9,6 +10,8 @@
 
 #include "gaios/base/align.h"
 #include "gaios/base/check.h"
+#include "gaios/base/near.h"
+#include "gaios/transport/shm/inbox.h"
 #include "gaios/transport/shm/shared_bytes.h"
 #include "gaios/transport/shm/wire.h"
 
@@ -140,6 +143,30 @@ void ShmTransport::GrantTo(ReplicaId to, Grant grant) {
     link.grant_unsent = false;
   }
   granting_ = Granting::kMove;
+}
+
+void ShmTransport::StandBy() {
+  const auto bring = [](const Region& region, std::size_t from, std::size_t bytes) {
+    if (!region.empty()) {
+      base::BringNear({region.data() + from, bytes}, bytes);
+    }
+  };
+  // The bytes that a grant carries over end near here, and behind it the next ones will be written.
+  constexpr std::size_t kAround = 1024;
+  const std::uint64_t commit =
+      published_[static_cast<std::size_t>(ControlWord::kCommit)].value.load(std::memory_order_relaxed);
+  const std::size_t at = std::min(commit & (options_.capacity - 1), options_.capacity - kAround);
+  for (const Link& link : links_) {
+    const std::array<const Region*, 3> logs = {&link.granted, &link.spare, &store_.spare(link.peer).region};
+    for (const Region* const log : logs) {
+      bring(*log, at, kAround);
+      bring(*log, options_.capacity, sizeof(LogWords));
+    }
+    bring(link.control_region, 0, sizeof(ControlRegion));
+    bring(link.doorbell, 0, sizeof(Doorbell));
+    bring(link.inbox_region, 0, sizeof(InboxPage));
+    bring(link.outbox_region, 0, sizeof(InboxPage));
+  }
 }
 
 std::size_t ShmTransport::AdvanceGrant(EventHandler& handler) {

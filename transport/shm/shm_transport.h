@@ -91,6 +91,7 @@ class ShmTransport final : public Transport {
   Post ReadControl(ReplicaId peer) override;
   void Send(ReplicaId peer, std::span<const std::byte> message) override;
   void Abandon(ReplicaId peer) override;
+  void StandBy() override;
 
   std::size_t Poll(EventHandler& handler) override;
 

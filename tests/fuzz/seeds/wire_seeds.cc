@@ -18,7 +18,7 @@ std::string TextOf(std::span<const std::byte> bytes) {
 }
 
 void WriteMessages(const Corpus& corpus) {
-  for (std::uint8_t kind = 1; kind <= 6; ++kind) {
+  for (std::uint8_t kind = 1; kind <= static_cast<std::uint8_t>(paxos::kLastMessageKind); ++kind) {
     Message message;
     message.kind = static_cast<paxos::MessageKind>(kind);
     message.grant = {paxos::Ballot(7, paxos::ReplicaId(1), paxos::Incarnation(1)), 1};

@@ -119,6 +119,7 @@ class LocalGroup {
       replica.protocol.configuration = paxos::Configuration::Bootstrap(options.replicas);
       replica.protocol.capacity_bytes = options.capacity_bytes;
       replica.protocol.suspect_timeout_ns = options.suspect_timeout_ns;
+      replica.protocol.stand_by_ns = 0;  // a hand-over refuses at once
       replica.protocol.seed = i + 1;
       replica.max_proposals = 1024;
       replica.sessions.max_sessions = options.max_sessions;
