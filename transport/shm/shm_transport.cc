@@ -151,6 +151,7 @@ void ShmTransport::StandBy() {
       base::BringNear({region.data() + from, bytes}, bytes);
     }
   };
+  base::BringNear(std::as_bytes(std::span(this, 1)), sizeof(*this));
   // The bytes that a grant carries over end near here, and behind it the next ones will be written.
   constexpr std::size_t kAround = 1024;
   const std::uint64_t commit =
