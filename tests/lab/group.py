@@ -49,7 +49,6 @@ class GroupLab(machines.LabTest):
                 self.lab("start", host)
         self.results = [os.path.join(os.environ["GAIOS_LAB_DIR"], "results", f"host{host}") for host in range(self.HOSTS)]
         self.loads = []
-        self.loads_to_end = False  # some of them have no end of their own
         self.histories = []
         self.judged = 0  # histories that end_of_load() is done with
 
@@ -138,13 +137,11 @@ class GroupLab(machines.LabTest):
         except OSError as error:
             return str(error)
 
-    def load(self, hosts, seconds=None, more="--mode closed"):
-        """Clients of the replicas of these hosts, until end_of_load(), or for so long, which end_of_load() then waits for.
+    def load(self, hosts, seconds=machines.BOUND_SECONDS, more="--mode closed"):
+        """Clients of the replicas of these hosts, until end_of_load(), or for so long.
 
         Those in a closed loop take all that a guest's processor has to give; LIGHT leaves some to others.
         """
-        self.loads_to_end = self.loads_to_end or seconds is None
-        seconds = seconds or machines.BOUND_SECONDS
         for host in hosts:
             name = f"load{len(self.histories)}"
             self.histories.append(os.path.join(self.results[host], name + ".jsonl"))
@@ -153,6 +150,11 @@ class GroupLab(machines.LabTest):
                 f"exec {GAIOS} load --config {DIRECTORY}/group.toml --clients 2 --seconds {seconds} {more} "
                 f"--history /run/results/{name}.jsonl --json /run/results/{name}.json"))
 
+    def await_loads(self):
+        """Waits until the clients that were told for how long they run have done so."""
+        self.assert_good(*self.loads)
+        self.loads.clear()
+
     def await_acknowledged(self, host, name="commit"):
         """Waits until the replica of a host has got on from where it is."""
         before = self.replica(host)[name]
@@ -160,10 +162,8 @@ class GroupLab(machines.LabTest):
 
     def end_of_load(self):
         """Ends the clients that run; what they were told is right. Returns how many commands were acknowledged to them."""
-        if self.loads_to_end:
-            for host in range(self.HOSTS):
-                self.lab("run", host, "pkill -TERM -f '[g]aios load'")  # there may be none, or no host
-        self.loads_to_end = False
+        for host in range(self.HOSTS):
+            self.lab("run", host, "pkill -TERM -f '[g]aios load'")  # there may be none, or no host
         for process in self.loads:
             self.end(process)
         self.loads.clear()

@@ -13,6 +13,7 @@ class GroupTest(group.GroupLab):
         self.addCleanup(self.run_in, 0, "echo 0 > /proc/sys/vm/nr_hugepages")
         self.make_group()
         self.load(range(self.HOSTS), 5)
+        self.await_loads()
         self.end_of_load()
         self.assert_same_state(range(self.HOSTS))
         for host in range(self.HOSTS):
@@ -39,12 +40,27 @@ class GroupTest(group.GroupLab):
     def test_each_follower_that_is_cut_off_catches_up(self):
         leader = self.make_group()
         for follower in (host for host in range(self.HOSTS) if host != leader):
+            for how in ((), ("--to", "all"), ("--from", "all")):
+                with self.subTest((follower, how)):
+                    self.load([leader])
+                    self.await_acknowledged(leader)
+                    self.assertEqual(0, self.lab("cut", follower, *how)[0])
+                    self.await_acknowledged(leader)  # without it
+                    self.assertEqual(0, self.lab("heal", follower)[0])
+                    self.end_of_load()
+                    self.assert_same_state(range(self.HOSTS))
+        self.assertEqual("leader", self.replica(leader)["role"])
+
+    def test_each_follower_whose_host_stalls_catches_up(self):
+        leader = self.make_group()
+        for follower in (host for host in range(self.HOSTS) if host != leader):
             with self.subTest(follower):
                 self.load([leader])
                 self.await_acknowledged(leader)
-                self.assertEqual(0, self.lab("cut", follower)[0])
+                stall = self.begin("stall", follower, 6)
+                self.wait(lambda: self.status()["hosts"][follower]["state"] == "stalled", "it stands still")
                 self.await_acknowledged(leader)  # without it
-                self.assertEqual(0, self.lab("heal", follower)[0])
+                self.assert_good(stall)
                 self.end_of_load()
                 self.assert_same_state(range(self.HOSTS))
         self.assertEqual("leader", self.replica(leader)["role"])
@@ -61,13 +77,15 @@ class GroupTest(group.GroupLab):
 
     def test_twenty_leaders_in_a_row(self):
         leader = self.make_group()
+        self.load(range(self.HOSTS), more=group.LIGHT)
+        self.await_acknowledged(leader)
         for _ in range(20):
             self.run_in(leader, "pkill -STOP -f '[g]aios replica'")
             successor = self.await_leader([host for host in range(self.HOSTS) if host != leader])
             self.run_in(leader, "pkill -CONT -f '[g]aios replica'")
             self.wait(lambda: self.replica(leader).get("role") == "follower", f"it steps down: {self.log(leader)}")
             leader = successor
-        self.load([leader], 5)
+            self.await_acknowledged(leader)
         self.end_of_load()
         self.assert_same_state(range(self.HOSTS))
 

@@ -13,6 +13,7 @@ class UdpTest(group.GroupLab):
     def test_commits_and_agrees(self):
         self.make_group()
         self.load(range(self.HOSTS), 5)
+        self.await_loads()
         self.end_of_load()
         self.assert_same_state(range(self.HOSTS))
         for host in range(self.HOSTS):

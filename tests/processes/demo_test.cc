@@ -56,6 +56,18 @@ TEST(Demo, SurvivesAKilledLeaderAndProvesIt) {
   }
 }
 
+// Long enough for all of it also on a machine that has other things to do.
+TEST(Demo, TheKilledReplicaComesBackAndLeads) {
+  const Scratch scratch;
+  nlohmann::json json;
+  const Ran ran = RunDemo(scratch, {"--seconds", "8"}, json);
+  ASSERT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_GT(json["readmitted_ms"], 0);
+  EXPECT_GT(json["hand_over_gap_us"], 0);
+  EXPECT_THAT(ran.output, HasSubstr("handed over as planned: nothing was committed for "));
+  EXPECT_GE(json["leader_changes"], 2);
+}
+
 TEST(Demo, RunsWithoutAKillAndWithOtherSizes) {
   const Scratch scratch;
   nlohmann::json json;

@@ -192,6 +192,7 @@ ibv_qp* FakeDevice::CreateQueuePair(ibv_qp_init_attr& attributes) {
 
 int FakeDevice::ModifyQueuePair(ibv_qp* handle, ibv_qp_attr& attributes, int mask) {
   const std::lock_guard lock(network_.mutex_);
+  orders.push_back(attributes);
   auto* const pair = static_cast<FakeNetwork::Pair*>(handle);
   const auto has = [&](int bit) { return (mask & bit) != 0; };
   if (out()) {

@@ -116,7 +116,8 @@ class FakeDevice final : public RdmaDevice {
   [[nodiscard]] std::size_t writable_pairs() const;
   // Of registrations, those that let others in.
   [[nodiscard]] std::size_t remote_regions() const;
-  std::uint64_t signalled = 0;  // work requests that asked for a completion, of those posted
+  std::vector<ibv_qp_attr> orders;  // to queue pairs, all that were given
+  std::uint64_t signalled = 0;      // work requests that asked for a completion, of those posted
   std::uint64_t posted = 0;
   std::uint64_t inlined = 0;
 
