@@ -42,11 +42,14 @@ endfunction()
 # Renames the sections of a library's code, so that the linker puts what all such libraries have into one, and says where
 # it begins and ends. The compiler can be told so of a function, not of a file.
 find_program(GAIOS_OBJCOPY NAMES objcopy)
-if(NOT GAIOS_OBJCOPY)
+set(GAIOS_GATHERS_CODE OFF)
+if(GAIOS_OBJCOPY AND NOT GAIOS_SANITIZE)  # clang's sanitizers give each function a section of its own
+  set(GAIOS_GATHERS_CODE ON)
+elseif(NOT GAIOS_OBJCOPY)
   message(STATUS "No objcopy: planned hand-overs find their code cold, and take longer")
 endif()
 function(gaios_gather_code target)
-  if(GAIOS_OBJCOPY)
+  if(GAIOS_GATHERS_CODE)
     add_custom_command(TARGET ${target} POST_BUILD
                        COMMAND ${GAIOS_OBJCOPY} --rename-section .text=gaios_code --rename-section .text.unlikely=gaios_code
                                $<TARGET_FILE:${target}>)

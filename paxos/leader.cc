@@ -130,6 +130,7 @@ bool Leader::HandOver(ReplicaId to) {
 }
 
 void Leader::AskToStandBy() {
+  GAIOS_CHECK(hand_over_.has_value(), "it has begun");
   if (state_.options.stand_by_ns == 0) {
     return;
   }
@@ -156,11 +157,13 @@ void Leader::OnStandingBy(ReplicaId from, const Message& answer) {
 
 // Or have been waited for long enough.
 bool Leader::AllStandBy() const {
+  GAIOS_CHECK(hand_over_.has_value(), "it has begun");
   const bool answered = hand_over_->awaited.empty() && state_.now - hand_over_->answered_ns >= kSettleNs;
   return answered || state_.now - hand_over_->since_ns >= state_.options.stand_by_ns;
 }
 
 void Leader::RefuseProposals() {
+  GAIOS_CHECK(hand_over_.has_value(), "it has begun");
   Seal();
   GiveUpClaim();
   open_ = {};

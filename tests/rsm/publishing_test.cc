@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -14,9 +13,7 @@
 
 #include <gtest/gtest.h>
 
-#include "gaios/base/near.h"
 #include "gaios/paxos/entry.h"
-#include "gaios/paxos/message.h"
 #include "gaios/rsm/replica.h"
 #include "gaios/transport/sim/world.h"
 
@@ -443,16 +440,6 @@ TEST(StandingBy, AllHaveAtHandWhatAHandOverTakes) {
     }
     EXPECT_FALSE(group.replica(1).awaiting());
   }
-}
-
-TEST(StandingBy, TheCodeOfTheCoreIsPartOfWhatIsBroughtNear) {
-  const std::span<const std::byte> code = base::OwnCode();
-  if (code.empty()) {
-    GTEST_SKIP() << "it was built without objcopy";
-  }
-  const auto* const function = reinterpret_cast<const std::byte*>(&paxos::DecodeMessage);
-  EXPECT_GE(function, code.data());
-  EXPECT_LT(function, code.data() + code.size());
 }
 
 }  // namespace

@@ -78,9 +78,7 @@ class RawClient {
     memory_ = *std::move(memory);
     return "<welcome>";
   }
-  [[nodiscard]] ClientRings& rings() {
-    return *static_cast<ClientRings*>(static_cast<void*>(memory_.data()));
-  }
+  [[nodiscard]] ClientRings& rings() { return *reinterpret_cast<ClientRings*>(memory_.data()); }
   [[nodiscard]] std::span<std::byte> requests() { return {memory_.data() + kRingsOffset, request_bytes_}; }
   void Leave() { socket_.Close(); }
 
@@ -376,7 +374,7 @@ TEST(ClientPort, ReplacesTheSocketOfACrashedLifeOnly) {
   group.ports[0].reset();
   {
     // What a killed process leaves: a socket file that nobody listens at.
-    absl::StatusOr<UniqueFd> listener = transport::shm::Listen(path);
+    const absl::StatusOr<UniqueFd> listener = transport::shm::Listen(path);
     ASSERT_TRUE(listener.ok());
   }
   EXPECT_TRUE(open().ok());
