@@ -151,8 +151,12 @@ class GroupLab(machines.LabTest):
                 f"--history /run/results/{name}.jsonl --json /run/results/{name}.json"))
 
     def await_loads(self):
-        """Waits until the clients that were told for how long they run have done so."""
-        self.assert_good(*self.loads)
+        """Waits until the clients that were told for how long they run have done so.
+
+        Those on a follower's host may have reached nobody who takes their commands.
+        """
+        for process in self.loads:
+            self.end(process)
         self.loads.clear()
 
     def await_acknowledged(self, host, name="commit"):

@@ -77,7 +77,7 @@ class GroupTest(group.GroupLab):
 
     def test_twenty_leaders_in_a_row(self):
         leader = self.make_group()
-        self.load(range(self.HOSTS), more=group.LIGHT)
+        self.load(range(self.HOSTS), 1500, group.LIGHT)
         self.await_acknowledged(leader)
         for _ in range(20):
             self.run_in(leader, "pkill -STOP -f '[g]aios replica'")
