@@ -140,6 +140,20 @@ TEST_F(PostingToAllTest, EachGetsTheRangeByOneWorkRequest) {
   EXPECT_LE(heard_.told, 6U);
 }
 
+// More complete than one look takes.
+TEST_F(PostingToAllTest, WhatALookHasNotFoundIsNotDone) {
+  constexpr std::size_t kLines = 20;
+  ASSERT_TRUE(PostLines(kLines, 1));
+  transport(kWriter).Poll(heard_);
+  EXPECT_GE(heard_.done(kAcceptor), kFirstToken);
+  EXPECT_LT(heard_.done(kAcceptor), kFirstToken + kLines - 1);
+  EXPECT_LT(heard_.done(kRival), kFirstToken + 10 + kLines - 1);
+  ASSERT_TRUE(Until([&] {
+    return heard_.done(kAcceptor) == kFirstToken + kLines - 1 &&
+           heard_.done(kRival) == kFirstToken + 10 + kLines - 1;
+  }));
+}
+
 TEST_F(PostingToAllTest, WhatIsPostedByItselfKeepsItsPlace) {
   device(kWriter).hold = true;
   ASSERT_TRUE(PostLines(2, 1));
