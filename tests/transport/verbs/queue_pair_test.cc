@@ -3,7 +3,10 @@
 #include "gaios/transport/verbs/queue_pair.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <ranges>
 #include <set>
 #include <utility>
 
@@ -25,9 +28,9 @@ class QueuePairTest : public ::testing::Test {
   }
   // What the device was told last to bring a queue pair into that state.
   [[nodiscard]] ibv_qp_attr Order(ibv_qp_state state) const {
-    for (auto order = device_->orders.rbegin(); order != device_->orders.rend(); ++order) {
-      if (order->qp_state == state) {
-        return *order;
+    for (const ibv_qp_attr& order : std::ranges::reverse_view(device_->orders)) {
+      if (order.qp_state == state) {
+        return order;
       }
     }
     ADD_FAILURE() << "it was never told to";
@@ -62,7 +65,7 @@ TEST_F(QueuePairTest, PacketsAreNumberedFromAnotherStartEachTime) {
   std::set<std::uint32_t> starts;
   for (std::size_t i = 0; i < kPairs; ++i) {
     QueuePair own = Create();
-    QueuePair peer = Create();
+    const QueuePair peer = Create();
     ASSERT_TRUE(own.Receive(device_->facts().address, peer.end(), 1, {}).ok());
     EXPECT_EQ(Order(IBV_QPS_RTR).rq_psn, peer.end().first_packet);
     ASSERT_TRUE(own.Transmit(1, {}).ok());
