@@ -17,10 +17,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A short run. Its result is in `json`.
-Ran RunDemo(const Scratch& scratch, std::vector<std::string> flags, nlohmann::json& json) {
+// A short run, unless it is told otherwise. Its result is in `json`.
+Ran RunDemo(const Scratch& scratch, std::vector<std::string> flags, nlohmann::json& json,
+            const std::string& seconds = "2") {
   const std::string file = scratch.Path("demo.json");
-  flags.insert(flags.begin(), {"demo", "--seconds", "2", "--rate", "10000", "--json", file});
+  flags.insert(flags.begin(), {"demo", "--seconds", seconds, "--rate", "10000", "--json", file});
   Ran ran = RunGaios(scratch, flags);
   json = nlohmann::json::parse(ReadText(file), nullptr, /*allow_exceptions=*/false);
   return ran;
@@ -60,7 +61,7 @@ TEST(Demo, SurvivesAKilledLeaderAndProvesIt) {
 TEST(Demo, TheKilledReplicaComesBackAndLeads) {
   const Scratch scratch;
   nlohmann::json json;
-  const Ran ran = RunDemo(scratch, {"--seconds", "8"}, json);
+  const Ran ran = RunDemo(scratch, {}, json, "8");
   ASSERT_EQ(ran.exit_code, 0) << ran.output;
   EXPECT_GT(json["readmitted_ms"], 0);
   EXPECT_GT(json["hand_over_gap_us"], 0);
