@@ -53,6 +53,20 @@ Findings DeviceOf(const rsm::Config& config) {
   return findings;
 }
 
+// How each RDMA device of this host is fenced, or why it cannot be used.
+Findings FencesOf() {
+  Findings findings;
+  for (const rsm::DeviceDescription& device : rsm::DescribeRdmaDevices()) {
+    if (!device.text.empty()) {
+      findings.push_back({"rdma_fence", Level::kOk, device.text, ""});
+    }
+    for (const std::string& warning : device.warnings) {
+      findings.push_back({"rdma_fence", Level::kWarning, warning, "see docs/verbs.md"});
+    }
+  }
+  return findings;
+}
+
 // What the config has of ways by which others can read what it encrypts elsewhere.
 void AppendPrivacy(const rsm::Config& config, Findings& findings) {
   const std::size_t before = findings.size();
@@ -83,6 +97,8 @@ int RunDoctor(const std::string& config_path, const std::string& json) {
   }
   const BuiltWith built_with = ThisBuild();
   Findings findings = Examine(System(), built_with, deployment);
+  const Findings fences = FencesOf();
+  findings.insert(findings.end(), fences.begin(), fences.end());
   findings.insert(findings.end(), device.begin(), device.end());
   if (!json.empty()) {
     const absl::Status written = WriteJson(nlohmann::json::parse(FindingsJson(findings, built_with)), json);

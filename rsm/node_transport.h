@@ -105,6 +105,10 @@ struct DeviceDescription {
 [[nodiscard]] absl::StatusOr<std::optional<DeviceDescription>> DescribeDevice(
     const Config& config, const DpdkSupport* dpdk = nullptr);
 
+// Each RDMA device of this host and how it is fenced, or, as a warning, why it cannot be used. Opens none,
+// and tries none: a replica does, when it starts. None in builds without verbs.
+[[nodiscard]] std::vector<DeviceDescription> DescribeRdmaDevices();
+
 // Whether this build has it.
 [[nodiscard]] bool BuiltWith(TransportKind kind);
 

@@ -1,8 +1,12 @@
 #include "gaios/rsm/node_verbs.h"
 
+#include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 
@@ -12,6 +16,7 @@
 #include "gaios/transport/verbs/fencing.h"
 #include "gaios/transport/verbs/layout.h"
 #include "gaios/transport/verbs/libverbs_device.h"
+#include "gaios/transport/verbs/probe.h"
 #include "gaios/transport/verbs/verbs_transport.h"
 
 namespace gaios::rsm {
@@ -50,15 +55,19 @@ TransportCounters CountersOf(const transport::bootstrap::ChannelCounters& channe
 class VerbsNodeTransport final : public NodeTransport {
  public:
   VerbsNodeTransport(std::unique_ptr<transport::verbs::VerbsTransport> transport,
-                     std::optional<transport::shm::IdLock> lock)
-      : lock_(std::move(lock)), transport_(std::move(transport)) {}
+                     std::optional<transport::shm::IdLock> lock, std::string notice)
+      : lock_(std::move(lock)), transport_(std::move(transport)), notices_{std::move(notice)} {}
 
   transport::Transport& contract() override { return *transport_; }
   absl::Status Begin() override {
     transport_->Begin();
     return absl::OkStatus();
   }
-  std::vector<std::string> TakeNotices() override { return transport_->TakeNotices(); }
+  std::vector<std::string> TakeNotices() override {
+    std::vector<std::string> taken = std::exchange(notices_, {});
+    std::ranges::move(transport_->TakeNotices(), std::back_inserter(taken));
+    return taken;
+  }
   [[nodiscard]] std::size_t reserved_bytes() const override { return transport_->reserved_bytes(); }
   [[nodiscard]] std::optional<TransportCounters> counters() const override {
     return CountersOf(transport_->channel_counters(), transport_->counters());
@@ -71,6 +80,7 @@ class VerbsNodeTransport final : public NodeTransport {
  private:
   const std::optional<transport::shm::IdLock> lock_;
   const std::unique_ptr<transport::verbs::VerbsTransport> transport_;
+  std::vector<std::string> notices_;  // of the start
 };
 
 std::string RdmaAddressOf(const Config& config, paxos::ReplicaId self) {
@@ -91,6 +101,23 @@ std::optional<transport::verbs::FenceStrategy> NamedFence(const Config& config) 
     }
   }
   return std::nullopt;
+}
+
+// No fence is taken on trust: that which will be used has to hold here, with writers in flight. Takes some
+// tenths of a second. What was seen, for the log.
+absl::StatusOr<std::string> TryFence(const Config& config, transport::verbs::LibverbsDevice& device) {
+  const absl::StatusOr<transport::verbs::FenceStrategy> fence =
+      transport::verbs::FenceFor(device.facts(), NamedFence(config));
+  if (!fence.ok()) {
+    return fence.status();
+  }
+  const absl::StatusOr<transport::verbs::FenceTrial> trial =
+      transport::verbs::CheckFence(device, *fence, {.rounds = transport::verbs::kFenceTrialRounds});
+  if (!trial.ok()) {
+    return absl::IsUnavailable(trial.status()) ? NotThere(trial.status()) : trial.status();
+  }
+  return absl::StrCat("fence ", std::string(transport::verbs::FenceName(*fence)), " has held on RDMA device ",
+                      device.facts().name, " in ", trial->rounds, " trials with a writer in flight");
 }
 
 }  // namespace
@@ -124,6 +151,10 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   if (!device.ok()) {
     return absl::IsInvalidArgument(device.status()) ? device.status() : NotThere(device.status());
   }
+  absl::StatusOr<std::string> tried = TryFence(config, **device);
+  if (!tried.ok()) {
+    return tried.status();
+  }
   absl::StatusOr<std::unique_ptr<transport::bootstrap::PeerChannel>> channel =
       OpenPeerChannel(config, LinkPath::kVerbs, options);
   if (!channel.ok()) {
@@ -147,7 +178,25 @@ absl::StatusOr<std::unique_ptr<NodeTransport>> OpenVerbs(const Config& config,
   if (!transport.ok()) {
     return transport.status();
   }
-  return std::make_unique<VerbsNodeTransport>(*std::move(transport), std::move(lock));
+  return std::make_unique<VerbsNodeTransport>(*std::move(transport), std::move(lock), *std::move(tried));
+}
+
+std::vector<DeviceDescription> DescribeRdmaDevices() {
+  std::vector<DeviceDescription> all;
+  for (const transport::verbs::DeviceFacts& facts : transport::verbs::RdmaDevices()) {
+    DeviceDescription& one = all.emplace_back();
+    const absl::StatusOr<transport::verbs::FenceStrategy> fence = transport::verbs::ChooseFence(facts);
+    if (fence.ok()) {
+      one.text =
+          absl::StrCat("RDMA device ", facts.name, facts.driver.empty() ? "" : " (" + facts.driver + ")",
+                       " is fenced by ", std::string(transport::verbs::FenceName(*fence)),
+                       ", unless a config asks for another; a replica tries its fence when it starts, `gaios "
+                       "rdma-probe` each at any time");
+    } else {
+      one.warnings.emplace_back(fence.status().message());
+    }
+  }
+  return all;
 }
 
 bool BuiltWith(TransportKind /*kind*/) {

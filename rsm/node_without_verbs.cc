@@ -28,6 +28,10 @@ absl::StatusOr<std::string> DescribeVerbs(const Config& /*config*/) {
   return Without();
 }
 
+std::vector<DeviceDescription> DescribeRdmaDevices() {
+  return {};
+}
+
 bool BuiltWith(TransportKind kind) {
   return kind != TransportKind::kVerbs;
 }

@@ -7,19 +7,42 @@ import group
 import machines
 
 # Connections to the port of a replica that are no replicas', so many of each kind: garbage, nothing at all, the
-# beginning of TLS a byte at a time, and such that go again at once. Those that are kept are kept until the replica
-# closes them. Prints how many it has closed.
+# beginning of TLS a byte at a time, such that go again at once, the greeting of one that has another key, and that of
+# one that has the right one, said again. Those that are kept are kept until the replica closes them. Prints how many it
+# has closed.
+KINDS = ("garbage", "nothing", "slow", "gone", "wrong key", "replay")
 STRANGERS = r'''
-import os, select, socket, sys, time
-target, of_each = (sys.argv[1], int(sys.argv[2])), int(sys.argv[3])
-kept, slow = [], []
+import os, select, socket, subprocess, sys, time
+target, of_each, key = (sys.argv[1], int(sys.argv[2])), int(sys.argv[3]), open(sys.argv[4]).read().strip()
+kept, slow, greeted = [], [], {}
+answers = {"wrong key": [], "replay": []}  # the kind of record that each was sent first, of those that were sent any
+def greeting(of_key):
+    """The first record that who has that key sends over TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dialler = subprocess.Popen(
+            ["openssl", "s_client", "-connect", "127.0.0.1:%d" % listener.getsockname()[1], "-tls1_3",
+             "-ciphersuites", "TLS_AES_128_GCM_SHA256", "-psk_identity", "gaios-bootstrap-1", "-psk", of_key],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        listener.settimeout(30)
+        heard = listener.accept()[0]
+        heard.settimeout(30)
+        record = b""
+        while len(record) < 5 or len(record) < 5 + int.from_bytes(record[3:5], "big"):
+            more = heard.recv(65536)
+            if not more:
+                sys.exit("openssl says no greeting")
+            record += more
+        heard.close()
+        dialler.wait(30)
+    return record
+greetings = {"wrong key": greeting(os.urandom(32).hex()), "replay": greeting(key)}
 def connect():
     try:
         return socket.create_connection(target, timeout=30)
     except OSError:
         return None
 for number in range(of_each):
-    for kind in ("garbage", "nothing", "slow", "gone"):
+    for kind in ("garbage", "nothing", "slow", "gone", "wrong key", "replay"):
         stranger = connect()
         if stranger is None:
             continue
@@ -27,6 +50,9 @@ for number in range(of_each):
         try:
             if kind == "garbage":
                 stranger.send(os.urandom(4096))
+            if kind in greetings:
+                stranger.send(greetings[kind])
+                greeted[stranger] = kind
             if kind == "slow":
                 slow.append(stranger)
             if kind == "gone":
@@ -46,7 +72,10 @@ while kept and time.monotonic() < deadline:
     sent += 1
     for stranger in select.select(kept, [], [], 0.2)[0]:
         try:
-            gone = not stranger.recv(4096)
+            heard = stranger.recv(4096)
+            if heard and stranger in greeted:
+                answers[greeted.pop(stranger)].append(heard[0])
+            gone = not heard
         except BlockingIOError:
             gone = False
         except OSError:
@@ -55,7 +84,10 @@ while kept and time.monotonic() < deadline:
             closed += 1
             kept.remove(stranger)
             slow = [each for each in slow if each is not stranger]
-print(closed, "closed", len(kept), "left")
+print(closed, "closed", len(kept), "left", answers)
+HANDSHAKE = 22
+if not answers["replay"] or set(answers["replay"]) != {HANDSHAKE} or HANDSHAKE in answers["wrong key"]:
+    sys.exit("the right key is not told from a wrong one: " + str(answers))
 sys.exit(1 if kept else 0)
 '''
 
@@ -70,7 +102,7 @@ class FaultsTest(group.GroupLab):
         self.await_acknowledged(leader)
         before = self.replica(leader)["transport_counters"]
         strangers = [self.begin("run", "--timeout", machines.BOUND_SECONDS, host, "python3", "-c", STRANGERS,
-                                group.ADDRESS.format(10 + leader).split(":")[0], 7400, of_each)
+                                group.ADDRESS.format(10 + leader).split(":")[0], 7400, of_each, f"{group.DIRECTORY}/cluster.key")
                      for host in self.others(leader)]
         commits = 0
         while any(each.poll() is None for each in strangers):
@@ -80,7 +112,9 @@ class FaultsTest(group.GroupLab):
         self.assertGreater(commits, 0)
         after = self.replica(leader)["transport_counters"]
         print({name: after[name] - before[name] for name in after if after[name] != before[name]}, flush=True)
-        self.assertGreaterEqual(after["connections_accepted"] - before["connections_accepted"], 2 * 4 * of_each)
+        self.assertGreaterEqual(after["connections_accepted"] - before["connections_accepted"], 2 * len(KINDS) * of_each)
+        self.assertGreater(after["refused_by_us"], before["refused_by_us"], "one whose key is another is told apart")
+        self.assertEqual(after["peers_up"], before["peers_up"], "nobody comes in by a greeting that was said before")
         for kind in ("strangers_garbage", "strangers_gone"):
             self.assertGreater(after[kind], before[kind])
         self.assertGreater(after["strangers_slow"] + after["strangers_crowded"],

@@ -30,10 +30,29 @@ GAIOS = os.path.join(paths.BIN, "gaios")
 JUDGE = os.path.join(paths.BIN, "gaios-linearizability")
 
 
+# Copies the log of the replica of this host, its words included, out of its memory. The log lies at the end of the one
+# piece of it that is large enough and is kept from children.
+COPY_LOG = r'''
+import re, subprocess, sys
+capacity, to = int(sys.argv[1]), sys.argv[2]
+pid = int(subprocess.check_output(["pgrep", "-f", "[g]aios replica"]))
+found = []
+for line in open(f"/proc/{pid}/smaps"):
+    place = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+    if place:
+        low, high = (int(number, 16) for number in place.groups())
+    elif line.startswith("VmFlags:") and " dc" in line and high - low >= capacity + 4096:
+        found.append(high - capacity - 4096)
+[at] = found
+with open(f"/proc/{pid}/mem", "rb") as memory, open(to, "wb") as file:
+    memory.seek(at)
+    file.write(memory.read(capacity + 4096))
+'''
+
+
 class GroupLab(machines.LabTest):
     HOSTS = 3
     LINKS = ONE_PATH
-    IDLE = "yield"
     SECTIONS = ""  # of the config, beside what every group has
     CLIENTS_BY_NETWORK = False  # clients go to whichever host leads
     IDLE = "yield"  # what replicas do while they wait
@@ -243,3 +262,27 @@ class GroupLab(machines.LabTest):
         self.wait(agree, f"the replicas agree: {said}")
         self.assertEqual(1, len({one["state_hash"] for one in said}), said)
         self.assertFalse(any(one["diverged"] for one in said), said)
+
+    def log_of(self, host, capacity_bytes):
+        """Every byte of the ring of the replica of a host, over RDMA alone, as it is now."""
+        self.run_in(host, f"python3 -c '{COPY_LOG}' {capacity_bytes} /run/results/log")
+        with open(os.path.join(self.results[host], "log"), "rb") as file:
+            return file.read()[:capacity_bytes]
+
+    def assert_same_logs(self, hosts, capacity_bytes):
+        """Byte for byte, from the first entry to the end of a ring that has not been filled. For a group at rest.
+
+        A write that lands late does so where something else stands by then, or beyond the end.
+        """
+        logs = []
+
+        def same():
+            # What a leader appends by itself may come between two copies.
+            logs[:] = [self.log_of(host, capacity_bytes) for host in hosts]
+            return all(log == logs[0] for log in logs)
+        self.wait(same, f"the logs of hosts {list(hosts)} are the same")
+        commit = self.replica(hosts[0])["commit"]
+        self.assertLess(commit, capacity_bytes, "the ring was filled, and what was first in it is gone")
+        written = len(logs[0].rstrip(b"\0"))
+        self.assertGreater(written, commit - 4096, "what was copied is the log: its last entry may end in zeros")
+        return written

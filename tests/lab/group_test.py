@@ -1,10 +1,40 @@
-"""Hosts of a group that are cut off under load, a ring that wraps with a dead follower, leaders in a row.
+"""Hosts of a group that are cut off under load, a ring that wraps with a dead follower, or passes one by, leaders in a
+row.
 
 What of a group is tested by every ./check is in short_test.py.
 """
 
 import group
 import machines
+
+
+class LeaderIsCutOffAndRingWraps:
+    """What each ./check shows of it (short_test.py)."""
+
+    def test_a_leader_that_is_cut_off(self):
+        for how in ((), ("--to", "all"), ("--from", "all")):
+            with self.subTest(how):
+                leader = self.make_group()
+                self.load(range(self.HOSTS))
+                self.await_acknowledged(leader)
+                self.assertEqual(0, self.lab("cut", leader, *how)[0])
+                others = [host for host in range(self.HOSTS) if host != leader]
+                successor = self.await_leader(others)
+                self.await_acknowledged(successor)
+                self.assertEqual(0, self.lab("heal", leader)[0])
+                self.end_of_load()
+                self.assert_same_state(range(self.HOSTS))
+                self.tearDown()
+
+    def test_the_ring_wraps_with_a_dead_follower(self):
+        capacity_bytes = 1 << 14
+        leader = self.make_group(capacity_bytes)
+        dead = (leader + 1) % self.HOSTS
+        self.assertEqual(0, self.lab("kill", dead)[0])
+        self.load([leader])
+        self.wait(lambda: self.replica(leader)["commit"] > 3 * capacity_bytes, f"three laps: {self.log(leader)}")
+        self.end_of_load()
+        self.assert_same_state([host for host in range(self.HOSTS) if host != dead])
 
 
 class GroupTest(group.GroupLab):
@@ -21,21 +51,6 @@ class GroupTest(group.GroupLab):
             self.assertEqual("verbs", replica["links"][0]["path"])
             # The ring with its words, and the rest, each on two mebibytes; the other hosts have no such pages.
             self.assertEqual(0 if host else 4 << 20, replica["transport_counters"]["huge_page_bytes"])
-
-    def test_a_leader_that_is_cut_off(self):
-        for how in ((), ("--to", "all"), ("--from", "all")):
-            with self.subTest(how):
-                leader = self.make_group()
-                self.load(range(self.HOSTS))
-                self.await_acknowledged(leader)
-                self.assertEqual(0, self.lab("cut", leader, *how)[0])
-                others = [host for host in range(self.HOSTS) if host != leader]
-                successor = self.await_leader(others)
-                self.await_acknowledged(successor)
-                self.assertEqual(0, self.lab("heal", leader)[0])
-                self.end_of_load()
-                self.assert_same_state(range(self.HOSTS))
-                self.tearDown()
 
     def test_each_follower_that_is_cut_off_catches_up(self):
         leader = self.make_group()
@@ -65,15 +80,20 @@ class GroupTest(group.GroupLab):
                 self.assert_same_state(range(self.HOSTS))
         self.assertEqual("leader", self.replica(leader)["role"])
 
-    def test_the_ring_wraps_with_a_dead_follower(self):
-        capacity_bytes = 1 << 14
+    def test_one_that_the_ring_has_passed_by_goes_on_from_a_snapshot(self):
+        capacity_bytes = 1 << 16
         leader = self.make_group(capacity_bytes)
-        dead = (leader + 1) % self.HOSTS
-        self.assertEqual(0, self.lab("kill", dead)[0])
-        self.load([leader])
-        self.wait(lambda: self.replica(leader)["commit"] > 3 * capacity_bytes, f"three laps: {self.log(leader)}")
+        lost = (leader + 1) % self.HOSTS
+        self.load([leader], more=group.LIGHT)
+        self.await_acknowledged(leader)
+        self.run_in(lost, "pkill -9 -f '[g]aios replica'")
+        before = self.replica(leader)["commit"]
+        self.wait(lambda: self.replica(leader)["commit"] > before + 3 * capacity_bytes, f"three laps: {self.log(leader)}")
+        self.start(lost)
+        self.wait(lambda: "it goes on from a snapshot" in self.log(lost), f"a snapshot of another host: {self.log(lost)}")
+        self.await_acknowledged(lost)
         self.end_of_load()
-        self.assert_same_state([host for host in range(self.HOSTS) if host != dead])
+        self.assert_same_state(range(self.HOSTS))
 
     def test_twenty_leaders_in_a_row(self):
         leader = self.make_group()

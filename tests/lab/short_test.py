@@ -1,27 +1,32 @@
 """What every ./check shows of RDMA on a device: three hosts, booted once for all of it.
 
-The contract of a transport on Soft-RoCE, each replica a process of the first host; and a group on the three hosts whose
-leader's host dies, whose leader's host stalls, one of whose replicas holds another key, and between whose hosts RDMA
-alone is cut while UDP carries on; a group whose datagrams DPDK carries over the guests' cards, and whose leader is
-killed; one whose replicas are killed one after another and come back, on hosts that are booted for it; and one that is
-killed, stopped and starved by a seed's plan, on one host. The rest, which takes longer, is in the other tests of this
-directory.
+The contract of a transport on Soft-RoCE, each replica a process of the first host, and errors of its device; what a host
+lacks. A group on the three hosts whose leader is cut off, whose ring wraps with a dead host, whose leader's host dies,
+whose leader's host stalls (the logs are compared byte by byte then), one of whose replicas holds another key, and
+between whose hosts RDMA alone is cut while UDP carries on; a group whose datagrams DPDK carries over the guests' cards,
+and whose leader is killed; one whose replicas are killed one after another and come back, on hosts that are booted for
+it; and one that is killed, stopped and starved by a seed's plan, on one host. The rest, which takes longer, is in the
+other tests of this directory.
 """
 
+import json
 import os
 
 import chaos_test
 import fallback_test
 import group
+import group_test
 import machines
 import paths
 import restarted_test
 import udp_test
 
 RESTARTS = 4
+LOG_BYTES = 1 << 24  # not filled while a host stalls
 
 
-class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.GroupLab):
+class ShortTest(group_test.LeaderIsCutOffAndRingWraps, fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled,
+                group.GroupLab):
     def test_the_contract_of_a_transport_is_kept(self):
         code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,
                                         os.path.join(paths.BIN, "verbs_lab_test"), "--gtest_filter=Verbs/ConformanceTest.*")
@@ -29,10 +34,29 @@ class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.Gr
         self.assertEqual(0, code)
         self.assertRegex(output, r"\[  PASSED  \] [1-9][0-9]+ tests\.")
 
+    def test_errors_of_the_device_are_paths_that_are_down(self):
+        self.addCleanup(self.run_in, 0, "ip link set eth0 up")  # one of them takes it down
+        code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,
+                                        os.path.join(paths.BIN, "verbs_lab_test"), "--gtest_filter=ErrorTest.*")
+        print(output, errors, flush=True)
+        self.assertEqual(0, code)
+        self.assertRegex(output, r"\[  PASSED  \] [1-9][0-9]* tests\.")
+
+    def test_a_host_that_lacks_something_says_so(self):
+        probe = f"{group.GAIOS} rdma-probe --rounds 1"
+        code, _, errors = self.lab("run", 0, "ulimit -l 64; exec setpriv --bounding-set -ipc_lock --inh-caps -ipc_lock " + probe)
+        self.assertEqual(1, code, errors)
+        self.assertRegex(errors, "RDMA device rxe0 does not register .* the limit of locked memory is 64 KiB: raise it")
+        findings = json.loads(self.lab("run", 0, f"{group.GAIOS} doctor --json -")[1])["findings"]
+        self.assertEqual([("ok", "RDMA device rxe0 (rdma_rxe) is fenced by mr_deregistration, unless a config asks for "
+                           "another; a replica tries its fence when it starts, `gaios rdma-probe` each at any time")],
+                         [(each["level"], each["text"]) for each in findings if each["id"] == "rdma_fence"])
+
     def test_a_leaders_host_that_stalls_finds_itself_fenced(self):
-        leader = self.make_group()
+        leader = self.make_group(LOG_BYTES)
         for host in range(self.HOSTS):
             self.assertEqual(["verbs", "verbs"], [link["path"] for link in self.replica(host)["links"]])
+            self.assertIn("fence mr_deregistration has held on RDMA device rxe0 in 3 trials", self.log(host))
         self.load(range(self.HOSTS))
         self.await_acknowledged(leader)
         stall = self.begin("stall", leader, 8)
@@ -42,6 +66,12 @@ class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.Gr
         self.await_acknowledged(successor)
         self.end_of_load()
         self.assert_same_state(range(self.HOSTS))
+        written = self.assert_same_logs(range(self.HOSTS), LOG_BYTES)
+        counters = [self.replica(host)["transport_counters"] for host in range(self.HOSTS)]
+        print(f"{written} bytes of log; leader {leader}, then {successor}", counters, flush=True)
+        self.assertGreater(counters[leader]["paths_fenced"], 0)
+        for host in self.others(leader):
+            self.assertGreater(counters[host]["fences"], 0)
 
     def test_a_replica_with_another_key_is_refused_and_disturbs_nobody(self):
         self.place_group()
@@ -60,7 +90,6 @@ class ShortTest(fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled, group.Gr
         self.assertGreater(self.end_of_load(), 0)
         self.assert_same_state(self.others(stranger))
 
-    # The last one, as its host has to be booted again for others.
     def test_the_leaders_host_dies(self):
         leader = self.make_group()
         self.kill_host_under_load(leader)

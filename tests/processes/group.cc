@@ -17,6 +17,7 @@
 #include "gaios/cli/demo/loopback_network.h"
 #include "gaios/paxos/state.h"
 #include "gaios/rsm/group_identity.h"
+#include "gaios/rsm/network_clients.h"
 
 #include "tests/support/paths.h"
 
@@ -288,7 +289,8 @@ Counting::Counting(const rsm::Config& config, const Settings& settings) {
   options.operation_timeout_ns = settings.operation_timeout_ns;
   options.answer_timeout_ns = settings.answer_timeout_ns;
   options.window = settings.window;
-  auto client = rsm::Client::Open(options, clock_);
+  auto client =
+      settings.network ? rsm::OpenNetworkClient(config, options, clock_) : rsm::Client::Open(options, clock_);
   GAIOS_CHECK(client.ok(), "the options of a test's client are right");
   client_ = *std::move(client);
 }

@@ -169,6 +169,7 @@ class Counting final : public rsm::ClientListener {
     std::uint64_t operation_timeout_ns = 60'000'000'000;
     std::uint64_t answer_timeout_ns = rsm::ClientOptions().answer_timeout_ns;
     std::size_t window = rsm::ClientOptions().window;
+    bool network = false;  // it goes by the network, and has nothing of the group but config and key
   };
   Counting(const rsm::Config& config, const Settings& settings);
 

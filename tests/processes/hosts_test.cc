@@ -1,9 +1,11 @@
 // Groups over UDP whose replicas fetch snapshots from each other over the network, and whose members come, go
-// and move, under load; some of them by kill -9. And one that is forced on from its last replica.
+// and move, under load; some of them by kill -9. And groups that are forced on from their last replica.
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -213,8 +215,9 @@ TEST(Hosts, WhatCannotBeIsRefusedByName) {
   EXPECT_THAT(nobody.output, HasSubstr("no other replica could be asked"));
 }
 
-TEST(Hosts, AGroupThatHasLostItsMajorityIsForcedOnAndALateSurvivorIsRefused) {
-  Group group(OverUdp(), kPatient);
+// Of three one dies, and one stands still, as if behind a cut. The third goes on as another group by the
+// operator's word, and not without. Returns who stands still.
+std::size_t ForceOn(Group& group) {
   const std::size_t leader = group.AwaitLeader();
   Counting client(group.config(), {});
   client.Commit(500);
@@ -257,15 +260,37 @@ TEST(Hosts, AGroupThatHasLostItsMajorityIsForcedOnAndALateSurvivorIsRefused) {
     group.Start(replica, next);
   }
   const absl::StatusOr<rsm::Config> config = rsm::LoadConfig(next);
-  ASSERT_TRUE(config.ok());
-  ASSERT_TRUE(Await([&] { return LeaderOf(ReadGroupStatus(*config)).has_value(); })) << group.Output(named);
+  if (!config.ok()) {
+    ADD_FAILURE() << config.status();
+    return late;
+  }
+  EXPECT_TRUE(Await([&] { return LeaderOf(ReadGroupStatus(*config)).has_value(); })) << group.Output(named);
   Counting after(*config, {});
   after.Commit(1);
   after.Settle();
   EXPECT_EQ(after.sum() - after.submitted(), client.sum());
+  return late;
+}
+
+TEST(Hosts, AGroupThatHasLostItsMajorityIsForcedOnAndALateSurvivorIsRefused) {
+  Group group(OverUdp(), kPatient);
+  const std::size_t late = ForceOn(group);
   // The one that stood still is of another group now, and can do nothing.
   group.Signal(late, SIGCONT);
   EXPECT_TRUE(Await([&] { return Says(group, late, "are of different groups"); })) << group.Output(late);
+  EXPECT_FALSE(group.Leader().has_value());
+}
+
+// There they do not meet: the new group has a directory of its own.
+TEST(Hosts, AGroupOverSharedMemoryIsForcedOnAndALateSurvivorStaysAlone) {
+  Group group;
+  const std::size_t late = ForceOn(group);
+  const std::uint64_t stood_still_ns = group.Counters(late).updated_ns;
+  group.Signal(late, SIGCONT);
+  EXPECT_TRUE(Await([&] {
+    const rsm::CounterData data = group.Counters(late);
+    return data.updated_ns > stood_still_ns && data.no_quorum == 1;
+  })) << group.Json(late);
   EXPECT_FALSE(group.Leader().has_value());
 }
 

@@ -9,6 +9,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "gaios/paxos/limits.h"
 
 #include "tests/processes/group.h"
 #include "tests/processes/load.h"
@@ -20,10 +23,10 @@ namespace {
 // One command at a time, so that one is under way in each change. A leader that is slow is waited for.
 const Counting::Settings kOneByOne = {.answer_timeout_ns = 1'000'000'000, .window = 1};
 
-TEST(Retries, AHandOverCostsOneAtMost) {
-  Group group;
+// Twenty of them.
+void HandOverAgainAndAgain(Group& group, const Counting::Settings& settings) {
   std::size_t leader = group.AwaitLeader();
-  Load client(group.config(), kOneByOne);
+  Load client(group.config(), settings);
   for (std::size_t round = 0; round < 20; ++round) {
     client.Await(200);
     leader = (leader + 1) % group.size();
@@ -33,6 +36,20 @@ TEST(Retries, AHandOverCostsOneAtMost) {
   }
   client.Settle();
   EXPECT_THAT(client.sent(), ::testing::ElementsAre(::testing::Gt(20U * 200), ::testing::Le(20U), 0U, 0U));
+}
+
+TEST(Retries, AHandOverCostsOneAtMost) {
+  Group group;
+  HandOverAgainAndAgain(group, kOneByOne);
+}
+
+TEST(Retries, AHandOverCostsOneAtMostOverTheNetwork) {
+  GroupSettings settings;
+  settings.network_clients = true;
+  Group group(settings);
+  Counting::Settings client = kOneByOne;
+  client.network = true;
+  HandOverAgainAndAgain(group, client);
 }
 
 TEST(Retries, FollowersThatAreLostAndComeBackCostNone) {
@@ -73,6 +90,30 @@ TEST(Retries, ChangesOfTheGroupCostOneAtMost) {
   }
   client.Settle();
   EXPECT_THAT(client.sent(), ::testing::ElementsAre(::testing::Gt(2U * 200), ::testing::Le(1U), 0U, 0U));
+}
+
+// A fourth is added, a fifth takes a follower's place and a sixth the leader's.
+TEST(Retries, OneThatIsAddedAndTwoThatAreReplacedCostOneAtMostEach) {
+  Group group;
+  const std::size_t first = group.AwaitLeader();
+  Counting::Settings client = kOneByOne;
+  client.replicas = paxos::kMaxReplicas;
+  Load here(group.config(), client);
+  here.Await(200);
+  group.Start(3);
+  EXPECT_EQ(Members(group, {"add", "--id", "3"})["voters"], nlohmann::json({0, 1, 2, 3}));
+  here.Await(200);
+  const std::size_t follower = group.Followers(first).at(0);
+  group.Start(4);
+  nlohmann::json members = Members(group, {"replace", "--id", std::to_string(follower), "--with", "4"});
+  EXPECT_THAT(members["voters"], ::testing::Not(::testing::Contains(follower)));
+  here.Await(200);
+  group.Start(5);
+  members = Members(group, {"replace", "--id", std::to_string(first), "--with", "5"});
+  EXPECT_THAT(members["voters"], ::testing::Not(::testing::Contains(first)));
+  here.Await(200);
+  here.Settle();
+  EXPECT_THAT(here.sent(), ::testing::ElementsAre(::testing::Gt(4U * 200), ::testing::Le(3U), 0U, 0U));
 }
 
 }  // namespace

@@ -117,7 +117,11 @@ std::vector<Profile> Make() {
                                 {Deed::kSlowReplica, 2},
                                 {Deed::kLeaveBehind, 1},
                                 {Deed::kHandOver, 4},
-                                {Deed::kBurst, 2}});
+                                {Deed::kBurst, 2},
+                                {Deed::kSlowLink, 2},
+                                {Deed::kCutClient, 2},
+                                {Deed::kDrain, 2},
+                                {Deed::kReplaceMidSnapshot, 2}});
   membership.spares = true;
   membership.commits = 1500;
   profiles.push_back(membership);

@@ -29,6 +29,15 @@ std::vector<ibv_device*> Devices(DeviceList& list) {
                          : std::vector<ibv_device*>(list.get(), list.get() + count);
 }
 
+// What is known of it without opening it.
+DeviceFacts FactsOf(ibv_device& device) {
+  DeviceFacts facts;
+  facts.name = ibv_get_device_name(&device);
+  facts.driver = DriverOf(device.ibdev_path);
+  facts.iwarp = device.transport_type == IBV_TRANSPORT_IWARP;
+  return facts;
+}
+
 constexpr const char* kHowToGetOne =
     "load the driver of the adapter, or make a Soft-RoCE device: rdma link add rxe0 type rxe netdev "
     "INTERFACE";
@@ -62,13 +71,13 @@ std::string DriverOf(const std::string& sysfs_directory) {
   return error ? "" : driver.filename().string();
 }
 
-std::vector<std::string> RdmaDeviceNames() {
+std::vector<DeviceFacts> RdmaDevices() {
   DeviceList list;
-  std::vector<std::string> names;
+  std::vector<DeviceFacts> all;
   for (ibv_device* device : Devices(list)) {
-    names.emplace_back(ibv_get_device_name(device));
+    all.push_back(FactsOf(*device));
   }
-  return names;
+  return all;
 }
 
 std::optional<GidEntry> ChooseGid(std::span<const GidEntry> entries) {
@@ -135,9 +144,7 @@ absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::
                                             absl::StrJoin(names, ", ")));
   }
   std::unique_ptr<LibverbsDevice> device(new LibverbsDevice);
-  device->facts_.name = ibv_get_device_name(chosen);
-  device->facts_.driver = DriverOf((*chosen).ibdev_path);
-  device->facts_.iwarp = chosen->transport_type == IBV_TRANSPORT_IWARP;
+  device->facts_ = FactsOf(*chosen);
   device->context_ = ibv_open_device(chosen);
   if (device->context_ == nullptr) {
     return absl::UnavailableError(absl::StrCat("RDMA device ", device->facts_.name,
@@ -162,8 +169,8 @@ absl::StatusOr<std::unique_ptr<LibverbsDevice>> LibverbsDevice::Open(const std::
   return device;
 }
 
-absl::Status LibverbsDevice::LearnGid(const std::vector<GidEntry>& entries, const std::string& address) {
-  const std::string port = absl::StrCat("port ", int{facts_.port}, " of RDMA device ", facts_.name);
+absl::StatusOr<GidEntry> FindGid(const std::string& port, std::span<const GidEntry> entries,
+                                 const std::string& address) {
   const std::optional<GidEntry> chosen = ChooseGid(entries);
   if (!chosen.has_value()) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -171,29 +178,25 @@ absl::Status LibverbsDevice::LearnGid(const std::vector<GidEntry>& entries, cons
         " has no RoCEv2 address: give its network interface an IP address (ip address add ...), and see "
         "that RoCEv2 is enabled"));
   }
-  std::optional<GidEntry> used = chosen;
-  if (!address.empty()) {
-    const std::optional<Gid> wanted = GidOf(address);
-    if (!wanted.has_value()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", address, "\" is no address in numbers, such as 10.0.0.1 or fd00::1"));
+  if (address.empty()) {
+    return *chosen;
+  }
+  const std::optional<Gid> wanted = GidOf(address);
+  if (!wanted.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", address, "\" is no address in numbers, such as 10.0.0.1 or fd00::1"));
+  }
+  std::vector<std::string> there;
+  for (const GidEntry& entry : entries) {
+    if (entry.roce_v2 && entry.gid == *wanted) {
+      return entry;
     }
-    std::vector<std::string> there;
-    used.reset();
-    for (const GidEntry& entry : entries) {
-      if (entry.roce_v2) {
-        there.push_back(AddressOf(entry.gid));
-        used = !used.has_value() && entry.gid == *wanted ? entry : used;
-      }
-    }
-    if (!used.has_value()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(port, " has no RoCEv2 address ", address, "; it has ", absl::StrJoin(there, ", ")));
+    if (entry.roce_v2) {
+      there.push_back(AddressOf(entry.gid));
     }
   }
-  facts_.gid_index = static_cast<std::uint8_t>(used->index);
-  facts_.address.gid = used->gid;
-  return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(port, " has no RoCEv2 address ", address, "; it has ", absl::StrJoin(there, ", ")));
 }
 
 absl::Status LibverbsDevice::Learn(int port, const std::string& address) {
@@ -240,7 +243,14 @@ absl::Status LibverbsDevice::Learn(int port, const std::string& address) {
     }
   }
   if (attributes.link_layer == IBV_LINK_LAYER_ETHERNET && !facts_.iwarp) {
-    return LearnGid(entries, address);
+    const absl::StatusOr<GidEntry> used =
+        FindGid(absl::StrCat("port ", port, " of RDMA device ", facts_.name), entries, address);
+    if (!used.ok()) {
+      return used.status();
+    }
+    facts_.gid_index = static_cast<std::uint8_t>(used->index);
+    facts_.address.gid = used->gid;
+    return absl::OkStatus();
   }
   if (!address.empty()) {
     return absl::FailedPreconditionError(absl::StrCat("port ", port, " of RDMA device ", facts_.name,

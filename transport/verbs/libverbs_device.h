@@ -17,8 +17,9 @@
 
 namespace gaios::transport::verbs {
 
-// Names of the devices of this host; none where there are none, or no kernel support.
-[[nodiscard]] std::vector<std::string> RdmaDeviceNames();
+// The devices of this host, of each what is known without opening it: its name, its driver, and whether it is
+// of iWARP. None where there are none, or no kernel support.
+[[nodiscard]] std::vector<DeviceFacts> RdmaDevices();
 
 // The kernel's driver of a device, by its directory below /sys/class/infiniband: that which its hardware is
 // bound to, "rdma_rxe" for Soft-RoCE whatever is below it, empty when it cannot be told.
@@ -32,6 +33,11 @@ struct GidEntry {
 // The RoCEv2 address to use: of IPv4 if there is one, else a global one of IPv6, else a link-local one; of
 // several the first. Nothing when there is none.
 [[nodiscard]] std::optional<GidEntry> ChooseGid(std::span<const GidEntry> entries);
+
+// The entry of the table of a port, called `port` in what is said, that has `address`; any that ChooseGid
+// takes when that is empty. FailedPrecondition: there is none. InvalidArgument: that is no address.
+[[nodiscard]] absl::StatusOr<GidEntry> FindGid(const std::string& port, std::span<const GidEntry> entries,
+                                               const std::string& address);
 
 // "10.0.0.1" or "fd00::1" as the address of RoCEv2 that a port has for it, and the other way. Nothing for
 // what is neither.
@@ -79,7 +85,6 @@ class LibverbsDevice final : public RdmaDevice {
  private:
   LibverbsDevice() = default;
   absl::Status Learn(int port, const std::string& address);
-  absl::Status LearnGid(const std::vector<GidEntry>& entries, const std::string& address);
 
   ibv_context* context_ = nullptr;
   ibv_pd* domain_ = nullptr;

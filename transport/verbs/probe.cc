@@ -31,9 +31,11 @@ namespace {
 
 constexpr std::uint32_t kPieces = 32;       // of the log; as many writes are under way at a time
 constexpr std::uint64_t kWritesBefore = 4;  // done before a fence, so that the writer is in full flight
-constexpr ConnectionTimes kTimes = {.ack_timeout = 12, .retries = 3};
-// How long a writer that is fenced may take to notice; retries take some 0.1 s.
-constexpr std::chrono::seconds kPatience{10};
+// A writer that is fenced finds out by retries, in some 0.1 s; what is asked of a device has more patience.
+constexpr ConnectionTimes kWriterTimes = {.ack_timeout = 12, .retries = 3};
+constexpr ConnectionTimes kReaderTimes = {.ack_timeout = 13, .retries = 6};
+// A trial that came to nothing is made again.
+constexpr int kAttempts = 3;
 constexpr std::uint64_t kBindId = 1;
 constexpr std::uint64_t kInvalidateId = 2;
 constexpr std::uint64_t kReadId = 3;
@@ -76,16 +78,19 @@ struct Window {
 // fence.
 class Round {
  public:
-  Round(LibverbsDevice& device, const ProbeOptions& options, FenceStrategy strategy, base::Memory& log,
-        base::Memory& source)
+  // `domain`: for a memory window; none where none is tried. What is written are numbers above
+  // `first_number`: in no other round of the same memory, or late bytes might look like those before.
+  Round(RdmaDevice& device, ibv_pd* domain, const ProbeOptions& options, FenceStrategy strategy,
+        std::uint64_t first_number, base::Memory& log, base::Memory& source)
       : device_(device),
         options_(options),
         strategy_(strategy),
+        first_number_(first_number),
         log_(log),
         source_(source),
         writer_queue_(device),
         owner_queue_(device),
-        window_(strategy == FenceStrategy::kMemoryWindow ? device.protection_domain() : nullptr) {}
+        window_(strategy == FenceStrategy::kMemoryWindow ? domain : nullptr) {}
 
   absl::Status Prepare();
   [[nodiscard]] bool lacks_window() const {
@@ -95,18 +100,21 @@ class Round {
 
  private:
   absl::Status Connect(QueuePair& asking, Queue& asking_queue, QueuePair& answering, Queue& answering_queue,
-                       int access);
+                       int access, const ConnectionTimes& times);
   absl::StatusOr<Registration> Register(base::Memory& memory, int access);
   absl::Status Bind();
   absl::Status Fence();
   absl::Status ReadBack();
   absl::Status Await(std::uint64_t id);
   void Write();
+  [[nodiscard]] absl::Status AwaitFlight() const;
+  [[nodiscard]] absl::Status AwaitEnd(bool& stopped) const;
   [[nodiscard]] std::vector<std::byte> Copy() const { return {log_.data(), log_.data() + log_.size()}; }
 
-  LibverbsDevice& device_;
+  RdmaDevice& device_;
   const ProbeOptions& options_;
   const FenceStrategy strategy_;
+  const std::uint64_t first_number_;
   base::Memory& log_;
   base::Memory& source_;
   Queue writer_queue_;
@@ -120,13 +128,16 @@ class Round {
   QueuePair reading_;
   QueuePair answering_;
   std::uint32_t key_ = 0;
-  std::atomic<std::uint64_t> done_ = 0;
-  std::atomic<bool> stopped_ = false;
+  // Of the writer's thread.
+  std::atomic<std::uint64_t> posted_ = 0;
+  std::atomic<std::uint64_t> done_ = 0;  // with success
+  std::atomic<bool> failed_ = false;     // no more is posted
+  std::atomic<bool> stopped_ = false;    // and all that was has completed
   std::atomic<bool> give_up_ = false;
 };
 
 absl::Status Round::Connect(QueuePair& asking, Queue& asking_queue, QueuePair& answering,
-                            Queue& answering_queue, int access) {
+                            Queue& answering_queue, int access, const ConnectionTimes& times) {
   absl::StatusOr<QueuePair> one = QueuePair::Create(device_, asking_queue.handle, {.sends = 2 * kPieces});
   if (!one.ok()) {
     return one.status();
@@ -141,9 +152,9 @@ absl::Status Round::Connect(QueuePair& asking, Queue& asking_queue, QueuePair& a
   for (int end = 0; end < 2; ++end) {
     QueuePair& pair = end == 0 ? asking : answering;
     const QueuePair& peer = end == 0 ? answering : asking;
-    absl::Status status = pair.Receive(device_.facts().address, peer.end(), 1, kTimes);
+    absl::Status status = pair.Receive(device_.facts().address, peer.end(), 1, times);
     if (status.ok()) {
-      status = pair.Transmit(1, kTimes);
+      status = pair.Transmit(1, times);
     }
     if (!status.ok()) {
       return status;
@@ -183,10 +194,10 @@ absl::Status Round::Prepare() {
     }
     *wanted.region = *std::move(region);
   }
-  absl::Status status =
-      Connect(writer_, writer_queue_, owner_, owner_queue_, IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ);
+  absl::Status status = Connect(writer_, writer_queue_, owner_, owner_queue_,
+                                IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ, kWriterTimes);
   if (status.ok()) {
-    status = Connect(reading_, owner_queue_, answering_, owner_queue_, IBV_ACCESS_REMOTE_READ);
+    status = Connect(reading_, owner_queue_, answering_, owner_queue_, IBV_ACCESS_REMOTE_READ, kReaderTimes);
   }
   key_ = log_region_.get()->rkey;
   return status.ok() && window ? Bind() : status;
@@ -194,8 +205,8 @@ absl::Status Round::Prepare() {
 
 // Waits for a completion at the owner.
 absl::Status Round::Await(std::uint64_t id) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
+  const auto deadline = std::chrono::steady_clock::now() + options_.patience;
+  do {
     ibv_wc completion = {};
     const int taken = device_.PollCompletions(owner_queue_.handle, 1, &completion);
     if (taken == 1 && completion.wr_id == id) {
@@ -207,7 +218,7 @@ absl::Status Round::Await(std::uint64_t id) {
     if (taken == 0) {
       ::sched_yield();
     }
-  }
+  } while (std::chrono::steady_clock::now() < deadline);
   return absl::UnavailableError("the device does not answer");
 }
 
@@ -294,12 +305,11 @@ absl::Status Round::ReadBack() {
 void Round::Write() {
   std::uint64_t posted = 0;
   std::uint64_t completed = 0;
-  bool failed = false;
-  while (!give_up_ && (!failed || completed < posted)) {
-    while (!failed && posted - completed < kPieces) {
+  while (!give_up_ && (!failed_ || completed < posted)) {
+    while (!failed_ && posted - completed < kPieces) {
       const std::size_t offset = posted % kPieces * options_.piece_bytes;
       auto* const words = reinterpret_cast<std::uint64_t*>(source_.data() + offset);
-      std::fill(words, words + options_.piece_bytes / sizeof(std::uint64_t), posted + 1);
+      std::fill(words, words + options_.piece_bytes / sizeof(std::uint64_t), first_number_ + posted);
       ibv_sge from = {.addr = reinterpret_cast<std::uintptr_t>(words),
                       .length = static_cast<std::uint32_t>(options_.piece_bytes),
                       .lkey = source_region_.get()->lkey};
@@ -313,37 +323,60 @@ void Round::Write() {
       work.wr.rdma.rkey = key_;
       ibv_send_wr* bad = nullptr;
       if (device_.PostSend(writer_.handle(), &work, &bad) != 0) {
-        failed = true;
+        failed_ = true;
         break;
       }
-      ++posted;
+      posted_ = ++posted;
     }
     std::array<ibv_wc, kPieces> completions;
     const int taken = device_.PollCompletions(writer_queue_.handle, kPieces, completions.data());
     for (int i = 0; i < taken; ++i) {
       ++completed;
       if (completions[static_cast<std::size_t>(i)].status == IBV_WC_SUCCESS) {
-        done_.fetch_add(1, std::memory_order_release);
+        ++done_;
       } else {
-        failed = true;
+        failed_ = true;
       }
     }
     ::sched_yield();  // a device of software needs the processor too
   }
-  stopped_ = failed;
+  stopped_ = failed_.load();
+}
+
+// Waits until some writes have got through and others are under way.
+absl::Status Round::AwaitFlight() const {
+  const auto deadline = std::chrono::steady_clock::now() + options_.patience;
+  do {
+    if (failed_) {
+      return absl::UnavailableError("the writer fails before it is fenced");
+    }
+    if (const std::uint64_t done = done_; done >= kWritesBefore && posted_ > done) {
+      return absl::OkStatus();
+    }
+    ::sched_yield();
+  } while (std::chrono::steady_clock::now() < deadline);
+  return absl::UnavailableError("the writer does not get through, so a fence of it would say nothing");
+}
+
+// Waits until the writer has found out, or has gone on: then a write that was posted after the fence, as this
+// is called, has succeeded.
+absl::Status Round::AwaitEnd(bool& stopped) const {
+  const std::uint64_t posted = posted_;
+  const auto deadline = std::chrono::steady_clock::now() + options_.patience;
+  do {
+    stopped = stopped_;
+    if (stopped || done_ > posted) {
+      return absl::OkStatus();
+    }
+    ::sched_yield();
+  } while (std::chrono::steady_clock::now() < deadline);
+  return absl::UnavailableError("the writer does not hear what has become of its writes");
 }
 
 absl::Status Round::Run(FenceTrial& trial, std::vector<std::uint64_t>& times_ns) {
   std::thread writer([this] { Write(); });
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (done_.load(std::memory_order_acquire) < kWritesBefore &&
-         std::chrono::steady_clock::now() < deadline) {
-    ::sched_yield();
-  }
-  absl::Status status = absl::OkStatus();
-  if (done_.load(std::memory_order_acquire) < kWritesBefore) {
-    status = absl::UnavailableError("the writer does not get through, so a fence of it would say nothing");
-  } else {
+  absl::Status status = AwaitFlight();
+  if (status.ok()) {
     const std::uint64_t begin_ns = NowNs();
     status = Fence();
     times_ns.push_back(NowNs() - begin_ns);
@@ -353,11 +386,10 @@ absl::Status Round::Run(FenceTrial& trial, std::vector<std::uint64_t>& times_ns)
   }
   const std::vector<std::byte> fenced = Copy();
   // Until the writer has found out, it goes on; what lands now is late.
-  const auto patience = std::chrono::steady_clock::now() + kPatience;
-  while (status.ok() && !stopped_ && std::chrono::steady_clock::now() < patience) {
-    ::sched_yield();
+  bool stopped = false;
+  if (status.ok()) {
+    status = AwaitEnd(stopped);
   }
-  const bool stopped = stopped_;
   give_up_ = true;
   writer.join();
   if (!status.ok()) {
@@ -375,6 +407,58 @@ absl::Status Round::Run(FenceTrial& trial, std::vector<std::uint64_t>& times_ns)
   trial.not_stopped += stopped ? 0 : 1;
   trial.late_writes += Copy() == fenced ? 0 : 1;
   return absl::OkStatus();
+}
+
+// The memory of trials, and the number that the next round begins with.
+struct Ground {
+  base::Memory log;
+  base::Memory source;
+  std::uint64_t next_number = 1;
+};
+constexpr std::uint64_t kNumbersOfARound = std::uint64_t{1} << 40;
+
+absl::StatusOr<Ground> MakeGround(const ProbeOptions& options) {
+  GAIOS_CHECK(options.rounds > 0 && options.piece_bytes % sizeof(std::uint64_t) == 0,
+              "at least one round, of whole words");
+  absl::StatusOr<base::Memory> log = base::Memory::Create(kPieces * options.piece_bytes);
+  if (!log.ok()) {
+    return log.status();
+  }
+  absl::StatusOr<base::Memory> source = base::Memory::Create(kPieces * options.piece_bytes + kPageBytes);
+  if (!source.ok()) {
+    return source.status();
+  }
+  return Ground{.log = *std::move(log), .source = *std::move(source)};
+}
+
+// A trial of an available strategy; of a window, where no more is had, one that is not available.
+absl::StatusOr<FenceTrial> Try(RdmaDevice& device, ibv_pd* domain, FenceStrategy strategy,
+                               const ProbeOptions& options, Ground& ground) {
+  FenceTrial trial = {.strategy = strategy, .available = true};
+  std::vector<std::uint64_t> times_ns;
+  for (std::uint32_t round = 0; round < options.rounds; ++round) {
+    Round one(device, domain, options, strategy, ground.next_number, ground.log, ground.source);
+    ground.next_number += kNumbersOfARound;
+    if (one.lacks_window()) {
+      trial.available = false;
+      break;
+    }
+    absl::Status status = one.Prepare();
+    if (status.ok()) {
+      status = one.Run(trial, times_ns);
+    }
+    if (!status.ok()) {
+      return absl::Status(status.code(),
+                          absl::StrCat("trying ", std::string(FenceName(strategy)), ": ", status.message()));
+    }
+  }
+  if (!times_ns.empty()) {
+    const auto middle = times_ns.begin() + static_cast<std::ptrdiff_t>(times_ns.size() / 2);
+    std::nth_element(times_ns.begin(), middle, times_ns.end());
+    trial.time_ns = *middle;
+  }
+  trial.held = trial.available && trial.late_writes == 0 && trial.not_stopped == 0;
+  return trial;
 }
 
 std::uint32_t MaxInline(LibverbsDevice& device, ibv_cq* queue) {
@@ -403,15 +487,9 @@ std::uint32_t MaxInline(LibverbsDevice& device, ibv_cq* queue) {
 }  // namespace
 
 absl::StatusOr<ProbeReport> Probe(LibverbsDevice& device, const ProbeOptions& options) {
-  GAIOS_CHECK(options.rounds > 0 && options.piece_bytes % sizeof(std::uint64_t) == 0,
-              "at least one round, of whole words");
-  absl::StatusOr<base::Memory> log = base::Memory::Create(kPieces * options.piece_bytes);
-  if (!log.ok()) {
-    return log.status();
-  }
-  absl::StatusOr<base::Memory> source = base::Memory::Create(kPieces * options.piece_bytes + kPageBytes);
-  if (!source.ok()) {
-    return source.status();
+  absl::StatusOr<Ground> ground = MakeGround(options);
+  if (!ground.ok()) {
+    return ground.status();
   }
   ProbeReport report;
   {
@@ -419,34 +497,48 @@ absl::StatusOr<ProbeReport> Probe(LibverbsDevice& device, const ProbeOptions& op
     report.max_inline_bytes = queue.handle == nullptr ? 0 : MaxInline(device, queue.handle);
   }
   for (int index = 0; index < kFenceStrategies; ++index) {
-    FenceTrial trial;
-    trial.strategy = static_cast<FenceStrategy>(index);
-    trial.available = trial.strategy != FenceStrategy::kMemoryWindow || device.facts().memory_windows;
-    std::vector<std::uint64_t> times_ns;
-    for (std::uint32_t round = 0; trial.available && round < options.rounds; ++round) {
-      Round one(device, options, trial.strategy, *log, *source);
-      if (one.lacks_window()) {
-        trial.available = false;
-        break;
-      }
-      absl::Status status = one.Prepare();
-      if (status.ok()) {
-        status = one.Run(trial, times_ns);
-      }
-      if (!status.ok()) {
-        return absl::Status(status.code(), absl::StrCat("trying ", std::string(FenceName(trial.strategy)),
-                                                        ": ", status.message()));
-      }
+    const auto strategy = static_cast<FenceStrategy>(index);
+    if (strategy == FenceStrategy::kMemoryWindow && !device.facts().memory_windows) {
+      report.fences.push_back({.strategy = strategy});
+      continue;
     }
-    if (!times_ns.empty()) {
-      const auto middle = times_ns.begin() + static_cast<std::ptrdiff_t>(times_ns.size() / 2);
-      std::nth_element(times_ns.begin(), middle, times_ns.end());
-      trial.time_ns = *middle;
+    const absl::StatusOr<FenceTrial> trial =
+        Try(device, device.protection_domain(), strategy, options, *ground);
+    if (!trial.ok()) {
+      return trial.status();
     }
-    trial.held = trial.available && trial.late_writes == 0 && trial.not_stopped == 0;
-    report.fences.push_back(trial);
+    report.fences.push_back(*trial);
   }
   return report;
+}
+
+absl::StatusOr<FenceTrial> CheckFence(RdmaDevice& device, FenceStrategy strategy,
+                                      const ProbeOptions& options) {
+  GAIOS_CHECK(strategy == FenceStrategy::kQueuePair || strategy == FenceStrategy::kDeregistration,
+              "one that the transport uses");
+  absl::StatusOr<Ground> ground = MakeGround(options);
+  if (!ground.ok()) {
+    return ground.status();
+  }
+  absl::StatusOr<FenceTrial> trial = Try(device, nullptr, strategy, options, *ground);
+  for (int attempt = 1; attempt < kAttempts && absl::IsUnavailable(trial.status()); ++attempt) {
+    trial = Try(device, nullptr, strategy, options, *ground);
+  }
+  if (!trial.ok()) {
+    return absl::Status(trial.status().code(), absl::StrCat("RDMA device ", device.facts().name,
+                                                            " is not used, as its fence cannot be tried: ",
+                                                            trial.status().message()));
+  }
+  if (!trial->held) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "fence ", std::string(FenceName(strategy)), " does not hold on RDMA device ", device.facts().name,
+        ": of ", trial->rounds, " writers that were fenced ", trial->not_stopped, " wrote on, and bytes of ",
+        trial->late_writes, " landed late. ",
+        strategy == FenceStrategy::kQueuePair ? "Take fence = \"mr_deregistration\", or another device"
+                                              : "Take another device",
+        "; `gaios rdma-probe` shows what this one does"));
+  }
+  return trial;
 }
 
 }  // namespace gaios::transport::verbs

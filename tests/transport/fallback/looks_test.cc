@@ -103,6 +103,7 @@ class Script final : public Transport {
  public:
   bool takes_looks = true;
   std::function<void(EventHandler&)> next;  // at the next Poll
+  std::size_t stood_by = 0;                 // how often
 
   [[nodiscard]] std::size_t capacity() const override { return log_of_all.size(); }
   [[nodiscard]] std::byte* log() override { return log_of_all.data(); }
@@ -117,6 +118,7 @@ class Script final : public Transport {
   Post ReadControl(ReplicaId /*peer*/) override { return takes_looks ? Post::kPosted : Post::kFull; }
   void Send(ReplicaId /*peer*/, std::span<const std::byte> /*message*/) override {}
   void Abandon(ReplicaId /*peer*/) override {}
+  void StandBy() override { ++stood_by; }
   std::size_t Poll(EventHandler& handler) override {
     if (next) {
       std::exchange(next, nullptr)(handler);
@@ -165,6 +167,17 @@ TEST(LooksOfALink, NoneIsLeftOpenWhenItsOnlyPathHasGivenItUp) {
   paths[1].next = [&](EventHandler& handler) { handler.OnControl(peer, Outcome::kDone, {}); };
   transport.Poll(outcomes);
   EXPECT_THAT(outcomes.looks, testing::ElementsAre(Outcome::kDone, Outcome::kDown));
+}
+
+// Whichever carries what comes: which that will be is not known.
+TEST(StandingBy, EachPathDoes) {
+  base::ManualClock clock(1);
+  std::array<Script, 2> paths;
+  FallbackTransport transport({.self = ReplicaId(0), .clock = &clock},
+                              std::array<Transport*, 2>{&paths[0], &paths[1]});
+  transport.StandBy();
+  EXPECT_EQ(paths[0].stood_by, 1U);
+  EXPECT_EQ(paths[1].stood_by, 1U);
 }
 
 }  // namespace

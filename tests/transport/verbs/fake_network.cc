@@ -241,6 +241,9 @@ int FakeDevice::ModifyQueuePair(ibv_qp* handle, ibv_qp_attr& attributes, int mas
 }
 
 int FakeDevice::DestroyQueuePair(ibv_qp* pair) {
+  if (before_destroy_pair) {
+    before_destroy_pair();
+  }
   const std::lock_guard lock(network_.mutex_);
   if (refuses_all) {
     network_.Break(*static_cast<FakeNetwork::Pair*>(pair));  // and it goes with the device

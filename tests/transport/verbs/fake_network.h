@@ -101,6 +101,8 @@ class FakeDevice final : public RdmaDevice {
   std::deque<DeviceEvent> events;
   // Called once, when completions are looked for next.
   std::function<void()> before_completions;
+  // Called each time that a queue pair is about to be destroyed.
+  std::function<void()> before_destroy_pair;
   // So many of the next calls fail, with ENOMEM.
   int fail_create_pair = 0;
   int fail_allow = 0;  // to let the other end of a connected queue pair do something
