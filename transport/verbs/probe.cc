@@ -129,10 +129,10 @@ class Round {
   QueuePair answering_;
   std::uint32_t key_ = 0;
   // Of the writer's thread.
-  std::atomic<std::uint64_t> posted_ = 0;
-  std::atomic<std::uint64_t> done_ = 0;  // with success
-  std::atomic<bool> failed_ = false;     // no more is posted
-  std::atomic<bool> stopped_ = false;    // and all that was has completed
+  std::atomic<std::uint64_t> begun_ = 0;  // to be posted; the last may not be yet
+  std::atomic<std::uint64_t> done_ = 0;   // with success
+  std::atomic<bool> failed_ = false;      // no more is posted
+  std::atomic<bool> stopped_ = false;     // and all that was has completed
   std::atomic<bool> give_up_ = false;
 };
 
@@ -322,11 +322,12 @@ void Round::Write() {
       work.wr.rdma.remote_addr = reinterpret_cast<std::uintptr_t>(log_.data() + offset);
       work.wr.rdma.rkey = key_;
       ibv_send_wr* bad = nullptr;
+      begun_ = posted + 1;
       if (device_.PostSend(writer_.handle(), &work, &bad) != 0) {
         failed_ = true;
         break;
       }
-      posted_ = ++posted;
+      ++posted;
     }
     std::array<ibv_wc, kPieces> completions;
     const int taken = device_.PollCompletions(writer_queue_.handle, kPieces, completions.data());
@@ -350,7 +351,7 @@ absl::Status Round::AwaitFlight() const {
     if (failed_) {
       return absl::UnavailableError("the writer fails before it is fenced");
     }
-    if (const std::uint64_t done = done_; done >= kWritesBefore && posted_ > done) {
+    if (const std::uint64_t done = done_; done >= kWritesBefore && begun_ > done + 1) {
       return absl::OkStatus();
     }
     ::sched_yield();
@@ -358,14 +359,14 @@ absl::Status Round::AwaitFlight() const {
   return absl::UnavailableError("the writer does not get through, so a fence of it would say nothing");
 }
 
-// Waits until the writer has found out, or has gone on: then a write that was posted after the fence, as this
+// Waits until the writer has found out, or has gone on: then a write that was begun after the fence, as this
 // is called, has succeeded.
 absl::Status Round::AwaitEnd(bool& stopped) const {
-  const std::uint64_t posted = posted_;
+  const std::uint64_t begun = begun_;
   const auto deadline = std::chrono::steady_clock::now() + options_.patience;
   do {
     stopped = stopped_;
-    if (stopped || done_ > posted) {
+    if (stopped || done_ > begun) {
       return absl::OkStatus();
     }
     ::sched_yield();
