@@ -1,4 +1,4 @@
-"""Hosts of a group that are cut off under load, a ring that wraps with a dead follower, or passes one by, leaders in a
+"""Hosts of a group that are cut off under load, a ring that wraps with a dead follower or passes one by, leaders in a
 row.
 
 What of a group is tested by every ./check is in short_test.py.
@@ -8,11 +8,13 @@ import group
 import machines
 
 
-class LeaderIsCutOffAndRingWraps:
+class LeaderIsCutOff:
     """What each ./check shows of it (short_test.py)."""
 
+    CUTS = ((),)  # both ways
+
     def test_a_leader_that_is_cut_off(self):
-        for how in ((), ("--to", "all"), ("--from", "all")):
+        for how in self.CUTS:
             with self.subTest(how):
                 leader = self.make_group()
                 self.load(range(self.HOSTS))
@@ -26,6 +28,10 @@ class LeaderIsCutOffAndRingWraps:
                 self.assert_same_state(range(self.HOSTS))
                 self.tearDown()
 
+
+class RingWraps:
+    """What each ./check shows (short_test.py)."""
+
     def test_the_ring_wraps_with_a_dead_follower(self):
         capacity_bytes = 1 << 14
         leader = self.make_group(capacity_bytes)
@@ -37,7 +43,9 @@ class LeaderIsCutOffAndRingWraps:
         self.assert_same_state([host for host in range(self.HOSTS) if host != dead])
 
 
-class GroupTest(group.GroupLab):
+class GroupTest(LeaderIsCutOff, group.GroupLab):
+    CUTS = (("--to", "all"), ("--from", "all"))
+
     def test_commits_and_agrees(self):
         self.run_in(0, "echo 8 > /proc/sys/vm/nr_hugepages")
         self.addCleanup(self.run_in, 0, "echo 0 > /proc/sys/vm/nr_hugepages")

@@ -22,11 +22,11 @@ import restarted_test
 import udp_test
 
 RESTARTS = 4
-LOG_BYTES = 1 << 24  # not filled while a host stalls
+LOG_BYTES = 1 << 22  # not filled while a host stalls
 
 
-class ShortTest(group_test.LeaderIsCutOffAndRingWraps, fallback_test.RdmaIsCut, udp_test.LeaderByDpdkIsKilled,
-                group.GroupLab):
+class ShortTest(group_test.LeaderIsCutOff, group_test.RingWraps, fallback_test.RdmaIsCut,
+                udp_test.LeaderByDpdkIsKilled, group.GroupLab):
     def test_the_contract_of_a_transport_is_kept(self):
         code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,
                                         os.path.join(paths.BIN, "verbs_lab_test"), "--gtest_filter=Verbs/ConformanceTest.*")
@@ -68,8 +68,8 @@ class ShortTest(group_test.LeaderIsCutOffAndRingWraps, fallback_test.RdmaIsCut, 
         self.assert_same_state(range(self.HOSTS))
         written = self.assert_same_logs(range(self.HOSTS), LOG_BYTES)
         counters = [self.replica(host)["transport_counters"] for host in range(self.HOSTS)]
-        print(f"{written} bytes of log; leader {leader}, then {successor}", counters, flush=True)
-        self.assertGreater(counters[leader]["paths_fenced"], 0)
+        print(f"{written} bytes of log; leader {leader}, then {successor}; other than 0:",
+              [{name: count for name, count in each.items() if count} for each in counters], flush=True)
         for host in self.others(leader):
             self.assertGreater(counters[host]["fences"], 0)
 
