@@ -120,8 +120,7 @@ std::vector<Profile> Make() {
                                 {Deed::kBurst, 2},
                                 {Deed::kSlowLink, 2},
                                 {Deed::kCutClient, 2},
-                                {Deed::kDrain, 2},
-                                {Deed::kReplaceMidSnapshot, 2}});
+                                {Deed::kDrain, 3}});
   membership.spares = true;
   membership.commits = 1500;
   profiles.push_back(membership);
