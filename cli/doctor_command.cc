@@ -44,9 +44,9 @@ Findings DeviceOf(const rsm::Config& config) {
     return {{"deployment_device", Level::kError, std::string(device.status().message()), page}};
   }
   Findings findings;
-  if (device->has_value()) {
-    findings.push_back({"deployment_device", Level::kOk, (*device)->text, ""});
-    for (const std::string& warning : (*device)->warnings) {
+  if (const std::optional<rsm::DeviceDescription>& described = *device; described.has_value()) {
+    findings.push_back({"deployment_device", Level::kOk, described->text, ""});
+    for (const std::string& warning : described->warnings) {
       findings.push_back({"deployment_device", Level::kWarning, warning, page});
     }
   }

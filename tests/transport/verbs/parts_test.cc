@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include <absl/status/status.h>
-#include <absl/strings/match.h>
 #include <gtest/gtest.h>
 
 #include "gaios/transport/verbs/kept_paths.h"
@@ -144,33 +142,6 @@ TEST(ChooseGid, TakesRoceV2OfIpv4ThenGlobalThenLinkLocal) {
   EXPECT_EQ(ChooseGid(std::vector{v1, link_local})->index, 1U);
   EXPECT_EQ(ChooseGid(std::vector{v1, link_local, global})->index, 2U);
   EXPECT_EQ(ChooseGid(std::vector{v1, link_local, global, ipv4})->index, 3U);
-}
-
-TEST(FindGid, SaysWhatAPortLacksAndWhatItHas) {
-  const std::string port = "port 1 of RDMA device mlx5_0";
-  const GidEntry v1 = {.index = 0, .roce_v2 = false, .gid = Ipv4()};
-  const GidEntry global = {.index = 2, .roce_v2 = true, .gid = Global()};
-  const GidEntry ipv4 = {.index = 3, .roce_v2 = true, .gid = *GidOf("10.0.0.1")};
-  for (const auto& entries : {std::vector<GidEntry>(), std::vector{v1}}) {
-    for (const char* const address : {"", "10.0.0.1"}) {
-      const absl::StatusOr<GidEntry> none = FindGid(port, entries, address);
-      ASSERT_TRUE(absl::IsFailedPrecondition(none.status())) << none.status();
-      EXPECT_TRUE(absl::StartsWith(none.status().message(),
-                                   port + " has no RoCEv2 address: give its network interface"))
-          << none.status();
-    }
-  }
-  const std::vector<GidEntry> two = {v1, global, ipv4};
-  EXPECT_EQ(FindGid(port, two, "")->index, 3U);
-  EXPECT_EQ(FindGid(port, two, "10.0.0.1")->index, 3U);
-  EXPECT_EQ(FindGid(port, two, AddressOf(Global()))->index, 2U);
-  const absl::StatusOr<GidEntry> another = FindGid(port, two, "10.0.0.2");
-  ASSERT_TRUE(absl::IsFailedPrecondition(another.status())) << another.status();
-  EXPECT_EQ(another.status().message(),
-            port + " has no RoCEv2 address 10.0.0.2; it has " + AddressOf(Global()) + ", 10.0.0.1");
-  const absl::StatusOr<GidEntry> wrong = FindGid(port, two, "host1");
-  ASSERT_TRUE(absl::IsInvalidArgument(wrong.status())) << wrong.status();
-  EXPECT_TRUE(absl::StartsWith(wrong.status().message(), "\"host1\" is no address")) << wrong.status();
 }
 
 TEST(Gid, IsWrittenAsAnAddressAndReadAgain) {
