@@ -448,6 +448,9 @@ absl::StatusOr<FenceTrial> Try(RdmaDevice& device, ibv_pd* domain, FenceStrategy
     if (status.ok()) {
       status = one.Run(trial, times_ns);
     }
+    if (!status.ok() && trial.late_writes + trial.not_stopped != 0) {
+      break;  // what has been seen is not to be forgotten for another attempt
+    }
     if (!status.ok()) {
       return absl::Status(status.code(),
                           absl::StrCat("trying ", std::string(FenceName(strategy)), ": ", status.message()));

@@ -86,9 +86,12 @@ class ProbeOfALateDeviceTest : public testing::Test {
         device_->puts_late = false;
         network_.Run();
         device_->puts_late = true;
+        device_->fail_create_pair = fails_then_ ? 1 : 0;
       }
     };
   }
+  // Once the first round is over nothing can be tried any more.
+  void FailThen() { fails_then_ = true; }
   absl::StatusOr<FenceTrial> Check(FenceStrategy strategy) {
     return CheckFence(*device_, strategy, {.rounds = kRounds, .piece_bytes = 64});
   }
@@ -97,6 +100,7 @@ class ProbeOfALateDeviceTest : public testing::Test {
   FakeNetwork network_;
   const std::unique_ptr<FakeDevice> device_ = network_.MakeDevice();
   std::uint32_t destroyed_ = 0;
+  bool fails_then_ = false;
 };
 
 TEST_F(ProbeOfALateDeviceTest, AFenceThatLetsBytesLandLateIsRefused) {
@@ -105,6 +109,15 @@ TEST_F(ProbeOfALateDeviceTest, AFenceThatLetsBytesLandLateIsRefused) {
   EXPECT_TRUE(absl::StrContains(trial.status().message(),
                                 "of 3 writers that were fenced 0 wrote on, and bytes of 3 landed late. Take "
                                 "fence = \"mr_deregistration\""))
+      << trial.status();
+}
+
+TEST_F(ProbeOfALateDeviceTest, WhatOneRoundHasSeenIsNotForgottenWhenTheNextComesToNothing) {
+  FailThen();
+  const absl::StatusOr<FenceTrial> trial = Check(FenceStrategy::kQueuePair);
+  ASSERT_TRUE(absl::IsFailedPrecondition(trial.status())) << trial.status();
+  EXPECT_TRUE(absl::StrContains(trial.status().message(),
+                                "of 1 writers that were fenced 0 wrote on, and bytes of 1 landed late"))
       << trial.status();
 }
 
