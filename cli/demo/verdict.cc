@@ -201,8 +201,10 @@ Records Joined(const std::vector<Records>& journals) {
   for (const Records& journal : journals) {
     furthest_first.push_back(&journal);
   }
-  std::ranges::stable_sort(furthest_first, std::greater<>(),
-                           [](const Records* journal) { return EndOf(*journal); });
+  // Of several that go as far, the first.
+  std::ranges::sort(furthest_first, [](const Records* one, const Records* other) {
+    return EndOf(*one) != EndOf(*other) ? EndOf(*one) > EndOf(*other) : std::less<>()(one, other);
+  });
   Records joined;
   if (furthest_first.empty()) {
     return joined;
