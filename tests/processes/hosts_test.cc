@@ -216,7 +216,8 @@ TEST(Hosts, WhatCannotBeIsRefusedByName) {
 }
 
 // Of three one dies, and one stands still, as if behind a cut; on one host, where that one could be reached,
-// it dies too. The third goes on as another group by the operator's word, and not without. Returns the second.
+// it dies too. The third goes on as another group by the operator's word, and not without. Returns the
+// second.
 std::size_t ForceOn(Group& group) {
   const std::size_t leader = group.AwaitLeader();
   Counting client(group.config(), {});
