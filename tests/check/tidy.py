@@ -4,7 +4,8 @@
 
 A source that was clean is not read again until its compile command, the checks, the tool, its text or that of a
 header of the project that it includes changes. With --changed-since only what differs from that commit is read: the
-sources themselves, and for each header one source that includes it. Exit code 1 when something is found.
+sources themselves, and for each header one source that includes it. What was compiled together is read one by one.
+Exit code 1 when something is found.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -38,6 +40,19 @@ def made_by(command):
     return words[words.index("-o") + 1]
 
 
+def one_by_one(commands, build_dir):
+    """(command, object file that it was made into) of each source: those compiled together have one each here."""
+    for command in commands:
+        path, made = os.path.realpath(command["file"]), made_by(command["command"])
+        if os.path.basename(os.path.dirname(path)) == "Unity" and path.startswith(build_dir + os.sep):
+            with open(path, encoding="utf-8") as together:
+                parts = re.findall(r'^#include "(.*)"$', together.read(), re.MULTILINE)
+        else:
+            parts = [command["file"]]
+        for part in parts:
+            yield {**command, "file": part, "command": command["command"].replace(command["file"], part)}, made
+
+
 def file_hash(path, known):
     if path not in known:
         with open(path, "rb") as file:
@@ -56,23 +71,25 @@ def configurations(source_dir, path):
 
 
 def sources(source_dir, build_dir):
-    """{path: (key, inputs)} of every source of the project that is compiled; the key names all that tidy sees."""
+    """({path: (key, inputs)} of every source of the project that is compiled, their commands); the key names all that
+    tidy sees."""
     version = subprocess.run([TOOL, "--version"], check=True, text=True, capture_output=True).stdout
-    deps, hashes, found = dependencies(build_dir), {}, {}
+    deps, hashes, found, kept = dependencies(build_dir), {}, {}, []
     with open(os.path.join(build_dir, "compile_commands.json"), encoding="utf-8") as file:
         commands = json.load(file)
-    for command in commands:
+    for command, made in one_by_one(commands, build_dir):
         path = os.path.realpath(command["file"])
         if path in found or path.startswith(build_dir + os.sep) or not path.startswith(source_dir + os.sep):
             continue
-        inputs = {os.path.realpath(name) for name in deps.get(made_by(command["command"]), [])} | {path}
+        inputs = {os.path.realpath(name) for name in deps.get(made, [])} | {path}
         inputs.update(configurations(source_dir, path))
         key = hashlib.sha256("\n".join([version, command["command"]]).encode())
         for name in sorted(inputs):
             if name.startswith(source_dir + os.sep):
                 key.update(f"{name} {file_hash(name, hashes)}\n".encode())
         found[path] = key.hexdigest(), inputs
-    return dict(sorted(found.items()))
+        kept.append(command)
+    return dict(sorted(found.items())), kept
 
 
 def changed(source_dir, commit):
@@ -84,6 +101,15 @@ def changed(source_dir, commit):
     return git("diff", "--name-only", commit) | git("ls-files", "--others", "--exclude-standard")
 
 
+def says(path, name):
+    """Whether a source names a header: one that was compiled together with others has their headers too."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return f"/{os.path.basename(name)}\"" in file.read()
+    except FileNotFoundError:
+        return False
+
+
 def concerned(files, names):
     """The sources among `files` to be read when the files `names` have changed."""
     chosen = {path for path in files if path in names}
@@ -91,13 +117,15 @@ def concerned(files, names):
         users = [path for path, (_, inputs) in files.items() if name in inputs]
         if users and not chosen.intersection(users):
             stem = os.path.splitext(os.path.basename(name))[0]
-            chosen.add(next((path for path in users if os.path.basename(path).startswith(stem)), users[0]))
+            best = ([path for path in users if os.path.basename(path).startswith(stem)] or
+                    [path for path in users if says(path, name)] or users)
+            chosen.add(best[0])
     return chosen
 
 
-def tidy(path, build_dir):
+def tidy(path, commands_dir):
     # g++ has warnings that clang does not know, and headers that it has precompiled for itself.
-    done = subprocess.run([TOOL, "-p", build_dir, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
+    done = subprocess.run([TOOL, "-p", commands_dir, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
                            "--extra-arg=-Wno-ignored-gch", path],
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return done.returncode, done.stdout if done.stdout.strip() or not done.returncode else done.stderr
@@ -110,7 +138,11 @@ def main():
     words = parser.parse_args()
     source_dir, build_dir, cache_dir = (os.path.realpath(path) for path in words.directories)
     os.makedirs(cache_dir, exist_ok=True)
-    files = sources(source_dir, build_dir)
+    files, commands = sources(source_dir, build_dir)
+    commands_dir = cache_dir + ".commands"
+    os.makedirs(commands_dir, exist_ok=True)
+    with open(os.path.join(commands_dir, "compile_commands.json"), "w", encoding="utf-8") as file:
+        json.dump(commands, file)
     keys = {key for key, _ in files.values()}
     for name in os.listdir(cache_dir):
         if name not in keys:
@@ -122,7 +154,7 @@ def main():
           flush=True)
     dirty = []
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        jobs = {pool.submit(tidy, path, build_dir): (path, key) for path, key in todo}
+        jobs = {pool.submit(tidy, path, commands_dir): (path, key) for path, key in todo}
         for number, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             path, key = jobs[job]
             name = os.path.relpath(path, source_dir)

@@ -1,5 +1,7 @@
 """Tests of which sources tidy.py looks at."""
 
+import os
+import tempfile
 import unittest
 
 import tidy
@@ -26,6 +28,32 @@ class ConcernedTest(unittest.TestCase):
 
     def test_what_is_no_source_concerns_none(self):
         self.assertEqual(tidy.concerned(FILES, {"/p/README.md"}), set())
+
+
+    def test_a_header_through_one_that_names_it_of_those_compiled_together(self):
+        with tempfile.TemporaryDirectory() as folder:
+            first, second = (os.path.join(folder, name) for name in ("first.cc", "second.cc"))
+            for path, text in ((first, ""), (second, '#include "p/other.h"\n')):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+            inputs = {first, second, "/p/other.h"}
+            self.assertEqual(tidy.concerned({first: ("1", inputs), second: ("2", inputs)}, {"/p/other.h"}), {second})
+
+
+class OneByOneTest(unittest.TestCase):
+    def test_what_was_compiled_together_has_a_command_each(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = os.path.realpath(folder)
+            together = os.path.join(folder, "Unity", "unity_0_cxx.cxx")
+            os.mkdir(os.path.dirname(together))
+            with open(together, "w", encoding="utf-8") as file:
+                file.write('/* generated */\n\n#include "/p/a.cc"\n\n#include "/p/b.cc"\n')
+            commands = [{"directory": folder, "command": f"c++ -o all.o -c {together}", "file": together},
+                        {"directory": folder, "command": "c++ -o c.o -c /p/c.cc", "file": "/p/c.cc"}]
+            listed = [(command["file"], command["command"], made) for command, made in tidy.one_by_one(commands, folder)]
+        self.assertEqual(listed, [("/p/a.cc", "c++ -o all.o -c /p/a.cc", "all.o"),
+                                  ("/p/b.cc", "c++ -o all.o -c /p/b.cc", "all.o"),
+                                  ("/p/c.cc", "c++ -o c.o -c /p/c.cc", "c.o")])
 
 
 if __name__ == "__main__":

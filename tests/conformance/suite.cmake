@@ -11,3 +11,6 @@ set(GAIOS_CONFORMANCE_PROCESS ${CMAKE_CURRENT_LIST_DIR}/process_endpoint.cc)
 set(GAIOS_CONFORMANCE_HOLDING ${CMAKE_CURRENT_LIST_DIR}/holding_suite.cc)
 # For backends whose replicas connect to each other, and can find that they do not fit together.
 set(GAIOS_CONFORMANCE_HANDSHAKE ${CMAKE_CURRENT_LIST_DIR}/handshake_suite.cc)
+# What gaios_test is told of them, see gaios_together.
+set(GAIOS_CONFORMANCE_ALONE ALONE ${CMAKE_CURRENT_LIST_DIR}/holding_suite.cc ${CMAKE_CURRENT_LIST_DIR}/reading_suite.cc
+    ${CMAKE_CURRENT_LIST_DIR}/writing_suite.cc)

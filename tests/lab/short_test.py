@@ -5,8 +5,9 @@ lacks. A group on the three hosts whose leader is cut off, whose ring wraps with
 whose leader's host stalls (the logs are compared byte by byte then), one of whose replicas holds another key, and
 between whose hosts RDMA alone is cut while UDP carries on; a group whose datagrams DPDK carries over the guests' cards,
 and whose leader is killed; one whose replicas are killed one after another and come back, on hosts that are booted for
-it; and one that is killed, stopped and starved by a seed's plan, on one host. The rest, which takes longer, is in the
-other tests of this directory.
+it; and one that is killed, stopped and starved by a seed's plan, on one host. ./check plays those of ALWAYS and
+BY_ROTATION of the others, with each commit others; --full plays all. The rest, which takes longer, is in the other tests
+of this directory.
 """
 
 import json
@@ -19,9 +20,12 @@ import group_test
 import machines
 import paths
 import restarted_test
+import rotation
 import udp_test
 
 RESTARTS = 4
+ALWAYS = ("test_the_contract_of_a_transport_is_kept", "test_the_leaders_host_dies")
+BY_ROTATION = 4
 LOG_BYTES = 1 << 22  # not filled while a host stalls
 
 
@@ -102,6 +106,11 @@ class ShortRestartedTest(restarted_test.ReplicasAreRestarted):
 class ShortChaosTest(chaos_test.GroupsUnderFire):
     def test_a_group_under_fire(self):
         self.play(chaos_test.SEEDS[3], 3, chaos_test.SLOWER)
+
+
+def load_tests(loader, tests, pattern):
+    del loader, pattern
+    return rotation.rotated(tests, ALWAYS, BY_ROTATION)
 
 
 if __name__ == "__main__":

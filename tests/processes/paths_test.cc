@@ -509,6 +509,13 @@ TEST(PathsConfig, OfThePathsOneIsThereAndThatAPortIsInUseIsStillAnError) {
   const Ran used = RunGaios(group.scratch(), {"replica", "--id", "0", "--config", group.config_path()});
   EXPECT_NE(used.exit_code, 0);
   EXPECT_THAT(used.output, AllOf(HasSubstr("path udp2: "), HasSubstr("another process has this UDP port")));
+  // Nor is it one of several that are not there, when no other is.
+  const std::string half = group.scratch().Write(
+      "half.toml", absl::StrReplaceAll(ReadText(group.config_path()), {{"127.0.0.", "198.51.0."}}));
+  const Ran both = RunGaios(group.scratch(), {"replica", "--id", "0", "--config", half});
+  EXPECT_NE(both.exit_code, 0);
+  EXPECT_THAT(both.output, AllOf(HasSubstr("path udp2: "), HasSubstr("another process has this UDP port"),
+                                 Not(HasSubstr("path udp: "))));
 }
 
 TEST(PathsConfig, WithoutAuthenticationEachPathSaysSo) {

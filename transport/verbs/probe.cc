@@ -306,6 +306,16 @@ void Round::Write() {
   std::uint64_t posted = 0;
   std::uint64_t completed = 0;
   while (!give_up_ && (!failed_ || completed < posted)) {
+    std::array<ibv_wc, kPieces> completions;
+    const int taken = device_.PollCompletions(writer_queue_.handle, kPieces, completions.data());
+    for (int i = 0; i < taken; ++i) {
+      ++completed;
+      if (completions[static_cast<std::size_t>(i)].status == IBV_WC_SUCCESS) {
+        ++done_;
+      } else {
+        failed_ = true;
+      }
+    }
     while (!failed_ && posted - completed < kPieces) {
       const std::size_t offset = posted % kPieces * options_.piece_bytes;
       auto* const words = reinterpret_cast<std::uint64_t*>(source_.data() + offset);
@@ -329,17 +339,9 @@ void Round::Write() {
       }
       ++posted;
     }
-    std::array<ibv_wc, kPieces> completions;
-    const int taken = device_.PollCompletions(writer_queue_.handle, kPieces, completions.data());
-    for (int i = 0; i < taken; ++i) {
-      ++completed;
-      if (completions[static_cast<std::size_t>(i)].status == IBV_WC_SUCCESS) {
-        ++done_;
-      } else {
-        failed_ = true;
-      }
-    }
-    ::sched_yield();  // a device of software needs the processor too
+    // A device of software needs the processor too, and so does who looks for writes under way: on one
+    // processor that is here, where the last have just been posted.
+    ::sched_yield();
   }
   stopped_ = failed_.load();
 }

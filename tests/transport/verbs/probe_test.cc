@@ -3,6 +3,8 @@
 
 #include "gaios/transport/verbs/probe.h"
 
+#include <sched.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -40,6 +42,23 @@ TEST_P(ProbeTest, AFenceThatHoldsWithAWriterInFlightIsVouchedFor) {
   EXPECT_GE(trial->writes, 5U * 4);
   EXPECT_EQ(device_->pairs(), 0U) << "what a trial has made it gives back";
   EXPECT_EQ(device_->regions(), 0U);
+}
+
+// Who looks for writes under way has the processor only while the writer leaves it.
+TEST_P(ProbeTest, OneProcessorIsEnough) {
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(before), &before), 0);
+  int processor = 0;
+  while (!CPU_ISSET(processor, &before)) {
+    ++processor;
+  }
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(processor, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+  const absl::StatusOr<FenceTrial> trial = Check();
+  EXPECT_EQ(::sched_setaffinity(0, sizeof(before), &before), 0);
+  EXPECT_TRUE(trial.ok()) << trial.status();
 }
 
 TEST_P(ProbeTest, ADeviceWhoseDriverOnlySaysThatItFencesIsRefusedByName) {
