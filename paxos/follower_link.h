@@ -43,7 +43,13 @@ struct FollowerLink {
   Position applied;          // as last read; 0 when unknown
   TimeNs full_since_ns = 0;  // since when the ring has been full because of it; 0 when it is not
   bool stalled = false;      // left the in-sync set, and has applied nothing since
-  TimeNs acked_ns = 0;       // when an operation last completed
+  // Where the log goes round the ring in less time than a snapshot takes, one is passed by again and again.
+  std::uint32_t passed_by = 0;                   // how often, since it was in sync or waited for
+  std::uint32_t passes_until_wait = kFewPasses;  // after so many the ring waits for it, ...
+  bool waited_for = false;                       // ... which it does now, ...
+  Position kept_from;                            // ... from here on, until it has caught up or had its time
+  Position late_commit;                          // kBehind: its commit as last read; 0 when not yet
+  TimeNs acked_ns = 0;                           // when an operation last completed
   TimeNs asked_ns = 0;
   std::uint64_t probed = 0;     // latest probe round completed
   TimeNs next_piece_ns = 0;     // filling: when the next piece may be posted, ...
@@ -52,6 +58,21 @@ struct FollowerLink {
   Position leaves_at;           // ... which it does when its commit has got here, ...
   TimeNs leaving_since_ns = 0;  // ... for as long as suspicion takes
   TimeNs preferred_since_ns = 0;  // it is to lead instead, and has kept up since then; 0: not so
+
+  static constexpr std::uint32_t kFewPasses = 2;
+  static constexpr std::uint32_t kManyPasses = 64;
+
+  void KeepsUp() {
+    in_sync = true;
+    passed_by = 0;
+    passes_until_wait = kFewPasses;
+  }
+  // It is waited for no longer, and has not caught up: the next time after twice as many passes.
+  void WaitedInVain() {
+    waited_for = false;
+    passed_by = 0;
+    passes_until_wait = std::min(2 * passes_until_wait, kManyPasses);
+  }
 
   // It is written to, and not piece by piece.
   [[nodiscard]] bool takes_all() const { return stage == Stage::kActive && !filling; }
@@ -66,6 +87,10 @@ struct FollowerLink {
     posted = acked = word_posted = applied = Position();
     full_since_ns = 0;
     stalled = false;
+    passed_by = 0;
+    passes_until_wait = kFewPasses;
+    waited_for = false;
+    late_commit = Position();
     acked_ns = 0;
     asked_ns = 0;
     probed = 0;

@@ -361,6 +361,9 @@ class Leader {
   void Activate(FollowerLink& follower, const Message& promise);
   void Ask(FollowerLink& follower);
   void Leave(FollowerLink& follower, FollowerLink::Stage stage);
+  void PassBy(FollowerLink& follower);
+  void WaitOrKeepUp(FollowerLink& follower);
+  [[nodiscard]] bool HasCaughtUp(const FollowerLink& follower) const;
   void DropLaggards();
   [[nodiscard]] ReplicaSet InSync() const;
 

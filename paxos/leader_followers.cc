@@ -22,6 +22,9 @@ Position Leader::ReuseLimit() const {
     if (follower.in_sync) {
       lowest = std::min(lowest, follower.applied);
     }
+    if (follower.waited_for) {
+      lowest = std::min(lowest, follower.kept_from);
+    }
     lowest = std::min(lowest, follower.LowestPosted(lowest));
   }
   return lowest + state_.log.capacity();
@@ -60,7 +63,7 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
     from = promise.valid_end.position;
   }
   if (from < Holds()) {
-    Leave(follower, FollowerLink::Stage::kBehind);
+    PassBy(follower);
     return;
   }
   Disturb();
@@ -76,10 +79,42 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
   if (proving_) {
     AskForRound();
   }
-  if (state_.end.position - follower.applied <= state_.log.capacity() / 2) {
-    follower.in_sync = true;
-  }
+  WaitOrKeepUp(follower);
   LimitReuse(ReuseLimit());
+}
+
+// Our ring no longer holds what it lacks.
+void Leader::PassBy(FollowerLink& follower) {
+  Leave(follower, FollowerLink::Stage::kBehind);
+  ++follower.passed_by;
+  follower.late_commit = Position();
+}
+
+// One that has been passed by can do nothing against that happening again, where a snapshot takes longer to
+// be taken, loaded and gone on from than the log takes to go round the ring. After some rounds of it what it
+// needs is kept, and what does not fit is refused as `full`: until it has caught up, or has had its time,
+// which is the drop timeout. P8 asks for less: whoever is in sync holds back the reuse of space all the same.
+void Leader::WaitOrKeepUp(FollowerLink& follower) {
+  if (state_.end.position - follower.applied <= state_.log.capacity() / 2) {
+    if (follower.stage == FollowerLink::Stage::kActive) {
+      follower.KeepsUp();
+    }
+    return;
+  }
+  if (!follower.in_sync && !follower.waited_for && follower.passed_by >= follower.passes_until_wait) {
+    follower.waited_for = true;
+    // What it lacks, or what the next snapshot will: that is yet to be taken.
+    const std::uint64_t half = state_.log.capacity() / 2;
+    follower.kept_from =
+        follower.applied >= Holds() ? follower.applied : Position(state_.end.position.value() - half);
+    follower.full_since_ns = 0;
+  }
+}
+
+bool Leader::HasCaughtUp(const FollowerLink& follower) const {
+  const std::uint64_t slack = state_.log.capacity() / kCaughtUpFraction;
+  return follower.stage == FollowerLink::Stage::kActive && state_.end.position - follower.acked <= slack &&
+         state_.end.position - follower.applied <= slack;
 }
 
 // Whether a majority keeps up with the log without this one: then it is not waited for.
@@ -143,15 +178,22 @@ void Leader::OnControl(ReplicaId peer, Incarnation incarnation, Position commit,
   }
   if (applied > follower->applied) {
     follower->applied = applied;
-    follower->full_since_ns = 0;
+    if (!follower->waited_for) {  // that is for some time, not for as long as it moves
+      follower->full_since_ns = 0;
+    }
     follower->stalled = false;
   }
-  if (follower->stage == FollowerLink::Stage::kBehind && commit >= Holds()) {
-    follower->stage = FollowerLink::Stage::kAbsent;
-  }
-  if (follower->stage == FollowerLink::Stage::kActive && !follower->in_sync && !follower->leaving &&
-      state_.end.position - follower->applied <= state_.log.capacity() / 2) {
-    follower->in_sync = true;
+  if (follower->stage == FollowerLink::Stage::kBehind) {
+    if (commit >= Holds()) {
+      follower->stage = FollowerLink::Stage::kAbsent;
+    } else if (commit > follower->late_commit) {
+      // Where it had read its commit before, a snapshot has come, too late.
+      follower->passed_by += follower->late_commit == Position() ? 0 : 1;
+      follower->late_commit = commit;
+    }
+    WaitOrKeepUp(*follower);
+  } else if (follower->stage == FollowerLink::Stage::kActive && !follower->in_sync && !follower->leaving) {
+    WaitOrKeepUp(*follower);
   }
   LimitReuse(ReuseLimit());
 }
@@ -186,6 +228,9 @@ void Leader::Leave(FollowerLink& follower, FollowerLink::Stage stage) {
   Disturb();
   follower.Forget();
   follower.stage = stage;
+  if (follower.waited_for) {
+    follower.WaitedInVain();
+  }
   LimitReuse(ReuseLimit());
 }
 
@@ -210,8 +255,13 @@ ReplicaSet Leader::InSync() const {
 void Leader::DropLaggards() {
   bool full = false;
   for (FollowerLink& follower : followers_.all()) {
-    const Position holds = std::min(follower.in_sync ? follower.applied : state_.end.position,
-                                    follower.LowestPosted(state_.end.position));
+    if (follower.waited_for && HasCaughtUp(follower)) {
+      follower.waited_for = false;
+      LimitReuse(ReuseLimit());
+    }
+    const Position kept = follower.waited_for ? follower.kept_from : state_.end.position;
+    const Position holds = std::min({follower.in_sync ? follower.applied : state_.end.position, kept,
+                                     follower.LowestPosted(state_.end.position)});
     // It is in the way when what was refused does not fit because of it.
     const bool in_the_way = refused_bytes_ != 0 && state_.end.position + (reserved_bytes_ + refused_bytes_) >
                                                        holds + state_.log.capacity();
@@ -225,6 +275,12 @@ void Leader::DropLaggards() {
     }
     const bool gone = !state_.peers[follower.member.id.value()].link_up;
     if (!gone && state_.now - follower.full_since_ns <= state_.options.drop_timeout_ns) {
+      continue;
+    }
+    if (follower.waited_for) {
+      follower.WaitedInVain();  // and what holds for all others does for it
+      follower.full_since_ns = 0;
+      LimitReuse(ReuseLimit());
       continue;
     }
     if (follower.in_sync && follower.counts) {

@@ -18,14 +18,12 @@ void Leader::Readmit() {
     return;
   }
   const Configuration& configuration = state_.membership.configuration();
-  const std::uint64_t slack = state_.log.capacity() / kCaughtUpFraction;
   for (const FollowerLink& follower : followers_.all()) {
     const Member fresh = follower.member;
     const Incarnation old = configuration.IncarnationOf(fresh.id);
     const bool to_vote = old.value() != 0 || (configuration.StandingOf(fresh.id) == Standing::kJoining &&
                                               fresh.incarnation > configuration.GoneAs(fresh.id));
-    if (!to_vote || follower.counts || follower.stage != FollowerLink::Stage::kActive ||
-        state_.end.position - follower.acked > slack || state_.end.position - follower.applied > slack) {
+    if (!to_vote || follower.counts || !HasCaughtUp(follower)) {
       continue;
     }
     std::array<std::byte, kReadmissionBytes> payload;

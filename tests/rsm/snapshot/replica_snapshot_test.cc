@@ -103,10 +103,14 @@ class Group : private ProposalListener {
     }
     return true;
   }
+  // Whether the leader takes it.
+  Taken Propose(SessionCommand session, std::span<const std::byte> command) {
+    return members[0]->ProposeIn(session, command, *this, 0);
+  }
   // The leader's answer.
   Answer Run(SessionCommand session, std::span<const std::byte> command) {
     answered = false;
-    EXPECT_TRUE(RunUntil([&] { return members[0]->ProposeIn(session, command, *this, 0) == Taken::kTaken; }));
+    EXPECT_TRUE(RunUntil([&] { return Propose(session, command) == Taken::kTaken; }));
     EXPECT_TRUE(RunUntil([&] { return answered; }));
     return answer;
   }
@@ -325,6 +329,83 @@ TEST_F(Behind, AStateOfAnotherHashIsADivergence) {
   ASSERT_TRUE(group_.members[2]->divergence().has_value());
   EXPECT_EQ(group_.members[2]->divergence()->leader_hash, group_.members[1]->state_hash());
   EXPECT_FALSE(group_.members[2]->SnapshotWanted().has_value());
+}
+
+// One whose snapshots come when the ring has gone on again: after some rounds of that it is waited for.
+class PassedByAgain : public Behind {
+ protected:
+  Replica& leader() { return *group_.members[0]; }
+  Replica& follower() { return *group_.members[2]; }
+  [[nodiscard]] const paxos::FollowerLink& link() const {
+    return *group_.members[0]->core().follower(ReplicaId(2));
+  }
+  // It has been passed by once, and is given a snapshot when the ring has gone on from that too.
+  void BeLate() {
+    ASSERT_TRUE(group_.RunUntil([&] {
+      return group_.members[1]->applied_commands() == leader().applied_commands() &&
+             link().late_commit != paxos::Position();
+    }));
+    EXPECT_EQ(link().stage, paxos::FollowerLink::Stage::kBehind);
+    EXPECT_EQ(link().passed_by, 1U);
+    EXPECT_FALSE(link().waited_for);
+    const TakenSnapshot taken = Take(*group_.members[1]);
+    for (std::size_t bytes = 0; bytes < 2 * kCapacity; bytes += text_.size()) {
+      group_.Run({session_, ++sequence_}, std::as_bytes(std::span(text_)));
+    }
+    EXPECT_FALSE(link().waited_for) << "it has not been late before its snapshot has come";
+    ASSERT_TRUE(Install(follower(), taken).ok());
+    ASSERT_TRUE(group_.RunUntil([&] { return link().waited_for; }));
+  }
+  // Proposes until a command is refused, and at most what two rings hold; how many were taken.
+  std::uint64_t TakenUntilFull() {
+    std::uint64_t taken = 0;
+    EXPECT_TRUE(group_.RunUntil([&] {
+      if (group_.Propose({session_, sequence_ + 1}, std::as_bytes(std::span(text_))) != Taken::kTaken) {
+        return true;
+      }
+      ++sequence_;
+      return ++taken * text_.size() > 2 * kCapacity;
+    }));
+    return taken;
+  }
+};
+
+TEST_F(PassedByAgain, ItIsWaitedForUntilItHasCaughtUp) {
+  BeLate();
+  const paxos::Position kept = link().kept_from;
+  group_.stopped = 2;
+  const std::uint64_t taken = TakenUntilFull();
+  EXPECT_GT(taken, 0U);
+  EXPECT_LT(taken * text_.size(), kCapacity);
+  EXPECT_LE(leader().core().retained(), kept);
+  const TakenSnapshot snapshot = Take(*group_.members[1]);
+  group_.stopped = 3;
+  ASSERT_TRUE(Install(follower(), snapshot).ok());
+  ASSERT_TRUE(group_.RunUntil([&] { return follower().applied_commands() == leader().applied_commands(); }));
+  ASSERT_TRUE(group_.RunUntil([&] { return !link().waited_for; }));
+  EXPECT_TRUE(link().in_sync);
+  EXPECT_EQ(link().passed_by, 0U);
+  // And nothing is kept for it that it has.
+  for (std::uint64_t i = 0; i * text_.size() < 2 * kCapacity; ++i) {
+    EXPECT_EQ(group_.Run({session_, ++sequence_}, std::as_bytes(std::span(text_))).how, Applied::kApplied);
+  }
+}
+
+TEST_F(PassedByAgain, OneThatDoesNotCatchUpHasItsTimeAndThenLessOften) {
+  BeLate();
+  group_.stopped = 2;
+  EXPECT_LT(TakenUntilFull() * text_.size(), kCapacity);
+  // Commands are taken again, by time alone.
+  const std::uint64_t begin_ns = group_.world.now_ns();
+  group_.Run({session_, ++sequence_}, std::as_bytes(std::span(text_)));
+  EXPECT_LE(group_.world.now_ns() - begin_ns, 2 * paxos::Options().drop_timeout_ns);
+  EXPECT_FALSE(link().waited_for);
+  EXPECT_EQ(link().passes_until_wait, 2 * paxos::FollowerLink::kFewPasses);
+  EXPECT_EQ(link().passed_by, 0U);
+  for (std::uint64_t i = 0; i * text_.size() < 2 * kCapacity; ++i) {
+    group_.Run({session_, ++sequence_}, std::as_bytes(std::span(text_)));
+  }
+  EXPECT_FALSE(link().waited_for);
 }
 
 // Whatever the count at which it goes on: hashes are compared where the others take theirs.
