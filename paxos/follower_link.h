@@ -48,7 +48,7 @@ struct FollowerLink {
   std::uint32_t passes_until_wait = kFewPasses;  // after so many the ring waits for it, ...
   bool waited_for = false;                       // ... which it does now, ...
   Position kept_from;                            // ... from here on, until it has caught up or had its time
-  Position late_commit;                          // kBehind: its commit as last read; 0 when not yet
+  Position reach;                                // kBehind: as far as it gets without another snapshot
   TimeNs acked_ns = 0;                           // when an operation last completed
   TimeNs asked_ns = 0;
   std::uint64_t probed = 0;     // latest probe round completed
@@ -62,16 +62,20 @@ struct FollowerLink {
   static constexpr std::uint32_t kFewPasses = 2;
   static constexpr std::uint32_t kManyPasses = 64;
 
-  void KeepsUp() {
-    in_sync = true;
-    passed_by = 0;
-    passes_until_wait = kFewPasses;
-  }
-  // It is waited for no longer, and has not caught up: the next time after twice as many passes.
-  void WaitedInVain() {
-    waited_for = false;
+  // Whether that helps or not, the next time is after twice as many passes.
+  void BeginWait(Position from) {
+    waited_for = true;
+    kept_from = from;
+    full_since_ns = 0;
     passed_by = 0;
     passes_until_wait = std::min(2 * passes_until_wait, kManyPasses);
+  }
+  // What it has got to by `now_at` is a snapshot or what it was written: one more, if it has got on at all.
+  void CountPass(Position now_at) {
+    if (passed_by == 0 || now_at > reach) {
+      ++passed_by;
+    }
+    reach = std::max(reach, now_at);
   }
 
   // It is written to, and not piece by piece.
@@ -90,7 +94,7 @@ struct FollowerLink {
     passed_by = 0;
     passes_until_wait = kFewPasses;
     waited_for = false;
-    late_commit = Position();
+    reach = Position();
     acked_ns = 0;
     asked_ns = 0;
     probed = 0;

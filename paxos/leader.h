@@ -361,8 +361,8 @@ class Leader {
   void Activate(FollowerLink& follower, const Message& promise);
   void Ask(FollowerLink& follower);
   void Leave(FollowerLink& follower, FollowerLink::Stage stage);
-  void PassBy(FollowerLink& follower);
-  void WaitOrKeepUp(FollowerLink& follower);
+  void PassBy(FollowerLink& follower, Position reach);
+  void WaitOrKeepUp(FollowerLink& follower, Position has);
   [[nodiscard]] bool HasCaughtUp(const FollowerLink& follower) const;
   void DropLaggards();
   [[nodiscard]] ReplicaSet InSync() const;

@@ -309,7 +309,7 @@ template <typename Checksum>
 [[gnu::always_inline]] inline void Leader::PostRange(FollowerLink& follower, Position holds, Position end) {
   const Position from = follower.posted;
   if (from < holds) [[unlikely]] {
-    PassBy(follower);
+    PassBy(follower, follower.posted);
     return;
   }
   if (follower.filling) [[unlikely]] {

@@ -63,7 +63,7 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
     from = promise.valid_end.position;
   }
   if (from < Holds()) {
-    PassBy(follower);
+    PassBy(follower, std::max(promise.commit, promise.valid_end.position));
     return;
   }
   Disturb();
@@ -74,41 +74,48 @@ void Leader::Activate(FollowerLink& follower, const Message& promise) {
   follower.filling = LacksMuch(follower);
   follower.filled_beside = state_.end.position;
   follower.next_piece_ns = state_.now;
-  follower.full_since_ns = 0;
+  if (!follower.waited_for) {
+    follower.full_since_ns = 0;
+  }
   follower.stalled = false;
   if (proving_) {
     AskForRound();
   }
-  WaitOrKeepUp(follower);
+  WaitOrKeepUp(follower, from);
   LimitReuse(ReuseLimit());
 }
 
-// Our ring no longer holds what it lacks.
-void Leader::PassBy(FollowerLink& follower) {
+// Our ring no longer holds what it lacks. `reach`: as far as it gets by what it has been written.
+void Leader::PassBy(FollowerLink& follower, Position reach) {
   Leave(follower, FollowerLink::Stage::kBehind);
-  ++follower.passed_by;
-  follower.late_commit = Position();
+  follower.CountPass(reach);
 }
 
 // One that has been passed by can do nothing against that happening again, where a snapshot takes longer to
 // be taken, loaded and gone on from than the log takes to go round the ring. After some rounds of it what it
 // needs is kept, and what does not fit is refused as `full`: until it has caught up, or has had its time,
 // which is the drop timeout. P8 asks for less: whoever is in sync holds back the reuse of space all the same.
-void Leader::WaitOrKeepUp(FollowerLink& follower) {
-  if (state_.end.position - follower.applied <= state_.log.capacity() / 2) {
-    if (follower.stage == FollowerLink::Stage::kActive) {
-      follower.KeepsUp();
-    }
+// `has`: up to there it needs nothing of us.
+void Leader::WaitOrKeepUp(FollowerLink& follower, Position has) {
+  const Position end = state_.end.position;
+  const std::uint64_t capacity = state_.log.capacity();
+  if (follower.stage == FollowerLink::Stage::kActive && end - follower.applied <= capacity / 2) {
+    follower.in_sync = true;
+    follower.passed_by = 0;
     return;
   }
-  if (!follower.in_sync && !follower.waited_for && follower.passed_by >= follower.passes_until_wait) {
-    follower.waited_for = true;
-    // What it lacks, or what the next snapshot will: that is yet to be taken.
-    const std::uint64_t half = state_.log.capacity() / 2;
-    follower.kept_from =
-        follower.applied >= Holds() ? follower.applied : Position(state_.end.position.value() - half);
-    follower.full_since_ns = 0;
+  if (follower.in_sync || follower.leaving || follower.waited_for ||
+      follower.passed_by < follower.passes_until_wait) {
+    return;
   }
+  const Position holds = Holds();
+  if (has >= holds) {
+    follower.BeginWait(std::max(holds, std::min(follower.applied, has)));
+    return;
+  }
+  // It needs another snapshot, which is yet to be taken, by one that has applied as much as those in sync.
+  const Position applied_by_all(ReuseLimit().value() - capacity);
+  follower.BeginWait(std::max(holds, std::min(applied_by_all, Position(end.value() - capacity / 2))));
 }
 
 bool Leader::HasCaughtUp(const FollowerLink& follower) const {
@@ -126,7 +133,9 @@ bool Leader::EnoughWithout(const FollowerLink& follower) const {
 
 // One piece of what a follower lacks, when it is time for it.
 void Leader::Fill(FollowerLink& follower) {
-  if (!LacksMuch(follower) || !EnoughWithout(follower)) {
+  // Nobody's commits are held up by it while what is proposed is refused for its sake.
+  const bool refused_for_it = follower.waited_for && refused_bytes_ != 0;
+  if (!LacksMuch(follower) || !EnoughWithout(follower) || refused_for_it) {
     follower.filling = false;
     return;
   }
@@ -167,6 +176,7 @@ void Leader::OnReject(ReplicaId from, const Message& reject) {
   }
   if (follower->stage == FollowerLink::Stage::kAsked) {
     follower->stage = FollowerLink::Stage::kFenced;
+    follower->waited_for = false;
     fenced_since_ns_ = state_.now;
   }
 }
@@ -186,14 +196,12 @@ void Leader::OnControl(ReplicaId peer, Incarnation incarnation, Position commit,
   if (follower->stage == FollowerLink::Stage::kBehind) {
     if (commit >= Holds()) {
       follower->stage = FollowerLink::Stage::kAbsent;
-    } else if (commit > follower->late_commit) {
-      // Where it had read its commit before, a snapshot has come, too late.
-      follower->passed_by += follower->late_commit == Position() ? 0 : 1;
-      follower->late_commit = commit;
+    } else if (commit > follower->reach) {
+      follower->CountPass(commit);  // a snapshot has come, too late
     }
-    WaitOrKeepUp(*follower);
+    WaitOrKeepUp(*follower, commit);
   } else if (follower->stage == FollowerLink::Stage::kActive && !follower->in_sync && !follower->leaving) {
-    WaitOrKeepUp(*follower);
+    WaitOrKeepUp(*follower, follower->acked);
   }
   LimitReuse(ReuseLimit());
 }
@@ -228,9 +236,7 @@ void Leader::Leave(FollowerLink& follower, FollowerLink::Stage stage) {
   Disturb();
   follower.Forget();
   follower.stage = stage;
-  if (follower.waited_for) {
-    follower.WaitedInVain();
-  }
+  follower.waited_for = false;
   LimitReuse(ReuseLimit());
 }
 
@@ -259,6 +265,10 @@ void Leader::DropLaggards() {
       follower.waited_for = false;
       LimitReuse(ReuseLimit());
     }
+    if (follower.in_sync && !follower.waited_for &&
+        state_.end.position > follower.kept_from + 2 * state_.log.capacity()) {
+      follower.passes_until_wait = FollowerLink::kFewPasses;  // it has kept up since
+    }
     const Position kept = follower.waited_for ? follower.kept_from : state_.end.position;
     const Position holds = std::min({follower.in_sync ? follower.applied : state_.end.position, kept,
                                      follower.LowestPosted(state_.end.position)});
@@ -278,7 +288,7 @@ void Leader::DropLaggards() {
       continue;
     }
     if (follower.waited_for) {
-      follower.WaitedInVain();  // and what holds for all others does for it
+      follower.waited_for = false;  // and what holds for all others does for it
       follower.full_since_ns = 0;
       LimitReuse(ReuseLimit());
       continue;

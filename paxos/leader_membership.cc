@@ -119,6 +119,7 @@ void Leader::Recount() {
       follower.leaves_at = state_.commit.position;
       follower.leaving_since_ns = state_.now;
       follower.in_sync = false;
+      follower.waited_for = false;
     }
   }
   CountAgain();

@@ -1,11 +1,12 @@
 """Runs GoogleTest programs whole for ./check, where ctest starts one for each test: many times faster under a sanitizer.
 
-    programs.py BUILD_DIR OUT.xml --label LABEL [--without LABEL]... [--jobs N] [--timeout SECONDS]
+    programs.py BUILD_DIR OUT.xml --label LABEL [--without LABEL]... [--as-in BUILD_DIR] [--jobs N] [--timeout SECONDS]
 
 Takes the programs of the tests that carry LABEL and none of the others, in several parts when they have many tests, and
 writes what ctest would have, for report.py. A program that ends before it has said how each of its tests went, that
 takes longer than the timeout, or that fails though its tests passed (a leak that is found at its end) is a test that
-failed. Exit code 0 when all programs ran, whatever came of it.
+failed. --as-in: a build whose programs of that label have to be there too. Exit code 0 when all programs ran, whatever
+came of it.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import collections
 import concurrent.futures
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +37,8 @@ def programs(listing, label, without):
         labels = {word for text in properties(test).get("LABELS", []) for word in text.split(".")}
         if label not in labels or labels.intersection(without):
             continue
+        if "serial" in labels:
+            raise ValueError(f"the test {test['name']} wants the machine for itself, and would not have it here")
         command = test.get("command") or [""]
         names = [word.split("=", 1)[1] for word in command if word.startswith("--gtest_filter=")]
         if len(names) != 1:
@@ -69,11 +73,12 @@ def run(program, part, parts, timeout):
         environment = dict(os.environ, GTEST_TOTAL_SHARDS=str(parts), GTEST_SHARD_INDEX=str(part))
         with open(os.path.join(folder, "output"), "w+b") as output:
             process = subprocess.Popen([program.path, f"--gtest_output=xml:{path}"], cwd=program.directory, env=environment,
-                                       stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+                                       stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                       start_new_session=True)
             try:
                 code = process.wait(timeout)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # with the processes that its tests have started
                 process.wait()
                 code = f"nothing: it was ended after {timeout} s"
             output.seek(0)
@@ -81,7 +86,7 @@ def run(program, part, parts, timeout):
         said = results(path) if os.path.exists(path) else None
     if said is None:
         return {}, f"it ended with {code} in the midst of its tests\n{text}"
-    if code != 0 and all(outcome[0] != "fail" for outcome in said.values()):
+    if code != 0 and all(outcome[0] != "fail" for name, outcome in said.items() if name in program.tests):
         return said, f"its tests passed and it ended with {code}\n{text}"
     return said, None
 
@@ -114,21 +119,32 @@ def merge(program, outcomes):
     return suite
 
 
+def listed(build_dir, label, without):
+    listing = subprocess.run(["ctest", "--test-dir", build_dir, "--show-only=json-v1"], check=True, text=True,
+                             capture_output=True).stdout
+    return programs(json.loads(listing), label, set(without))
+
+
 def main():
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("build_dir")
     parser.add_argument("out")
     parser.add_argument("--label", required=True)
     parser.add_argument("--without", action="append", default=[])
+    parser.add_argument("--as-in")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--timeout", type=int, default=900)
     words = parser.parse_args()
-    listing = subprocess.run(["ctest", "--test-dir", words.build_dir, "--show-only=json-v1"], check=True, text=True,
-                             capture_output=True).stdout
-    chosen = programs(json.loads(listing), words.label, set(words.without))
+    chosen = listed(words.build_dir, words.label, words.without)
     if not chosen:
         print(f"Error: no test in {words.build_dir} has the label {words.label}")
         sys.exit(1)
+    if words.as_in:
+        there = {os.path.basename(program.path) for program in chosen}
+        wanted = {os.path.basename(program.path) for program in listed(words.as_in, words.label, words.without)}
+        if wanted - there:
+            print(f"Error: not built in {words.build_dir}: {', '.join(sorted(wanted - there))}")
+            sys.exit(1)
     root = ElementTree.Element("testsuites")
     with concurrent.futures.ThreadPoolExecutor(words.jobs) as pool:
         running = []

@@ -28,6 +28,8 @@ test_of() {  # NUMBER NAME WHAT
     hangs) exec tail -f /dev/null ;;
     leaks) case_of "$2" completed ""; code=23; echo "LeakSanitizer: 8 bytes" ;;
     forgotten) ;;
+    outside) case_of "$2" completed ""; cases+='<testcase name="" classname="" result="completed"><failure>at its end</failure></testcase>'
+      code=1; echo "fails at its end" ;;
   esac
 }
 '''
@@ -88,6 +90,11 @@ class ProgramsTest(unittest.TestCase):
         self.assertEqual((2, 1, 0), counts)
         self.assertIn("LeakSanitizer: 8 bytes", said)
 
+    def test_what_fails_outside_of_all_tests_is_a_failure(self):
+        counts, said = self.counts(["passes", "outside"])
+        self.assertEqual((2, 1, 0), counts)
+        self.assertIn("fails at its end", said)
+
     def test_a_test_that_nothing_was_said_of_is_a_failure(self):
         counts, said = self.counts(["passes", "forgotten"])
         self.assertEqual((1, 1, 0), counts)
@@ -103,9 +110,13 @@ class ListingTest(unittest.TestCase):
 
     def test_programs_by_label_and_those_with_many_tests_first(self):
         listing = self.listed(("A.1", "a", "core"), ("B.1", "b", "core.threads"), ("B.2", "b", "core.threads"),
-                              ("C.1", "c", "core.serial"), ("D.1", "d", "threads"))
+                              ("C.1", "c", "core.release"), ("D.1", "d", "threads"))
         self.assertEqual([("/bin/b", "/where", ["B.1", "B.2"]), ("/bin/a", "/where", ["A.1"])],
-                         programs.programs(listing, "core", {"serial"}))
+                         programs.programs(listing, "core", {"release"}))
+
+    def test_one_that_wants_the_machine_for_itself_is_an_error(self):
+        with self.assertRaisesRegex(ValueError, "A.1 wants the machine for itself"):
+            programs.programs(self.listed(("A.1", "a", "core.serial")), "core", {"release"})
 
     def test_what_is_no_program_of_googletest_is_an_error(self):
         listing = {"tests": [{"name": "gone_NOT_BUILT", "properties": [{"name": "LABELS", "value": ["core"]}]}]}

@@ -41,7 +41,7 @@ def made_by(command):
 
 
 def one_by_one(commands, build_dir):
-    """(command, object file that it was made into) of each source: those compiled together have one each here."""
+    """(command, object file that it was made into, whether with others) of each source: one for each here."""
     for command in commands:
         path, made = os.path.realpath(command["file"]), made_by(command["command"])
         if os.path.basename(os.path.dirname(path)) == "Unity" and path.startswith(build_dir + os.sep):
@@ -50,7 +50,21 @@ def one_by_one(commands, build_dir):
         else:
             parts = [command["file"]]
         for part in parts:
-            yield {**command, "file": part, "command": command["command"].replace(command["file"], part)}, made
+            yield {**command, "file": part, "command": command["command"].replace(command["file"], part)}, made, len(parts) > 1
+
+
+def included(path, inputs):
+    """Of the inputs of several sources that were compiled together, what one of them includes, and what that does."""
+    found, todo = {path}, [path]
+    while todo:
+        with open(todo.pop(), encoding="utf-8", errors="replace") as file:
+            words = re.findall(r'^\s*#\s*include "(?:gaios/)?([^"]+)"', file.read(), re.MULTILINE)
+        for word in words:
+            for name in inputs - found:
+                if name.endswith("/" + word):
+                    found.add(name)
+                    todo.append(name)
+    return found
 
 
 def file_hash(path, known):
@@ -77,11 +91,13 @@ def sources(source_dir, build_dir):
     deps, hashes, found, kept = dependencies(build_dir), {}, {}, []
     with open(os.path.join(build_dir, "compile_commands.json"), encoding="utf-8") as file:
         commands = json.load(file)
-    for command, made in one_by_one(commands, build_dir):
+    for command, made, together in one_by_one(commands, build_dir):
         path = os.path.realpath(command["file"])
         if path in found or path.startswith(build_dir + os.sep) or not path.startswith(source_dir + os.sep):
             continue
         inputs = {os.path.realpath(name) for name in deps.get(made, [])} | {path}
+        if together:
+            inputs = included(path, inputs)
         inputs.update(configurations(source_dir, path))
         key = hashlib.sha256("\n".join([version, command["command"]]).encode())
         for name in sorted(inputs):
@@ -101,15 +117,6 @@ def changed(source_dir, commit):
     return git("diff", "--name-only", commit) | git("ls-files", "--others", "--exclude-standard")
 
 
-def says(path, name):
-    """Whether a source names a header: one that was compiled together with others has their headers too."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return f"/{os.path.basename(name)}\"" in file.read()
-    except FileNotFoundError:
-        return False
-
-
 def concerned(files, names):
     """The sources among `files` to be read when the files `names` have changed."""
     chosen = {path for path in files if path in names}
@@ -117,9 +124,7 @@ def concerned(files, names):
         users = [path for path, (_, inputs) in files.items() if name in inputs]
         if users and not chosen.intersection(users):
             stem = os.path.splitext(os.path.basename(name))[0]
-            best = ([path for path in users if os.path.basename(path).startswith(stem)] or
-                    [path for path in users if says(path, name)] or users)
-            chosen.add(best[0])
+            chosen.add(next((path for path in users if os.path.basename(path).startswith(stem)), users[0]))
     return chosen
 
 

@@ -30,16 +30,6 @@ class ConcernedTest(unittest.TestCase):
         self.assertEqual(tidy.concerned(FILES, {"/p/README.md"}), set())
 
 
-    def test_a_header_through_one_that_names_it_of_those_compiled_together(self):
-        with tempfile.TemporaryDirectory() as folder:
-            first, second = (os.path.join(folder, name) for name in ("first.cc", "second.cc"))
-            for path, text in ((first, ""), (second, '#include "p/other.h"\n')):
-                with open(path, "w", encoding="utf-8") as file:
-                    file.write(text)
-            inputs = {first, second, "/p/other.h"}
-            self.assertEqual(tidy.concerned({first: ("1", inputs), second: ("2", inputs)}, {"/p/other.h"}), {second})
-
-
 class OneByOneTest(unittest.TestCase):
     def test_what_was_compiled_together_has_a_command_each(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -50,10 +40,24 @@ class OneByOneTest(unittest.TestCase):
                 file.write('/* generated */\n\n#include "/p/a.cc"\n\n#include "/p/b.cc"\n')
             commands = [{"directory": folder, "command": f"c++ -o all.o -c {together}", "file": together},
                         {"directory": folder, "command": "c++ -o c.o -c /p/c.cc", "file": "/p/c.cc"}]
-            listed = [(command["file"], command["command"], made) for command, made in tidy.one_by_one(commands, folder)]
-        self.assertEqual(listed, [("/p/a.cc", "c++ -o all.o -c /p/a.cc", "all.o"),
-                                  ("/p/b.cc", "c++ -o all.o -c /p/b.cc", "all.o"),
-                                  ("/p/c.cc", "c++ -o c.o -c /p/c.cc", "c.o")])
+            listed = [(command["file"], command["command"], made, together)
+                      for command, made, together in tidy.one_by_one(commands, folder)]
+        self.assertEqual(listed, [("/p/a.cc", "c++ -o all.o -c /p/a.cc", "all.o", True),
+                                  ("/p/b.cc", "c++ -o all.o -c /p/b.cc", "all.o", True),
+                                  ("/p/c.cc", "c++ -o c.o -c /p/c.cc", "c.o", False)])
+
+    def test_and_only_what_it_includes_itself(self):
+        with tempfile.TemporaryDirectory() as folder:
+            texts = {"a.cc": '#include "gaios/p/one.h"\n', "b.cc": '#include "p/two.h"\n', "p/one.h": "",
+                     "p/two.h": '#include <vector>\n#include "gaios/p/three.h"\n', "p/three.h": ""}
+            os.mkdir(os.path.join(folder, "p"))
+            for name, text in texts.items():
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(text)
+            path = {name: os.path.join(folder, name) for name in texts}
+            inputs = set(path.values())
+            self.assertEqual({path["a.cc"], path["p/one.h"]}, tidy.included(path["a.cc"], inputs))
+            self.assertEqual({path["b.cc"], path["p/two.h"], path["p/three.h"]}, tidy.included(path["b.cc"], inputs))
 
 
 if __name__ == "__main__":

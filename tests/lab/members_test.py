@@ -34,18 +34,24 @@ class MembersTest(group.GroupLab):
         self.run_in(host, f"{group.GAIOS} bootstrap --config {group.DIRECTORY}/group.toml --join --id {host}")
         self.start(host)
 
-    def test_one_joins_and_votes_and_one_whose_host_dies_is_removed(self):
-        newcomer = self.HOSTS - 1
-        first = range(newcomer)
+    def begin_without(self, newcomer):
+        """The group of the hosts before that one, of which its configs do not speak; the leader."""
         self.place_group(begins_with=newcomer)
-        for host in first:
+        for host in range(newcomer):
             self.start(host)
-        leader = self.await_leader(first)
-        self.load(first)
-        self.await_acknowledged(leader)
+        return self.await_leader(range(newcomer))
 
+    def join_as_learner(self, newcomer):
         self.join(newcomer)
         self.wait(lambda: self.replica(newcomer).get("role") == "learner", f"it is there: {self.log(newcomer)}")
+
+    def test_one_joins_and_votes_and_one_whose_host_dies_is_removed(self):
+        newcomer = self.HOSTS - 1
+        leader = self.begin_without(newcomer)
+        self.load(range(newcomer))
+        self.await_acknowledged(leader)
+
+        self.join_as_learner(newcomer)
         added = self.member(leader, "add", "--id", newcomer, "--address", group.ADDRESS.format(10 + newcomer), "--wait-s 100")
         self.assertEqual(list(range(self.HOSTS)), added["voters"])
         self.assertEqual({"verbs"}, {link["path"] for link in self.replica(newcomer)["links"] if link["state"] != "down"})
@@ -64,16 +70,11 @@ class MembersTest(group.GroupLab):
 
     def test_one_takes_anothers_place_and_moves(self):
         newcomer = self.HOSTS - 1
-        first = range(newcomer)
-        self.place_group(begins_with=newcomer)
-        for host in first:
-            self.start(host)
-        leader = self.await_leader(first)
+        leader = self.begin_without(newcomer)
         replaced = self.others(leader)[0]
         self.load([leader], 1500, group.LIGHT)
         self.await_acknowledged(leader)
-        self.join(newcomer)
-        self.wait(lambda: self.replica(newcomer).get("role") == "learner", f"it is there: {self.log(newcomer)}")
+        self.join_as_learner(newcomer)
         members = self.member(leader, "replace", "--id", replaced, "--with", newcomer,
                               "--address", group.ADDRESS.format(10 + newcomer), "--wait-s 100")
         self.assertEqual(sorted([leader, newcomer]), members["voters"])

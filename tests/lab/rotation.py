@@ -12,6 +12,8 @@ def drawn(names, count, by):
     """`count` of the names, chosen by the text `by`: each as often as any other, over many texts."""
     names = sorted(names)
     count = min(count, len(names))
+    if count == 0:
+        return set()
     first = int(hashlib.sha256(by.encode()).hexdigest(), 16) % len(names)
     return {names[(first + i) % len(names)] for i in range(count)}
 
