@@ -398,7 +398,7 @@ TEST(PathsConfig, TwoWhoseSecondPathsDifferNameItsSectionAndGoOnByTheFirst) {
   EXPECT_TRUE(Await([&] { return group.Agree({0, 1, 2}); })) << group.Output(2);
   const std::string why = "path udp2: there is no link to replica ";
   const std::string fix = "write the same for `encrypt` in the [udp2] section of every replica's config";
-  for (const std::size_t replica : {0, 1, 2}) {
+  for (const std::size_t replica : {0U, 1U, 2U}) {
     ASSERT_TRUE(Await([&] {
       return group.Output(replica).find(why) != std::string::npos &&
              group.Output(replica).find(fix) != std::string::npos;
