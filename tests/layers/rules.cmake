@@ -1,7 +1,7 @@
 gaios_layer_sees(base)
 gaios_layer_sees(paxos_types)
 gaios_layer_sees(paxos base paxos_types)
-gaios_layer_sees(transport paxos_types)
+gaios_layer_sees(transport base paxos_types)
 gaios_layer_sees(transport_sim base paxos_types transport)
 gaios_layer_sees(transport_shm base paxos_types transport)
 gaios_layer_sees(transport_bootstrap base paxos_types transport)
