@@ -8,6 +8,8 @@ namespace {
 
 // Who asks early and is told no, because the others have not found out yet, asks so often in a jitter.
 constexpr TimeNs kEarlyPerJitter = 16;
+// A candidate that has been given way to already is given so much of a jitter.
+constexpr TimeNs kShortPerJitter = 4;
 
 }  // namespace
 
@@ -118,6 +120,7 @@ bool Election::Tick(Ballot promised) {
 void Election::Ask(Ballot promised) {
   state_.Saw(promised);
   asking_ = true;
+  won_late_ = false;
   ++state_.elections.asked;
   asked_ns_ = state_.now;
   asked_ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
@@ -183,7 +186,8 @@ bool Election::Favours(ReplicaId candidate, Position its_commit) const {
   const bool from_leader = state_.has_leader && state_.leader == candidate;
   const bool can_obtain = its_commit >= state_.Retained();
   const bool another = state_.now < favoured_until_ns_ && favoured_ != candidate;
-  const bool own_goes_first = asking_ && !has_failed_ && GoesBefore(candidate);
+  const bool own_may_win = !has_failed_ || state_.now - asked_ns_ < ShortFavour();
+  const bool own_goes_first = asking_ && own_may_win && GoesBefore(candidate);
   return !campaigns && (Suspects() || from_leader) && can_obtain && !another && !own_goes_first;
 }
 
@@ -195,16 +199,16 @@ bool Election::GoesBefore(ReplicaId candidate) const {
 }
 
 void Election::GiveWayTo(ReplicaId candidate) {
-  if (given_way_.Contains(candidate)) {
-    return;
-  }
+  const bool again = given_way_.Contains(candidate);
+  const TimeNs favour_ns = again ? ShortFavour() : state_.options.election_jitter_ns;
   given_way_.Add(candidate);
+  const TimeNs already_ns = favoured_ == candidate ? favoured_until_ns_ : 0;
   favoured_ = candidate;
-  favoured_until_ns_ = state_.now + state_.options.election_jitter_ns;
-  if (suspecting_) {
+  favoured_until_ns_ = std::max(already_ns, state_.now + favour_ns);
+  if (suspecting_ && (asking_ || !again)) {
     asking_ = false;
     asks_early_ = false;
-    campaign_at_ns_ = std::max(campaign_at_ns_, state_.now) + state_.options.election_jitter_ns;
+    campaign_at_ns_ = std::max(campaign_at_ns_, state_.now) + favour_ns;
   }
 }
 
@@ -213,7 +217,8 @@ bool Election::OnPreVoteReply(ReplicaId from, const Message& reply) {
     return false;
   }
   votes_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
-  return votes_.Decides(state_.membership);
+  won_late_ = votes_.Decides(state_.membership) && state_.now - asked_ns_ > ShortFavour();
+  return votes_.Decides(state_.membership) && !won_late_;
 }
 
 void Election::OnReject(ReplicaId from, const Message& reject) {
@@ -238,6 +243,10 @@ void Election::OnReject(ReplicaId from, const Message& reject) {
   } else {
     BackOff(0);
   }
+}
+
+TimeNs Election::ShortFavour() const {
+  return std::min(state_.options.election_jitter_ns, state_.options.heartbeat_interval_ns) / kShortPerJitter;
 }
 
 TimeNs Election::EarlyInterval() const {

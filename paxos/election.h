@@ -43,6 +43,10 @@ class Election {
   // A yes. Returns true when the pre-vote is won.
   [[nodiscard]] bool OnPreVoteReply(ReplicaId from, const Message& reply);
 
+  // It is won by a yes that came late: whoever said it gives way no longer, and another may have been elected
+  // meanwhile. To be asked when all has been heard that has come, and if so phase 1 is to start.
+  [[nodiscard]] bool won_late() const { return won_late_ && asking_; }
+
   // A no: that voter sees a leader, or we are behind. When no majority is left to agree, ask again: soon
   // while it asks early, else after a wait.
   void OnReject(ReplicaId from, const Message& reject);
@@ -88,6 +92,7 @@ class Election {
   }
   void Ask(Ballot promised);
   [[nodiscard]] TimeNs EarlyInterval() const;
+  [[nodiscard]] TimeNs ShortFavour() const;
   void AskAgainSoon();
   void BackOff(TimeNs longer_ns);
   // Whether that candidate is told yes.
@@ -100,6 +105,7 @@ class Election {
   bool leader_has_beaten_ = false;  // not only sent a Prepare: its pauses are like those that were seen
   bool suspecting_ = false;
   bool asking_ = false;
+  bool won_late_ = false;    // of the question that is open
   bool asks_early_ = false;  // before its wait is over, again and again
   TimeNs early_until_ns_ = 0;
   TimeNs next_read_ns_ = 0;

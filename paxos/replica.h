@@ -81,6 +81,15 @@ class Replica {
   void OnControlNotPosted(ReplicaId peer);
   void OnLinkUp(ReplicaId peer, Incarnation incarnation);
   void OnLinkDown(ReplicaId peer);
+  // All that had come has been told. True when that causes actions.
+  [[nodiscard]] bool OnAllHeard() {
+    if (state_.role != Role::kFollower || !election_.won_late()) [[likely]] {
+      return false;
+    }
+    election_.Calm();
+    Campaign();
+    return true;
+  }
   // Leader: hands the leadership over to `to`, as planned: nothing that was taken is lost or unknown, and
   // what comes when all stand by is refused as full. False, and nothing happens, unless this replica leads
   // and `to` could.

@@ -70,6 +70,9 @@ bool Engine::EndTurn(paxos::TimeNs now_ns, Begun begun) {
   }
   next_look_ns_ = now_ns + busy_look_interval_ns_;
   const std::size_t events = transport_.Poll(*this);
+  if (events != 0 && core_.OnAllHeard()) [[unlikely]] {
+    CarryOut();
+  }
   PublishProgress();
   PublishBallot();
   return begun == Begun::kWritten || learned || events > 0;

@@ -9,6 +9,7 @@
 #include "gaios/base/check.h"
 #include "gaios/rsm/feeds/to_commands.h"
 #include "gaios/rsm/order_book/commands.h"
+#include "gaios/rsm/order_book/order_book_machine.h"
 
 namespace gaios::sim {
 namespace {
@@ -17,6 +18,7 @@ constexpr std::uint32_t kRestingOrders = 48;
 constexpr std::uint64_t kIdsOfAClient = std::uint64_t{1} << 40;
 constexpr std::uint64_t kUniqueIds = std::uint64_t{1} << 39;  // the upper half of a client's
 constexpr std::byte kNoCommand{0x7f};
+constexpr std::uint32_t kMaxOrders = 1024;
 
 std::vector<std::byte> Copy(std::span<const std::byte> bytes) {
   return {bytes.begin(), bytes.end()};
@@ -61,6 +63,16 @@ std::vector<std::byte> OrderFlow::NextUnique() {
   order.price = static_cast<order_book::Price>(random_.Between(99'900, 100'100));
   order.quantity = random_.Between(1, 5);
   return Copy(order_book::AsBytes(order));
+}
+
+std::unique_ptr<rsm::StateMachine> MakeOrderBook(std::uint32_t instruments) {
+  order_book::OrderBookOptions options;
+  options.instruments = instruments;
+  options.max_orders = kMaxOrders;
+  absl::StatusOr<std::unique_ptr<order_book::OrderBookMachine>> machine =
+      order_book::OrderBookMachine::Make(options);
+  GAIOS_CHECK(machine.ok(), "there is memory for a small order book");
+  return *std::move(machine);
 }
 
 }  // namespace gaios::sim

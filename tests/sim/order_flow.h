@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gaios/rsm/feeds/generator.h"
+#include "gaios/rsm/state_machine.h"
 
 #include "tests/sim/random.h"
 
@@ -36,6 +37,9 @@ class OrderFlow {
   std::unique_ptr<feeds::Generator> generator_;
   std::uint64_t uniques_ = 0;
 };
+
+// The order book that such commands are for.
+[[nodiscard]] std::unique_ptr<rsm::StateMachine> MakeOrderBook(std::uint32_t instruments);
 
 }  // namespace gaios::sim
 

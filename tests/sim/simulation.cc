@@ -3,11 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
-
-#include "gaios/base/check.h"
-#include "gaios/rsm/order_book/order_book_machine.h"
 
 namespace gaios::sim {
 namespace {
@@ -21,17 +17,6 @@ constexpr std::uint64_t kSettleNs = 20 * kMs;           // for what was under wa
 constexpr std::uint64_t kPreferLimitNs = 60'000 * kMs;  // longer than one that has failed often is waited for
 constexpr std::uint64_t kRestNs = 2'000 * kMs;
 constexpr std::uint64_t kLastCommits = 20;
-constexpr std::uint32_t kMaxOrders = 1024;
-
-std::unique_ptr<rsm::StateMachine> MakeOrderBook(std::uint32_t instruments) {
-  order_book::OrderBookOptions options;
-  options.instruments = instruments;
-  options.max_orders = kMaxOrders;
-  absl::StatusOr<std::unique_ptr<order_book::OrderBookMachine>> machine =
-      order_book::OrderBookMachine::Make(options);
-  GAIOS_CHECK(machine.ok(), "there is memory for a small order book");
-  return *std::move(machine);
-}
 
 GroupOptions GroupOptionsOf(const Plan& plan, const Sabotage& sabotage) {
   GroupOptions options;
