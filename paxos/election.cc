@@ -205,7 +205,9 @@ void Election::GiveWayTo(ReplicaId candidate) {
   const TimeNs already_ns = favoured_ == candidate ? favoured_until_ns_ : 0;
   favoured_ = candidate;
   favoured_until_ns_ = std::max(already_ns, state_.now + favour_ns);
-  if (suspecting_ && (asking_ || !again)) {
+  // Of two that ask each other again and again one goes on, however long their words take.
+  const bool drops_own = again ? asking_ && !GoesBefore(candidate) : suspecting_;
+  if (drops_own) {
     asking_ = false;
     asks_early_ = false;
     campaign_at_ns_ = std::max(campaign_at_ns_, state_.now) + favour_ns;

@@ -426,6 +426,24 @@ TEST_F(ElectionTest, WhoIsAskedAgainByOneThatGoesFirstAsksNoMoreItself) {
   EXPECT_EQ(state_.elections.asked, 2U);
 }
 
+// Found by review: where words take longer than the moment in which it says no, both stopped for the other, for ever.
+TEST_F(ElectionTest, WhoGoesFirstAsksOnThoughItSaysYesAgain) {
+  Run(99 * kMs);
+  state_.now += 3 * kMs;
+  ASSERT_TRUE(SaysYesTo(kOther));
+  while (!Asked()) {
+    Run(kMs);
+  }
+  SayNo();
+  SayNo(kLeader);
+  while (state_.elections.asked == 1) {
+    Run(kMs);
+  }
+  state_.now += 2 * kMs;
+  EXPECT_TRUE(SaysYesTo(kOther)) << "it has failed, and does not stand in the way";
+  EXPECT_TRUE(WinsWith(kOther));
+}
+
 // Of two that have failed one must go first too, or each gives way to the other, or both begin.
 TEST_F(ElectionTest, OneThatHasFailedGoesFirstForAMomentAfterItHasAsked) {
   Run(130 * kMs);

@@ -18,14 +18,14 @@ constexpr std::uint64_t kPatienceNs = 20'000 * kMs;
 constexpr std::uint64_t kClients = 3;
 constexpr std::uint32_t kInstruments = 2;
 
-// Ten microseconds of a network, ten thousandths of a percent of a clock: nothing that is a trouble.
+// A hundredth of a percent of a clock: nothing that is a trouble.
 GroupOptions GroupOptionsOf(const FailoverOptions& options, Random& random) {
   GroupOptions group;
   group.world.replicas = options.replicas;
   group.world.seed = random.Next();
   group.world.capacity_bytes = paxos::kMinCapacityBytes << 3;
   group.world.min_delay_ns = kUs;
-  group.world.max_delay_ns = 10 * kUs;
+  group.world.max_delay_ns = options.delay_us * kUs;
   group.voters = options.replicas;
   group.protocol.group = paxos::GroupId(42);
   group.protocol.max_batch_bytes = 1024;

@@ -43,6 +43,7 @@ struct FailoverOptions {
   Trouble trouble = Trouble::kNone;
   std::size_t replicas = 5;
   std::uint64_t failovers = 100;
+  std::uint64_t delay_us = 10;  // of a message or an operation at most
   std::uint64_t seed = 1;
 };
 

@@ -40,6 +40,9 @@ int Run(int argc, char** argv) {
                  "3, 5 or 7; with 3 beside none, for no other can be lost then")
       ->check(CLI::IsMember({3, 5, 7}))
       ->capture_default_str();
+  app.add_option("--delay-us", options.delay_us, "how long a message takes at most, us")
+      ->check(CLI::Range(1, 20'000))
+      ->capture_default_str();
   app.add_option("--start", options.seed, "seed of the first group, the others follow")
       ->capture_default_str();
   app.add_flag("--trace", trace_on, "print what each replica does");
