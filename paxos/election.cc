@@ -120,7 +120,6 @@ bool Election::Tick(Ballot promised) {
 void Election::Ask(Ballot promised) {
   state_.Saw(promised);
   asking_ = true;
-  won_late_ = false;
   ++state_.elections.asked;
   asked_ns_ = state_.now;
   asked_ballot_ = Ballot(state_.highest_round + 1, state_.self.id, state_.self.incarnation);
@@ -205,22 +204,22 @@ void Election::GiveWayTo(ReplicaId candidate) {
   const TimeNs already_ns = favoured_ == candidate ? favoured_until_ns_ : 0;
   favoured_ = candidate;
   favoured_until_ns_ = std::max(already_ns, state_.now + favour_ns);
-  // Of two that ask each other again and again one goes on, however long their words take.
-  const bool drops_own = again ? asking_ && !GoesBefore(candidate) : suspecting_;
+  // Of two that ask each other again and again one goes on, however long their words take; but not with what
+  // it was told too long ago to say no.
+  const bool drops_own = again ? asking_ && (won() || !GoesBefore(candidate)) : suspecting_;
   if (drops_own) {
     asking_ = false;
     asks_early_ = false;
     campaign_at_ns_ = std::max(campaign_at_ns_, state_.now) + favour_ns;
+  } else if (suspecting_) {
+    campaign_at_ns_ = std::max(campaign_at_ns_, favoured_until_ns_);
   }
 }
 
-bool Election::OnPreVoteReply(ReplicaId from, const Message& reply) {
-  if (!asking_ || reply.grant != Grant{asked_ballot_, question_}) {
-    return false;
+void Election::OnPreVoteReply(ReplicaId from, const Message& reply) {
+  if (asking_ && reply.grant == Grant{asked_ballot_, question_}) {
+    votes_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
   }
-  votes_.Add(state_.membership, {from, state_.peers[from.value()].incarnation});
-  won_late_ = votes_.Decides(state_.membership) && state_.now - asked_ns_ > ShortFavour();
-  return votes_.Decides(state_.membership) && !won_late_;
 }
 
 void Election::OnReject(ReplicaId from, const Message& reject) {

@@ -15,8 +15,8 @@
 // So that two seldom start it together, a voter that says yes to one gives way to it: for as long as the
 // jitter it says no to others and does not ask itself; and of two that ask each other, the one of higher
 // priority goes first, or of the lower id. One that is drained, or of priority 0, waits a suspect timeout
-// longer: it leads if the others do not. Each is given way once while there is no leader, so that one that
-// cannot win holds nobody up for long.
+// longer: it leads if the others do not. Each is given way for so long once while there is no leader, and
+// then for moments, so that one that cannot win holds nobody up for long.
 
 #include "gaios/paxos/message.h"
 #include "gaios/paxos/silence_limit.h"
@@ -40,12 +40,13 @@ class Election {
   // Answers a pre-vote question.
   void OnPreVote(ReplicaId from, const Message& question, Ballot promised);
 
-  // A yes. Returns true when the pre-vote is won.
-  [[nodiscard]] bool OnPreVoteReply(ReplicaId from, const Message& reply);
+  // A yes.
+  void OnPreVoteReply(ReplicaId from, const Message& reply);
 
-  // It is won by a yes that came late: whoever said it gives way no longer, and another may have been elected
-  // meanwhile. To be asked when all has been heard that has come, and if so phase 1 is to start.
-  [[nodiscard]] bool won_late() const { return won_late_ && asking_; }
+  // The pre-vote is won. To be asked when all has been heard that has come: whoever said yes gives way for a
+  // while only, and behind a yes may stand the word of another that has been elected meanwhile. Then phase 1
+  // is to start.
+  [[nodiscard]] bool won() const { return asking_ && votes_.Decides(state_.membership) && !state_.withdrawn; }
 
   // A no: that voter sees a leader, or we are behind. When no majority is left to agree, ask again: soon
   // while it asks early, else after a wait.
@@ -105,7 +106,6 @@ class Election {
   bool leader_has_beaten_ = false;  // not only sent a Prepare: its pauses are like those that were seen
   bool suspecting_ = false;
   bool asking_ = false;
-  bool won_late_ = false;    // of the question that is open
   bool asks_early_ = false;  // before its wait is over, again and again
   TimeNs early_until_ns_ = 0;
   TimeNs next_read_ns_ = 0;

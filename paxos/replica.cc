@@ -165,9 +165,8 @@ void Replica::OnMessage(ReplicaId from, Incarnation incarnation, std::span<const
       election_.OnPreVote(from, *message, acceptor_.promised().ballot);
       return;
     case MessageKind::kPreVoteReply:
-      if (state_.role == Role::kFollower && election_.OnPreVoteReply(from, *message)) {
-        election_.Calm();
-        Campaign();
+      if (state_.role == Role::kFollower) {
+        election_.OnPreVoteReply(from, *message);
       }
       return;
     case MessageKind::kPrepare:

@@ -83,7 +83,7 @@ class Replica {
   void OnLinkDown(ReplicaId peer);
   // All that had come has been told. True when that causes actions.
   [[nodiscard]] bool OnAllHeard() {
-    if (state_.role != Role::kFollower || !election_.won_late()) [[likely]] {
+    if (state_.role != Role::kFollower || !election_.won()) [[likely]] {
       return false;
     }
     election_.Calm();

@@ -84,6 +84,9 @@ class Member {
   void Hear(std::uint8_t from, std::span<const std::byte> bytes) {
     core_.OnMessage(paxos::ReplicaId(from), paxos::Incarnation(1), bytes);
     Act();
+    if (core_.OnAllHeard()) {
+      Act();
+    }
   }
   void Tick(std::uint64_t ms) {
     now_ns_ += ms * kMs;

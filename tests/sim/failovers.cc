@@ -180,9 +180,11 @@ void Failovers::Settle() {
   if (!RunUntil([this] { return Calm(); }, kPatienceNs)) {
     Fail(absl::StrCat("the group did not come to rest after failover ", tally_.failovers));
   }
-  // What followers have learned of their leader's pauses is forgotten meanwhile.
   RunFor(random_.Between(150, 300) * kMs);
-  static_cast<void>(TakeAll());
+  const Seen since = TakeAll();
+  if (tally_.failovers > 0) {  // else a group has begun
+    tally_.begun_for_nothing += since.begun;
+  }
 }
 
 ReplicaId Failovers::Draw(paxos::ReplicaSet without) {
@@ -201,7 +203,6 @@ void Failovers::Begin(ReplicaId troubled, ReplicaId other) {
     case Trouble::kRejoins:
       group_.Crash(troubled);
       RunFor(random_.Between(10, 200) * kMs);
-      static_cast<void>(TakeAll());
       seen_[troubled.value()] = Seen();
       group_.Restart(troubled);
       RunFor(random_.Below(30 * kMs));
@@ -267,27 +268,37 @@ void Failovers::Round() {
   } else {
     group_.Crash(leader);
   }
-  if (options_.trouble == Trouble::kStalled && group_.paused(troubled)) {
-    RunFor(random_.Below(paxos::Options().suspect_timeout_ns));
-    group_.Pause(troubled, false);
-  }
-  if (!RunUntil([this] { return group_.leader().has_value(); }, kPatienceNs)) {
+  const std::uint64_t wakes_ns = died_ns + random_.Below(paxos::Options().suspect_timeout_ns);
+  const auto led = [&] {
+    if (options_.trouble == Trouble::kStalled && group_.world().now_ns() >= wakes_ns) {
+      group_.Pause(troubled, false);
+    }
+    return group_.leader().has_value();
+  };
+  if (!RunUntil(led, kPatienceNs)) {
     Fail(absl::StrCat("nobody came to lead after failover ", tally_.failovers));
     return;
   }
   tally_.gaps_ns.push_back(group_.world().now_ns() - died_ns);
-  RunFor(50 * kMs);  // who was late gives up
+  const std::optional<ReplicaId> next = group_.leader();
+  // The trouble goes on, and whoever was late gives up.
+  RunFor(paxos::Options().suspect_timeout_ns);
+  group_.Pause(troubled, false);
   for (std::size_t i = 0; i < group_.size(); ++i) {
     const Seen since = IdOf(i) == leader ? Seen() : Take(IdOf(i));
+    const std::uint64_t lost = since.begun - std::min(since.begun, since.won);
     tally_.begun += since.begun;
-    tally_.lost += since.begun - since.won;
-    tally_.lost_by_troubled += IdOf(i) == troubled ? since.begun - since.won : 0;
-    if (since.begun != since.won) {
+    tally_.lost += lost;
+    tally_.lost_by_troubled += IdOf(i) == troubled ? lost : 0;
+    if (lost != 0) {
       trace_.Say("failovers",
                  absl::StrCat("replica ", i, " has begun an election and not won it, since ", died_ns / kUs,
                               " us, beside ", troubled.value(), " with ", other.value()));
     }
   }
+  RunFor(2 * paxos::Options().suspect_timeout_ns);
+  tally_.begun_for_nothing += TakeAll().begun;
+  tally_.deposed += group_.leader() != next ? 1U : 0U;
   ++tally_.failovers;
   End(troubled);
   if (silent) {
