@@ -46,6 +46,13 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       "--device", options.device,
       "verbs: the RDMA device, when there are several; udp-dpdk: net_af_packet, unless given, or "
       "net_af_xdp");
+  CLI::Option* const config =
+      command.add_option("--config", options.config_path,
+                         "commit and throughput over verbs: the config of a group on several hosts, each of "
+                         "which runs the same with --id of its replica");
+  command
+      .add_option("--id", options.id, "with --config: this host's replica; 0 measures, the others serve it")
+      ->needs(config);
   command.add_option("--payload", options.payload_bytes, "udp: bytes of a datagram")
       ->check(CLI::Range(512, 8900));
   command.add_flag("--authenticate,!--no-authenticate", options.authenticate,
@@ -103,6 +110,9 @@ void AddFlags(CLI::App& command, CommandLine& line) {
       "what the measuring loop does while it waits; unless given yield over verbs, spin over UDP");
   command.add_option("--hgrm", options.hgrm_path, "write the latencies as an .hgrm file, in us");
   command.add_option("--json", options.json_path, "write the report there; - for stdout");
+  for (const char* const of_the_config : {"--device", "--replicas", "--capacity"}) {
+    config->excludes(of_the_config);
+  }
 }
 
 // `wakes`: whether what the loop waits for can wake it.
@@ -149,6 +159,10 @@ absl::Status ChooseTransport(CommandLine& line, const std::string& benchmark) {
   Options& options = line.options;
   if (options.two_paths && (benchmark != "commit" || line.transport != "udp-socket")) {
     return absl::InvalidArgumentError("--two-paths is for commit with --transport udp-socket");
+  }
+  if (!options.config_path.empty() &&
+      ((benchmark != "commit" && benchmark != "throughput") || line.transport != "verbs")) {
+    return absl::InvalidArgumentError("--config is for commit and throughput with --transport verbs");
   }
   if (benchmark == "network" && options.block_commits == 0) {
     options.block_commits = kUdpBlockCommits;
@@ -271,7 +285,7 @@ int Run(int argc, char** argv) {
     std::cerr << "gaios-bench: " << status.message() << '\n';
     return kWrongUsage;
   }
-  if (ChoosePlacement().crowded()) {
+  if (line.options.config_path.empty() && ChoosePlacement().crowded()) {
     std::cerr << "gaios-bench: only one cpu is available: leader and followers share it, and the figures are "
                  "mostly "
                  "the scheduler's\n";

@@ -45,15 +45,26 @@ absl::Status Group::RunFollower(const GroupOptions& options, const rsm::Config& 
                                 const base::TscClock& clock, std::uint8_t id, Page& page) {
   absl::Status status;
   for (std::uint32_t life = 1; status.ok() && !page.stop.value.load(std::memory_order_relaxed); ++life) {
-    status = RunLife(options, config, clock, id, life, page);
+    FollowerWord& word = page.followers[id];
+    status = RunLife(options, config, clock, id, life, {word, word.applied, page.stop.value});
   }
   return status;
 }
 
+absl::Status Group::RunOnHost(const GroupOptions& options, const std::string& directory,
+                              const base::TscClock& clock, std::uint8_t id,
+                              std::atomic<std::uint64_t>& applied, const std::atomic<bool>& stop) {
+  rsm::Config config = *options.hosts;
+  config.directory = directory;
+  FollowerWord word;  // nobody tells it anything
+  return RunLife(options, config, clock, id, 1, {word, applied, stop});
+}
+
 absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& config,
-                            const base::TscClock& clock, std::uint8_t id, std::uint32_t life, Page& page) {
-  FollowerWord& word = page.followers[id];
-  word.applied.store(0, std::memory_order_release);
+                            const base::TscClock& clock, std::uint8_t id, std::uint32_t life,
+                            const Seat& seat) {
+  FollowerWord& word = seat.word;
+  seat.applied.store(0, std::memory_order_release);
   auto machine = options.make_machine();
   if (!machine.ok()) {
     return machine.status();
@@ -72,10 +83,9 @@ absl::Status Group::RunLife(const GroupOptions& options, const rsm::Config& conf
   (*wakeup)->Watch(descriptors);
   base::Idle idle(options.idle, {}, wakeup->get());
   SnapshotTaking snapshots(absl::StrCat(config.directory, "/bench-snapshot-", id), replica, clock);
-  while (!page.stop.value.load(std::memory_order_relaxed) &&
-         word.lives.load(std::memory_order_relaxed) == life) {
+  while (!seat.stop.load(std::memory_order_relaxed) && word.lives.load(std::memory_order_relaxed) == life) {
     if (replica.Poll()) {
-      word.applied.store(replica.applied_commands(), std::memory_order_release);
+      seat.applied.store(replica.applied_commands(), std::memory_order_release);
       idle.OnWork();
     } else if (replica.awaiting()) {
       idle.OnAwaiting();
@@ -118,6 +128,12 @@ absl::StatusOr<std::unique_ptr<Group>> Group::Fork(const GroupOptions& options, 
     return directory.status();
   }
   std::unique_ptr<Group> group(new Group(*std::move(page), *std::move(directory)));
+  group->replicas_ = options.replicas;
+  if (options.hosts != nullptr) {
+    group->config_ = *options.hosts;
+    group->config_.directory = group->directory_.path();
+    return group;
+  }
   auto config = MakeConfig({.replicas = options.replicas,
                             .capacity_bytes = options.capacity_bytes,
                             .transport = options.transport,
@@ -175,7 +191,7 @@ absl::Status Group::AwaitInSync(const base::TscClock& clock, std::uint64_t timeo
       idle.OnIdle();
     }
     grants_.clear();
-    for (std::size_t i = 1; i <= followers_.size() && leader_->leading(); ++i) {
+    for (std::size_t i = 1; i < replicas_ && leader_->leading(); ++i) {
       const paxos::FollowerLink* const follower =
           leader_->core().follower(paxos::ReplicaId(static_cast<std::uint8_t>(i)));
       if (follower != nullptr && follower->stage == paxos::FollowerLink::Stage::kActive && follower->counts &&
@@ -183,7 +199,7 @@ absl::Status Group::AwaitInSync(const base::TscClock& clock, std::uint64_t timeo
         grants_.push_back(follower->grant);
       }
     }
-    if (leader_->leading() && grants_.size() == followers_.size()) {
+    if (leader_->leading() && grants_.size() + 1 == replicas_) {
       return absl::OkStatus();
     }
     for (ChildProcess& follower : followers_) {
@@ -224,8 +240,9 @@ std::uint64_t Group::snapshots_taken(std::size_t follower) const {
 
 std::uint64_t Group::applied_by_all() const {
   std::uint64_t least = leader_->applied_commands();
-  for (std::size_t i = 1; i <= followers_.size(); ++i) {
-    least = std::min(least, page_->followers[i].applied.load(std::memory_order_acquire));
+  for (std::size_t i = 1; i < replicas_; ++i) {
+    least = std::min(
+        least, applied_by_ ? applied_by_(i) : page_->followers[i].applied.load(std::memory_order_acquire));
   }
   return least;
 }
@@ -248,13 +265,15 @@ absl::Status Group::CheckMembers() {
   if (leader_->divergence().has_value()) {
     return absl::InternalError("the leader's state has diverged");
   }
-  for (std::size_t i = 1; i <= followers_.size(); ++i) {
+  for (std::size_t i = 1; i < replicas_; ++i) {
     const paxos::FollowerLink* const follower =
         leader_->core().follower(paxos::ReplicaId(static_cast<std::uint8_t>(i)));
     if (follower == nullptr || !follower->in_sync || follower->grant != grants_[i - 1]) {
       return absl::AbortedError("a follower was dropped from the in-sync set during the run");
     }
-    if (followers_[i - 1].Ended()) {
+  }
+  for (ChildProcess& follower : followers_) {
+    if (follower.Ended()) {
       return absl::AbortedError("a follower ended during the run");
     }
   }

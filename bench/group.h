@@ -2,7 +2,7 @@
 #define GAIOS_BENCH_GROUP_H_
 
 // A group of replicas to be measured: the leader in the calling process, each follower a process of its own
-// that runs the loop users run. The product, nothing of it left out.
+// that runs the loop users run, of this host or of others. The product, nothing of it left out.
 //
 // One thread. The calling thread is pinned to the leader's cpu. At most one group at a time, made while the
 // process holds no other sockets.
@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -50,6 +51,9 @@ struct GroupOptions {
   bool two_paths = false;                                                        // udp: and udp2
   std::uint64_t fill_bytes_per_second = paxos::Options().fill_bytes_per_second;  // 0: no bound
   const LossRate* loss = nullptr;  // udp: at which datagrams are lost; null: none is
+  // The followers are on its hosts, and begun there: what they have in common is as it says, but for the
+  // directory. Null: they are processes of this host.
+  const rsm::Config* hosts = nullptr;
   MachineFactory make_machine;
 };
 
@@ -64,6 +68,12 @@ class Group {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Group>> Fork(const GroupOptions& options,
                                                                    const Placement& placement,
                                                                    const base::TscClock& clock);
+  // A follower of a group on several hosts, in the calling process, until `stop` is set. What it has applied
+  // goes to `applied`.
+  [[nodiscard]] static absl::Status RunOnHost(const GroupOptions& options, const std::string& directory,
+                                              const base::TscClock& clock, std::uint8_t id,
+                                              std::atomic<std::uint64_t>& applied,
+                                              const std::atomic<bool>& stop);
   [[nodiscard]] absl::Status Open(const GroupOptions& options, const Placement& placement,
                                   const base::TscClock& clock);
   Group(const Group&) = delete;
@@ -77,6 +87,10 @@ class Group {
   [[nodiscard]] const rsm::NodeTransport& leader_transport() const { return *transport_; }
   // The fewest commands that any replica has applied.
   [[nodiscard]] std::uint64_t applied_by_all() const;
+  // Where the followers are on other hosts: what tells how many commands a follower, from 1 on, has applied.
+  void SetApplied(std::function<std::uint64_t(std::size_t follower)> applied) {
+    applied_by_ = std::move(applied);
+  }
   [[nodiscard]] const std::vector<ChildProcess>& followers() const { return followers_; }
   // That follower loses all that it holds and comes back as its next incarnation, a learner. Returns before
   // it does: poll the leader. Over shm only.
@@ -107,21 +121,31 @@ class Group {
     std::array<FollowerWord, paxos::kMaxReplicas> followers;
   };
 
+  // Where a follower is told what to do, and tells what it has done.
+  struct Seat {
+    FollowerWord& word;
+    std::atomic<std::uint64_t>& applied;
+    const std::atomic<bool>& stop;
+  };
+
   Group(SharedPage<Page> page, ScratchDirectory directory)
       : page_(std::move(page)), directory_(std::move(directory)) {}
   static absl::Status RunFollower(const GroupOptions& options, const rsm::Config& config,
                                   const base::TscClock& clock, std::uint8_t id, Page& page);
   static absl::Status RunLife(const GroupOptions& options, const rsm::Config& config,
-                              const base::TscClock& clock, std::uint8_t id, std::uint32_t life, Page& page);
+                              const base::TscClock& clock, std::uint8_t id, std::uint32_t life,
+                              const Seat& seat);
   absl::Status CheckMembers();
 
   SharedPage<Page> page_;
   ScratchDirectory directory_;
   rsm::Config config_;
-  std::vector<ChildProcess> followers_;
+  std::vector<ChildProcess> followers_;                   // none where they are on other hosts
+  std::function<std::uint64_t(std::size_t)> applied_by_;  // empty where they are not
   std::unique_ptr<rsm::StateMachine> machine_;
   std::unique_ptr<rsm::NodeTransport> transport_;
   std::unique_ptr<rsm::Replica> leader_;
+  std::size_t replicas_ = 0;
   std::vector<paxos::Grant>
       grants_;  // held by the leader at the start: a follower that is dropped gives another
 };

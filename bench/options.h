@@ -45,6 +45,8 @@ struct Options {
   bool zero_copy = true;                        // by DPDK: the product's, where the device takes that
   bool two_paths = false;                       // commit over udp: beside a group with one path
   double loss_percent = 1;                      // loss: of the datagrams, each way
+  std::string config_path = {};                 // verbs: of a group on several hosts; empty: one host
+  std::uint8_t id = 0;                          // of this host's replica in it; the first measures
   std::uint64_t block_commits = 0;  // commands that end a block; 0: its share of `seconds`, or as it says
   std::string hgrm_path = {};       // empty: none
   std::string json_path = {};       // empty: none, "-": stdout

@@ -104,7 +104,8 @@ absl::Status CheckTransport(const Options& options) {
         "--transport verbs: this build knows no RDMA device; install libibverbs-dev and configure again with "
         "-DGAIOS_VERBS=ON");
   }
-  return CheckVerbsDevice(options.device);
+  // Where a config says which device, it is opened by that.
+  return options.config_path.empty() ? CheckVerbsDevice(options.device) : absl::OkStatus();
 }
 
 absl::StatusOr<rsm::Config> MakeConfig(const Options& options, const std::string& directory) {

@@ -22,6 +22,7 @@ using transport::verbs::Registration;
 
 constexpr std::uint64_t kMeetingTimeoutNs = 60'000'000'000;
 constexpr int kCompletionsPerLook = 32;
+constexpr std::uint64_t kReadOfWords = std::uint64_t{1} << 32;  // and the peer, of a work request
 
 transport::verbs::ConnectionTimes Times() {
   const transport::verbs::VerbsOptions product;
@@ -31,12 +32,12 @@ transport::verbs::ConnectionTimes Times() {
           .service_level = product.service_level};
 }
 
-absl::StatusOr<Registration> Register(LibverbsDevice& device, const Memory& memory, int access) {
-  ibv_mr* const region = device.RegisterMemory(memory.data(), memory.size(), access);
+absl::StatusOr<Registration> Register(LibverbsDevice& device, void* at, std::size_t bytes, int access) {
+  ibv_mr* const region = device.RegisterMemory(at, bytes, access);
   if (region == nullptr) {
     return absl::ResourceExhaustedError(
         absl::StrCat("RDMA device ", device.facts().name,
-                     " does not register the floor's ring: ", std::generic_category().message(errno)));
+                     " does not register memory of the floor: ", std::generic_category().message(errno)));
   }
   return Registration(device, region);
 }
@@ -89,9 +90,27 @@ VerbsFloor::~VerbsFloor() {
   }
 }
 
+absl::StatusOr<std::unique_ptr<VerbsFloor>> VerbsFloor::OnHosts(const VerbsFloorOptions& options,
+                                                                const rsm::Config& config,
+                                                                const base::Clock& clock) {
+  auto page = SharedPage<Page>::Create();
+  if (!page.ok()) {
+    return page.status();
+  }
+  std::unique_ptr<VerbsFloor> floor(new VerbsFloor(options, *std::move(page)));
+  floor->space_end_ = options.capacity_bytes;
+  auto channel = MeetingChannel::Open(config, paxos::ReplicaId(0), clock,
+                                      std::span(floor->page_->peers).first(options.peers));
+  if (!channel.ok()) {
+    return channel.status();
+  }
+  floor->channel_ = *std::move(channel);
+  return floor;
+}
+
 absl::Status VerbsFloor::RunPeer(const VerbsFloorOptions& options, Meeting& meeting,
                                  const std::atomic<bool>& stop) {
-  auto device = LibverbsDevice::Open(options.device, 1);
+  auto device = LibverbsDevice::Open(options.device, options.port, options.address);
   if (!device.ok()) {
     return device.status();
   }
@@ -99,45 +118,57 @@ absl::Status VerbsFloor::RunPeer(const VerbsFloorOptions& options, Meeting& meet
   if (!ring.ok()) {
     return ring.status();
   }
-  auto registration = Register(**device, *ring, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
+  auto registration =
+      Register(**device, ring->data(), ring->size(), IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
   if (!registration.ok()) {
     return registration.status();
+  }
+  auto words = Register(**device, &meeting.words.value, sizeof(PeerWords), IBV_ACCESS_REMOTE_READ);
+  if (!words.ok()) {
+    return words.status();
   }
   auto queue = MakeQueue(**device, 1);
   if (!queue.ok()) {
     return queue.status();
   }
   const CompletionQueue completions{device->get(), *queue};
-  auto pair = QueuePair::Create(**device, *queue, {.access = IBV_ACCESS_REMOTE_WRITE});
+  auto pair =
+      QueuePair::Create(**device, *queue, {.access = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ});
   if (!pair.ok()) {
     return pair.status();
   }
-  meeting.peer = pair->end();
-  meeting.address = reinterpret_cast<std::uintptr_t>(ring->data());
-  meeting.key = registration->get()->rkey;
-  meeting.step.store(Step::kPeerReady, std::memory_order_release);
+  meeting.peer = {.end = pair->end(),
+                  .port = (*device)->facts().address,
+                  .ring_address = reinterpret_cast<std::uintptr_t>(ring->data()),
+                  .words_address = reinterpret_cast<std::uintptr_t>(&meeting.words.value),
+                  .ring_key = registration->get()->rkey,
+                  .words_key = words->get()->rkey};
+  meeting.step.store(MeetingStep::kPeerReady, std::memory_order_release);
   base::Idle idle(base::IdleStrategy::kBackOff);
-  while (meeting.step.load(std::memory_order_acquire) != Step::kWriterReady) {
+  while (meeting.step.load(std::memory_order_acquire) != MeetingStep::kWriterReady) {
     if (stop.load(std::memory_order_relaxed)) {
       return absl::OkStatus();
     }
     idle.OnIdle();
   }
-  if (absl::Status status = pair->Receive((*device)->facts().address, meeting.writer, 1, Times());
+  if (absl::Status status = pair->Receive(meeting.writer.port, meeting.writer.end, 1, Times());
       !status.ok()) {
     return status;
   }
-  meeting.step.store(Step::kConnected, std::memory_order_release);
-  ReadRing(ring->data(), options.capacity_bytes, options.idle, meeting.progress.value, stop);
+  meeting.step.store(MeetingStep::kConnected, std::memory_order_release);
+  ReadRing(ring->data(), options.capacity_bytes, options.idle, meeting.words.value.progress, stop);
   return absl::OkStatus();
 }
 
-absl::Status VerbsFloor::AwaitPeer(Meeting& meeting, Step step, std::size_t peer) {
+absl::Status VerbsFloor::AwaitPeer(Meeting& meeting, MeetingStep step, std::size_t peer) {
   const base::TscClock clock;
   const std::uint64_t deadline_ns = clock.NowNs() + kMeetingTimeoutNs;
   base::Idle idle(base::IdleStrategy::kBackOff);
   while (meeting.step.load(std::memory_order_acquire) != step) {
-    if (children_[peer].Ended()) {
+    if (channel_ != nullptr) {
+      channel_->Poll();
+    }
+    if (channel_ != nullptr ? channel_->gone().has_value() : children_[peer].Ended()) {
       return absl::UnavailableError("a peer of the floor ended before it was connected");
     }
     if (clock.NowNs() > deadline_ns) {
@@ -150,7 +181,7 @@ absl::Status VerbsFloor::AwaitPeer(Meeting& meeting, Step step, std::size_t peer
 }
 
 absl::Status VerbsFloor::Connect() {
-  auto device = LibverbsDevice::Open(options_.device, 1);
+  auto device = LibverbsDevice::Open(options_.device, options_.port, options_.address);
   if (!device.ok()) {
     return device.status();
   }
@@ -160,44 +191,89 @@ absl::Status VerbsFloor::Connect() {
     return source.status();
   }
   source_ = *std::move(source);
-  auto registration = Register(*device_, source_, 0);
+  auto registration = Register(*device_, source_.data(), source_.size(), 0);
   if (!registration.ok()) {
     return registration.status();
   }
   registration_ = *std::move(registration);
-  auto queue = MakeQueue(*device_, options_.peers * options_.depth);
+  if (channel_ != nullptr) {
+    auto words = Register(*device_, &*page_, sizeof(Page), IBV_ACCESS_LOCAL_WRITE);
+    if (!words.ok()) {
+      return words.status();
+    }
+    words_ = *std::move(words);
+  }
+  auto queue = MakeQueue(*device_, options_.peers * (options_.depth + 1));
   if (!queue.ok()) {
     return queue.status();
   }
   completions_.device = device_.get();
   completions_.queue = *queue;
   for (std::size_t i = 0; i < options_.peers; ++i) {
-    Meeting& meeting = page_->peers[i];
-    if (absl::Status status = AwaitPeer(meeting, Step::kPeerReady, i); !status.ok()) {
+    if (absl::Status status = ConnectTo(i); !status.ok()) {
       return status;
     }
-    // An entry that does not fit before the end of the ring takes two work requests.
-    auto pair = QueuePair::Create(*device_, *queue,
-                                  {.sends = static_cast<std::uint32_t>(2 * options_.depth),
-                                   .inline_bytes = transport::verbs::VerbsOptions().inline_bytes});
-    if (!pair.ok()) {
-      return pair.status();
-    }
-    meeting.writer = pair->end();
-    meeting.step.store(Step::kWriterReady, std::memory_order_release);
-    if (absl::Status status = AwaitPeer(meeting, Step::kConnected, i); !status.ok()) {
-      return status;
-    }
-    absl::Status status = pair->Receive(device_->facts().address, meeting.peer, 1, Times());
-    if (status.ok()) {
-      status = pair->Transmit(1, Times());
-    }
-    if (!status.ok()) {
-      return status;
-    }
-    peers_.push_back({.pair = *std::move(pair), .address = meeting.address, .key = meeting.key});
   }
   return absl::OkStatus();
+}
+
+absl::Status VerbsFloor::ConnectTo(std::size_t peer) {
+  Meeting& meeting = page_->peers[peer];
+  if (absl::Status status = AwaitPeer(meeting, MeetingStep::kPeerReady, peer); !status.ok()) {
+    return status;
+  }
+  // An entry that does not fit before the end of the ring takes two work requests. One more reads words.
+  auto pair = QueuePair::Create(*device_, completions_.queue,
+                                {.sends = static_cast<std::uint32_t>(2 * options_.depth + 1),
+                                 .inline_bytes = transport::verbs::VerbsOptions().inline_bytes});
+  if (!pair.ok()) {
+    return pair.status();
+  }
+  meeting.writer = {.end = pair->end(), .port = device_->facts().address};
+  meeting.step.store(MeetingStep::kWriterReady, std::memory_order_release);
+  if (absl::Status status = AwaitPeer(meeting, MeetingStep::kConnected, peer); !status.ok()) {
+    return status;
+  }
+  absl::Status status = pair->Receive(meeting.peer.port, meeting.peer.end, 1, Times());
+  if (status.ok()) {
+    status = pair->Transmit(1, Times());
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  peers_.push_back(
+      {.pair = *std::move(pair), .address = meeting.peer.ring_address, .key = meeting.peer.ring_key});
+  return absl::OkStatus();
+}
+
+const PeerWords& VerbsFloor::WordsOf(std::size_t peer) {
+  PeerWords& words = page_->peers[peer].words.value;
+  if (channel_ == nullptr || !failure_.empty()) {
+    return words;
+  }
+  Peer& from = peers_[peer];
+  const PeerSide& there = page_->peers[peer].peer;
+  ibv_sge piece = {
+      .addr = reinterpret_cast<std::uintptr_t>(&words), .length = sizeof(words), .lkey = words_.get()->lkey};
+  ibv_send_wr work = {};
+  work.wr_id = kReadOfWords | peer;
+  work.sg_list = &piece;
+  work.num_sge = 1;
+  work.opcode = IBV_WR_RDMA_READ;
+  work.send_flags = IBV_SEND_SIGNALED;
+  work.wr.rdma.remote_addr = there.words_address;
+  work.wr.rdma.rkey = there.words_key;
+  ibv_send_wr* bad = nullptr;
+  if (const int error = ibv_post_send(from.pair.handle(), &work, &bad); error != 0) {
+    failure_ = absl::StrCat("a read of the floor was not taken: ", std::generic_category().message(error));
+    return words;
+  }
+  base::Idle idle(base::IdleStrategy::kYield);  // as the loop that measures
+  for (from.words_asked = true; from.words_asked && failure_.empty();) {
+    TakeCompletions();
+    idle.OnIdle();
+  }
+  return words;
 }
 
 bool VerbsFloor::Write(std::size_t bytes) {
@@ -216,7 +292,7 @@ bool VerbsFloor::Write(std::size_t bytes) {
   if (needed > space_end_) {
     std::uint64_t read = end_;
     for (std::size_t i = 0; i < options_.peers; ++i) {
-      read = std::min(read, page_->peers[i].progress.value.read.load(std::memory_order_acquire));
+      read = std::min(read, WordsOf(i).progress.read.load(std::memory_order_acquire));
     }
     space_end_ = read + options_.capacity_bytes;
     if (needed > space_end_) {
@@ -267,7 +343,7 @@ void VerbsFloor::Post(std::size_t peer, std::size_t offset, std::size_t mark_byt
   }
 }
 
-std::size_t VerbsFloor::Poll() {
+void VerbsFloor::TakeCompletions() {
   std::array<ibv_wc, kCompletionsPerLook> completions;
   const int taken = ibv_poll_cq(completions_.queue, kCompletionsPerLook, completions.data());
   for (int i = 0; i < taken; ++i) {
@@ -276,9 +352,18 @@ std::size_t VerbsFloor::Poll() {
       failure_ = absl::StrCat("a write of the floor failed: ", ibv_wc_status_str(completion.status));
       continue;
     }
-    ++peers_[completion.wr_id].completed;
+    if ((completion.wr_id & kReadOfWords) != 0) {
+      peers_[completion.wr_id & ~kReadOfWords].words_asked = false;
+    } else {
+      ++peers_[completion.wr_id].completed;
+      completed_ = true;
+    }
   }
-  if (taken <= 0) {
+}
+
+std::size_t VerbsFloor::Poll() {
+  TakeCompletions();
+  if (!std::exchange(completed_, false)) {
     return 0;
   }
   // The writer and half of the peers are a majority.
@@ -292,10 +377,9 @@ std::size_t VerbsFloor::Poll() {
   return completed[needed - 1] - std::exchange(done_, completed[needed - 1]);
 }
 
-bool VerbsFloor::ReadByAll() const {
+bool VerbsFloor::ReadByAll() {
   for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (peers_[i].completed != posted_ ||
-        page_->peers[i].progress.value.read.load(std::memory_order_acquire) != end_) {
+    if (peers_[i].completed != posted_ || WordsOf(i).progress.read.load(std::memory_order_acquire) != end_) {
       return false;
     }
   }
@@ -309,6 +393,13 @@ absl::Status VerbsFloor::Check() {
   for (ChildProcess& child : children_) {
     if (child.Ended()) {
       return absl::AbortedError("a peer of the floor ended during the run");
+    }
+  }
+  if (channel_ != nullptr) {
+    channel_->Poll();
+    if (channel_->gone().has_value()) {
+      return absl::AbortedError(
+          absl::StrCat("the host of replica ", channel_->gone()->value(), " ended its part during the run"));
     }
   }
   return absl::OkStatus();

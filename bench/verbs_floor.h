@@ -11,7 +11,8 @@
 // Devices are opened and queue pairs connected by the transport's own code, so that they are set as the
 // product's are; from there on it is ibv_post_send and ibv_poll_cq.
 //
-// One thread. One host: how far peers have read is seen in shared memory.
+// One thread. How far peers have read is seen in memory that they share with the writer; where they are on
+// other hosts the writer reads it there by RDMA, when it has to know.
 
 #include <array>
 #include <atomic>
@@ -28,19 +29,22 @@
 #include "gaios/base/idle.h"
 #include "gaios/base/memory.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/rsm/config.h"
 #include "gaios/transport/verbs/libverbs_device.h"
 #include "gaios/transport/verbs/queue_pair.h"
 #include "gaios/transport/verbs/registration.h"
 
 #include "bench/child_process.h"
 #include "bench/placement.h"
-#include "bench/ring_reader.h"
 #include "bench/shared_page.h"
+#include "bench/verbs_meeting.h"
 
 namespace gaios::bench {
 
 struct VerbsFloorOptions {
   std::string device = {};  // empty: the only one
+  int port = 1;
+  std::string address = {};  // of the port, as LibverbsDevice::Open has it
   std::size_t peers = 2;
   std::size_t capacity_bytes = std::size_t{16} << 20;  // of each ring, a power of two
   std::size_t depth = 16;  // entries under way to one peer; the product's pipeline depth
@@ -52,6 +56,13 @@ class VerbsFloor {
   // Starts the peers. `options` is copied.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<VerbsFloor>> Fork(const VerbsFloorOptions& options,
                                                                         const Placement& placement);
+  // Its peers are on the hosts of `config`, whose first replica this is. `clock` must outlive the floor.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<VerbsFloor>> OnHosts(const VerbsFloorOptions& options,
+                                                                           const rsm::Config& config,
+                                                                           const base::Clock& clock);
+  // A peer, in the calling process, until `stop` is set.
+  [[nodiscard]] static absl::Status RunPeer(const VerbsFloorOptions& options, Meeting& meeting,
+                                            const std::atomic<bool>& stop);
   VerbsFloor(const VerbsFloor&) = delete;
   VerbsFloor& operator=(const VerbsFloor&) = delete;
   ~VerbsFloor();
@@ -67,7 +78,11 @@ class VerbsFloor {
   std::size_t Poll();
 
   // Whether every entry has completed everywhere, and every peer has read it.
-  [[nodiscard]] bool ReadByAll() const;
+  [[nodiscard]] bool ReadByAll();
+  // What the replica on the host of a peer has applied, where that is another host.
+  [[nodiscard]] std::uint64_t AppliedBy(std::size_t peer) {
+    return WordsOf(peer).applied.load(std::memory_order_relaxed);
+  }
   // A write was not taken or has failed: nothing will complete any more.
   [[nodiscard]] bool failed() const { return !failure_.empty(); }
   // Whether all has gone well so far.
@@ -77,21 +92,6 @@ class VerbsFloor {
   [[nodiscard]] std::uint32_t inline_bytes() const { return peers_.front().pair.inline_bytes(); }
 
  private:
-  enum class Step : std::uint32_t {
-    kNothing,
-    kPeerReady,    // memory and queue pair of the peer are there
-    kWriterReady,  // the queue pair of the writer is there
-    kConnected,    // the peer's queue pair takes what arrives
-  };
-  // How a peer and the writer meet.
-  struct alignas(base::kCacheLineBytes) Meeting {
-    std::atomic<Step> step{Step::kNothing};
-    transport::verbs::QueuePairEnd peer;
-    transport::verbs::QueuePairEnd writer;
-    std::uint64_t address = 0;
-    std::uint32_t key = 0;
-    base::CacheLinePadded<RingProgress> progress;
-  };
   struct Page {
     base::CacheLinePadded<std::atomic<bool>> stop;
     std::array<Meeting, paxos::kMaxReplicas> peers;
@@ -102,6 +102,7 @@ class VerbsFloor {
     std::uint64_t address = 0;
     std::uint32_t key = 0;
     std::uint64_t completed = 0;  // entries
+    bool words_asked = false;     // a read of its words is under way
   };
   struct CompletionQueue {
     transport::verbs::LibverbsDevice* device = nullptr;
@@ -111,23 +112,28 @@ class VerbsFloor {
 
   VerbsFloor(const VerbsFloorOptions& options, SharedPage<Page> page)
       : options_(options), page_(std::move(page)) {}
-  static absl::Status RunPeer(const VerbsFloorOptions& options, Meeting& meeting,
-                              const std::atomic<bool>& stop);
-  absl::Status AwaitPeer(Meeting& meeting, Step step, std::size_t peer);
+  absl::Status AwaitPeer(Meeting& meeting, MeetingStep step, std::size_t peer);
+  absl::Status ConnectTo(std::size_t peer);
+  // As they are now.
+  const PeerWords& WordsOf(std::size_t peer);
+  void TakeCompletions();
   void Post(std::size_t peer, std::size_t offset, std::size_t mark_bytes, std::size_t bytes);
 
   const VerbsFloorOptions options_;
   SharedPage<Page> page_;
-  std::vector<ChildProcess> children_;
+  std::vector<ChildProcess> children_;       // none where the peers are on other hosts
+  std::unique_ptr<MeetingChannel> channel_;  // null where they are not
   std::unique_ptr<transport::verbs::LibverbsDevice> device_;
   base::Memory source_;  // the entries, at their places
   transport::verbs::Registration registration_;
+  transport::verbs::Registration words_;  // where words of other hosts are read to
   CompletionQueue completions_;
   std::vector<Peer> peers_;
   std::uint64_t end_ = 0;
   std::uint64_t space_end_ = 0;  // positions below may be written without asking the peers
   std::uint64_t posted_ = 0;     // entries
   std::uint64_t done_ = 0;       // entries that a majority has
+  bool completed_ = false;       // something has, since the last look at how many a majority has
   std::string failure_;
 };
 

@@ -1,10 +1,11 @@
 # One CMake target per layer, and each target exposes its own headers only: they are linked, one by one, into an
 # include directory of the target's own. A file that includes a layer it does not depend on does not build.
 #
-#   gaios_layer(NAME [NEAR] HEADERS h... [SOURCES cc...] [DEPENDS targets...] [PRIVATE_DEPENDS targets...])
+#   gaios_layer(NAME [NEAR] HEADERS h... [SOURCES cc...] [DEPENDS targets...] [PRIVATE_DEPENDS targets...]
+#               [ALONE cc...])
 #
 # makes target gaios_NAME (alias gaios::NAME), whose headers are included as "gaios/<folder>/<file>". NEAR: its machine
-# code lies together in each program, where base/near.h finds it.
+# code lies together in each program, where base/near.h finds it. ALONE: see gaios_together.
 
 set(GAIOS_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
     -Wcast-qual -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
@@ -94,7 +95,7 @@ endfunction()
 
 
 function(gaios_layer name)
-  cmake_parse_arguments(LAYER "NEAR" "" "HEADERS;SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(LAYER "NEAR" "" "HEADERS;SOURCES;DEPENDS;PRIVATE_DEPENDS;ALONE" ${ARGN})
   set(target gaios_${name})
   set(include_dir ${CMAKE_BINARY_DIR}/include/${name})
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
@@ -115,6 +116,11 @@ function(gaios_layer name)
     gaios_precompile(${target} libraries)
     if(LAYER_NEAR)
       gaios_gather_code(${target})
+    endif()
+    if(GAIOS_SANITIZE)
+      gaios_together(${target} ALONE ${LAYER_ALONE})
+      # g++ takes a file beside others for a header.
+      target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
     endif()
   else()
     add_library(${target} INTERFACE)
@@ -150,8 +156,8 @@ endfunction()
 
 # gaios_together(TARGET [ALONE cc...]): the sources of a test or of a command, eight compiled at a time where
 # GAIOS_TOGETHER is set, for what they include takes longer than they do: it is a third of the time. ALONE: those that
-# have a name of their own for what is another thing in a file beside them. Libraries stay as they are: what users run
-# does not depend on who was compiled beside whom.
+# have a name of their own for what is another thing in a file beside them. Libraries are compiled so for sanitizers
+# alone: what users run does not depend on who was compiled beside whom.
 function(gaios_together target)
   cmake_parse_arguments(TOGETHER "" "" "ALONE" ${ARGN})
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${GAIOS_TOGETHER})

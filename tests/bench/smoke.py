@@ -51,6 +51,30 @@ def check_refusals(program, cases):
         expect(word in done.stderr, f"{arguments} says {word!r}: {done.stderr}")
 
 
+def check_hosts(program):
+    """Of a group on several hosts, what can be refused without them."""
+    verbs = ["--transport", "verbs", "--config"]
+    if "knows no RDMA device" in run(program, ["commit", *verbs, "/no/such.toml"]).stderr:
+        return  # a build without it
+    with tempfile.TemporaryDirectory() as directory:
+        shm, two = (os.path.join(directory, name) for name in ("shm.toml", "two.toml"))
+        with open(shm, "w", encoding="ascii") as file:
+            file.write('group = "g"\ndirectory = "/dev/shm"\n[[replica]]\nid = 0\n[[replica]]\nid = 1\n[[replica]]\nid = 2\n')
+        with open(two, "w", encoding="ascii") as file:
+            file.write('group = "g"\ndirectory = "/dev/shm"\ntransport = "verbs"\n[credentials]\nkey_file = "/no/such.key"\n'
+                       '[[replica]]\nid = 0\naddress = "10.0.0.1:7400"\n[[replica]]\nid = 1\naddress = "10.0.0.2:7400"\n')
+        check_refusals(program, [
+            (["commit", *verbs, "/no/such.toml"], "/no/such.toml"),
+            (["commit", *verbs, shm], "over RDMA alone"),
+            (["throughput", *verbs, two], "at least three"),
+            (["commit", *verbs, two, "--id", "2"], "--id 2"),
+            (["failover", *verbs, two], "commit and throughput"),
+            (["commit", "--config", two], "--transport verbs"),
+            (["commit", *verbs, two, "--replicas", "5"], "--replicas"),
+            (["commit", "--transport", "verbs", "--id", "1"], "--config"),
+        ])
+
+
 def check_hand_over(hand_over, messages):
     expect(hand_over["hand_overs"] == 3 and hand_over["gap_us"]["min"] > 0, "hand-overs")
     expect(hand_over["unknown"] == 0 and hand_over["failed"] == 0, "nothing failed or became unknown")
@@ -162,6 +186,7 @@ def main():
             (["snapshot", "--transport", "verbs"], "not measured with --transport verbs"),
             (["catchup", "--transport", "verbs"], "not measured with --transport verbs"),
         ])
+        check_hosts(program)
         return
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "report.json")

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
-PART = 50  # tests at least
+PART = 20  # tests at least
 SHOWN_CHARACTERS = 20_000
 
 Program = collections.namedtuple("Program", "path directory tests")

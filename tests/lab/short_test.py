@@ -4,7 +4,7 @@ The contract of a transport on Soft-RoCE, each replica a process of the first ho
 lacks. A group on the three hosts whose leader is cut off, whose ring wraps with a dead host, whose leader's host dies,
 whose leader's host stalls (the logs are compared byte by byte then), one of whose replicas holds another key, and
 between whose hosts RDMA alone is cut while UDP carries on; a group whose datagrams DPDK carries over the guests' cards,
-and whose leader is killed; one whose replicas are killed one after another and come back, on hosts that are booted for
+and whose leader is killed; benchmarks between hosts; one whose replicas are killed one after another and come back, on hosts that are booted for
 it; and one that is killed, stopped and starved by a seed's plan, on one host. ./check plays those of ALWAYS and
 BY_ROTATION of the others, with each commit others; --full plays all. The rest, which takes longer, is in the other tests
 of this directory.
@@ -13,6 +13,7 @@ of this directory.
 import json
 import os
 
+import benchmark_test
 import chaos_test
 import fallback_test
 import group
@@ -30,7 +31,7 @@ LOG_BYTES = 1 << 22  # not filled while a host stalls
 
 
 class ShortTest(group_test.LeaderIsCutOff, group_test.RingWraps, fallback_test.RdmaIsCut,
-                udp_test.LeaderByDpdkIsKilled, group.GroupLab):
+                udp_test.LeaderByDpdkIsKilled, benchmark_test.BenchmarkBetweenHosts, group.GroupLab):
     def pass_on_the_device(self, tests):
         code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,
                                         os.path.join(paths.BIN, "verbs_lab_test"), f"--gtest_filter={tests}")

@@ -14,6 +14,7 @@
 
 #include "tests/processes/group.h"
 #include "tests/support/paths.h"
+#include "tests/support/sanitized.h"
 
 namespace gaios::cli {
 namespace {
@@ -172,7 +173,7 @@ TEST_F(Failing, ForAFileInTheWayKeepsTheVote) {
 }
 
 // The sanitizers' own reservations leave no room under a limit.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !GAIOS_SANITIZED
 TEST_F(Failing, ForWantOfMemoryKeepsTheVoteAndSaysWhatWasReserved) {
   const auto start = [&](const std::string& config) {
     const std::string log = scratch_.Path("limited.log");

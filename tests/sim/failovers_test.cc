@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/sim/trace.h"
+#include "tests/support/sanitized.h"
 
 namespace gaios::sim {
 namespace {
@@ -17,7 +18,7 @@ using ::testing::Each;
 using ::testing::IsEmpty;
 using ::testing::Lt;
 
-constexpr std::uint64_t kFailovers = 40;
+constexpr std::uint64_t kFailovers = kSanitized ? 8 : 40;
 
 FailoverTally Count(Trouble trouble, std::size_t replicas, std::uint64_t delay_us) {
   FailoverOptions options;

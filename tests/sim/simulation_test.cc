@@ -18,6 +18,7 @@
 #include "tests/sim/sabotage.h"
 #include "tests/sim/summary.h"
 #include "tests/sim/trace.h"
+#include "tests/support/sanitized.h"
 
 namespace gaios::sim {
 namespace {
@@ -57,8 +58,9 @@ TEST(Simulation, AFixedBudgetOfSeedsPasses) {
 }
 
 TEST(Simulation, ASmallBudgetOfEveryProfilePasses) {
+  constexpr std::uint64_t kSeeds = kSanitized ? 2 : 6;
   for (const Profile& profile : Profiles()) {
-    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
       const Outcome outcome = RunOf(profile.name, seed);
       EXPECT_THAT(outcome.failures, IsEmpty())
           << "gaios-sim --seeds 1 --start " << seed << " --profile " << profile.name << " --trace";
