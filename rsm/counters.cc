@@ -290,10 +290,12 @@ void Counters::NoteFailover(const paxos::Replica& core) {
     return;
   }
   noted_commit_ns_ = times.first_commit_ns;
-  FailoverCounters& failover = data_.failovers[data_.failovers_count++ % CounterData::kFailovers];
+  const std::size_t place = data_.failovers_count++ % CounterData::kFailovers;
+  FailoverCounters& failover = data_.failovers[place];
   failover.ballot = core.promised().ballot.packed();
   failover.detect_ns = Since(times.leader_last_alive_ns, times.suspected_ns);
   failover.fence_ns = Since(times.suspected_ns, times.promised_ns);
+  data_.agree_ns[place] = Since(times.suspected_ns, times.agreed_ns);
   failover.recover_ns = Since(times.promised_ns, times.leading_ns);
   failover.first_commit_ns = Since(times.leading_ns, times.first_commit_ns);
   failover.total_ns = failover.detect_ns + failover.fence_ns + failover.recover_ns + failover.first_commit_ns;

@@ -74,7 +74,7 @@ struct FailoverCounters {
 struct CounterData {
   static constexpr std::size_t kFailovers = 8;
   static constexpr std::size_t kTransportPlaces = 95;
-  static constexpr std::size_t kNetworkPlaces = 44;
+  static constexpr std::size_t kNetworkPlaces = 36;
 
   std::uint64_t incarnation = 0;
   std::uint64_t role = 0;  // a paxos::Role; kLeader once it can commit
@@ -125,6 +125,8 @@ struct CounterData {
   std::uint64_t loss_unknown = 0;       // a bit per peer, of whose link nobody can tell what is lost: RDMA
   std::uint64_t drained = 0;            // its operator has taken it out of leading
   std::uint64_t priority_plus_one = 0;  // as leader; 0: not told
+  // Of the fence_ns of each of `failovers`, until a majority had found out too; 0: not told.
+  std::array<std::uint64_t, kFailovers> agree_ns = {};
 };
 static_assert(kNetworkCounters <= CounterData::kNetworkPlaces);
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);

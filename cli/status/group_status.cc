@@ -86,7 +86,8 @@ json FailoversJson(const CounterData& data) {
     const rsm::FailoverCounters& failover = data.failovers[i % CounterData::kFailovers];
     const paxos::Ballot ballot = paxos::Ballot::FromPacked(failover.ballot);
     failovers.push_back({{"ballot", {{"round", ballot.round()}, {"id", ballot.replica().value()}}},
-                         {"failover_us", FailoverJson(failover)}});
+                         {"failover_us", FailoverJson(failover)},
+                         {"agree_us", Microseconds(data.agree_ns[i % CounterData::kFailovers])}});
   }
   return failovers;
 }
@@ -229,11 +230,14 @@ std::vector<std::string> Remarks(const ReplicaStatus& replica) {
         absl::StrCat("clients of the network, since it was started: ", absl::StrJoin(troubles, ", ")));
   }
   if (data.failovers_count > 0) {
-    const rsm::FailoverCounters& last = data.failovers[(data.failovers_count - 1) % CounterData::kFailovers];
+    const std::size_t place = (data.failovers_count - 1) % CounterData::kFailovers;
+    const rsm::FailoverCounters& last = data.failovers[place];
     remarks.push_back(absl::StrFormat(
-        "last election won: %.0f us (detect %.0f, fence %.0f, recover %.0f, first commit %.0f)",
+        "last election won: %.0f us (detect %.0f, fence %.0f, of it until a majority had found out %.0f, "
+        "recover %.0f, first commit %.0f)",
         Microseconds(last.total_ns), Microseconds(last.detect_ns), Microseconds(last.fence_ns),
-        Microseconds(last.recover_ns), Microseconds(last.first_commit_ns)));
+        Microseconds(data.agree_ns[place]), Microseconds(last.recover_ns),
+        Microseconds(last.first_commit_ns)));
   }
   return remarks;
 }

@@ -46,6 +46,7 @@ GroupStatus Leading() {
   data.failovers_count = 9;  // the first is no longer kept
   for (std::uint64_t i = 1; i < 9; ++i) {
     data.failovers[i % rsm::CounterData::kFailovers] = {.ballot = i << 32, .total_ns = i * 1000};
+    data.agree_ns[i % rsm::CounterData::kFailovers] = i * 500;
   }
   return {.group = "book", .replicas = {{.id = Id(1), .counters = snapshot, .problem = ""}}};
 }
@@ -74,6 +75,7 @@ TEST(GroupStatus, JsonHasTheAgreedFields) {
   EXPECT_EQ(replica["links"][1]["lag_bytes"], 4032);
   ASSERT_EQ(replica["failovers"].size(), rsm::CounterData::kFailovers);
   EXPECT_EQ(replica["failovers"][0]["failover_us"]["total"], 1.0);
+  EXPECT_EQ(replica["failovers"][0]["agree_us"], 0.5);
   EXPECT_EQ(replica["failovers"][7]["ballot"]["round"], 8);
 }
 
