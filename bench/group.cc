@@ -208,9 +208,12 @@ absl::Status Group::AwaitInSync(const base::TscClock& clock, std::uint64_t timeo
       }
     }
     if (clock.NowNs() > deadline_ns) {
-      return absl::DeadlineExceededError(absl::StrCat("the group did not get in sync within ",
-                                                      timeout_ns / 1'000'000'000,
-                                                      " s; is the machine overloaded?"));
+      std::string why = absl::StrCat("the group did not get in sync within ", timeout_ns / 1'000'000'000,
+                                     " s; is the machine overloaded?");
+      for (const std::string& notice : transport_->TakeNotices()) {
+        absl::StrAppend(&why, "; ", notice);
+      }
+      return absl::DeadlineExceededError(why);
     }
   }
 }

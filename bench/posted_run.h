@@ -125,7 +125,8 @@ absl::StatusOr<Json> MeasurePostedThroughput(const Options& options, PostedSides
     const absl::StatusOr<double> product_s =
         ProductBlock(*sides.group, *sessions, options, load.commands, clock);
     if (!product_s.ok()) {
-      return product_s.status();
+      const absl::Status known = sides.Check();  // which may say why
+      return known.ok() ? product_s.status() : known;
     }
     if (block != 0) {
       blocks.product_s.push_back(*product_s);

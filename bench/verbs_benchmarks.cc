@@ -11,6 +11,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "gaios/base/idle.h"
 #include "gaios/paxos/entry.h"
 #include "gaios/paxos/message.h"
 #include "gaios/rsm/config.h"
@@ -57,6 +58,13 @@ absl::StatusOr<rsm::Config> HostsOf(const Options& options) {
           absl::StrCat(options.config_path, ": replica ", replica.id.value(),
                        " has port 65535; the benchmark meets at the port above: write a lower one"));
     }
+    for (const rsm::ReplicaConfig& other : config->replicas) {
+      if (other.address == replica.address && other.port == replica.port + 1) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            options.config_path, ": the port above that of replica ", replica.id.value(), " is replica ",
+            other.id.value(), "'s, and the benchmark meets there: leave one free between them"));
+      }
+    }
   }
   return config;
 }
@@ -87,15 +95,25 @@ GroupOptions GroupOf(const Options& options, const rsm::Config* hosts) {
           .make_machine = [] { return std::make_unique<EmptyMachine>(); }};
 }
 
+void Tell(const std::string& what) {
+  std::cerr << "gaios-bench: " << what << '\n';
+}
+
 absl::StatusOr<Sides> Start(const Options& options, const rsm::Config* hosts, const Placement& placement,
                             const base::TscClock& clock) {
   const VerbsFloorOptions floor = FloorOptions(options, hosts);
   if (hosts == nullptr) {
     return StartPosted(VerbsFloor::Fork(floor, placement), GroupOf(options, nullptr), placement, clock);
   }
-  std::cerr << "gaios-bench: waiting for the other hosts: on each run the same with --id of its replica\n";
-  absl::StatusOr<Sides> sides =
-      StartPosted(VerbsFloor::OnHosts(floor, *hosts, clock), GroupOf(options, hosts), placement, clock);
+  absl::StatusOr<std::unique_ptr<VerbsFloor>> peers = VerbsFloor::OnHosts(floor, *hosts, clock);
+  if (!peers.ok()) {
+    return peers.status();
+  }
+  Tell("waiting for the other hosts: on each run the same with --id of its replica");
+  if (absl::Status status = (*peers)->AwaitHosts(Tell); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<Sides> sides = StartPosted(std::move(peers), GroupOf(options, hosts), placement, clock);
   if (sides.ok()) {
     sides->group->SetApplied(
         [floor = sides->floor.get()](std::size_t follower) { return floor->AppliedBy(follower - 1); });
@@ -108,6 +126,7 @@ absl::Status Serve(const Options& options, const rsm::Config& hosts, const Place
                    const base::TscClock& clock) {
   struct Page {
     std::atomic<bool> stop{false};
+    std::atomic<bool> begin{false};  // the first is there: until it is, there is nobody to follow
     Meeting meeting;
   };
   auto page = SharedPage<Page>::Create();
@@ -120,10 +139,19 @@ absl::Status Serve(const Options& options, const rsm::Config& hosts, const Place
   }
   std::vector<ChildProcess> children;
   for (const bool floor : {true, false}) {
-    auto child = ChildProcess::Fork(placement.follower_cpu, [&] {
-      return floor ? VerbsFloor::RunPeer(FloorOptions(options, &hosts), (*page)->meeting, (*page)->stop)
-                   : Group::RunOnHost(GroupOf(options, &hosts), directory->path(), clock, options.id,
-                                      (*page)->meeting.words.value.applied, (*page)->stop);
+    auto child = ChildProcess::Fork(placement.follower_cpu, [&]() -> absl::Status {
+      if (floor) {
+        return VerbsFloor::RunPeer(FloorOptions(options, &hosts), (*page)->meeting, (*page)->stop);
+      }
+      base::Idle idle(base::IdleStrategy::kBackOff);
+      while (!(*page)->begin.load(std::memory_order_acquire)) {
+        if ((*page)->stop.load(std::memory_order_relaxed)) {
+          return absl::OkStatus();
+        }
+        idle.OnIdle();
+      }
+      return Group::RunOnHost(GroupOf(options, &hosts), directory->path(), clock, options.id,
+                              (*page)->meeting.words.value.applied, (*page)->stop);
     });
     if (!child.ok()) {
       return child.status();
@@ -136,10 +164,17 @@ absl::Status Serve(const Options& options, const rsm::Config& hosts, const Place
     return channel.status();
   }
   absl::Status status;
-  while (!(*channel)->gone().has_value() && status.ok()) {
+  const auto step = [&page] { return (*page)->meeting.step.load(std::memory_order_acquire); };
+  while (step() != MeetingStep::kDone && status.ok()) {
     (*channel)->Poll();
     for (const std::string& notice : (*channel)->TakeNotices()) {
-      std::cerr << "gaios-bench: " << notice << '\n';
+      Tell(notice);
+    }
+    if ((*channel)->up(paxos::ReplicaId(0))) {
+      (*page)->begin.store(true, std::memory_order_release);
+    }
+    if ((*channel)->gone().has_value() && step() != MeetingStep::kDone) {
+      status = absl::AbortedError("the host that measures ended before it was done; it says why");
     }
     for (ChildProcess& child : children) {
       if (child.Ended()) {
@@ -195,9 +230,15 @@ absl::Status Run(const Options& asked, const Measure& measure) {
     }
   }
   absl::StatusOr<Sides> sides = Start(options, hosts.has_value() ? &*hosts : nullptr, placement, clock);
-  return sides.ok()
-             ? EmitReport(options, placement, *sides->floor, measure(options, *sides, clock, environment))
-             : sides.status();
+  if (!sides.ok()) {
+    return sides.status();
+  }
+  const absl::Status status =
+      EmitReport(options, placement, *sides->floor, measure(options, *sides, clock, environment));
+  if (hosts.has_value() && status.ok()) {
+    sides->floor->Finish();
+  }
+  return status;
 }
 
 }  // namespace

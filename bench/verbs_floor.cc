@@ -21,6 +21,8 @@ using transport::verbs::QueuePair;
 using transport::verbs::Registration;
 
 constexpr std::uint64_t kMeetingTimeoutNs = 60'000'000'000;
+constexpr std::uint64_t kHostsTimeoutNs = 600'000'000'000;
+constexpr std::uint64_t kFarewellNs = 10'000'000'000;
 constexpr int kCompletionsPerLook = 32;
 constexpr std::uint64_t kReadOfWords = std::uint64_t{1} << 32;  // and the peer, of a work request
 
@@ -106,6 +108,57 @@ absl::StatusOr<std::unique_ptr<VerbsFloor>> VerbsFloor::OnHosts(const VerbsFloor
   }
   floor->channel_ = *std::move(channel);
   return floor;
+}
+
+absl::Status VerbsFloor::AwaitHosts(const std::function<void(const std::string&)>& tell) {
+  const base::TscClock clock;
+  const std::uint64_t deadline_ns = clock.NowNs() + kHostsTimeoutNs;
+  base::Idle idle(base::IdleStrategy::kBackOff);
+  for (;;) {
+    channel_->Poll();
+    for (const std::string& notice : channel_->TakeNotices()) {
+      tell(notice);
+    }
+    std::string missing;
+    for (std::size_t i = 0; i < options_.peers; ++i) {
+      if (page_->peers[i].step.load(std::memory_order_acquire) == MeetingStep::kNothing) {
+        absl::StrAppend(&missing, missing.empty() ? "" : ", ", i + 1);
+      }
+    }
+    if (missing.empty()) {
+      return absl::OkStatus();
+    }
+    if (channel_->gone().has_value()) {
+      return absl::UnavailableError(absl::StrCat("the host of replica ", channel_->gone()->value(),
+                                                 " ended before all had come; it says why"));
+    }
+    if (clock.NowNs() > deadline_ns) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("replicas that have not come within ten minutes: ", missing));
+    }
+    idle.OnIdle();
+  }
+}
+
+void VerbsFloor::Finish() {
+  const base::TscClock clock;
+  const std::uint64_t deadline_ns = clock.NowNs() + kFarewellNs;
+  for (std::size_t i = 0; i < options_.peers; ++i) {
+    page_->peers[i].step.store(MeetingStep::kDone, std::memory_order_release);
+  }
+  const auto any_up = [this] {
+    for (std::size_t i = 0; i < options_.peers; ++i) {
+      if (channel_->up(paxos::ReplicaId(static_cast<std::uint8_t>(i + 1)))) {
+        return true;
+      }
+    }
+    return false;
+  };
+  base::Idle idle(base::IdleStrategy::kBackOff);
+  while (any_up() && clock.NowNs() < deadline_ns) {
+    channel_->Poll();
+    idle.OnIdle();
+  }
 }
 
 absl::Status VerbsFloor::RunPeer(const VerbsFloorOptions& options, Meeting& meeting,
@@ -387,19 +440,19 @@ bool VerbsFloor::ReadByAll() {
 }
 
 absl::Status VerbsFloor::Check() {
+  if (channel_ != nullptr) {
+    channel_->Poll();
+    if (channel_->gone().has_value()) {
+      return absl::AbortedError(
+          absl::StrCat("the host of replica ", channel_->gone()->value(), " ended its part during the run"));
+    }
+  }
   if (!failure_.empty()) {
     return absl::AbortedError(failure_);
   }
   for (ChildProcess& child : children_) {
     if (child.Ended()) {
       return absl::AbortedError("a peer of the floor ended during the run");
-    }
-  }
-  if (channel_ != nullptr) {
-    channel_->Poll();
-    if (channel_->gone().has_value()) {
-      return absl::AbortedError(
-          absl::StrCat("the host of replica ", channel_->gone()->value(), " ended its part during the run"));
     }
   }
   return absl::OkStatus();

@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -60,6 +61,11 @@ class VerbsFloor {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<VerbsFloor>> OnHosts(const VerbsFloorOptions& options,
                                                                            const rsm::Config& config,
                                                                            const base::Clock& clock);
+  // On hosts: waits until all of them have come, and tells the user of those that are refused meanwhile.
+  // DeadlineExceeded after ten minutes, naming who is missing.
+  [[nodiscard]] absl::Status AwaitHosts(const std::function<void(const std::string&)>& tell);
+  // On hosts: tells them that all went well, and waits until they have ended, for some seconds.
+  void Finish();
   // A peer, in the calling process, until `stop` is set.
   [[nodiscard]] static absl::Status RunPeer(const VerbsFloorOptions& options, Meeting& meeting,
                                             const std::atomic<bool>& stop);
@@ -79,9 +85,11 @@ class VerbsFloor {
 
   // Whether every entry has completed everywhere, and every peer has read it.
   [[nodiscard]] bool ReadByAll();
-  // What the replica on the host of a peer has applied, where that is another host.
+  // What the replica on the host of a peer has applied, where that is another host. All there could be when
+  // that can no longer be read, so that nobody waits for it: Check tells of it.
   [[nodiscard]] std::uint64_t AppliedBy(std::size_t peer) {
-    return WordsOf(peer).applied.load(std::memory_order_relaxed);
+    const PeerWords& words = WordsOf(peer);
+    return failed() ? ~std::uint64_t{0} : words.applied.load(std::memory_order_relaxed);
   }
   // A write was not taken or has failed: nothing will complete any more.
   [[nodiscard]] bool failed() const { return !failure_.empty(); }

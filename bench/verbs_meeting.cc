@@ -25,7 +25,7 @@ constexpr paxos::GroupId kMeetings = paxos::GroupId(2);
 
 // Whether the writer takes that step.
 bool WritersStep(MeetingStep step) {
-  return step == MeetingStep::kWriterReady;
+  return step == MeetingStep::kWriterReady || step == MeetingStep::kDone;
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ std::optional<MeetingFrame> DecodeMeeting(std::span<const std::byte> bytes) {
     return std::nullopt;
   }
   std::memcpy(&frame, bytes.data(), sizeof(frame));
-  if (frame.version != kVersion || frame.step > MeetingStep::kConnected) {
+  if (frame.version != kVersion || frame.step > MeetingStep::kDone) {
     return std::nullopt;
   }
   return frame;

@@ -31,12 +31,13 @@
 
 namespace gaios::bench {
 
-// In this order. The peer takes the first and the last step, the writer the one between them.
+// In this order. The peer takes the first and the third step, the writer the others.
 enum class MeetingStep : std::uint32_t {
   kNothing,
   kPeerReady,    // memory and queue pair of the peer are there
   kWriterReady,  // the queue pair of the writer is there
   kConnected,    // the peer's queue pair takes what arrives
+  kDone,         // all is measured; between hosts alone
 };
 
 // What each end tells the other.
@@ -95,6 +96,7 @@ class MeetingChannel final : public transport::bootstrap::PeerChannelHandler {
   [[nodiscard]] int poll_fd() const { return channel_->poll_fd(); }
   // Sentences for the user about those that are refused, since the last call.
   [[nodiscard]] std::vector<std::string> TakeNotices() { return channel_->TakeNotices(); }
+  [[nodiscard]] bool up(paxos::ReplicaId peer) const { return up_[peer.value()]; }
   // One that had come has gone; of those beside the writer, the writer.
   [[nodiscard]] std::optional<paxos::ReplicaId> gone() const { return gone_; }
 

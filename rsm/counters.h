@@ -121,17 +121,19 @@ struct CounterData {
   std::uint64_t network_count = 0;     // of `network`; 0 where there are no clients of the network
   std::array<std::uint64_t, kNetworkPlaces> network = {};  // by NetworkCounter
   // Words that were places of `network` once: an earlier release leaves them 0, and a later one may use them,
-  // without another version.
+  // without another version. They stay where they are: those that are taken next stand before them.
+  std::array<std::uint64_t, kFailovers> agree_ns =
+      {};  // of the fence_ns of each of `failovers`, until a majority had found out too; 0: not told
   std::uint64_t loss_unknown = 0;       // a bit per peer, of whose link nobody can tell what is lost: RDMA
   std::uint64_t drained = 0;            // its operator has taken it out of leading
   std::uint64_t priority_plus_one = 0;  // as leader; 0: not told
-  // Of the fence_ns of each of `failovers`, until a majority had found out too; 0: not told.
-  std::array<std::uint64_t, kFailovers> agree_ns = {};
 };
 static_assert(kNetworkCounters <= CounterData::kNetworkPlaces);
 static_assert(kTransportCounters <= CounterData::kTransportPlaces);
 static_assert(std::is_trivially_copyable_v<CounterData> && sizeof(CounterData) % sizeof(std::uint64_t) == 0);
 static_assert(sizeof(LinkCounters) == 88 && sizeof(FailoverCounters) == 48);
+static_assert(offsetof(CounterData, loss_unknown) == offsetof(CounterData, network) + std::size_t{44} * 8 &&
+              sizeof(CounterData) == offsetof(CounterData, loss_unknown) + std::size_t{3} * 8);
 static_assert(offsetof(CounterData, links) == std::size_t{22} * 8 &&
               offsetof(CounterData, failovers) == std::size_t{23} * 8 + sizeof(LinkCounters) * 6);
 

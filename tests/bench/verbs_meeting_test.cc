@@ -47,6 +47,9 @@ TEST(Meeting, EachEndTakesTheOthersStepsInTheirOrder) {
   EXPECT_TRUE(TakeStep(meeting, FrameOf(MeetingStep::kWriterReady), false));
   EXPECT_EQ(meeting.writer.end.number, 9U);
   EXPECT_TRUE(TakeStep(meeting, FrameOf(MeetingStep::kConnected), true));
+  EXPECT_FALSE(TakeStep(meeting, FrameOf(MeetingStep::kDone), true))
+      << "that all is measured the writer says";
+  EXPECT_TRUE(TakeStep(meeting, FrameOf(MeetingStep::kDone), false));
 }
 
 TEST(Meeting, WhatIsNoFrameOfThisVersionIsNothing) {
@@ -56,7 +59,7 @@ TEST(Meeting, WhatIsNoFrameOfThisVersionIsNothing) {
   EXPECT_FALSE(DecodeMeeting(bytes.first(bytes.size() - 1)).has_value());
   frame.version = 2;
   EXPECT_FALSE(DecodeMeeting(bytes).has_value());
-  frame = FrameOf(static_cast<MeetingStep>(4));
+  frame = FrameOf(static_cast<MeetingStep>(5));
   EXPECT_FALSE(DecodeMeeting(bytes).has_value());
 }
 

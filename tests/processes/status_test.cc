@@ -47,6 +47,7 @@ TEST(Status, TellsEachReplicaInJson) {
   ASSERT_FALSE(json[leader]["failovers"].empty());
   const auto& failover = json[leader]["failovers"][0];
   EXPECT_TRUE(failover["failover_us"].contains("total"));
+  EXPECT_GT(failover["agree_us"], 0);
   EXPECT_LE(failover["agree_us"], failover["failover_us"]["fence"]);
 }
 
