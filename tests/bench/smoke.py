@@ -59,9 +59,11 @@ def check_hosts(program):
     with tempfile.TemporaryDirectory() as directory:
         shm, two = (os.path.join(directory, name) for name in ("shm.toml", "two.toml"))
         with open(shm, "w", encoding="ascii") as file:
-            file.write('group = "g"\ndirectory = "/dev/shm"\n[[replica]]\nid = 0\n[[replica]]\nid = 1\n[[replica]]\nid = 2\n')
+            file.write('group = "g"\ndirectory = "/dev/shm"\ntransport = "shm"\nstate_machine = "counter"\n' +
+                       "".join(f"[[replica]]\nid = {replica}\n" for replica in range(3)))
         with open(two, "w", encoding="ascii") as file:
-            file.write('group = "g"\ndirectory = "/dev/shm"\ntransport = "verbs"\n[credentials]\nkey_file = "/no/such.key"\n'
+            file.write('group = "g"\ndirectory = "/dev/shm"\ntransport = "verbs"\nstate_machine = "counter"\n'
+                       '[credentials]\nkey_file = "/no/such.key"\n'
                        '[[replica]]\nid = 0\naddress = "10.0.0.1:7400"\n[[replica]]\nid = 1\naddress = "10.0.0.2:7400"\n')
         check_refusals(program, [
             (["commit", *verbs, "/no/such.toml"], "/no/such.toml"),

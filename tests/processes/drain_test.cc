@@ -110,6 +110,7 @@ TEST(Preferred, TheReplicaOfTheHighestPriorityLeadsWheneverItCan) {
   EXPECT_TRUE(Await([&] { return group.Leader() == 2; })) << group.Output(2);
   EXPECT_TRUE(Await([&] { return group.Counters(1).hand_overs > hand_overs; })) << "as planned";
   load.Await(200);
+  EXPECT_TRUE(Await([&] { return InSync(group, 2, 0); })) << "who is to lead follows";
   // By its operator's word another leads, for a while.
   const Ran handed =
       RunGaios(group.scratch(), {"transfer-leader", "--config", group.config_path(), "--to", "0"});
