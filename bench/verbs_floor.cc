@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -128,9 +130,9 @@ absl::Status VerbsFloor::AwaitHosts(const std::function<void(const std::string&)
     if (missing.empty()) {
       return absl::OkStatus();
     }
-    if (channel_->gone().has_value()) {
-      return absl::UnavailableError(absl::StrCat("the host of replica ", channel_->gone()->value(),
-                                                 " ended before all had come; it says why"));
+    if (const std::optional<paxos::ReplicaId> gone = channel_->gone(); gone.has_value()) {
+      return absl::UnavailableError(
+          absl::StrCat("the host of replica ", gone->value(), " ended before all had come; it says why"));
     }
     if (clock.NowNs() > deadline_ns) {
       return absl::DeadlineExceededError(
@@ -442,9 +444,9 @@ bool VerbsFloor::ReadByAll() {
 absl::Status VerbsFloor::Check() {
   if (channel_ != nullptr) {
     channel_->Poll();
-    if (channel_->gone().has_value()) {
+    if (const std::optional<paxos::ReplicaId> gone = channel_->gone(); gone.has_value()) {
       return absl::AbortedError(
-          absl::StrCat("the host of replica ", channel_->gone()->value(), " ended its part during the run"));
+          absl::StrCat("the host of replica ", gone->value(), " ended its part during the run"));
     }
   }
   if (!failure_.empty()) {

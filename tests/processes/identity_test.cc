@@ -120,6 +120,7 @@ TEST(Identity, OfRacingBootstrapsOneMakesTheGroup) {
     const std::string name = std::to_string(round);
     const std::string config = scratch.Write(name + ".toml", ConfigText(scratch.Path(name), {}));
     std::vector<std::unique_ptr<ChildProcess>> racers;
+    racers.reserve(4);
     for (int i = 0; i < 4; ++i) {
       racers.push_back(StartGaios({"bootstrap", "--config", config}, scratch.Path("race.log")));
     }
@@ -227,8 +228,9 @@ void ExpectToldApart(std::size_t next) {
         << reason << "\n"
         << group.Output(i) << "\n"
         << ReadText(log);
-    EXPECT_THAT(i < next ? ReadText(log) : group.Output(i),
-                HasSubstr("replica " + lower + " refuses this one: " + reason));
+    std::string refusal = "replica ";
+    refusal.append(lower).append(" refuses this one: ").append(reason);
+    EXPECT_THAT(i < next ? ReadText(log) : group.Output(i), HasSubstr(refusal));
     EXPECT_THAT(i < next ? group.Output(i) : ReadText(log), HasSubstr("refused a peer: " + reason));
   }
   EXPECT_THAT(group.Output(ours[0]), HasSubstr("run the same release everywhere"));
