@@ -125,6 +125,16 @@ class MeetingChannelTest : public testing::Test {
     }
   }
 
+  // Each peer takes its first step, and the writer sees all of them.
+  void AwaitPeersReady() {
+    for (std::size_t i = 1; i < kHosts; ++i) {
+      peers_[i].step = MeetingStep::kPeerReady;
+    }
+    PollUntil([&] {
+      return writers_[0].step == MeetingStep::kPeerReady && writers_[1].step == MeetingStep::kPeerReady;
+    });
+  }
+
   rsm::ScratchDirectory directory_;
   base::TscClock clock_;
   rsm::Config config_;
@@ -139,11 +149,8 @@ TEST_F(MeetingChannelTest, MeetingsOfSeveralHostsAreKeptAlike) {
   for (std::size_t i = 1; i < kHosts; ++i) {
     peers_[i].peer.ring_address = 100 * i;
     peers_[i].peer.end.number = static_cast<std::uint32_t>(i);
-    peers_[i].step = MeetingStep::kPeerReady;
   }
-  PollUntil([&] {
-    return writers_[0].step == MeetingStep::kPeerReady && writers_[1].step == MeetingStep::kPeerReady;
-  });
+  AwaitPeersReady();
   for (std::size_t i = 1; i < kHosts; ++i) {
     EXPECT_EQ(writers_[i - 1].peer.ring_address, 100 * i);
     EXPECT_EQ(writers_[i - 1].peer.end.number, i);
@@ -167,12 +174,7 @@ TEST_F(MeetingChannelTest, MeetingsOfSeveralHostsAreKeptAlike) {
 
 TEST_F(MeetingChannelTest, ThatTheWriterHasEndedIsSeenByAll) {
   OpenAll();
-  for (std::size_t i = 1; i < kHosts; ++i) {
-    peers_[i].step = MeetingStep::kPeerReady;
-  }
-  PollUntil([&] {
-    return writers_[0].step == MeetingStep::kPeerReady && writers_[1].step == MeetingStep::kPeerReady;
-  });
+  AwaitPeersReady();
   channels_[0].reset();
   PollUntil([&] { return channels_[1]->gone().has_value() && channels_[2]->gone().has_value(); });
   EXPECT_EQ(channels_[1]->gone(), ReplicaId(0));
@@ -180,12 +182,7 @@ TEST_F(MeetingChannelTest, ThatTheWriterHasEndedIsSeenByAll) {
 
 TEST_F(MeetingChannelTest, ThatAnotherPeerHasEndedIsSeenByTheWriterAlone) {
   OpenAll();
-  for (std::size_t i = 1; i < kHosts; ++i) {
-    peers_[i].step = MeetingStep::kPeerReady;
-  }
-  PollUntil([&] {
-    return writers_[0].step == MeetingStep::kPeerReady && writers_[1].step == MeetingStep::kPeerReady;
-  });
+  AwaitPeersReady();
   channels_[2].reset();
   PollUntil([&] { return channels_[0]->gone().has_value(); });
   EXPECT_EQ(channels_[0]->gone(), ReplicaId(2));

@@ -39,6 +39,17 @@ class ElectionTest : public ::testing::Test {
   }
   void Beat() { election_.OnControl(kLeader, MakeBallot(1, kLeader.value()), ++beats_); }
   // Time goes by, in turns of a millisecond.
+  // It asks, all others say no, and it has just asked for the second time.
+  void FailOnceAndAskAgain() {
+    while (!Asked()) {
+      Run(kMs);
+    }
+    SayNo();
+    SayNo(kLeader);
+    while (state_.elections.asked == 1) {
+      Run(kMs);
+    }
+  }
   void Run(TimeNs ns) {
     for (const TimeNs end = state_.now + ns; state_.now < end; state_.now += kMs) {
       static_cast<void>(election_.Tick(Ballot()));
@@ -433,14 +444,7 @@ TEST_F(ElectionTest, WhoGoesFirstAsksOnThoughItSaysYesAgain) {
   Run(99 * kMs);
   state_.now += 3 * kMs;
   ASSERT_TRUE(SaysYesTo(kOther));
-  while (!Asked()) {
-    Run(kMs);
-  }
-  SayNo();
-  SayNo(kLeader);
-  while (state_.elections.asked == 1) {
-    Run(kMs);
-  }
+  FailOnceAndAskAgain();
   state_.now += 2 * kMs;
   EXPECT_TRUE(SaysYesTo(kOther)) << "it has failed, and does not stand in the way";
   EXPECT_TRUE(SayYes(kOther));
@@ -472,14 +476,7 @@ TEST_F(ElectionTest, OneThatHasWonAndThenSaysYesToAnotherGivesItUp) {
   Run(99 * kMs);
   state_.now += 3 * kMs;
   ASSERT_TRUE(SaysYesTo(kOther));
-  while (!Asked()) {
-    Run(kMs);
-  }
-  SayNo();
-  SayNo(kLeader);
-  while (state_.elections.asked == 1) {
-    Run(kMs);
-  }
+  FailOnceAndAskAgain();
   state_.now += 2 * kMs;
   ASSERT_TRUE(SayYes(kLeader));
   ASSERT_TRUE(SaysYesTo(kOther)) << "with nobody's word that is younger";
