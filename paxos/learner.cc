@@ -2,21 +2,23 @@
 
 #include <algorithm>
 
+#include "gaios/paxos/log_reading.h"
+
 namespace gaios::paxos {
 
 bool Learner::Learn(Ballot granted, Position commit_word) {
   bool news = false;
   // The leader writes nothing past what we have applied plus the ring; what stands there is of an older lap.
   const Position horizon = state_.applied + state_.log.capacity();
+  Entry entry;
   for (int i = 0; i < kEntriesPerCall && state_.end.position < horizon; ++i) {
-    const std::optional<Entry> entry = state_.log.Next(state_.end);
-    if (!entry.has_value() || entry->range.to > horizon) {
+    if (!ReadInPlace(state_.log, state_.end, entry) || entry.range.to > horizon) {
       break;
     }
-    state_.end = Log::After(*entry);
-    state_.NoteEntry(*entry);
+    state_.end = Log::After(entry);
+    state_.NoteEntry(entry);
     if (state_.end.ballot == granted) {
-      hint_ = std::max(hint_, Position(entry->header.commit));
+      hint_ = std::max(hint_, Position(entry.header.commit));
     }
     news = true;
   }

@@ -5,8 +5,10 @@
 // transport, and two followers that stand still meanwhile, beside the floor of the same medium. All of it on
 // one thread, and nobody waits: every poll that is counted does something. Time goes on by a step with each
 // look at the clock, so that as much of what is done now and then is in it as in a group that is not counted,
-// however long counting takes. Each side is a function that stands for itself, MeasureCommits and
-// MeasureFloor, so that one of them is counted and nothing else; own_instructions.py does that.
+// however long counting takes. Each side is a function that stands for itself, MeasureCommits, MeasureFloor
+// and MeasureLearning, so that one of them is counted and nothing else; own_instructions.py does that. The
+// last is a follower's work for the same commands: it finds them in its memory, one to an entry, checks and
+// applies them.
 //
 // One thread.
 
@@ -85,6 +87,7 @@ class CountedGroup {
   // That of the machine.
   [[nodiscard]] const base::TscClock& clock() const { return clock_.real(); }
   [[nodiscard]] rsm::Replica& leader() { return *members_[0].replica; }
+  [[nodiscard]] rsm::Replica& follower() { return *members_[1].replica; }
   // Until every follower is in sync and has applied all. False when that takes too long.
   [[nodiscard]] bool Settle() {
     const std::uint64_t deadline_ns = clock().NowNs() + kStartTimeoutNs;
@@ -162,6 +165,14 @@ GAIOS_STAYS_A_FUNCTION inline void MeasureCommitsAndRests(ProductTarget& target,
   }
 }
 
+// Until the replica has applied so many more, which stand in its memory.
+GAIOS_STAYS_A_FUNCTION inline void MeasureLearning(rsm::Replica& follower, std::size_t commands) {
+  const std::uint64_t last = follower.applied_commands() + commands;
+  while (follower.applied_commands() < last) {
+    static_cast<void>(follower.Poll());
+  }
+}
+
 template <typename Floor>
 GAIOS_STAYS_A_FUNCTION void MeasureFloor(Floor& floor, std::size_t commands) {
   for (std::size_t i = 0; i < commands; ++i) {
@@ -171,7 +182,7 @@ GAIOS_STAYS_A_FUNCTION void MeasureFloor(Floor& floor, std::size_t commands) {
   }
 }
 
-// Runs both in turn, each for so many commands, and prints how long they took, and how often the leader found
+// Runs all in turn, each for so many commands, and prints how long they took, and how often the leader found
 // its links anew, as JSON. A floor has `void Write()` and `bool Done()`, and `void Settle()`, which is not
 // counted. `between_rests`: commands; 0: the leader has no rest. Returns the exit code of a program.
 template <typename Transport, typename Floor>
@@ -187,6 +198,7 @@ int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& 
   std::vector<double> commit_ns;
   std::vector<double> floor_ns;
   std::vector<double> cost_ns;
+  std::vector<double> learned_ns;
   std::uint64_t formations = 0;
   // Nanoseconds that each command takes.
   const auto time = [&group](auto measure, std::size_t measured) {
@@ -207,6 +219,11 @@ int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& 
         },
         now));
     formations += group.leader().core().formation() - formation;
+    // The last of them may not be known to be committed there yet.
+    const std::size_t learned =
+        static_cast<std::size_t>(group.leader().applied_commands() - group.follower().applied_commands()) - 1;
+    learned_ns.push_back(
+        time([&group](std::size_t count) { MeasureLearning(group.follower(), count); }, learned));
     floor_ns.push_back(time([&floor](std::size_t count) { MeasureFloor(floor, count); }, now));
     cost_ns.push_back(commit_ns.back() - floor_ns.back());
     floor.Settle();
@@ -219,7 +236,8 @@ int RunCounted(std::string_view program, CountedGroup<Transport>& group, Floor& 
                     {"formations", formations},
                     {"product_ns", Spread(commit_ns)},
                     {"floor_ns", Spread(floor_ns)},
-                    {"own_cost_ns", Spread(cost_ns)}}
+                    {"own_cost_ns", Spread(cost_ns)},
+                    {"learned_ns", Spread(learned_ns)}}
                    .dump()
             << std::endl;
   return 0;

@@ -1,9 +1,10 @@
-"""Instructions of the leader for one commit of 64 bytes beyond those of the floor of the same medium: both run under
-callgrind, over shared memory (shm_instructions) or on a device without a network (verbs_instructions). Prints JSON.
+"""Instructions of the leader for one commit of 64 bytes beyond those of the floor of the same medium, and those of a
+follower that learns and applies it: all run under callgrind, over shared memory (shm_instructions) or on a device
+without a network (verbs_instructions). Prints JSON.
 
     python3 -B tests/bench/own_instructions.py build/release/bin/shm_instructions [--commands N] [--most M]
 
-Exit codes: 0 counted, 1 more than --most beyond the floor, 2 wrong usage."""
+Exit codes: 0 counted, 1 more than --most beyond the floor or than --most-learning, 2 wrong usage."""
 
 import argparse
 import json
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-SIDES = {"product": "MeasureCommits", "floor": "MeasureFloor"}
+SIDES = {"product": "MeasureCommits", "floor": "MeasureFloor", "learning": "MeasureLearning"}
 
 
 def count(program, function, arguments, commands, output):
@@ -35,6 +36,7 @@ def main():
                         help="verbs_instructions: what disturbs the leader, as late=1")
     parser.add_argument("--commands", type=int, default=20_000)
     parser.add_argument("--most", type=float, help="instructions beyond the floor that are allowed")
+    parser.add_argument("--most-learning", type=float, help="instructions of a follower that are allowed")
     parser.add_argument("--keep", metavar="DIRECTORY", help="leave the profiles there, for callgrind_annotate")
     options = parser.parse_args()
     report = {"commands": options.commands}
@@ -45,10 +47,13 @@ def main():
             report[side] = {"instructions": round(counted, 1)}
     report["own_instructions"] = round(report["product"]["instructions"] - report["floor"]["instructions"], 1)
     print(json.dumps(report))
-    if min(side["instructions"] for side in (report["product"], report["floor"])) < 50:
+    if min(report[side]["instructions"] for side in SIDES) < 50:
         sys.exit("nothing was counted: are the functions still called so?")
     if options.most is not None and report["own_instructions"] > options.most:
         sys.exit(f"{report['own_instructions']} instructions beyond the floor, {options.most} are allowed")
+    if options.most_learning is not None and report["learning"]["instructions"] > options.most_learning:
+        sys.exit(f"a follower takes {report['learning']['instructions']} instructions for a command, "
+                 f"{options.most_learning} are allowed")
 
 
 main()
