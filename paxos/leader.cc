@@ -76,7 +76,9 @@ bool Leader::Start(const Recovery& recovery, bool handed_over) {
     state_.observer->OnLead(state_.self, ballot_, {promised.data(), promised_size}, state_.end);
   }
   state_.heartbeat_ballot = ballot_;
-  if (alone_ || handed_over) {
+  // Known to be chosen, its record, or what came behind it.
+  const bool last_could_write = !state_.end.ballot.none() && state_.commit.ballot == state_.end.ballot;
+  if (alone_ || handed_over || last_could_write) {
     AppendRecord();
     AdvanceCommit();
     return true;

@@ -97,10 +97,11 @@ class Leader {
         straggler_depth_(std::min(2 * pipeline_depth_, kMaxPostedPerLink)) {}
 
   // Phase 1 is won: starts writing the adopted log. The ballot record is appended when a majority has
-  // completed a probe posted behind that: one that wins elections and cannot write does not fill its log with
-  // records. But at once where the leader before has handed over: that one could write, so there is at most
-  // one such record for each leader that could. False when the ring has no room for the record, or no
-  // majority of the promises can be in sync: then this replica must not lead now.
+  // completed a probe posted behind that: those who win elections and cannot write do not fill their logs
+  // with records. But at once where the last who led by this log could write, for its record is known to be
+  // chosen, or it has handed over: then a log has at most one such record for each leader that could. False
+  // when the ring has no room for the record, or no majority of the promises can be in sync: then this
+  // replica must not lead now.
   [[nodiscard]] bool Start(const Recovery& recovery, bool handed_over);
 
   // Makes an entry of what has been published, so that it outlives a change of ballot.

@@ -76,6 +76,7 @@
 //   expect word N below|equals|above M     the commit word that N's leader wrote there, and M's commit
 //   remember NAME promised|number|ballot|commit|end N
 //   expect NAME promised|number|ballot|commit|end N same|higher|lower
+//   expect NAME end N within BYTES     as it was, or so much higher at most
 // clang-format on
 
 #include <cstdint>

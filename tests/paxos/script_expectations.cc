@@ -222,11 +222,13 @@ std::string ScriptExpectations::Remember(Words words) {
 
 std::string ScriptExpectations::ExpectRemembered(Words words) {
   const auto before = remembered_.find(words[0]);
-  if (before == remembered_.end() || words.size() != 4) {
+  const bool within = words.size() == 5 && words[3] == "within";
+  if (before == remembered_.end() || (words.size() != 4 && !within)) {
     return kNoSuchLine;
   }
   const std::uint64_t now = Value(words[1], scene_.Id(words[2]));
-  const bool good = words[3] == "same"     ? now == before->second
+  const bool good = within                 ? now - before->second <= Number(words[4])
+                    : words[3] == "same"   ? now == before->second
                     : words[3] == "higher" ? now > before->second
                                            : now < before->second;
   return good ? "" : "it was " + std::to_string(before->second) + " and is " + std::to_string(now);
