@@ -51,7 +51,7 @@ JudgedGroup::JudgedGroup(const JudgedSettings& settings)
   GAIOS_CHECK(history.ok(), "a scratch directory takes the history");
   history_ = *std::move(history);
   for (std::size_t replica = 0; replica < kReplicas; ++replica) {
-    Start(replica);
+    Start(replica, settings_.program);
   }
   for (const std::size_t window : {1U, 8U}) {
     const chaos::Habits habits{.window = window, .reads_percent = 20, .mean_gap_us = 300};

@@ -28,8 +28,9 @@ struct JudgedSettings {
   std::string sections = {};
   // Makes the config of a host of the one that all have; null where they have the same.
   std::function<std::string(std::size_t, const std::string&)> config_of = {};
-  bool hosts = true;            // false: they share memory on this one, and all else here is empty
-  std::size_t other_hosts = 0;  // of the network, behind those of the replicas
+  bool hosts = true;              // false: they share memory on this one, and all else here is empty
+  std::size_t other_hosts = 0;    // of the network, behind those of the replicas
+  std::string program = "gaios";  // that the replicas are processes of in their first lives
 };
 
 class JudgedGroup {

@@ -1,0 +1,50 @@
+"""Builds `gaios` from the sources of the commit in tests/processes/earlier, and has a group of three brought from that
+build to this one, and one of it back again (upgrade_from_earlier.cc).
+
+    python3 -B tests/processes/upgrade_from_earlier.py SOURCES TEST
+
+TEST: the program, in whose directory the earlier build is put, as gaios-earlier; what it is built in stays beside that
+directory, for the next time. Exit codes: those of TEST; 77, said aloud, where SOURCES are no clone that goes back to
+that commit, 1 where it cannot be built."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+SKIPPED = 77
+
+
+def run(*command, **more):
+    print("+", *command, flush=True)
+    return subprocess.run(command, check=False, **more)
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    sources, test = (os.path.realpath(argument) for argument in sys.argv[1:])
+    with open(os.path.join(sources, "tests", "processes", "earlier"), encoding="utf-8") as file:
+        commit = file.read().split()[0]
+    git = ("git", "-c", f"safe.directory={sources}", "-C", sources)
+    if run(*git, "cat-file", "-e", f"{commit}^{{commit}}").returncode != 0:
+        print(f"SKIPPED: this clone does not go back to {commit}")
+        sys.exit(SKIPPED)
+    programs = os.path.dirname(test)
+    there = os.path.join(os.path.dirname(programs), "earlier", commit)
+    made = os.path.join(there, "build", "release", "bin", "gaios")
+    if not os.path.exists(made):
+        shutil.rmtree(there, ignore_errors=True)
+        os.makedirs(there)
+        packed = os.path.join(there, "sources.tar")
+        for step in ((*git, "archive", "--output", packed, commit), ("tar", "-xf", packed),
+                     ("cmake", "--preset", "release", "-DGAIOS_TESTS=OFF", "-DGAIOS_BENCH=OFF", "-DGAIOS_VERBS=OFF",
+                      "-DGAIOS_DPDK=OFF"),
+                     ("cmake", "--build", os.path.join(there, "build", "release"), "--target", "gaios")):
+            if run(*step, cwd=there).returncode != 0:
+                sys.exit(f"Error: {commit} cannot be built")
+    shutil.copy(made, os.path.join(programs, "gaios-earlier"))
+    sys.exit(run(test).returncode)
+
+
+main()
