@@ -269,6 +269,9 @@ bool Leader::Tick() {
         continue;
       }
       if (follower.stage == FollowerLink::Stage::kActive && follower.under_way() == 0) {
+        if (follower.probed < read_round_) {
+          AskForRound();  // it could not be asked with the others, or that was before a take-back
+        }
         PostWord(follower);  // its completion says that the grant still holds
       }
       const bool ask = !follower.leaving && (follower.stage == FollowerLink::Stage::kAsked ||
@@ -278,10 +281,6 @@ bool Leader::Tick() {
           follower.stalled ? 5 * state_.options.drop_timeout_ns : 2 * state_.options.heartbeat_interval_ns;
       if (ask && state_.now - follower.asked_ns > pause_ns) {
         Ask(follower);
-      }
-      if (follower.stage == FollowerLink::Stage::kActive && follower.probed < read_round_ &&
-          follower.under_way() == 0) {
-        AskForRound();
       }
     }
     PreferAnother();

@@ -2,7 +2,7 @@
 follower that learns and applies it: all run under callgrind, over shared memory (shm_instructions) or on a device
 without a network (verbs_instructions). Prints JSON.
 
-    python3 -B tests/bench/own_instructions.py build/release/bin/shm_instructions [--commands N] [--most M]
+    python3 -B tests/bench/own_instructions.py build/release/bin/shm_instructions [--commands N] [--most M] [--most-learning M]
 
 Exit codes: 0 counted, 1 more than --most beyond the floor or than --most-learning, 2 wrong usage."""
 

@@ -8,13 +8,11 @@
 
 namespace gaios::cli {
 
-struct Build {
-  std::string program;  // of the directory of the programs
-  std::string version;  // as it says
-};
+// The last word of what the program, of the directory of the programs, says of its version.
+std::string VersionOf(const std::string& program);
 
-// Expects it, as GoogleTest does.
-void UpgradeAndGoBack(const Build& from, const Build& to);
+// Expects it, as GoogleTest does, of two such programs.
+void UpgradeAndGoBack(const std::string& from, const std::string& to);
 
 }  // namespace gaios::cli
 

@@ -2,8 +2,6 @@
 
 #include "tests/processes/upgrade.h"
 
-#include <string>
-
 #include <gtest/gtest.h>
 
 #include "gaios/cli/release.h"
@@ -12,8 +10,9 @@ namespace gaios::cli {
 namespace {
 
 TEST(Upgrade, OneReplicaAfterAnotherTheLeaderLastAndOneBackAgain) {
-  UpgradeAndGoBack({.program = "gaios", .version = std::string(Release())},
-                   {.program = "gaios-next-build", .version = "next"});
+  EXPECT_EQ(VersionOf("gaios"), Release());
+  EXPECT_EQ(VersionOf("gaios-next-build"), "next");
+  UpgradeAndGoBack("gaios", "gaios-next-build");
 }
 
 }  // namespace

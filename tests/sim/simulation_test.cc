@@ -60,15 +60,14 @@ TEST(Simulation, AFixedBudgetOfSeedsPasses) {
 TEST(Simulation, ASmallBudgetOfEveryProfilePasses) {
   constexpr std::uint64_t kSeeds = kSanitized ? 2 : 6;
   for (const Profile& profile : Profiles()) {
-    std::uint64_t too_little = 0;
     for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
       const Outcome outcome = RunOf(profile.name, seed);
       EXPECT_THAT(outcome.failures, IsEmpty())
           << "gaios-sim --seeds 1 --start " << seed << " --profile " << profile.name << " --trace";
-      too_little += outcome.Enough() ? 0 : 1;
+      // Of groups whose members change one in twenty loses its majority for good, some of them soon.
+      EXPECT_TRUE(outcome.Enough() || (outcome.stranded && profile.name == "membership"))
+          << profile.name << " " << seed;
     }
-    // Of groups whose members change one in twenty loses its majority for good, some of them soon.
-    EXPECT_LE(too_little, 1) << profile.name;
   }
 }
 
