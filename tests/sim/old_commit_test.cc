@@ -39,17 +39,21 @@ TEST(OldCommit, TheOwnerOfTheAdoptedLogIsFollowedFromItsEnd) {
   cluster.world().BreakPath(old, current);
   cluster.RunFor(40 * kMs);
   ASSERT_GT(cluster.core(current).retained(), cluster.core(lagging).commit());
-  // The other gets the whole log from a leader that cannot prove itself, and one command more.
+  // The other gets the whole log, and one command more, from a leader that cannot prove itself: its last
+  // record, which it appended at once, is not chosen, and so is to be proven behind.
   cluster.world().Cut(old, current);
   ASSERT_EQ(cluster.Propose(old, "more").refusal, paxos::Refusal::kNone);
   cluster.world().Hold(Traffic::kWords, old, lagging);
-  const paxos::Ballot before = cluster.core(lagging).promised().ballot;
-  ASSERT_TRUE(cluster.RunUntil(
-      [&] {
-        return cluster.core(lagging).promised().ballot > before &&
-               cluster.core(old).role() == paxos::Role::kLeader;
-      },
-      5'000 * kMs));
+  cluster.world().Hold(Traffic::kReads, lagging, old);  // and does not lead by itself meanwhile
+  for (int leadership = 0; leadership < 2; ++leadership) {
+    const paxos::Ballot before = cluster.core(lagging).promised().ballot;
+    ASSERT_TRUE(cluster.RunUntil(
+        [&] {
+          return cluster.core(lagging).promised().ballot > before &&
+                 cluster.core(old).role() == paxos::Role::kLeader;
+        },
+        5'000 * kMs));
+  }
   cluster.world().Release(Traffic::kWrites, old, lagging);
   cluster.RunFor(5 * kMs);
   cluster.Kill(old);
