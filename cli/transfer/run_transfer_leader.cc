@@ -1,5 +1,6 @@
 #include "gaios/cli/transfer/run_transfer_leader.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -15,16 +16,44 @@
 #include "gaios/cli/status/group_status.h"
 #include "gaios/cli/write_json.h"
 #include "gaios/paxos/limits.h"
+#include "gaios/paxos/state.h"
 #include "gaios/rsm/client/wire.h"
 #include "gaios/rsm/group_identity.h"
 
 namespace gaios::cli {
 namespace {
 
-rsm::CounterData Read(const rsm::Config& config, std::size_t replica) {
+// Nothing of one that does not run on this host.
+std::optional<rsm::CounterData> Look(const rsm::Config& config, std::size_t replica) {
   const GroupStatus status = ReadGroupStatus(config);
   const rsm::CounterData* const data = LiveData(status, replica);
-  return data != nullptr ? *data : rsm::CounterData();
+  return data != nullptr ? std::optional(*data) : std::nullopt;
+}
+rsm::CounterData Read(const rsm::Config& config, std::size_t replica) {
+  return Look(config, replica).value_or(rsm::CounterData());
+}
+
+bool Follows(const rsm::CounterData& data, std::size_t leader) {
+  return data.role == static_cast<std::uint64_t>(paxos::Role::kFollower) &&
+         data.leader_plus_one == leader + 1;
+}
+
+// Of whom a replica here says that it leads, and of whom nothing is to be seen here.
+std::optional<std::size_t> LeaderElsewhere(const GroupStatus& status) {
+  for (const ReplicaStatus& replica : status.replicas) {
+    const rsm::CounterData* const data = replica.Live();
+    if (data == nullptr || data->leader_plus_one == 0) {
+      continue;
+    }
+    const std::uint64_t leader = data->leader_plus_one - 1;
+    const bool here = std::ranges::any_of(status.replicas, [leader](const ReplicaStatus& other) {
+      return other.id.value() == leader && other.counters.has_value();
+    });
+    if (!here) {
+      return leader;
+    }
+  }
+  return std::nullopt;
 }
 
 // What the leader says to it; nothing when it does not answer.
@@ -63,7 +92,17 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
   Transfer transfer;
   transfer.to = to;
   std::optional<std::size_t> leader;
-  static_cast<void>(WaitFor([&] { return (leader = LeaderOf(ReadGroupStatus(config))).has_value(); }));
+  std::optional<std::size_t> elsewhere;
+  static_cast<void>(WaitFor([&] {
+    const GroupStatus status = ReadGroupStatus(config);
+    leader = LeaderOf(status);
+    elsewhere = LeaderElsewhere(status);
+    return leader.has_value() || elsewhere.has_value();
+  }));
+  if (!leader.has_value() && elsewhere.has_value()) {
+    return absl::NotFoundError(
+        absl::StrCat("replica ", *elsewhere, " leads, and not on this host: run this on its own"));
+  }
   if (!leader.has_value()) {
     return absl::NotFoundError(
         absl::StrCat("no replica of group '", config.group,
@@ -83,8 +122,11 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
   if (answer->status != rsm::ResponseStatus::kBegun) {
     return NotAble(config, to);
   }
+  std::optional<rsm::CounterData> taker;
   const bool leads = WaitFor([&] {
-    return LeaderOf(ReadGroupStatus(config)) == to && Read(config, to).failovers_count > failovers;
+    taker = Look(config, to);
+    return taker.has_value() ? Leads(*taker) && taker->failovers_count > failovers
+                             : Follows(Read(config, *leader), to);
   });
   if (!leads) {
     return absl::UnavailableError(
@@ -93,13 +135,15 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
                      "`gaios status`, and try again"));
   }
   const rsm::CounterData old = Read(config, *leader);
-  const rsm::CounterData taker = Read(config, to);
   if (old.hand_overs > hand_overs) {
     transfer.drain_us = static_cast<double>(old.hand_over_drain_ns) / 1000;
   }
-  const rsm::FailoverCounters& last =
-      taker.failovers[(taker.failovers_count - 1) % rsm::CounterData::kFailovers];
-  transfer.take_over_us = static_cast<double>(last.total_ns) / 1000;
+  transfer.take_over_us.reset();
+  if (taker.has_value()) {
+    const rsm::FailoverCounters& last =
+        taker->failovers[(taker->failovers_count - 1) % rsm::CounterData::kFailovers];
+    transfer.take_over_us = static_cast<double>(last.total_ns) / 1000;
+  }
   return transfer;
 }
 
@@ -122,6 +166,28 @@ void TellPreferred(const rsm::Config& config, std::size_t to) {
   }
 }
 
+std::string Described(const Transfer& transfer) {
+  if (transfer.from == transfer.to) {
+    return absl::StrFormat("replica %u leads already\n", transfer.to);
+  }
+  const std::string leads =
+      absl::StrFormat("replica %u leads after replica %u; ", transfer.to, transfer.from);
+  if (!transfer.take_over_us.has_value()) {
+    return leads + absl::StrFormat(
+                       "it took %.1f us to finish what was under way; how long to take over, "
+                       "`gaios status` tells on its host\n",
+                       transfer.drain_us);
+  }
+  return leads + absl::StrFormat(
+                     "nothing was committed for %.1f us (%.1f to finish what was under way, %.1f "
+                     "to take over)\n",
+                     *transfer.gap_us(), transfer.drain_us, *transfer.take_over_us);
+}
+
+nlohmann::json OrNull(std::optional<double> value) {
+  return value.has_value() ? nlohmann::json(*value) : nullptr;
+}
+
 }  // namespace
 
 int RunTransferLeader(const TransferFlags& flags) {
@@ -134,21 +200,14 @@ int RunTransferLeader(const TransferFlags& flags) {
     return Complain(transfer.status());
   }
   if (flags.json != "-") {
-    std::printf("%s",
-                transfer->from == transfer->to
-                    ? absl::StrFormat("replica %u leads already\n", transfer->to).c_str()
-                    : absl::StrFormat("replica %u leads after replica %u; nothing was committed for %.1f us "
-                                      "(%.1f to finish what was under way, %.1f to take over)\n",
-                                      transfer->to, transfer->from, transfer->gap_us(), transfer->drain_us,
-                                      transfer->take_over_us)
-                          .c_str());
+    std::printf("%s", Described(*transfer).c_str());
     TellPreferred(*config, transfer->to);
   }
   const nlohmann::json json = {{"from", transfer->from},
                                {"to", transfer->to},
-                               {"gap_us", transfer->gap_us()},
+                               {"gap_us", OrNull(transfer->gap_us())},
                                {"drain_us", transfer->drain_us},
-                               {"take_over_us", transfer->take_over_us}};
+                               {"take_over_us", OrNull(transfer->take_over_us)}};
   if (const absl::Status written = WriteJson(json, flags.json); !written.ok()) {
     return Complain(written);
   }

@@ -5,6 +5,7 @@
 // until that one leads.
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include <absl/status/statusor.h>
@@ -24,14 +25,17 @@ struct Transfer {
   std::size_t to = 0;
   // How long nothing was committed: until everything that had been taken was, and the other was told; and
   // from there to the first commit of the other. Each on its replica's clock; the way of the word is not in
-  // it.
+  // it. Nothing of what is told on another host.
   double drain_us = 0;
-  double take_over_us = 0;
-  [[nodiscard]] double gap_us() const { return drain_us + take_over_us; }
+  std::optional<double> take_over_us = 0;
+  [[nodiscard]] std::optional<double> gap_us() const {
+    return take_over_us.has_value() ? std::optional(drain_us + *take_over_us) : std::nullopt;
+  }
 };
 
-// Hands over and waits for it, at most some seconds. NotFound when no replica leads here, Aborted
-// when `to` could not lead, Unavailable when it did not come about: the group goes on under whom it has.
+// Hands over and waits for it, at most some seconds: until `to` leads, or, where it is on another host, until
+// who led follows it. NotFound when no replica leads here, Aborted when `to` could not lead, Unavailable when
+// it did not come about: the group goes on under whom it has.
 [[nodiscard]] absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t to);
 
 // Exit codes: 0 it leads, 1 it does not, 2 wrong usage or configuration.

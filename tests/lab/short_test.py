@@ -1,7 +1,7 @@
 """What every ./check shows of RDMA on a device: three hosts, booted once for all of it.
 
 The contract of a transport on Soft-RoCE, each replica a process of the first host, and errors of its device; what a host
-lacks. A group on the three hosts whose leader is cut off, whose ring wraps with a dead host, whose leader's host dies,
+lacks. A group on the three hosts whose lead goes round, whose leader is cut off, whose ring wraps with a dead host, whose leader's host dies,
 whose leader's host stalls (the logs are compared byte by byte then), one of whose replicas holds another key, and
 between whose hosts RDMA alone is cut while UDP carries on; a group whose datagrams DPDK carries over the guests' cards,
 and whose leader is killed; benchmarks between hosts; one whose replicas are killed one after another and come back, on hosts that are booted for
@@ -30,7 +30,7 @@ BY_ROTATION = 4
 LOG_BYTES = 1 << 22  # not filled while a host stalls
 
 
-class ShortTest(group_test.LeaderIsCutOff, group_test.RingWraps, fallback_test.RdmaIsCut,
+class ShortTest(group_test.LeaderIsCutOff, group_test.LeadGoesRound, group_test.RingWraps, fallback_test.RdmaIsCut,
                 udp_test.LeaderByDpdkIsKilled, benchmark_test.BenchmarkBetweenHosts, group.GroupLab):
     def pass_on_the_device(self, tests):
         code, output, errors = self.lab("run", "--timeout", machines.BOUND_SECONDS, 0,

@@ -192,6 +192,65 @@ TEST(Hosts, AReplicaJoinsFromAnotherDirectoryAndMovesToAThird) {
   EXPECT_EQ(group.AwaitLeader(), leader);
 }
 
+// Each replica has a directory of its own, as on a host of its own: nobody sees the counters of another.
+TEST(Hosts, TheLeadGoesToAReplicaOfAnotherHost) {
+  GroupSettings settings = OverUdp();
+  settings.start = false;
+  Group group(settings, kPatient);
+  std::vector<std::string> configs;
+  for (std::size_t replica = 0; replica < settings.replicas; ++replica) {
+    const std::string directory = group.scratch().Path(absl::StrCat("host-", replica));
+    std::filesystem::copy(group.config().directory, directory, std::filesystem::copy_options::recursive);
+    configs.push_back(Grown(group, absl::StrCat("host-", replica, ".toml"), {}, directory));
+    group.Start(replica, configs.back());
+  }
+  const auto leads = [&](std::size_t replica) {
+    const Ran ran = RunGaios(group.scratch(), {"status", "--config", configs[replica], "--json", "-"});
+    const nlohmann::json status = nlohmann::json::parse(ran.output, nullptr, false);
+    return status.is_array() && status[replica].value("role", "") == "leader";
+  };
+  std::size_t leader = 0;
+  ASSERT_TRUE(Await([&] {
+    leader = leads(0) ? 0 : leads(1) ? 1 : 2;
+    return leads(leader);
+  }));
+  const auto transfer = [&](std::size_t host, std::size_t to, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"transfer-leader", "--config", configs[host], "--to",
+                                          std::to_string(to)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunGaios(group.scratch(), arguments);
+  };
+  const std::size_t next = (leader + 1) % settings.replicas;
+  const std::size_t third = (leader + 2) % settings.replicas;
+  const Ran elsewhere = transfer(next, third);
+  EXPECT_EQ(elsewhere.exit_code, 2) << elsewhere.output;
+  EXPECT_THAT(elsewhere.output, HasSubstr(absl::StrCat("replica ", leader, " leads, and not on this host")));
+  Ran ran;
+  // It may not be in sync yet.
+  ASSERT_TRUE(Await([&] { return (ran = transfer(leader, next, {"--json", "-"})).exit_code == 0; }))
+      << ran.output;
+  const nlohmann::json said = nlohmann::json::parse(ran.output);
+  EXPECT_EQ(said["from"], leader);
+  EXPECT_EQ(said["to"], next);
+  EXPECT_TRUE(said["drain_us"].is_number()) << ran.output;
+  EXPECT_TRUE(said["take_over_us"].is_null() && said["gap_us"].is_null()) << "told on its own host";
+  EXPECT_TRUE(Await([&] { return leads(next); }));
+  ran = transfer(next, third);
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("`gaios status` tells on its host"));
+  EXPECT_TRUE(Await([&] { return leads(third); }));
+  // And when it is drained, to one of the others.
+  ASSERT_TRUE(Await([&] {
+    ran = RunGaios(group.scratch(),
+                   {"drain", "--config", configs[third], "--id", std::to_string(third), "--json", "-"});
+    return ran.exit_code == 0;
+  })) << ran.output;
+  const nlohmann::json drained = nlohmann::json::parse(ran.output);
+  EXPECT_TRUE(drained["led"]);
+  EXPECT_NE(drained["leader"], third);
+  EXPECT_TRUE(Await([&] { return leads(drained["leader"]); }));
+}
+
 TEST(Hosts, WhatCannotBeIsRefusedByName) {
   Group group(OverUdp(), kPatient);
   static_cast<void>(group.AwaitLeader());
