@@ -241,14 +241,11 @@ TEST(Hosts, TheLeadGoesToAReplicaOfAnotherHost) {
   EXPECT_TRUE(Await([&] { return leads(third); }));
   // And when it is drained, to one of the others.
   ASSERT_TRUE(Await([&] {
-    ran = RunGaios(group.scratch(),
-                   {"drain", "--config", configs[third], "--id", std::to_string(third), "--json", "-"});
+    ran = RunGaios(group.scratch(), {"drain", "--config", configs[third], "--id", std::to_string(third)});
     return ran.exit_code == 0;
   })) << ran.output;
-  const nlohmann::json drained = nlohmann::json::parse(ran.output);
-  EXPECT_TRUE(drained["led"]);
-  EXPECT_NE(drained["leader"], third);
-  EXPECT_TRUE(Await([&] { return leads(drained["leader"]); }));
+  EXPECT_THAT(ran.output, HasSubstr("and has handed over"));
+  EXPECT_TRUE(Await([&] { return leads(leader) || leads(next); }));
 }
 
 TEST(Hosts, WhatCannotBeIsRefusedByName) {
