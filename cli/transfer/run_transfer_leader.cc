@@ -181,7 +181,7 @@ std::string Described(const Transfer& transfer) {
   return leads + absl::StrFormat(
                      "nothing was committed for %.1f us (%.1f to finish what was under way, %.1f "
                      "to take over)\n",
-                     *transfer.gap_us(), transfer.drain_us, *transfer.take_over_us);
+                     transfer.drain_us + *transfer.take_over_us, transfer.drain_us, *transfer.take_over_us);
 }
 
 nlohmann::json OrNull(std::optional<double> value) {

@@ -59,7 +59,7 @@ std::string VersionOf(const std::string& program) {
 
 void UpgradeAndGoBack(const std::string& from, const std::string& to) {
   JudgedGroup judged({.hosts = false, .program = from});
-  Group& group = judged.group();
+  const Group& group = judged.group();
   ASSERT_TRUE(judged.UnderLoad([&] { return judged.AllInSync(); }));
   EXPECT_NE(ReadText(BinDirectory() + "/" + from), ReadText(BinDirectory() + "/" + to)) << "two builds";
 
