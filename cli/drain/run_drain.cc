@@ -19,12 +19,6 @@
 namespace gaios::cli {
 namespace {
 
-std::optional<rsm::CounterData> Look(const rsm::Config& config, std::size_t id) {
-  const GroupStatus status = ReadGroupStatus(config);
-  const rsm::CounterData* const data = LiveData(status, id);
-  return data == nullptr ? std::nullopt : std::optional(*data);
-}
-
 std::optional<std::size_t> LeaderIn(const rsm::CounterData& data) {
   return data.leader_plus_one == 0 ? std::nullopt : std::optional<std::size_t>(data.leader_plus_one - 1);
 }
@@ -40,7 +34,7 @@ bool Led(const rsm::Config& config, std::optional<std::size_t> leader) {
   if (!leader.has_value()) {
     return false;
   }
-  const std::optional<rsm::CounterData> there = Look(config, *leader);
+  const std::optional<rsm::CounterData> there = ReadLiveData(config, *leader);
   return !there.has_value() || Leads(*there);
 }
 
@@ -55,7 +49,7 @@ absl::StatusOr<Drained> Drain(const rsm::Config& config, std::size_t id, bool dr
   if (!group.ok()) {
     return group.status();
   }
-  const std::optional<rsm::CounterData> before = Look(config, id);
+  const std::optional<rsm::CounterData> before = ReadLiveData(config, id);
   if (!before.has_value()) {
     return absl::NotFoundError(
         absl::StrCat("replica ", id,
@@ -81,12 +75,12 @@ absl::StatusOr<Drained> Drain(const rsm::Config& config, std::size_t id, bool dr
   Drained result{.led = Leads(*before), .leader = std::nullopt};
   // A leader goes on for the moment that the hand-over takes.
   const bool done = WaitFor([&] {
-    const std::optional<rsm::CounterData> now = Look(config, id);
+    const std::optional<rsm::CounterData> now = ReadLiveData(config, id);
     result.leader = now.has_value() ? LeaderIn(*now) : std::nullopt;
     return now.has_value() && (now->drained != 0) == drained &&
            (!drained || (!LeadsOrIsAboutTo(*now) && (!result.led || Led(config, result.leader))));
   });
-  if (!done && !Look(config, id).has_value()) {
+  if (!done && !ReadLiveData(config, id).has_value()) {
     return absl::UnavailableError(absl::StrCat("replica ", id, " has ended meanwhile; see `gaios status`"));
   }
   if (!done) {

@@ -313,6 +313,12 @@ const rsm::CounterData* LiveData(const GroupStatus& status, std::size_t id) {
   return nullptr;
 }
 
+std::optional<rsm::CounterData> ReadLiveData(const rsm::Config& config, std::size_t id) {
+  const GroupStatus status = ReadGroupStatus(config);
+  const rsm::CounterData* const data = LiveData(status, id);
+  return data != nullptr ? std::optional(*data) : std::nullopt;
+}
+
 json FailoverJson(const rsm::FailoverCounters& failover) {
   return {{"detect", Microseconds(failover.detect_ns)},
           {"fence", Microseconds(failover.fence_ns)},

@@ -41,6 +41,9 @@ struct GroupStatus {
 [[nodiscard]] GroupStatus ReadGroupStatus(const rsm::Config& config);
 // What replica `id` tells while it runs; null when it does not.
 [[nodiscard]] const rsm::CounterData* LiveData(const GroupStatus& status, std::size_t id);
+// The same of the replica as it is now, of a group whose status is of no further interest. Nothing when it
+// does not run on this host.
+[[nodiscard]] std::optional<rsm::CounterData> ReadLiveData(const rsm::Config& config, std::size_t id);
 
 // Whether a replica says of itself that it leads with a majority.
 [[nodiscard]] bool Leads(const rsm::CounterData& data);

@@ -23,14 +23,8 @@
 namespace gaios::cli {
 namespace {
 
-// Nothing of one that does not run on this host.
-std::optional<rsm::CounterData> Look(const rsm::Config& config, std::size_t replica) {
-  const GroupStatus status = ReadGroupStatus(config);
-  const rsm::CounterData* const data = LiveData(status, replica);
-  return data != nullptr ? std::optional(*data) : std::nullopt;
-}
 rsm::CounterData Read(const rsm::Config& config, std::size_t replica) {
-  return Look(config, replica).value_or(rsm::CounterData());
+  return ReadLiveData(config, replica).value_or(rsm::CounterData());
 }
 
 bool Follows(const rsm::CounterData& data, std::size_t leader) {
@@ -124,7 +118,7 @@ absl::StatusOr<Transfer> TransferLeader(const rsm::Config& config, std::size_t t
   }
   std::optional<rsm::CounterData> taker;
   const bool leads = WaitFor([&] {
-    taker = Look(config, to);
+    taker = ReadLiveData(config, to);
     return taker.has_value() ? Leads(*taker) && taker->failovers_count > failovers
                              : Follows(Read(config, *leader), to);
   });
